@@ -1,0 +1,73 @@
+/**
+ * Import directions of the tree (ARCHITECTURE.md shows the same arrows as text).
+ * `test/check/imports.test.ts` asserts that the cruiser saw the modules: with a wrong parser it would
+ * read none of them and pass.
+ */
+const layers = {
+  base: [],
+  gen: [],
+  io: ['base'],
+  metrics: ['base'],
+  blockvol: ['base'],
+  v2engine: ['base'],
+  replication: ['base', 'v2engine', 'blockvol'],
+  frontend: ['base'],
+  iscsi: ['base', 'frontend'],
+  nvme: ['base', 'frontend'],
+  backup: ['base'],
+  server: ['base', 'gen', 'frontend', 'blockvol', 'replication', 'iscsi', 'nvme', 'backup', 'metrics'],
+  master: ['base', 'gen', 'metrics'],
+  csi: ['base', 'gen'],
+  bench: ['base', 'iscsi', 'nvme', 'io'],
+  cli: ['base'],
+  ui: ['base'],
+}
+
+const directions = Object.entries(layers).map(([layer, allowed]) => ({
+  name: `${layer}-imports`,
+  comment: `src/${layer} may import only: ${allowed.join(', ') || 'nothing'}`,
+  severity: 'error',
+  from: { path: `^src/${layer}/`, pathNot: '\\.test\\.ts$' },
+  to: { path: '^src/', pathNot: `^src/(${[layer, ...allowed].join('|')})/` },
+}))
+
+module.exports = {
+  forbidden: [
+    ...directions,
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'bin-is-a-root',
+      comment: 'composition roots are imported by no one',
+      severity: 'error',
+      from: { pathNot: '^src/bin/' },
+      to: { path: '^src/bin/' },
+    },
+    {
+      name: 'src-does-not-import-tests',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'cores-touch-no-io',
+      comment: 'engine and protocol cores reach I/O, time and randomness through ports only',
+      severity: 'error',
+      from: {
+        path: '^src/(base|blockvol|v2engine|replication|frontend|iscsi|nvme)/',
+        pathNot: '\\.test\\.ts$',
+      },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|assert|crypto)$' },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.cjs', '.mjs'] },
+  },
+}

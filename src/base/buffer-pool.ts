@@ -1,0 +1,59 @@
+/**
+ * Buffers for payloads. Sizes are powers of two from 4 KiB to 1 MiB, cut from slabs and kept when released,
+ * because `Buffer.allocUnsafe(4096)` costs a hundred times what a free list does. What the pool keeps is
+ * bounded; larger requests are allocated plainly and dropped on release.
+ *
+ * One owner at a time: `acquire` gives, `release` takes back, and nobody touches a buffer after releasing it.
+ * Contents of an acquired buffer are unspecified.
+ */
+import { assert } from './assert.ts'
+import { MIB } from './units.ts'
+
+const CLASS_BYTES_MIN = 4096
+const CLASS_BYTES_MAX = MIB
+
+export class BufferPool {
+  readonly #free: Uint8Array[][] = []
+  readonly #keepBytesMax: number
+  #keptBytes = 0
+  #lentBytes = 0
+
+  constructor(options: { keepBytesMax?: number } = {}) {
+    this.#keepBytesMax = options.keepBytesMax ?? 16 * MIB
+    for (let size = CLASS_BYTES_MIN; size <= CLASS_BYTES_MAX; size *= 2) this.#free.push([])
+  }
+
+  /** Bytes of buffers that are out. */
+  get lentBytes(): number {
+    return this.#lentBytes
+  }
+
+  /** A buffer of exactly `lengthBytes` bytes (a view of a whole class-sized buffer), at least 1. */
+  acquire(lengthBytes: number): Uint8Array {
+    assert(lengthBytes > 0, 'a buffer has at least one byte')
+    const index = classIndex(lengthBytes)
+    const list = this.#free[index]
+    const kept = list?.pop()
+    const classBytes = list === undefined ? lengthBytes : CLASS_BYTES_MIN * 2 ** index
+    if (kept !== undefined) this.#keptBytes -= classBytes
+    this.#lentBytes += classBytes
+    const whole = kept ?? Buffer.allocUnsafeSlow(classBytes)
+    return lengthBytes === classBytes ? whole : whole.subarray(0, lengthBytes)
+  }
+
+  /** Takes back what `acquire` returned. */
+  release(buffer: Uint8Array): void {
+    const classBytes = buffer.buffer.byteLength
+    this.#lentBytes -= classBytes
+    assert(this.#lentBytes >= 0, 'a buffer is released once')
+    const list = this.#free[classIndex(classBytes)]
+    if (list === undefined || this.#keptBytes + classBytes > this.#keepBytesMax) return
+    this.#keptBytes += classBytes
+    list.push(buffer.byteLength === classBytes ? buffer : Buffer.from(buffer.buffer, 0, classBytes))
+  }
+}
+
+function classIndex(lengthBytes: number): number {
+  if (lengthBytes <= CLASS_BYTES_MIN) return 0
+  return 32 - Math.clz32((lengthBytes - 1) >>> 12)
+}

@@ -1,0 +1,130 @@
+/**
+ * What others see of a volume: how it is made and opened, and what it tells of itself. The data path is
+ * `BlockDevice` of src/base; `Volume` (volume.ts) implements it.
+ */
+import type { BufferPool } from '../base/buffer-pool.ts'
+import type { Logger } from '../base/log.ts'
+import type { Clock } from '../base/ports/clock.ts'
+import type { Disk } from '../base/ports/disk.ts'
+import type { Random } from '../base/ports/random.ts'
+import type { BlockNumber, Lsn } from '../base/units.ts'
+import type { Tuning } from './tuning.ts'
+
+/** The real world as the engine sees it. */
+export interface VolumePorts {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly pool: BufferPool
+  readonly logger: Logger
+}
+
+export interface CreateVolumeOptions {
+  /** Directory of the volume, `DIR/volumes/<uuid>`; made by the call. */
+  readonly directory: string
+  /** Another directory for the log file, on another device perhaps. */
+  readonly logDirectory?: string
+  readonly uuid: Uint8Array
+  readonly name: string
+  /** 1 MiB to 64 TiB, a multiple of 4 KiB. */
+  readonly sizeBytes: number
+  readonly logicalBlockBytes: 512 | 4096
+  /** Default: 256 MiB or a quarter of the volume, whichever is less. */
+  readonly logBytes?: number
+}
+
+/** Gives the content of a block from somewhere else (a peer); undefined when it cannot. */
+export type RepairSource = (wanted: {
+  readonly block: BlockNumber
+  readonly lsn: Lsn
+  readonly crc32c: number
+}) => Promise<Uint8Array | undefined>
+
+export interface OpenVolumeOptions {
+  readonly directory: string
+  readonly logDirectory?: string
+  readonly tuning?: Partial<Tuning>
+  readonly repairSource?: RepairSource
+  readonly readOnly?: boolean
+  /**
+   * An operator's decision to go on without log entries that were durable and are damaged: the exact LSN range
+   * that LOG_DAMAGED named (both ends included).
+   */
+  readonly acceptLogLoss?: { readonly fromLsn: number; readonly toLsn: number }
+}
+
+/** Monotonic counters since the volume was opened. */
+export interface VolumeCounters {
+  readonly reads: number
+  readonly readBytes: number
+  readonly writes: number
+  readonly writeBytes: number
+  readonly trims: number
+  readonly trimBytes: number
+  readonly flushes: number
+  /** fdatasync calls on the log: fewer than flushes when they are grouped. */
+  readonly logSyncs: number
+  readonly logAppends: number
+  readonly logBytes: number
+  /** Bytes that the flusher wrote to extents, and to map, maxima, state and superblock. */
+  readonly extentBytes: number
+  readonly metadataBytes: number
+  readonly checkpoints: number
+  /** Writes that had to wait at the soft and the hard watermark. */
+  readonly softWaits: number
+  readonly hardWaits: number
+  readonly checksumErrors: number
+  readonly blocksRepaired: number
+}
+
+export interface ScrubStatus {
+  readonly running: boolean
+  readonly passes: number
+  /** Bytes verified in this or the last pass. */
+  readonly verifiedBytes: number
+  readonly errors: number
+  /** LBAs (4 KiB blocks) found bad in this or the last pass, at most 100. */
+  readonly badBlocks: readonly number[]
+  readonly lastPassEndedWallMs: number | undefined
+}
+
+export type VolumeHealth =
+  | 'healthy'
+  /** Serves, with something to look at: bad blocks, no space, a flusher that cannot go on. */
+  | 'degraded'
+  /** Acknowledges nothing until it is reopened. */
+  | 'poisoned'
+  | 'closed'
+
+export interface VolumeStatus {
+  readonly uuid: string
+  readonly name: string
+  readonly sizeBytes: number
+  readonly logicalBlockBytes: number
+  readonly readOnly: boolean
+  readonly health: VolumeHealth
+  /** Why the health is not 'healthy': one sentence each, with what to do. */
+  readonly reasons: readonly string[]
+  readonly epoch: { readonly number: number; readonly id: string }
+  readonly appendedLsn: number
+  readonly commitLsn: number
+  readonly durableLsn: number
+  readonly checkpointLsn: number
+  readonly log: { readonly sizeBytes: number; readonly usedBytes: number }
+  readonly dirtyBlocks: number
+  readonly pressure: 'normal' | 'soft' | 'hard'
+  readonly counters: VolumeCounters
+  readonly scrub: ScrubStatus
+}
+
+/** Space on the disk; the parts add up to `totalBytes`. */
+export interface SpaceReport {
+  readonly extentsBytes: number
+  readonly mapBytes: number
+  readonly logBytes: number
+  readonly versionsBytes: number
+  readonly otherBytes: number
+  readonly totalBytes: number
+  /** What the file system still has. */
+  readonly freeBytes: number
+}
