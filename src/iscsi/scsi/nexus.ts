@@ -1,7 +1,7 @@
 /**
  * An I_T_L nexus: one initiator port as one logical unit knows it. Holds the unit attention conditions that
- * the initiator has yet to be told, in the order they arose, each kind once (SAM-6 §5.14), so the queue is
- * bounded by the number of kinds.
+ * the initiator has yet to be told, in the order they arose, each kind once (SAM-5, Unit attention
+ * conditions), so the queue is bounded by the number of kinds.
  */
 import type { RegistrantId } from '../../frontend/reservations/state.ts'
 import type { TaskSignal } from './task.ts'
@@ -12,7 +12,7 @@ export interface UnitAttention {
   readonly ascq: number
 }
 
-/** SPC-5 §6.42 / annex F, the conditions that arise here. */
+/** The conditions that arise here, with the codes that SPC-5 assigns to them. */
 export const UNIT_ATTENTION = {
   POWER_ON_OCCURRED: { asc: 0x29, ascq: 0x01 },
   BUS_DEVICE_RESET_OCCURRED: { asc: 0x29, ascq: 0x03 },

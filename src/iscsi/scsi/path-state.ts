@@ -1,5 +1,5 @@
 /**
- * Asymmetric logical unit access (SPC-5 §5.16): which target port groups lead to the logical unit, and in
+ * Asymmetric logical unit access (SPC-5, Target port group access states): which target port groups lead to the logical unit, and in
  * which state they are. The state is decided elsewhere (the volume host, and the master behind it) and
  * injected; the logical unit reports it and accepts only the commands that its own group's state allows.
  */

@@ -5,7 +5,7 @@
  */
 import type { Nexus } from './nexus.ts'
 
-/** SAM-6 §5.3.1, the status codes that this device server answers. */
+/** Status codes of SAM-5 that this device server, or the session for it, answers. */
 export const STATUS = {
   GOOD: 0x00,
   CHECK_CONDITION: 0x02,
@@ -31,6 +31,8 @@ export interface ScsiRequest {
   readonly cdb: Uint8Array
   /** What the initiator sent, `dataOutLengthBytes` at most; lent until the result is there. Empty when none. */
   readonly dataOut: Uint8Array
+  /** What the initiator announced to send: its expected data transfer length for writes, 0 without the W bit. */
+  readonly dataOutLengthExpected: number
   /** What the initiator will take: its expected data transfer length for reads, 0 without the R bit. */
   readonly dataInLengthMax: number
   readonly nexus: Nexus
