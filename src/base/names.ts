@@ -1,0 +1,35 @@
+/**
+ * Names of volumes and iSCSI nodes. What passes here may stand in an IQN, a URL and a log line as it is; file
+ * names never come from it (a volume's directory is named by its UUID).
+ */
+import { BlockError } from './errors.ts'
+
+const VOLUME_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/
+const IQN = /^iqn\.\d{4}-(?:0[1-9]|1[0-2])\.[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[^\s\p{C}]+)?$/u
+const EUI_OR_NAA = /^(?:eui\.[0-9a-f]{16}|naa\.(?:[0-9a-f]{16}|[0-9a-f]{32}))$/i
+/** RFC 7143 §4.2.7.1: iSCSI names are at most 223 bytes. */
+const ISCSI_NAME_BYTES_MAX = 223
+
+/** Returns `text` if it is a volume name; else INVALID_ARGUMENT. `what` names the flag or key. */
+export function parseVolumeName(text: string, what: string): string {
+  if (VOLUME_NAME.test(text)) return text
+  throw new BlockError(
+    'INVALID_ARGUMENT',
+    `${what}: '${printable(text)}' is not a volume name; use 1 to 63 of a-z, 0-9, '.' and '-', beginning and ending with a letter or digit`,
+  )
+}
+
+/** Returns `text` in lower case if it is an iSCSI name (RFC 7143 §4.2.7); else INVALID_ARGUMENT. */
+export function parseIscsiName(text: string, what: string): string {
+  const name = text.toLowerCase()
+  if ((IQN.test(name) || EUI_OR_NAA.test(name)) && Buffer.byteLength(name) <= ISCSI_NAME_BYTES_MAX)
+    return name
+  throw new BlockError(
+    'INVALID_ARGUMENT',
+    `${what}: '${printable(text)}' is not an iSCSI name; write for example iqn.2026-11.org.example:host1`,
+  )
+}
+
+/** `text` for an error message: bounded, and without characters that a terminal would act on. */
+export const printable = (text: string): string =>
+  text.slice(0, 80).replace(/[^\x20-\x7e]/g, '?') + (text.length > 80 ? '…' : '')

@@ -1,0 +1,78 @@
+/**
+ * Who may use a volume, as the operator wrote it, and the rules that such a statement must meet: CHAP secrets
+ * as RFC 7143 §9.2.1 wants them, and no service outside loopback that is open to everybody.
+ */
+import { formatHostPort, type HostPort, isLoopback } from '../../base/address.ts'
+import { BlockError } from '../../base/errors.ts'
+import type { Secret } from '../../base/secret.ts'
+
+export interface ChapCredentials {
+  readonly user: string
+  readonly secret: Secret
+}
+
+export interface AccessConfig {
+  /** What initiators prove; with `mutual`, what the target proves to them. */
+  readonly chap?: ChapCredentials & { readonly mutual?: ChapCredentials }
+  /** Names of the initiators that may log in; everybody when it is not there. */
+  readonly initiators?: readonly string[]
+}
+
+/** 96 bits: with less, RFC 7143 §9.2.1 allows CHAP only under IPsec. */
+const SECRET_BYTES_MIN = 12
+const SECRET_BYTES_MAX = 255
+/** What every initiator can be given; Microsoft's takes no more. */
+const SECRET_BYTES_COMMON = 16
+
+/** Throws INVALID_ARGUMENT for secrets that must not be used; returns a sentence for each that is unwise. */
+export function checkChap(chap: NonNullable<AccessConfig['chap']>, place: string): string[] {
+  const warnings: string[] = []
+  const both: readonly (readonly [string, ChapCredentials | undefined])[] = [
+    ['chap', chap],
+    ['chap.mutual', chap.mutual],
+  ]
+  for (const [name, credentials] of both) {
+    const lengthBytes = credentials?.secret.lengthBytes
+    if (lengthBytes === undefined) continue
+    if (lengthBytes < SECRET_BYTES_MIN || lengthBytes > SECRET_BYTES_MAX) {
+      throw new BlockError(
+        'INVALID_ARGUMENT',
+        `${place}: ${name}: the secret has ${lengthBytes} bytes; use ${SECRET_BYTES_MIN} to ${SECRET_BYTES_COMMON} random ones (RFC 7143 §9.2.1 wants 96 bits at least)`,
+      )
+    }
+    if (lengthBytes > SECRET_BYTES_COMMON) {
+      warnings.push(
+        `${place}: ${name}: the secret has ${lengthBytes} bytes; some initiators take no more than ${SECRET_BYTES_COMMON}`,
+      )
+    }
+  }
+  if (chap.mutual?.secret.equals(chap.secret.reveal())) {
+    throw new BlockError(
+      'INVALID_ARGUMENT',
+      `${place}: chap.mutual: its secret is the one of chap; each direction needs its own (RFC 7143 §9.2.1)`,
+    )
+  }
+  return warnings
+}
+
+/** ACCESS_DENIED when `iscsi` or `admin` would serve everybody who reaches this machine. */
+export function refuseOpenService(options: {
+  readonly iscsi: HostPort
+  readonly admin: HostPort
+  readonly access: AccessConfig
+  readonly hasAdminToken: boolean
+}): void {
+  const { iscsi, admin, access, hasAdminToken } = options
+  if (!isLoopback(iscsi.host) && access.chap === undefined && access.initiators === undefined) {
+    throw new BlockError(
+      'ACCESS_DENIED',
+      `--iscsi ${formatHostPort(iscsi)} would let everybody who reaches this machine write to the volume; add chap or initiators to the --config file, or listen on 127.0.0.1`,
+    )
+  }
+  if (!isLoopback(admin.host) && !hasAdminToken) {
+    throw new BlockError(
+      'ACCESS_DENIED',
+      `--admin ${formatHostPort(admin)} would serve everybody who reaches this machine; add --admin-token-file, or listen on 127.0.0.1`,
+    )
+  }
+}
