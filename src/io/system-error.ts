@@ -1,0 +1,36 @@
+/**
+ * From the operating system's errors to `BlockError`: the one place that knows which errno means what.
+ * Anything that is no system error (a bug, a wrong argument) passes through unchanged.
+ */
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util'
+import { BlockError, type BlockErrorCode } from '../base/errors.ts'
+
+const CODE_OF_ERRNO: Readonly<Record<string, BlockErrorCode>> = {
+  ENOSPC: 'NO_SPACE',
+  EDQUOT: 'NO_SPACE',
+  ENOENT: 'NOT_FOUND',
+  EEXIST: 'CONFLICT',
+}
+
+/** Whether `error` comes from the operating system; with `code`, whether it is that one (`'ENOENT'`). */
+export function isSystemError(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return false
+  return codes.length === 0 || codes.includes(String(error.code))
+}
+
+/** What Node would have thrown, for a call that Node does not make. `errno` is positive, as in C. */
+export function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-errno)
+  const error = new Error(`${code}: ${getSystemErrorMessage(-errno)}, ${syscall}`)
+  return Object.assign(error, { errno: -errno, code, syscall })
+}
+
+/** The `BlockError` for a failed operation on a file or directory. */
+export function diskError(error: unknown, path: string): unknown {
+  if (!isSystemError(error)) return error
+  const errno = String(error.code)
+  return new BlockError(CODE_OF_ERRNO[errno] ?? 'DISK', `${path}: ${error.message}`, {
+    facts: { path, errno },
+    cause: error,
+  })
+}
