@@ -14,6 +14,10 @@ export interface Tuning {
   readonly flushWatermark: number
   /** The flusher also starts this long after the last write, so that an idle volume has an empty log. */
   readonly idleFlushMs: number
+  /** Pause before the flusher tries again after it stopped for want of space or a good log entry. */
+  readonly flushRetryMs: number
+  /** An append or fdatasync of the log that takes longer than this has failed. */
+  readonly hungDiskMs: number
   /** Parsed map pages kept in memory, per volume. */
   readonly mapCacheBytes: number
   /** Data bytes of writes taken and not yet appended, per volume; more wait. */
@@ -35,6 +39,8 @@ export const DEFAULT_TUNING: Tuning = {
   admissionTimeoutMs: 5_000,
   flushWatermark: 0.6,
   idleFlushMs: 2_000,
+  flushRetryMs: 1_000,
+  hungDiskMs: 30_000,
   mapCacheBytes: 4 * MIB,
   pendingBytesMax: 16 * MIB,
   dirtyRangesMax: 16_384,

@@ -80,8 +80,11 @@ export interface BlockDevice {
   allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]>
   /** The front ends' persistent state (reservations), as they encoded it; empty at first. Replicated by the log. */
   frontendState(): Uint8Array
-  /** Durable when the promise resolves. At most 1 MiB. */
-  setFrontendState(state: Uint8Array): Promise<void>
+  /**
+   * Durable when the promise resolves. At most 1 MiB. `options.admit` is called where the change gets its LSN:
+   * what it changes in memory is in force for exactly the operations with a greater LSN.
+   */
+  setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void>
   /** Returns the call that ends the subscription. */
   subscribe(listener: (event: DeviceEvent) => void): () => void
 }

@@ -1,0 +1,294 @@
+/**
+ * The operations of a volume on its blocks: what is read, checked, split and queued before the log writer takes
+ * over. A plain aligned write takes no lock and copies nothing; what has to read first (parts of a block, COMPARE
+ * AND WRITE, ORWRITE) holds a lock on its blocks and waits for writes to them that are on their way.
+ */
+import { assert } from '../base/assert.ts'
+import { isZero } from '../base/binary.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
+import { BlockError } from '../base/errors.ts'
+import type { CompareResult, WriteOptions } from '../base/ports/block-device.ts'
+import type { Clock } from '../base/ports/clock.ts'
+import { alignDown, alignUp, BLOCK_BYTES } from '../base/units.ts'
+import type { Admission } from './admission.ts'
+import type { BlockLocks } from './block-locks.ts'
+import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
+import type { LogWriter } from './log/log-writer.ts'
+import type { BlockReader } from './reader.ts'
+import type { SpaceGuard } from './space-guard.ts'
+
+export interface DataPathOptions {
+  readonly pool: BufferPool
+  readonly clock: Clock
+  readonly reader: BlockReader
+  readonly writer: LogWriter
+  readonly admission: Admission
+  readonly locks: BlockLocks
+  readonly space: SpaceGuard
+  /** Whether every block of [block, block + blocks) has space on the disk already. */
+  readonly isAllocated: (block: number, blocks: number) => Promise<boolean>
+  /** Resolves when the dirty map has room for another range; BUSY when it takes too long. */
+  readonly rangeRoom: () => Promise<void> | undefined
+  /** Throws what an operation gets when the volume does not serve. */
+  readonly ensureServing: () => void
+}
+
+export class DataPath {
+  readonly #o: DataPathOptions
+
+  constructor(options: DataPathOptions) {
+    this.#o = options
+  }
+
+  readNow(offsetBytes: number, target: Uint8Array): boolean {
+    const { reader, pool } = this.#o
+    if (offsetBytes % BLOCK_BYTES === 0 && target.byteLength % BLOCK_BYTES === 0) {
+      return reader.readNow(offsetBytes / BLOCK_BYTES, target)
+    }
+    const span = spanOf(offsetBytes, target.byteLength)
+    const whole = pool.acquire(span.blocks * BLOCK_BYTES)
+    try {
+      if (!reader.readNow(span.block, whole)) return false
+      target.set(whole.subarray(span.skipBytes, span.skipBytes + target.byteLength))
+      return true
+    } finally {
+      pool.release(whole)
+    }
+  }
+
+  async read(offsetBytes: number, target: Uint8Array): Promise<void> {
+    const { reader, pool } = this.#o
+    if (offsetBytes % BLOCK_BYTES === 0 && target.byteLength % BLOCK_BYTES === 0) {
+      await reader.read(offsetBytes / BLOCK_BYTES, target)
+      return
+    }
+    const span = spanOf(offsetBytes, target.byteLength)
+    const whole = pool.acquire(span.blocks * BLOCK_BYTES)
+    try {
+      await reader.read(span.block, whole)
+      target.set(whole.subarray(span.skipBytes, span.skipBytes + target.byteLength))
+    } finally {
+      pool.release(whole)
+    }
+  }
+
+  async write(offsetBytes: number, data: Uint8Array, options: WriteOptions): Promise<void> {
+    const admitted = this.#o.admission.enter(data.byteLength)
+    if (admitted !== undefined) await admitted
+    if (offsetBytes % BLOCK_BYTES === 0 && data.byteLength % BLOCK_BYTES === 0) {
+      const block = offsetBytes / BLOCK_BYTES
+      const blocks = data.byteLength / BLOCK_BYTES
+      if (this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
+      await this.#whenUnlocked(block, blocks)
+      await this.#finish(this.#appendData(block, data, options), options)
+      return
+    }
+    await this.modify(offsetBytes, data.byteLength, (content) => content.set(data), options)
+  }
+
+  /** Trim or write zeroes: whole blocks as one range, the ends of partly covered blocks as written zeros. */
+  async zero(
+    kind: typeof ENTRY_KIND.trim | typeof ENTRY_KIND.writeZeroes,
+    offsetBytes: number,
+    lengthBytes: number,
+    options: WriteOptions,
+  ): Promise<void> {
+    await this.#overRange(offsetBytes, lengthBytes, options, (content) => content.fill(0), {
+      kind,
+      data: undefined,
+    })
+  }
+
+  async writeSame(
+    offsetBytes: number,
+    lengthBytes: number,
+    pattern: Uint8Array,
+    options: WriteOptions,
+  ): Promise<void> {
+    if (isZero(pattern)) {
+      await this.zero(ENTRY_KIND.writeZeroes, offsetBytes, lengthBytes, options)
+      return
+    }
+    const repeat = (content: Uint8Array): void => {
+      for (let at = 0; at < content.byteLength; at += pattern.byteLength) content.set(pattern, at)
+    }
+    const block = new Uint8Array(BLOCK_BYTES)
+    repeat(block)
+    await this.#overRange(offsetBytes, lengthBytes, options, repeat, {
+      kind: ENTRY_KIND.writeSame,
+      data: block,
+    })
+  }
+
+  async #overRange(
+    offsetBytes: number,
+    lengthBytes: number,
+    options: WriteOptions,
+    fill: (content: Uint8Array) => void,
+    middle: { kind: EntryKind; data: Uint8Array | undefined },
+  ): Promise<void> {
+    const end = offsetBytes + lengthBytes
+    const first = alignUp(offsetBytes, BLOCK_BYTES)
+    const last = alignDown(end, BLOCK_BYTES)
+    if (first > last || (first === last && lengthBytes < BLOCK_BYTES)) {
+      // inside one block, or across one border without a whole block
+      await this.modify(offsetBytes, lengthBytes, fill, options)
+      return
+    }
+    if (offsetBytes < first) await this.modify(offsetBytes, first - offsetBytes, fill, options)
+    if (first < last) {
+      const room = this.#o.rangeRoom()
+      if (room !== undefined) await room
+      const admitted = this.#o.admission.enter(middle.data?.byteLength ?? 0)
+      if (admitted !== undefined) await admitted
+      const block = first / BLOCK_BYTES
+      const blocks = (last - first) / BLOCK_BYTES
+      if (middle.data !== undefined && this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
+      await this.#whenUnlocked(block, blocks)
+      await this.#finish(
+        this.#submit(middle.kind, block, blocks, middle.data, options.admit, middle.data === undefined),
+        options,
+      )
+    }
+    if (last < end) await this.modify(last, end - last, fill, options)
+  }
+
+  /** Reads the range, lets `change` alter it in place, writes it; nothing comes between. */
+  async modify(
+    offsetBytes: number,
+    lengthBytes: number,
+    change: (content: Uint8Array) => void,
+    options: WriteOptions,
+  ): Promise<void> {
+    await this.#exclusively(offsetBytes, lengthBytes, options, (content) => {
+      change(content)
+      return true
+    })
+  }
+
+  async compareAndWrite(
+    offsetBytes: number,
+    expected: Uint8Array,
+    data: Uint8Array,
+    options: WriteOptions,
+  ): Promise<CompareResult> {
+    let mismatchOffsetBytes = -1
+    await this.#exclusively(offsetBytes, data.byteLength, options, (content) => {
+      mismatchOffsetBytes = firstDifference(content, expected)
+      if (mismatchOffsetBytes >= 0) return false
+      content.set(data)
+      return true
+    })
+    return mismatchOffsetBytes < 0 ? { equal: true } : { equal: false, mismatchOffsetBytes }
+  }
+
+  /** Under the lock of the range's blocks: read, `change`, and write unless it returns false. */
+  async #exclusively(
+    offsetBytes: number,
+    lengthBytes: number,
+    options: WriteOptions,
+    change: (content: Uint8Array) => boolean,
+  ): Promise<void> {
+    const { pool, reader, writer, locks, space, ensureServing } = this.#o
+    const { block, blocks, skipBytes } = spanOf(offsetBytes, lengthBytes)
+    const whole = pool.acquire(blocks * BLOCK_BYTES)
+    const release = await locks.acquire(block, block + blocks)
+    try {
+      if (writer.overlapsPending(block, blocks)) await writer.settledSoFar()
+      if (!reader.readNow(block, whole)) await reader.read(block, whole)
+      ensureServing()
+      if (!change(whole.subarray(skipBytes, skipBytes + lengthBytes))) return
+      if (space.isLow) await this.#refuseNewSpace(block, blocks)
+      await this.#appendData(block, whole, options)
+    } finally {
+      release()
+      pool.release(whole)
+    }
+    if (options.fua === true) await writer.sync()
+  }
+
+  async #whenUnlocked(block: number, blocks: number): Promise<void> {
+    const { locks, ensureServing } = this.#o
+    while (!locks.isFree(block, block + blocks)) await locks.whenFree(block, block + blocks)
+    ensureServing()
+  }
+
+  async #refuseNewSpace(block: number, blocks: number): Promise<void> {
+    await this.#o.space.sample()
+    if (!this.#o.space.isLow || (await this.#o.isAllocated(block, blocks))) return
+    throw new BlockError('NO_SPACE', 'the disk is nearly full: writes that need new space are refused', {
+      facts: { block, blocks },
+    })
+  }
+
+  async #finish(appended: Promise<number>, options: WriteOptions): Promise<void> {
+    const lsn = await appended
+    if (options.fua === true) await this.#o.writer.sync(lsn)
+  }
+
+  /** Queues whole blocks, split into entries; resolves with the last LSN when all have settled. */
+  #appendData(block: number, data: Uint8Array, options: WriteOptions): Promise<number> {
+    const { writer } = this.#o
+    const blocks = data.byteLength / BLOCK_BYTES
+    const most = writer.entryBlocksMax
+    if (blocks <= most) return this.#submit(ENTRY_KIND.write, block, blocks, data, options.admit, false)
+    const parts: Promise<number>[] = []
+    for (let at = 0; at < blocks; at += most) {
+      const count = Math.min(most, blocks - at)
+      const part = data.subarray(at * BLOCK_BYTES, (at + count) * BLOCK_BYTES)
+      parts.push(this.#submit(ENTRY_KIND.write, block + at, count, part, options.admit, false))
+    }
+    // all must have settled before the caller gets its buffer back
+    return Promise.allSettled(parts).then((results) => {
+      let lsn = 0
+      for (const result of results) {
+        if (result.status === 'rejected') throw result.reason
+        lsn = Math.max(lsn, result.value)
+      }
+      return lsn
+    })
+  }
+
+  #submit(
+    kind: EntryKind,
+    block: number,
+    blocks: number,
+    data: Uint8Array | undefined,
+    admit: (() => void) | undefined,
+    urgent: boolean,
+  ): Promise<number> {
+    assert(data === undefined || data.byteLength % BLOCK_BYTES === 0, 'entries carry whole blocks')
+    return new Promise((resolve, reject) => {
+      this.#o.writer.submit({
+        kind,
+        block,
+        blocks,
+        data,
+        argument: 0,
+        urgent,
+        admit,
+        settled: (error, lsn) => {
+          if (error === undefined) resolve(lsn)
+          else reject(error)
+          this.#o.admission.wake()
+        },
+      })
+    })
+  }
+}
+
+/** The whole blocks that hold a byte range, and where the range begins in them. */
+function spanOf(
+  offsetBytes: number,
+  lengthBytes: number,
+): { block: number; blocks: number; skipBytes: number } {
+  const start = alignDown(offsetBytes, BLOCK_BYTES)
+  const end = alignUp(offsetBytes + lengthBytes, BLOCK_BYTES)
+  return { block: start / BLOCK_BYTES, blocks: (end - start) / BLOCK_BYTES, skipBytes: offsetBytes - start }
+}
+
+function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  if (Buffer.compare(a, b) === 0) return -1
+  for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return i
+  return -1
+}

@@ -1,0 +1,104 @@
+/**
+ * The dirty map: for every block that the log holds a newer version of than extents and map do, where that
+ * version is. A list of generations, newest last: new entries go to the last; the flusher freezes it by starting
+ * another, writes the oldest out and drops it whole. So nothing is ever deleted one by one, and a snapshot, when
+ * it comes, is a boundary between two generations.
+ */
+import { assert } from '../../base/assert.ts'
+import { BlockTable } from './block-table.ts'
+import { type DirtyRange, RangeTable } from './range-table.ts'
+
+export class Generation {
+  readonly blocks = new BlockTable()
+  readonly ranges = new RangeTable()
+  #newestLsn = 0
+
+  get newestLsn(): number {
+    return this.#newestLsn
+  }
+
+  get isEmpty(): boolean {
+    return this.blocks.size === 0 && this.ranges.size === 0
+  }
+
+  putBlock(block: number, lsn: number, position: number, checksum: number): void {
+    if (lsn > this.#newestLsn) this.#newestLsn = lsn
+    this.blocks.put(block, lsn, position, checksum)
+  }
+
+  putRange(range: DirtyRange): void {
+    if (range.lsn > this.#newestLsn) this.#newestLsn = range.lsn
+    this.ranges.put(range)
+  }
+}
+
+/** What the dirty map knows of one block. */
+export type DirtyKind = 'clean' | 'data' | 'zeros' | 'pattern'
+
+export class DirtyMap {
+  readonly #generations: Generation[] = [new Generation()]
+  /** Results of the last `lookup`, kept in fields so that a look-up allocates nothing. */
+  lsn = 0
+  position = 0
+  checksum = 0
+  /** For a pattern: the block with which its checksum was seeded. */
+  seedBlock = 0
+
+  get active(): Generation {
+    return this.#generations[this.#generations.length - 1]!
+  }
+
+  /** The oldest generation, when it is frozen. */
+  get frozen(): Generation | undefined {
+    return this.#generations.length > 1 ? this.#generations[0] : undefined
+  }
+
+  get isEmpty(): boolean {
+    return this.#generations.every((generation) => generation.isEmpty)
+  }
+
+  /** Blocks and ranges held, over all generations. */
+  get blockCount(): number {
+    return this.#generations.reduce((sum, generation) => sum + generation.blocks.size, 0)
+  }
+  get rangeCount(): number {
+    return this.#generations.reduce((sum, generation) => sum + generation.ranges.size, 0)
+  }
+
+  /** Freezes the active generation and starts another. */
+  freeze(): Generation {
+    const frozen = this.active
+    this.#generations.push(new Generation())
+    return frozen
+  }
+
+  /** Drops the oldest generation, whose blocks are in extents and map now. */
+  drop(generation: Generation): void {
+    assert(this.#generations[0] === generation, 'generations are dropped oldest first')
+    assert(this.#generations.length > 1, 'the active generation is never dropped')
+    this.#generations.shift()
+  }
+
+  /** Looks `block` up; fills `lsn`, `position`, `checksum`, `seedBlock` as far as they apply. */
+  lookup(block: number): DirtyKind {
+    for (let g = this.#generations.length - 1; g >= 0; g--) {
+      const { blocks, ranges } = this.#generations[g]!
+      const slot = blocks.size === 0 ? -1 : blocks.find(block)
+      const range = ranges.size === 0 ? undefined : ranges.find(block)
+      if (slot < 0 && range === undefined) continue
+      if (range === undefined || (slot >= 0 && blocks.lsn(slot) > range.lsn)) {
+        this.lsn = blocks.lsn(slot)
+        this.position = blocks.position(slot)
+        this.checksum = blocks.checksum(slot)
+        this.seedBlock = block
+        return 'data'
+      }
+      this.lsn = range.lsn
+      this.position = range.patternPosition
+      this.checksum = range.patternChecksum
+      this.seedBlock = range.patternBlock
+      return range.patternPosition < 0 ? 'zeros' : 'pattern'
+    }
+    return 'clean'
+  }
+}

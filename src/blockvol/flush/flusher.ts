@@ -1,0 +1,142 @@
+/**
+ * The flusher: moves the oldest generation of the dirty map out of the log, each step durable before the next:
+ *
+ *   freeze ─► log synced ─► extents ─► maxima ─► map ─► state ─► checkpoint ─► generation dropped, log space freed
+ *
+ * A step that fails leaves everything as it was for readers: the generation stays and is flushed again, from the
+ * start, which is idempotent. A full disk or a damaged log entry stops it with a reason and is tried again later;
+ * an error of the disk ends the volume (invariant 10).
+ */
+import { isBlockError } from '../../base/errors.ts'
+import type { Clock, Timer } from '../../base/ports/clock.ts'
+import type { LogPosition, Lsn } from '../../base/units.ts'
+import type { Generation } from '../dirty/dirty-map.ts'
+
+/** A generation that is being flushed, and where the log stands after it. */
+export interface Cut {
+  readonly generation: Generation
+  readonly lsn: Lsn
+  readonly position: LogPosition
+}
+
+export interface FlusherOptions {
+  readonly clock: Clock
+  /** How long to wait before trying again after a step that failed for want of something. */
+  readonly retryMs: number
+  /** Whether anything was appended since the last checkpoint. */
+  readonly isNeeded: () => boolean
+  /** Freezes the active generation. */
+  readonly freeze: () => Cut
+  /** All steps for one cut. */
+  readonly flush: (cut: Cut) => Promise<void>
+  /** The disk failed. */
+  readonly onFailed: (error: unknown) => void
+  readonly onStalled: (error: unknown) => void
+}
+
+interface Waiter {
+  readonly lsn: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export class Flusher {
+  readonly #o: FlusherOptions
+  #cut: Cut | undefined
+  #running: Promise<void> | undefined
+  #isWanted = false
+  #retry: Timer | undefined
+  #waiters: Waiter[] = []
+  #flushedLsn = 0
+  #stall: unknown
+  #isClosed = false
+  cycles = 0
+
+  constructor(options: FlusherOptions) {
+    this.#o = options
+  }
+
+  /** Why the last attempt did not get through, until one does. */
+  get stall(): unknown {
+    return this.#stall
+  }
+
+  /** Starts a flush of everything appended so far, unless one runs; then another follows. */
+  kick(): void {
+    this.#isWanted = true
+    if (this.#running === undefined && this.#retry === undefined && !this.#isClosed) this.#start()
+  }
+
+  /** Resolves when the checkpoint has reached `lsn`; rejects when the attempt under way fails. */
+  through(lsn: number): Promise<void> {
+    if (lsn <= this.#flushedLsn || !this.#o.isNeeded()) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ lsn, resolve, reject })
+      this.#retry?.cancel()
+      this.#retry = undefined
+      this.kick()
+    })
+  }
+
+  /** No further cycles; resolves when the running one has ended. */
+  async close(error: unknown): Promise<void> {
+    this.#isClosed = true
+    this.#retry?.cancel()
+    this.#retry = undefined
+    this.#rejectWaiters(error)
+    await this.#running
+  }
+
+  #rejectWaiters(error: unknown): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const { reject } of waiters) reject(error)
+  }
+
+  #start(): void {
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#isWanted && this.#retry === undefined && !this.#isClosed) this.#start()
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed && (this.#isWanted || this.#cut !== undefined)) {
+      this.#isWanted = false
+      if (this.#cut === undefined) {
+        if (!this.#o.isNeeded()) break
+        this.#cut = this.#o.freeze()
+      }
+      const cut = this.#cut
+      try {
+        await this.#o.flush(cut)
+      } catch (error) {
+        this.#stopped(error)
+        return
+      }
+      this.#cut = undefined
+      this.#stall = undefined
+      this.#flushedLsn = cut.lsn
+      this.cycles++
+      const ready = this.#waiters.filter((waiter) => waiter.lsn <= cut.lsn)
+      this.#waiters = this.#waiters.filter((waiter) => waiter.lsn > cut.lsn)
+      if (this.#waiters.length > 0) this.#isWanted = true
+      for (const waiter of ready) waiter.resolve()
+    }
+  }
+
+  #stopped(error: unknown): void {
+    this.#rejectWaiters(error)
+    if (this.#isClosed) return
+    if (!isBlockError(error, 'NO_SPACE') && !isBlockError(error, 'MEDIUM')) {
+      this.#o.onFailed(error)
+      return
+    }
+    if (this.#stall === undefined) this.#o.onStalled(error)
+    this.#stall = error
+    this.#retry = this.#o.clock.after(this.#o.retryMs, () => {
+      this.#retry = undefined
+      this.kick()
+    })
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The block map as a cache of pages over its files. Pages are verified when they are loaded; the cache is bounded
+ * and drops what was not used for longest. The flusher changes pages in place and writes them; a reader that looks
+ * at a page meanwhile asked the dirty map first, which still covers every block that changes.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Extent } from '../../base/ports/disk.ts'
+import { MapPage, PAGE_BYTES } from '../format/map-page.ts'
+import { PAGE_BLOCKS, SEGMENT_BLOCKS } from '../geometry.ts'
+import type { SegmentFiles } from '../segments.ts'
+
+const SEGMENT_PAGES = SEGMENT_BLOCKS / PAGE_BLOCKS
+/** A page in memory costs its bytes, two views and an object. */
+const PAGE_COST_BYTES = PAGE_BYTES + 400
+
+export class BlockMap {
+  readonly #files: SegmentFiles
+  readonly #pagesMax: number
+  /** Insertion order is the order of last use. */
+  readonly #pages = new Map<number, MapPage>()
+  readonly #loading = new Map<number, Promise<MapPage>>()
+  #last: MapPage | undefined
+  /** Pages that change or are on their way to the disk. */
+  readonly #edited = new Set<MapPage>()
+  readonly #touched = new Set<number>()
+
+  readonly #onDamage: (sector: number) => void
+
+  /** `onDamage` is told of each damaged sector (32 blocks from `sector * 32`) when its page is loaded. */
+  constructor(files: SegmentFiles, cacheBytes: number, onDamage: (sector: number) => void) {
+    this.#files = files
+    this.#onDamage = onDamage
+    this.#pagesMax = Math.max(16, Math.floor(cacheBytes / PAGE_COST_BYTES))
+  }
+
+  /** The page, if it can be had without waiting for the disk. */
+  getNow(index: number): MapPage | undefined {
+    if (this.#last?.index === index) return this.#last
+    const cached = this.#pages.get(index)
+    if (cached !== undefined) {
+      this.#pages.delete(index)
+      this.#pages.set(index, cached)
+      this.#last = cached
+      return cached
+    }
+    if (this.#loading.has(index)) return undefined
+    const segment = Math.floor(index / SEGMENT_PAGES)
+    if (!this.#files.has(segment)) return this.#keep(MapPage.empty(index))
+    const file = this.#files.opened(segment)
+    const bytes = new Uint8Array(PAGE_BYTES)
+    if (file === undefined || !file.readNow(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)) return undefined
+    return this.#keep(MapPage.parse(index, bytes, this.#onDamage))
+  }
+
+  /** The page. */
+  async get(index: number): Promise<MapPage> {
+    const cached = this.#pages.get(index)
+    if (cached !== undefined) return cached
+    let loading = this.#loading.get(index)
+    if (loading === undefined) {
+      loading = this.#load(index).finally(() => this.#loading.delete(index))
+      this.#loading.set(index, loading)
+    }
+    return loading
+  }
+
+  async #load(index: number): Promise<MapPage> {
+    const segment = Math.floor(index / SEGMENT_PAGES)
+    const file = await this.#files.get(segment, false)
+    const bytes = new Uint8Array(PAGE_BYTES)
+    // what lies past the end of the file is not there: zeros
+    if (file !== undefined) await file.read(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)
+    return this.#keep(MapPage.parse(index, bytes, this.#onDamage))
+  }
+
+  #keep(page: MapPage): MapPage {
+    this.#pages.set(page.index, page)
+    this.#last = page
+    if (this.#pages.size > this.#pagesMax) this.#evict()
+    return page
+  }
+
+  #evict(): void {
+    for (const [index, page] of this.#pages) {
+      if (this.#pages.size <= this.#pagesMax) return
+      // a page with changes that are not on the disk yet is the only place that has them
+      if (this.#edited.has(page)) continue
+      this.#pages.delete(index)
+      if (this.#last === page) this.#last = undefined
+    }
+  }
+
+  /** The page, to be changed and then given to `write`; it stays in the cache until that is done. */
+  async edit(index: number): Promise<MapPage> {
+    for (;;) {
+      const page = await this.get(index)
+      // another turn may have dropped it meanwhile: a change must go to the copy that readers see
+      if (this.#pages.get(index) !== page) continue
+      this.#edited.add(page)
+      return page
+    }
+  }
+
+  /** Writes pages that `edit` gave to their files, ascending by index. Durable after `sync`. */
+  async write(pages: readonly MapPage[]): Promise<void> {
+    let at = 0
+    while (at < pages.length) {
+      const segment = Math.floor(pages[at]!.index / SEGMENT_PAGES)
+      const extents: Extent[] = []
+      const written: MapPage[] = []
+      for (; at < pages.length && Math.floor(pages[at]!.index / SEGMENT_PAGES) === segment; at++) {
+        const page = pages[at]!
+        if (!page.isChanged) {
+          this.#edited.delete(page)
+          continue
+        }
+        page.seal()
+        written.push(page)
+        extents.push({ offsetBytes: (page.index % SEGMENT_PAGES) * PAGE_BYTES, data: page.bytes })
+      }
+      if (written.length === 0) continue
+      const file = await this.#files.get(segment, true)
+      assert(file !== undefined, 'a file that is made when missing is there')
+      this.#touched.add(segment)
+      try {
+        await file.writeMany(extents)
+      } finally {
+        for (const page of written) this.#edited.delete(page)
+      }
+    }
+  }
+
+  /** Makes written pages durable. */
+  async sync(): Promise<void> {
+    const touched = [...this.#touched]
+    for (const segment of touched) await (await this.#files.get(segment, false))?.datasync()
+    for (const segment of touched) this.#touched.delete(segment)
+  }
+}

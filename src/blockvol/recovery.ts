@@ -1,0 +1,127 @@
+/**
+ * From files to a volume that can serve: superblock, state, log scan, the verdict on what the scan found past the
+ * log's end, and a new epoch. Everything here may be interrupted at any line and begun again: until the new epoch
+ * is in the superblock nothing is changed but (a) stale groups past a torn tail, which are made unreadable,
+ * and (b) an operator's acceptance of a loss, recorded before anything is given up.
+ */
+import { assert } from '../base/assert.ts'
+import { BlockError } from '../base/errors.ts'
+import type { DiskFile } from '../base/ports/disk.ts'
+import { type Epoch, epochNumber, type LogPosition, type Lsn, logPosition, lsn } from '../base/units.ts'
+import type { OpenVolumeOptions, VolumePorts } from './api.ts'
+import type { Generation } from './dirty/dirty-map.ts'
+import { recordEntry } from './dirty/record-entry.ts'
+import { GROUP_ALIGN_BYTES } from './format/log-group.ts'
+import { MARK } from './format/superblock.ts'
+import { LogFile } from './log/log-file.ts'
+import { type GroupBeyond, type LogScanResult, type ScannedEntry, scanLog } from './log/log-scan.ts'
+import { StateKeeper } from './state-keeper.ts'
+import type { SuperblockStore } from './superblock-store.ts'
+
+export interface Recovered {
+  readonly log: LogFile
+  readonly state: StateKeeper
+  /** The epoch of this opening, in the superblock already. */
+  readonly epoch: Epoch
+  readonly lastLsn: Lsn
+  /** End of the last valid group. */
+  readonly end: LogPosition
+  readonly replayedEntries: number
+}
+
+export async function recover(
+  ports: VolumePorts,
+  options: OpenVolumeOptions,
+  superblocks: SuperblockStore,
+  files: { log: DiskFile; state: DiskFile },
+  generation: Generation,
+): Promise<Recovered> {
+  const { current } = superblocks
+  const log = new LogFile(files.log, current.logBytes)
+  if ((await files.log.sizeBytes()) < current.logBytes) {
+    throw new BlockError('CORRUPT', `${files.log.path} is shorter than the superblock says`, {
+      facts: { path: files.log.path, expectedBytes: current.logBytes },
+    })
+  }
+  const state = await StateKeeper.open(files.state, current.checkpoint.stateGeneration)
+  let replayedEntries = 0
+  const scan = await scanUnlessClean(superblocks, log, (entry) => {
+    replayedEntries++
+    const { lsn: entryLsn, dataPosition, checksums } = entry
+    recordEntry(generation, entry, entryLsn, dataPosition, (i) => checksums[i]!)
+    state.apply(entry)
+  })
+  if ((current.marks & MARK.clean) === 0) {
+    await settleTail(ports, options, superblocks, log, scan)
+    // what was only in the page cache must be durable before it counts as recovered (invariant 6)
+    await log.datasync()
+  }
+  const number = Math.max(current.epoch.number, scan.epoch.number) + 1
+  const epoch = { number: epochNumber(number), id: ports.random.u64() }
+  await superblocks.update({
+    epoch,
+    marks: current.marks & ~(MARK.clean | MARK.poisoned),
+    bootId: await ports.disk.bootId(),
+    durableLsn: lsn(scan.lastLsn),
+    acceptedLoss: { fromLsn: 0, toLsn: 0 },
+  })
+  return { log, state, epoch, lastLsn: lsn(scan.lastLsn), end: logPosition(scan.end), replayedEntries }
+}
+
+/** After a clean close the log holds nothing and nothing lies beyond its end: no scan. */
+async function scanUnlessClean(
+  superblocks: SuperblockStore,
+  log: LogFile,
+  onEntry: (entry: ScannedEntry) => void,
+): Promise<LogScanResult> {
+  const { checkpoint, marks, logTag } = superblocks.current
+  const start = { lastLsn: checkpoint.lsn, epoch: checkpoint.epoch }
+  if ((marks & MARK.clean) !== 0) return { ...start, end: checkpoint.position, groups: 0, beyond: [] }
+  const uncached = (marks & MARK.poisoned) !== 0
+  return scanLog({ file: log, logTag, from: checkpoint.position, ...start, uncached, onEntry })
+}
+
+/**
+ * Decides what the end of the scan is. A torn tail: groups past it are made unreadable, for good. Damage: entries
+ * past the stop were durable once; LOG_DAMAGED names them, and nothing is touched until an operator accepts it.
+ */
+async function settleTail(
+  ports: VolumePorts,
+  options: OpenVolumeOptions,
+  superblocks: SuperblockStore,
+  log: LogFile,
+  scan: LogScanResult,
+): Promise<void> {
+  const fromLsn = scan.lastLsn + 1
+  const toLsn = scan.beyond.reduce(
+    (greatest, group) => Math.max(greatest, group.durableLsn),
+    superblocks.current.durableLsn as number,
+  )
+  if (toLsn >= fromLsn) {
+    const recorded = superblocks.current.acceptedLoss
+    const isRecorded = recorded.fromLsn === fromLsn && recorded.toLsn >= toLsn
+    const accepted = options.acceptLogLoss
+    const isAccepted = accepted?.fromLsn === fromLsn && accepted.toLsn === toLsn
+    if (!isRecorded && !isAccepted) {
+      throw new BlockError(
+        'LOG_DAMAGED',
+        `${log.path}: entries ${fromLsn} to ${toLsn} were durable and are damaged; restore the volume from a copy, or accept the loss of these entries`,
+        { facts: { path: log.path, fromLsn, toLsn } },
+      )
+    }
+    ports.logger.warn('volume.log-loss-accepted', { fromLsn, toLsn })
+    if (!isRecorded) await superblocks.update({ acceptedLoss: { fromLsn, toLsn } })
+  }
+  await wipe(log, scan.beyond)
+}
+
+/** Makes the groups past the end unreadable, so that no later scan can take them for the log's continuation. */
+async function wipe(log: LogFile, beyond: readonly GroupBeyond[]): Promise<void> {
+  if (beyond.length === 0) return
+  const zeros = new Uint8Array(GROUP_ALIGN_BYTES)
+  for (const { position } of beyond) {
+    assert(position % GROUP_ALIGN_BYTES === 0, 'groups are aligned')
+    await log.write([zeros], position, GROUP_ALIGN_BYTES)
+  }
+  await log.datasync()
+}

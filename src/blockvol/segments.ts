@@ -1,0 +1,84 @@
+/**
+ * The files under `extents/`: content (`NNNNNN`) and map (`NNNNNN.map`), each for 64 GiB of the volume. Files are
+ * made when a block of theirs is first written and opened when first needed; what is not there reads as zeros.
+ */
+import type { Disk, DiskFile } from '../base/ports/disk.ts'
+
+export class SegmentFiles {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #suffix: string
+  /** Index → open file, for the synchronous path. */
+  readonly #open = new Map<number, DiskFile>()
+  readonly #opening = new Map<number, Promise<DiskFile>>()
+  readonly #present: Set<number>
+
+  private constructor(disk: Disk, directory: string, suffix: string, present: Set<number>) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#suffix = suffix
+    this.#present = present
+  }
+
+  static async load(disk: Disk, directory: string, suffix: '' | '.map'): Promise<SegmentFiles> {
+    const present = new Set<number>()
+    for (const name of await disk.list(directory)) {
+      const match = /^(\d{6})(\.map)?$/.exec(name)
+      if (match && (match[2] ?? '') === suffix) present.add(Number(match[1]))
+    }
+    return new SegmentFiles(disk, directory, suffix, present)
+  }
+
+  has(index: number): boolean {
+    return this.#present.has(index)
+  }
+
+  /** Indices of the files that exist, ascending. */
+  indices(): number[] {
+    return [...this.#present].sort((a, b) => a - b)
+  }
+
+  /** The file, when it is open already. */
+  opened(index: number): DiskFile | undefined {
+    return this.#open.get(index)
+  }
+
+  /** The file; `create` makes it when it is missing (its name is durable after `syncNames`). */
+  async get(index: number, create: boolean): Promise<DiskFile | undefined> {
+    const open = this.#open.get(index)
+    if (open !== undefined) return open
+    if (!create && !this.#present.has(index)) return undefined
+    let opening = this.#opening.get(index)
+    if (opening === undefined) {
+      const path = `${this.#directory}/${String(index).padStart(6, '0')}${this.#suffix}`
+      opening = this.#disk.open(path, { create: create ? 'missing' : 'never' }).then((file) => {
+        this.#open.set(index, file)
+        this.#present.add(index)
+        return file
+      })
+      this.#opening.set(index, opening)
+      opening.then(
+        () => this.#opening.delete(index),
+        () => this.#opening.delete(index),
+      )
+    }
+    return opening
+  }
+
+  syncNames(): Promise<void> {
+    return this.#disk.syncDirectory(this.#directory)
+  }
+
+  async allocatedBytes(): Promise<number> {
+    let total = 0
+    for (const index of this.indices()) total += (await (await this.get(index, false))?.allocatedBytes()) ?? 0
+    return total
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#opening.values())
+    const files = [...this.#open.values()]
+    this.#open.clear()
+    await Promise.all(files.map((file) => file.close()))
+  }
+}

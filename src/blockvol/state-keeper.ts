@@ -1,0 +1,134 @@
+/**
+ * The volume's state in memory, changed by log entries in LSN order, and its two slots on disk. A state is an
+ * immutable value: the flusher keeps the one of its cut while later entries make newer ones.
+ */
+import { readU64, viewOf, writeU64 } from '../base/binary.ts'
+import { BlockError } from '../base/errors.ts'
+import type { DiskFile } from '../base/ports/disk.ts'
+import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
+import { readSlots, writeSlot } from './format/dual-slot.ts'
+import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
+import {
+  decodeState,
+  EPOCH_HISTORY_MAX,
+  encodeState,
+  STATE_FORMAT,
+  type VolumeState,
+} from './format/state.ts'
+
+/** Entry kinds up to this level are understood. */
+export const FORMAT_LEVEL = 1
+
+/** An entry, as far as the state is concerned. */
+export interface StateEntry {
+  readonly kind: EntryKind
+  readonly lsn: number
+  readonly argument: number
+  readonly blocks: number
+  readonly data: Uint8Array | undefined
+}
+
+/** Payload of an epoch-start entry, one block: number u64, id u64, zeros. */
+export function encodeEpochStart(epoch: Epoch): Uint8Array {
+  const block = new Uint8Array(BLOCK_BYTES)
+  const view = viewOf(block)
+  writeU64(view, 0, epoch.number)
+  view.setBigUint64(8, epoch.id, true)
+  return block
+}
+
+/** The state after `entry`; the same object when the entry does not concern it. */
+export function applyToState(state: VolumeState, entry: StateEntry): VolumeState {
+  if (entry.lsn <= state.asOfLsn) return state
+  switch (entry.kind) {
+    case ENTRY_KIND.write:
+    case ENTRY_KIND.trim:
+    case ENTRY_KIND.writeZeroes:
+    case ENTRY_KIND.writeSame:
+      return state
+    case ENTRY_KIND.epochStart: {
+      const view = viewOf(entry.data!)
+      const span = { number: readU64(view, 0), id: view.getBigUint64(8, true), firstLsn: entry.lsn }
+      return { ...state, asOfLsn: entry.lsn, epochs: [...state.epochs, span].slice(-EPOCH_HISTORY_MAX) }
+    }
+    case ENTRY_KIND.formatLevel:
+      return { ...state, asOfLsn: entry.lsn, formatLevel: entry.argument }
+    case ENTRY_KIND.resize:
+      return { ...state, asOfLsn: entry.lsn, sizeBytes: entry.blocks * BLOCK_BYTES }
+    case ENTRY_KIND.frontendState:
+      return { ...state, asOfLsn: entry.lsn, frontendState: entry.data!.slice(0, entry.argument) }
+    case ENTRY_KIND.snapshotCreate:
+    case ENTRY_KIND.snapshotDelete:
+    case ENTRY_KIND.restore:
+      throw new BlockError(
+        'UNKNOWN_FORMAT',
+        `log entry ${entry.lsn} is of a kind that this program does not know; use the release that wrote it`,
+      )
+  }
+}
+
+export class StateKeeper {
+  readonly #file: DiskFile
+  #current: VolumeState
+  #generation: number
+  /** What the newest slot holds. */
+  #saved: VolumeState
+
+  private constructor(file: DiskFile, current: VolumeState, generation: number) {
+    this.#file = file
+    this.#current = current
+    this.#saved = current
+    this.#generation = generation
+  }
+
+  /** Reads the state; CORRUPT when it is older than the one that the checkpoint relies on. */
+  static async open(file: DiskFile, neededGeneration: number): Promise<StateKeeper> {
+    const { generation, body } = await readSlots(STATE_FORMAT, file)
+    if (generation < neededGeneration) {
+      throw new BlockError(
+        'CORRUPT',
+        `${file.path}: the newest readable copy (${generation}) is older than the checkpoint needs (${neededGeneration})`,
+        { facts: { path: file.path } },
+      )
+    }
+    const state = decodeState(body, file.path)
+    if (state.formatLevel > FORMAT_LEVEL) {
+      throw new BlockError(
+        'UNKNOWN_FORMAT',
+        `${file.path}: the volume has format level ${state.formatLevel}, this program knows ${FORMAT_LEVEL}; use a newer release`,
+        { facts: { path: file.path } },
+      )
+    }
+    return new StateKeeper(file, state, generation)
+  }
+
+  static create(file: DiskFile, state: VolumeState): Promise<void> {
+    return writeSlot(STATE_FORMAT, file, 1, encodeState(state))
+  }
+
+  get current(): VolumeState {
+    return this.#current
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  apply(entry: StateEntry): void {
+    this.#current = applyToState(this.#current, entry)
+  }
+
+  /** Makes `state` durable unless it is already; returns the bytes written. */
+  async save(state: VolumeState): Promise<number> {
+    if (state === this.#saved) return 0
+    const body = encodeState(state)
+    await writeSlot(STATE_FORMAT, this.#file, this.#generation + 1, body)
+    this.#generation++
+    this.#saved = state
+    return body.byteLength
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+}

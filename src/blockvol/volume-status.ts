@@ -1,0 +1,171 @@
+/** Counters and verdicts of an open volume, and how they add up to its status and its use of space. */
+import type { BlockError } from '../base/errors.ts'
+import type { DiskFile } from '../base/ports/disk.ts'
+import type { Epoch } from '../base/units.ts'
+import type { Admission } from './admission.ts'
+import type { ScrubStatus, SpaceReport, VolumeStatus } from './api.ts'
+import type { LogWriter } from './log/log-writer.ts'
+import type { SegmentFiles } from './segments.ts'
+
+/** Bad blocks that are remembered; more are only counted. */
+const BAD_BLOCKS_MAX = 1000
+
+export class VolumeTelemetry {
+  #reads = 0
+  #readBytes = 0
+  #writes = 0
+  #writeBytes = 0
+  #trims = 0
+  #trimBytes = 0
+  #checksumErrors = 0
+  #blocksRepaired = 0
+  flushes = 0
+  /** Blocks known bad and not written since. */
+  readonly #badBlocks = new Set<number>()
+  readonly #badMapSectors = new Set<number>()
+
+  read(bytes: number): void {
+    this.#reads++
+    this.#readBytes += bytes
+  }
+  write(bytes: number): void {
+    this.#writes++
+    this.#writeBytes += bytes
+  }
+  trim(bytes: number): void {
+    this.#trims++
+    this.#trimBytes += bytes
+  }
+
+  verdict(block: number, verdict: 'bad' | 'repaired'): void {
+    this.#checksumErrors++
+    if (verdict === 'repaired') {
+      this.#blocksRepaired++
+      this.#badBlocks.delete(block)
+    } else if (this.#badBlocks.size < BAD_BLOCKS_MAX) this.#badBlocks.add(block)
+  }
+
+  /** The block has a new version on disk: what was bad is gone. */
+  mapped(block: number): void {
+    if (this.#badBlocks.size > 0) this.#badBlocks.delete(block)
+  }
+
+  mapSectorDamaged(sector: number): void {
+    this.#checksumErrors++
+    if (this.#badMapSectors.size < BAD_BLOCKS_MAX) this.#badMapSectors.add(sector)
+  }
+
+  status(parts: {
+    volume: {
+      uuid: Uint8Array
+      name: string
+      sizeBytes: number
+      logicalBlockBytes: number
+      readOnly: boolean
+      epoch: Epoch
+    }
+    failure: BlockError | undefined
+    isClosed: boolean
+    stall: unknown
+    writer: LogWriter
+    checkpointLsn: number
+    logBytes: number
+    dirtyBlocks: number
+    admission: Admission
+    checkpointer: { extentBytes: number; metadataBytes: number }
+    checkpoints: number
+    scrub: ScrubStatus
+  }): VolumeStatus {
+    const { volume, writer, admission, checkpointer, scrub } = parts
+    const reasons = this.#reasons(parts.stall, scrub)
+    if (parts.failure !== undefined) reasons.unshift(parts.failure.message)
+    const health =
+      parts.failure !== undefined
+        ? 'poisoned'
+        : parts.isClosed
+          ? 'closed'
+          : reasons.length > 0
+            ? 'degraded'
+            : 'healthy'
+    return {
+      uuid: Buffer.from(volume.uuid).toString('hex'),
+      name: volume.name,
+      sizeBytes: volume.sizeBytes,
+      logicalBlockBytes: volume.logicalBlockBytes,
+      readOnly: volume.readOnly,
+      health,
+      reasons,
+      epoch: { number: volume.epoch.number, id: volume.epoch.id.toString(16).padStart(16, '0') },
+      appendedLsn: writer.appendedLsn,
+      commitLsn: writer.appendedLsn,
+      durableLsn: writer.durableLsn,
+      checkpointLsn: parts.checkpointLsn,
+      log: { sizeBytes: parts.logBytes, usedBytes: writer.usedBytes },
+      dirtyBlocks: parts.dirtyBlocks,
+      pressure: admission.pressure,
+      counters: {
+        reads: this.#reads,
+        readBytes: this.#readBytes,
+        writes: this.#writes,
+        writeBytes: this.#writeBytes,
+        trims: this.#trims,
+        trimBytes: this.#trimBytes,
+        flushes: this.flushes,
+        logSyncs: writer.syncs,
+        logAppends: writer.appends,
+        logBytes: writer.appendedBytes,
+        extentBytes: checkpointer.extentBytes,
+        metadataBytes: checkpointer.metadataBytes,
+        checkpoints: parts.checkpoints,
+        softWaits: admission.softWaits,
+        hardWaits: admission.hardWaits + writer.stalls,
+        checksumErrors: this.#checksumErrors,
+        blocksRepaired: this.#blocksRepaired,
+      },
+      scrub,
+    }
+  }
+
+  #reasons(stall: unknown, scrub: ScrubStatus): string[] {
+    const reasons: string[] = []
+    if (stall instanceof Error) reasons.push(`the flusher cannot go on: ${stall.message}`)
+    if (this.#badBlocks.size > 0) {
+      const some = [...this.#badBlocks].slice(0, 5).join(', ')
+      reasons.push(
+        `${this.#badBlocks.size} blocks fail their checksum (${some}); write or trim them, or restore a copy`,
+      )
+    }
+    if (this.#badMapSectors.size > 0) {
+      reasons.push(
+        `${this.#badMapSectors.size} sectors of the block map are damaged; run a scrub for the blocks`,
+      )
+    } else if (scrub.errors > 0 && this.#badBlocks.size === 0 && scrub.running) {
+      reasons.push(`the running scrub found ${scrub.errors} bad blocks`)
+    }
+    return reasons
+  }
+}
+
+/** Adds up the space that a volume's files take. */
+export async function reportSpace(parts: {
+  extents: SegmentFiles
+  maps: SegmentFiles
+  files: { log: DiskFile; state: DiskFile; maxima: DiskFile; versions: DiskFile }
+  freeBytes: () => Promise<number>
+}): Promise<SpaceReport> {
+  const { files } = parts
+  const extentsBytes = await parts.extents.allocatedBytes()
+  const mapBytes = (await parts.maps.allocatedBytes()) + (await files.maxima.allocatedBytes())
+  const logBytes = await files.log.allocatedBytes()
+  const versionsBytes = await files.versions.allocatedBytes()
+  const otherBytes = await files.state.allocatedBytes()
+  return {
+    extentsBytes,
+    mapBytes,
+    logBytes,
+    versionsBytes,
+    otherBytes,
+    totalBytes: extentsBytes + mapBytes + logBytes + versionsBytes + otherBytes,
+    freeBytes: await parts.freeBytes(),
+  }
+}
