@@ -8,7 +8,6 @@ import { isZero } from '../base/binary.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import { BlockError } from '../base/errors.ts'
 import type { CompareResult, WriteOptions } from '../base/ports/block-device.ts'
-import type { Clock } from '../base/ports/clock.ts'
 import { alignDown, alignUp, BLOCK_BYTES } from '../base/units.ts'
 import type { Admission } from './admission.ts'
 import type { BlockLocks } from './block-locks.ts'
@@ -19,7 +18,6 @@ import type { SpaceGuard } from './space-guard.ts'
 
 export interface DataPathOptions {
   readonly pool: BufferPool
-  readonly clock: Clock
   readonly reader: BlockReader
   readonly writer: LogWriter
   readonly admission: Admission

@@ -6,7 +6,6 @@
  */
 import { assert } from '../base/assert.ts'
 import { BlockError } from '../base/errors.ts'
-import type { DiskFile } from '../base/ports/disk.ts'
 import { type Epoch, epochNumber, type LogPosition, type Lsn, logPosition, lsn } from '../base/units.ts'
 import type { OpenVolumeOptions, VolumePorts } from './api.ts'
 import type { Generation } from './dirty/dirty-map.ts'
@@ -17,6 +16,7 @@ import { LogFile } from './log/log-file.ts'
 import { type GroupBeyond, type LogScanResult, type ScannedEntry, scanLog } from './log/log-scan.ts'
 import { StateKeeper } from './state-keeper.ts'
 import type { SuperblockStore } from './superblock-store.ts'
+import type { VolumeFiles } from './volume-files.ts'
 
 export interface Recovered {
   readonly log: LogFile
@@ -32,10 +32,10 @@ export interface Recovered {
 export async function recover(
   ports: VolumePorts,
   options: OpenVolumeOptions,
-  superblocks: SuperblockStore,
-  files: { log: DiskFile; state: DiskFile },
+  files: VolumeFiles,
   generation: Generation,
 ): Promise<Recovered> {
+  const { superblocks } = files
   const { current } = superblocks
   const log = new LogFile(files.log, current.logBytes)
   if ((await files.log.sizeBytes()) < current.logBytes) {

@@ -76,6 +76,10 @@ export class SuperblockStore {
     return next
   }
 
+  allocatedBytes(): Promise<number> {
+    return this.#file.allocatedBytes()
+  }
+
   async close(): Promise<void> {
     await this.#last
     await this.#file.close()

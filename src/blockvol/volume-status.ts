@@ -1,11 +1,9 @@
-/** Counters and verdicts of an open volume, and how they add up to its status and its use of space. */
+/** Counters and verdicts of an open volume, and how they add up to its status. */
 import type { BlockError } from '../base/errors.ts'
-import type { DiskFile } from '../base/ports/disk.ts'
 import type { Epoch } from '../base/units.ts'
 import type { Admission } from './admission.ts'
-import type { ScrubStatus, SpaceReport, VolumeStatus } from './api.ts'
+import type { ScrubStatus, VolumeStatus } from './api.ts'
 import type { LogWriter } from './log/log-writer.ts'
-import type { SegmentFiles } from './segments.ts'
 
 /** Bad blocks that are remembered; more are only counted. */
 const BAD_BLOCKS_MAX = 1000
@@ -143,29 +141,5 @@ export class VolumeTelemetry {
       reasons.push(`the running scrub found ${scrub.errors} bad blocks`)
     }
     return reasons
-  }
-}
-
-/** Adds up the space that a volume's files take. */
-export async function reportSpace(parts: {
-  extents: SegmentFiles
-  maps: SegmentFiles
-  files: { log: DiskFile; state: DiskFile; maxima: DiskFile; versions: DiskFile }
-  freeBytes: () => Promise<number>
-}): Promise<SpaceReport> {
-  const { files } = parts
-  const extentsBytes = await parts.extents.allocatedBytes()
-  const mapBytes = (await parts.maps.allocatedBytes()) + (await files.maxima.allocatedBytes())
-  const logBytes = await files.log.allocatedBytes()
-  const versionsBytes = await files.versions.allocatedBytes()
-  const otherBytes = await files.state.allocatedBytes()
-  return {
-    extentsBytes,
-    mapBytes,
-    logBytes,
-    versionsBytes,
-    otherBytes,
-    totalBytes: extentsBytes + mapBytes + logBytes + versionsBytes + otherBytes,
-    freeBytes: await parts.freeBytes(),
   }
 }

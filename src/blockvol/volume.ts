@@ -14,10 +14,7 @@ import type {
   DeviceEvent,
   WriteOptions,
 } from '../base/ports/block-device.ts'
-import type { Timer } from '../base/ports/clock.ts'
-import type { DiskFile } from '../base/ports/disk.ts'
 import { alignUp, BLOCK_BYTES, type Epoch } from '../base/units.ts'
-import { Admission } from './admission.ts'
 import { findAllocation } from './allocation.ts'
 import type {
   CreateVolumeOptions,
@@ -27,73 +24,40 @@ import type {
   VolumePorts,
   VolumeStatus,
 } from './api.ts'
-import { BlockLocks } from './block-locks.ts'
-import { Checkpointer, type StatefulCut } from './checkpointer.ts'
-import { blockChecksum } from './checksum.ts'
+import { assemble, type VolumeParts } from './assembly.ts'
 import { createVolume } from './create.ts'
-import { DataPath } from './data-path.ts'
 import { DirtyMap } from './dirty/dirty-map.ts'
 import { recordEntry } from './dirty/record-entry.ts'
-import { Flusher } from './flush/flusher.ts'
 import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
 import { FRONTEND_STATE_BYTES_MAX } from './format/state.ts'
 import { MARK } from './format/superblock.ts'
-import { checkVersionsHeader, VERSIONS_HEADER_BYTES } from './format/versions.ts'
-import { checkGeometry, SEGMENT_BLOCKS } from './geometry.ts'
-import type { LogFile } from './log/log-file.ts'
-import { type AppendedEntry, LogWriter } from './log/log-writer.ts'
-import { BlockMap } from './map/block-map.ts'
-import { GrainMaxima } from './map/maxima.ts'
-import { BlockReader, type BlockSource } from './reader.ts'
+import { checkGeometry } from './geometry.ts'
+import { IdleFlush } from './idle-flush.ts'
+import type { AppendedEntry } from './log/log-writer.ts'
+import { putBack } from './put-back.ts'
+import type { BlockSource } from './reader.ts'
 import { recover } from './recovery.ts'
-import { Scrubber } from './scrub.ts'
-import { SegmentFiles } from './segments.ts'
-import { SpaceGuard } from './space-guard.ts'
-import { encodeEpochStart, type StateKeeper } from './state-keeper.ts'
-import { SuperblockStore } from './superblock-store.ts'
+import { encodeEpochStart } from './state-keeper.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
-import { reportSpace, VolumeTelemetry } from './volume-status.ts'
-import { within } from './within.ts'
-
-interface Files {
-  readonly log: DiskFile
-  readonly state: DiskFile
-  readonly maxima: DiskFile
-  readonly versions: DiskFile
-}
+import { VolumeFiles } from './volume-files.ts'
+import { VolumeTelemetry } from './volume-status.ts'
 
 export class Volume implements BlockDevice {
   readonly uuid: Uint8Array
   readonly name: string
   readonly logicalBlockBytes: 512 | 4096
   readonly readOnly: boolean
-  readonly epoch: Epoch
   readonly #ports: VolumePorts
   readonly #tuning: Tuning
-  readonly #options: OpenVolumeOptions
-  readonly #superblocks: SuperblockStore
-  readonly #state: StateKeeper
-  readonly #files: Files
-  readonly #log: LogFile
-  readonly #dirty: DirtyMap
-  readonly #map: BlockMap
-  readonly #extents: SegmentFiles
-  readonly #mapFiles: SegmentFiles
-  readonly #writer: LogWriter
-  readonly #reader: BlockReader
-  readonly #admission: Admission
-  readonly #locks = new BlockLocks()
-  readonly #path: DataPath
-  readonly #checkpointer: Checkpointer
-  readonly #flusher: Flusher
-  readonly #scrubber: Scrubber
+  readonly #files: VolumeFiles
   readonly #telemetry = new VolumeTelemetry()
   readonly #listeners = new Set<(event: DeviceEvent) => void>()
+  /** Undefined only until recovery has run. */
+  #assembled: VolumeParts | undefined
   #failure: BlockError | undefined
   #isClosing = false
   #closed: Promise<void> | undefined
-  #idleTimer: Timer | undefined
-  #lastAppendMs = 0
+  readonly #idleFlush: IdleFlush
 
   /** Makes a volume; see `createVolume`. */
   static create(ports: VolumePorts, options: CreateVolumeOptions): Promise<void> {
@@ -105,196 +69,97 @@ export class Volume implements BlockDevice {
    * LOG_DAMAGED when it cannot be opened safely, each naming the file; nothing is changed then.
    */
   static async open(ports: VolumePorts, options: OpenVolumeOptions): Promise<Volume> {
-    const { disk } = ports
-    const { directory } = options
-    const tuning = { ...DEFAULT_TUNING, ...options.tuning }
-    await using opened = new AsyncDisposableStack()
-    const superblocks = await SuperblockStore.open(disk, directory, { repair: true })
-    opened.defer(() => superblocks.close())
-    const open = async (path: string): Promise<DiskFile> => {
-      const file = await disk.open(path, { create: 'never' })
-      opened.defer(() => file.close())
-      return file
+    const volume = new Volume(ports, options, await VolumeFiles.open(ports.disk, options))
+    try {
+      await volume.#start(options)
+      return volume
+    } catch (error) {
+      await volume.#abandon(error)
+      throw error
     }
-    const files = {
-      log: await open(`${options.logDirectory ?? directory}/log`),
-      state: await open(`${directory}/state`),
-      maxima: await open(`${directory}/maxima`),
-      versions: await open(`${directory}/versions`),
-    }
-    const header = new Uint8Array(VERSIONS_HEADER_BYTES)
-    await files.versions.read(header, 0)
-    checkVersionsHeader(header, superblocks.current.uuid, files.versions.path)
+  }
+
+  private constructor(ports: VolumePorts, options: OpenVolumeOptions, files: VolumeFiles) {
+    const { uuid, name, logicalBlockBytes } = files.superblocks.current
+    this.#ports = ports
+    this.#tuning = { ...DEFAULT_TUNING, ...options.tuning }
+    this.#files = files
+    this.uuid = uuid
+    this.name = name
+    this.logicalBlockBytes = logicalBlockBytes
+    this.readOnly = options.readOnly ?? false
+    this.#idleFlush = new IdleFlush(ports.clock, this.#tuning.idleFlushMs, () => this.#parts.flusher.kick())
+  }
+
+  async #start(options: OpenVolumeOptions): Promise<void> {
     const dirty = new DirtyMap()
-    const recovered = await recover(ports, options, superblocks, files, dirty.active)
-    const extents = await SegmentFiles.load(disk, `${directory}/extents`, '')
-    opened.defer(() => extents.close())
-    const mapFiles = await SegmentFiles.load(disk, `${directory}/extents`, '.map')
-    opened.defer(() => mapFiles.close())
-    let ceiling = (): number => recovered.lastLsn
-    const maxima = await GrainMaxima.open(files.maxima, superblocks.current.grainBlocks, () => ceiling())
-    const volume = new Volume(ports, options, tuning, {
-      superblocks,
-      files,
-      dirty,
-      extents,
-      mapFiles,
-      maxima,
-      ...recovered,
-    })
-    ceiling = () => volume.#writer.appendedLsn
-    await volume.#begin()
-    opened.move()
-    ports.logger.info('volume.opened', {
-      volume: volume.name,
-      epoch: volume.epoch.number,
+    const recovered = await recover(this.#ports, options, this.#files, dirty.active)
+    const hooks = {
+      appended: (entry: AppendedEntry) => this.#appended(entry),
+      failed: (error: unknown) => this.#poison(error),
+      repaired: (block: number, source: BlockSource, content: Uint8Array) => {
+        const { extents } = this.#files
+        const parts = { ...this.#parts, extents, isServing: hooks.isServing }
+        putBack(parts, block, source, content).catch((error: unknown) => this.#poison(error))
+      },
+      ensureServing: () => this.#ensureServing(),
+      isServing: () => this.#failure === undefined && !this.#isClosing,
+    }
+    this.#assembled = await assemble(
+      this.#ports,
+      options,
+      this.#tuning,
+      this.#files,
+      { ...recovered, dirty },
+      this.#telemetry,
+      hooks,
+    )
+    await this.#begin()
+    this.#ports.logger.info('volume.opened', {
+      volume: this.name,
+      epoch: this.epoch.number,
       lsn: recovered.lastLsn,
       replayedEntries: recovered.replayedEntries,
     })
-    return volume
   }
 
-  private constructor(
-    ports: VolumePorts,
-    options: OpenVolumeOptions,
-    tuning: Tuning,
-    parts: {
-      superblocks: SuperblockStore
-      files: Files
-      dirty: DirtyMap
-      extents: SegmentFiles
-      mapFiles: SegmentFiles
-      maxima: GrainMaxima
-    } & Awaited<ReturnType<typeof recover>>,
-  ) {
-    const { clock, pool, disk } = ports
-    const { superblocks, files, dirty, extents, mapFiles, maxima, log, state, epoch } = parts
-    const superblock = superblocks.current
-    const { repairSource } = options
-    this.#ports = ports
-    this.#options = options
-    this.#tuning = tuning
-    this.uuid = superblock.uuid
-    this.name = superblock.name
-    this.logicalBlockBytes = superblock.logicalBlockBytes
-    this.readOnly = options.readOnly ?? false
-    this.epoch = epoch
-    this.#superblocks = superblocks
-    this.#state = state
-    this.#files = files
-    this.#log = log
-    this.#dirty = dirty
-    this.#extents = extents
-    this.#mapFiles = mapFiles
-    this.#map = new BlockMap(mapFiles, tuning.mapCacheBytes, (sector) =>
-      this.#telemetry.mapSectorDamaged(sector),
-    )
-    this.#writer = new LogWriter({
-      file: log,
-      clock,
-      logTag: superblock.logTag,
-      epoch,
-      head: parts.end,
-      lastLsn: parts.lastLsn,
-      checkpoint: superblock.checkpoint.position,
-      hardWatermark: tuning.hardWatermark,
-      timeoutMs: tuning.admissionTimeoutMs,
-      hungMs: tuning.hungDiskMs,
-      onAppended: (entry) => this.#appended(entry),
-      onFull: () => this.#flusher.kick(),
-      onFailed: (error) => this.#poison(error),
-    })
-    this.#reader = new BlockReader({
-      dirty,
-      map: this.#map,
-      log,
-      extents,
-      repairSource,
-      onVerdict: (block, verdict) => this.#telemetry.verdict(block, verdict),
-      onRepair: (block, source, content) => void this.#putBack(block, source, content),
-    })
-    this.#admission = new Admission(clock, tuning, {
-      fullness: () =>
-        Math.max(this.#writer.usedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),
-      pendingBytes: () => this.#writer.queuedBytes,
-    })
-    this.#path = new DataPath({
-      pool,
-      clock,
-      reader: this.#reader,
-      writer: this.#writer,
-      admission: this.#admission,
-      locks: this.#locks,
-      space: new SpaceGuard({
-        disk,
-        clock,
-        path: options.directory,
-        reserveBytes: tuning.reserveBytes,
-        unflushedBytes: () => this.#dirty.blockCount * BLOCK_BYTES,
-      }),
-      isAllocated: async (block, blocks) => {
-        const end = block + blocks
-        const runs = await findAllocation({ dirty, map: this.#map }, block, end, 2)
-        return runs.length === 1 && runs[0]!.mapped && runs[0]!.end === end
-      },
-      rangeRoom: () => {
-        if (dirty.rangeCount < tuning.dirtyRangesMax) return undefined
-        const room = this.#flusher.through(this.#writer.appendedLsn)
-        return within(clock, tuning.admissionTimeoutMs, room, 'too many trimmed ranges wait to be flushed')
-      },
-      ensureServing: () => this.#ensureServing(),
-    })
-    this.#checkpointer = new Checkpointer({
-      ports,
-      dirty,
-      log,
-      writer: this.#writer,
-      map: this.#map,
-      maxima,
-      extents,
-      state,
-      superblocks,
-      repairSource,
-      onMapped: (block) => this.#telemetry.mapped(block),
-    })
-    this.#flusher = new Flusher({
-      clock,
-      retryMs: tuning.flushRetryMs,
-      isNeeded: () => this.#writer.appendedLsn > superblocks.current.checkpoint.lsn,
-      freeze: () => this.#cut(),
-      flush: (cut) => this.#checkpointer.flush(cut as StatefulCut),
-      onFailed: (error) => this.#poison(error),
-      onStalled: (error) => ports.logger.error('volume.flush-stalled', { volume: this.name }, error),
-    })
-    this.#scrubber = new Scrubber({
-      clock,
-      pool,
-      reader: this.#reader,
-      map: this.#map,
-      maxima,
-      bytesPerSecond: tuning.scrubBytesPerSecond,
-      intervalMs: tuning.scrubIntervalMs,
-      sizeBlocks: () => this.sizeBytes / BLOCK_BYTES,
-      isServing: () => this.#failure === undefined && !this.#isClosing,
-    })
+  /** Ends an opening that did not get through. */
+  async #abandon(error: unknown): Promise<void> {
+    this.#isClosing = true
+    this.#idleFlush.stop()
+    const { writer, flusher, scrubber } = this.#assembled ?? {}
+    await scrubber?.stop()
+    writer?.fail(error)
+    await flusher?.close(error)
+    await writer?.quiesced()
+    await this.#files.close()
+  }
+
+  get #parts(): VolumeParts {
+    assert(this.#assembled !== undefined, 'a volume is used after it was opened')
+    return this.#assembled
+  }
+
+  get epoch(): Epoch {
+    return this.#parts.epoch
   }
 
   /** The first entry of the epoch; durable before anyone is served. */
   async #begin(): Promise<void> {
     // a crash may have left a log without room for it
-    if (this.#log.ringBytes - this.#writer.usedBytes < this.#log.ringBytes / 16) {
-      await this.#flusher.through(this.#writer.appendedLsn)
+    if (this.#parts.log.ringBytes - this.#parts.writer.usedBytes < this.#parts.log.ringBytes / 16) {
+      await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
     }
     await this.#appendState(ENTRY_KIND.epochStart, {
       argument: 0,
       blocks: 0,
       data: encodeEpochStart(this.epoch),
     })
-    this.#scrubber.start()
+    this.#parts.scrubber.start()
   }
 
   get sizeBytes(): number {
-    return this.#state.current.sizeBytes
+    return this.#parts.state.current.sizeBytes
   }
 
   #ensureServing(): void {
@@ -320,7 +185,7 @@ export class Volume implements BlockDevice {
 
   readNow(offsetBytes: number, target: Uint8Array): boolean {
     this.#check(offsetBytes, target.byteLength, false)
-    if (!this.#path.readNow(offsetBytes, target)) return false
+    if (!this.#parts.path.readNow(offsetBytes, target)) return false
     this.#telemetry.read(target.byteLength)
     return true
   }
@@ -328,31 +193,32 @@ export class Volume implements BlockDevice {
   async read(offsetBytes: number, target: Uint8Array): Promise<void> {
     this.#check(offsetBytes, target.byteLength, false)
     this.#telemetry.read(target.byteLength)
-    if (target.byteLength > 0) await this.#path.read(offsetBytes, target)
+    if (target.byteLength > 0) await this.#parts.path.read(offsetBytes, target)
   }
 
   async write(offsetBytes: number, data: Uint8Array, options: WriteOptions = {}): Promise<void> {
     this.#check(offsetBytes, data.byteLength, true)
     this.#telemetry.write(data.byteLength)
-    if (data.byteLength > 0) await this.#path.write(offsetBytes, data, options)
+    if (data.byteLength > 0) await this.#parts.path.write(offsetBytes, data, options)
   }
 
   async flush(): Promise<void> {
     this.#ensureServing()
     this.#telemetry.flushes++
-    await this.#writer.sync()
+    await this.#parts.writer.sync()
   }
 
   async trim(offsetBytes: number, lengthBytes: number, options: WriteOptions = {}): Promise<void> {
     this.#check(offsetBytes, lengthBytes, true)
     this.#telemetry.trim(lengthBytes)
-    if (lengthBytes > 0) await this.#path.zero(ENTRY_KIND.trim, offsetBytes, lengthBytes, options)
+    if (lengthBytes > 0) await this.#parts.path.zero(ENTRY_KIND.trim, offsetBytes, lengthBytes, options)
   }
 
   async writeZeroes(offsetBytes: number, lengthBytes: number, options: WriteOptions = {}): Promise<void> {
     this.#check(offsetBytes, lengthBytes, true)
     this.#telemetry.trim(lengthBytes)
-    if (lengthBytes > 0) await this.#path.zero(ENTRY_KIND.writeZeroes, offsetBytes, lengthBytes, options)
+    if (lengthBytes > 0)
+      await this.#parts.path.zero(ENTRY_KIND.writeZeroes, offsetBytes, lengthBytes, options)
   }
 
   async writeSame(
@@ -366,7 +232,7 @@ export class Volume implements BlockDevice {
       throw new BlockError('INVALID_ARGUMENT', `a pattern has ${this.logicalBlockBytes} bytes`)
     }
     this.#telemetry.write(lengthBytes)
-    if (lengthBytes > 0) await this.#path.writeSame(offsetBytes, lengthBytes, pattern, options)
+    if (lengthBytes > 0) await this.#parts.path.writeSame(offsetBytes, lengthBytes, pattern, options)
   }
 
   async compareAndWrite(
@@ -379,7 +245,7 @@ export class Volume implements BlockDevice {
     assert(expected.byteLength === data.byteLength, 'what is compared is as long as what is written')
     this.#telemetry.write(data.byteLength)
     if (data.byteLength === 0) return { equal: true }
-    return this.#path.compareAndWrite(offsetBytes, expected, data, options)
+    return this.#parts.path.compareAndWrite(offsetBytes, expected, data, options)
   }
 
   async readModifyWrite(
@@ -390,7 +256,7 @@ export class Volume implements BlockDevice {
   ): Promise<void> {
     this.#check(offsetBytes, lengthBytes, true)
     this.#telemetry.write(lengthBytes)
-    if (lengthBytes > 0) await this.#path.modify(offsetBytes, lengthBytes, combine, options)
+    if (lengthBytes > 0) await this.#parts.path.modify(offsetBytes, lengthBytes, combine, options)
   }
 
   async allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
@@ -398,7 +264,7 @@ export class Volume implements BlockDevice {
     const end = offsetBytes + lengthBytes
     const first = Math.floor(offsetBytes / BLOCK_BYTES)
     const runs = await findAllocation(
-      { dirty: this.#dirty, map: this.#map },
+      { dirty: this.#parts.dirty, map: this.#parts.map },
       first,
       Math.ceil(end / BLOCK_BYTES),
       runsMax,
@@ -414,12 +280,12 @@ export class Volume implements BlockDevice {
   }
 
   frontendState(): Uint8Array {
-    return this.#state.current.frontendState
+    return this.#parts.state.current.frontendState
   }
 
   async setFrontendState(state: Uint8Array, options: WriteOptions = {}): Promise<void> {
     this.#ensureServing()
-    const bytesMax = Math.min(FRONTEND_STATE_BYTES_MAX, this.#writer.entryBlocksMax * BLOCK_BYTES)
+    const bytesMax = Math.min(FRONTEND_STATE_BYTES_MAX, this.#parts.writer.entryBlocksMax * BLOCK_BYTES)
     if (state.byteLength > bytesMax) {
       throw new BlockError(
         'INVALID_ARGUMENT',
@@ -435,7 +301,7 @@ export class Volume implements BlockDevice {
   /** Grows the volume through the log; durable when the promise resolves. Shrinking is refused. */
   async resize(sizeBytes: number): Promise<void> {
     this.#ensureServing()
-    checkGeometry(sizeBytes, this.logicalBlockBytes, this.#log.ringBytes)
+    checkGeometry(sizeBytes, this.logicalBlockBytes, this.#parts.log.ringBytes)
     if (sizeBytes < this.sizeBytes) {
       throw new BlockError(
         'INVALID_ARGUMENT',
@@ -457,7 +323,7 @@ export class Volume implements BlockDevice {
     admit?: () => void,
   ): Promise<void> {
     const lsn = await new Promise<number>((resolve, reject) => {
-      this.#writer.submit({
+      this.#parts.writer.submit({
         kind,
         block: 0,
         ...entry,
@@ -466,7 +332,7 @@ export class Volume implements BlockDevice {
         settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
       })
     })
-    await this.#writer.sync(lsn)
+    await this.#parts.writer.sync(lsn)
   }
 
   subscribe(listener: (event: DeviceEvent) => void): () => void {
@@ -480,70 +346,25 @@ export class Volume implements BlockDevice {
 
   /** An entry is in the log: from here on readers see it. */
   #appended({ request, lsn, dataPosition, checksum }: AppendedEntry): void {
-    recordEntry(this.#dirty.active, request, lsn, dataPosition, checksum)
-    if (request.kind >= ENTRY_KIND.epochStart) this.#state.apply({ ...request, lsn })
-    this.#lastAppendMs = this.#ports.clock.monotonicMs()
+    recordEntry(this.#parts.dirty.active, request, lsn, dataPosition, checksum)
+    if (request.kind >= ENTRY_KIND.epochStart) this.#parts.state.apply({ ...request, lsn })
     const isFull =
-      this.#writer.usedBytes > this.#log.ringBytes * this.#tuning.flushWatermark ||
-      this.#dirty.rangeCount > this.#tuning.dirtyRangesMax / 2
-    if (isFull) this.#flusher.kick()
-    else if (this.#idleTimer === undefined) this.#armIdleFlush(this.#tuning.idleFlushMs)
-  }
-
-  /** One timer, not one per write: it looks at the last write when it fires. */
-  #armIdleFlush(delayMs: number): void {
-    this.#idleTimer = this.#ports.clock.after(delayMs, () => {
-      this.#idleTimer = undefined
-      if (this.#failure !== undefined || this.#isClosing) return
-      const restMs = this.#lastAppendMs + this.#tuning.idleFlushMs - this.#ports.clock.monotonicMs()
-      if (restMs > 0) this.#armIdleFlush(restMs)
-      else this.#flusher.kick()
-    })
-  }
-
-  #cut(): StatefulCut {
-    return {
-      generation: this.#dirty.freeze(),
-      lsn: this.#writer.appendedLsn,
-      position: this.#writer.appendedEnd,
-      state: this.#state.current,
-      epoch: this.epoch,
-    }
+      this.#parts.writer.usedBytes > this.#parts.log.ringBytes * this.#tuning.flushWatermark ||
+      this.#parts.dirty.rangeCount > this.#tuning.dirtyRangesMax / 2
+    if (isFull) this.#parts.flusher.kick()
+    this.#idleFlush.touch()
   }
 
   /** Moves everything appended so far into extents and map, and the checkpoint past it. */
   async checkpoint(): Promise<void> {
     this.#ensureServing()
-    await this.#flusher.through(this.#writer.appendedLsn)
+    await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
   }
 
   /** Verifies every block now; the pass under way, if there is one. */
   scrub(): Promise<ScrubStatus> {
     this.#ensureServing()
-    return this.#scrubber.run()
-  }
-
-  /** Writes a good copy over a bad one, if that is still the block's newest version. */
-  async #putBack(block: number, source: BlockSource, content: Uint8Array): Promise<void> {
-    const release = await this.#locks.acquire(block, block + 1)
-    try {
-      const now = this.#reader.locateNow(block)
-      if (this.#failure !== undefined || now?.kind !== source.kind || now.lsn !== source.lsn) return
-      assert(
-        blockChecksum(content, source.seedBlock, source.lsn) === source.checksum,
-        'a repair passes its checksum',
-      )
-      if (source.kind === 'log') await this.#log.write([content], source.position, BLOCK_BYTES)
-      else {
-        const file = await this.#extents.get(Math.floor(block / SEGMENT_BLOCKS), false)
-        await file?.write([content], (block % SEGMENT_BLOCKS) * BLOCK_BYTES)
-        await file?.datasync()
-      }
-    } catch (error) {
-      this.#poison(error)
-    } finally {
-      release()
-    }
+    return this.#parts.scrubber.run()
   }
 
   /** The disk failed: nothing more is acknowledged; the volume has to be closed and opened from disk. */
@@ -554,10 +375,10 @@ export class Volume implements BlockDevice {
       cause: error,
     })
     this.#ports.logger.error('volume.poisoned', { volume: this.name, epoch: this.epoch.number }, error)
-    this.#writer.fail(this.#failure)
-    this.#admission.fail(this.#failure)
-    void this.#flusher.close(this.#failure)
-    this.#idleTimer?.cancel()
+    this.#parts.writer.fail(this.#failure)
+    this.#parts.admission.fail(this.#failure)
+    void this.#parts.flusher.close(this.#failure)
+    this.#idleFlush.stop()
     this.#emit({ kind: 'lost', reason })
     if (error instanceof InvariantError) throw error
   }
@@ -573,58 +394,51 @@ export class Volume implements BlockDevice {
 
   async #close(): Promise<void> {
     this.#isClosing = true
-    this.#idleTimer?.cancel()
-    await this.#scrubber.stop()
+    this.#idleFlush.stop()
+    await this.#parts.scrubber.stop()
     if (this.#failure === undefined) {
       try {
-        await this.#writer.settledSoFar()
-        await this.#flusher.through(this.#writer.appendedLsn)
-        await this.#superblocks.update({ marks: this.#superblocks.current.marks | MARK.clean })
+        await this.#parts.writer.settledSoFar()
+        await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
+        await this.#files.superblocks.update({ marks: this.#files.superblocks.current.marks | MARK.clean })
       } catch (error) {
         this.#ports.logger.warn('volume.closed-unclean', { volume: this.name }, error)
-        if (this.#failure === undefined) await this.#writer.sync()
+        if (this.#failure === undefined) await this.#parts.writer.sync()
       }
     }
     const closed = new BlockError('CLOSED', `volume ${this.name} is closed`)
-    this.#writer.fail(this.#failure ?? closed)
-    this.#admission.fail(this.#failure ?? closed)
-    await this.#flusher.close(this.#failure ?? closed)
-    await this.#writer.quiesced()
+    this.#parts.writer.fail(this.#failure ?? closed)
+    this.#parts.admission.fail(this.#failure ?? closed)
+    await this.#parts.flusher.close(this.#failure ?? closed)
+    await this.#parts.writer.quiesced()
     if (this.#failure !== undefined) {
-      const { marks } = this.#superblocks.current
-      await this.#superblocks.update({ marks: marks | MARK.poisoned }).catch((error: unknown) => {
+      const { marks } = this.#files.superblocks.current
+      await this.#files.superblocks.update({ marks: marks | MARK.poisoned }).catch((error: unknown) => {
         this.#ports.logger.warn('volume.poison-mark-failed', { volume: this.name }, error)
       })
     }
-    const files = [this.#extents, this.#mapFiles, this.#superblocks, ...Object.values(this.#files)]
-    await Promise.allSettled(files.map((file) => file.close()))
+    await this.#files.close()
   }
 
   status(): VolumeStatus {
-    const { checkpoint } = this.#superblocks.current
+    const { checkpoint } = this.#files.superblocks.current
     return this.#telemetry.status({
       volume: this,
       failure: this.#failure,
       isClosed: this.#isClosing,
-      stall: this.#flusher.stall,
-      writer: this.#writer,
+      stall: this.#parts.flusher.stall,
+      writer: this.#parts.writer,
       checkpointLsn: checkpoint.lsn,
-      logBytes: this.#log.ringBytes,
-      dirtyBlocks: this.#dirty.blockCount,
-      admission: this.#admission,
-      checkpointer: this.#checkpointer,
-      checkpoints: this.#flusher.cycles,
-      scrub: this.#scrubber.status(),
+      logBytes: this.#parts.log.ringBytes,
+      dirtyBlocks: this.#parts.dirty.blockCount,
+      admission: this.#parts.admission,
+      checkpointer: this.#parts.checkpointer,
+      checkpoints: this.#parts.flusher.cycles,
+      scrub: this.#parts.scrubber.status(),
     })
   }
 
   space(): Promise<SpaceReport> {
-    const { disk } = this.#ports
-    return reportSpace({
-      extents: this.#extents,
-      maps: this.#mapFiles,
-      files: this.#files,
-      freeBytes: async () => (await disk.space(this.#options.directory)).freeBytes,
-    })
+    return this.#files.space()
   }
 }

@@ -19,16 +19,16 @@ export interface Cut {
   readonly position: LogPosition
 }
 
-export interface FlusherOptions {
+export interface FlusherOptions<C extends Cut> {
   readonly clock: Clock
   /** How long to wait before trying again after a step that failed for want of something. */
   readonly retryMs: number
   /** Whether anything was appended since the last checkpoint. */
   readonly isNeeded: () => boolean
   /** Freezes the active generation. */
-  readonly freeze: () => Cut
+  readonly freeze: () => C
   /** All steps for one cut. */
-  readonly flush: (cut: Cut) => Promise<void>
+  readonly flush: (cut: C) => Promise<void>
   /** The disk failed. */
   readonly onFailed: (error: unknown) => void
   readonly onStalled: (error: unknown) => void
@@ -40,9 +40,9 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
-export class Flusher {
-  readonly #o: FlusherOptions
-  #cut: Cut | undefined
+export class Flusher<C extends Cut> {
+  readonly #o: FlusherOptions<C>
+  #cut: C | undefined
   #running: Promise<void> | undefined
   #isWanted = false
   #retry: Timer | undefined
@@ -52,7 +52,7 @@ export class Flusher {
   #isClosed = false
   cycles = 0
 
-  constructor(options: FlusherOptions) {
+  constructor(options: FlusherOptions<C>) {
     this.#o = options
   }
 

@@ -1,0 +1,177 @@
+/**
+ * How the parts of an open volume hang together: built once when it is opened. The parts know each other only
+ * through the functions that are passed here; `VolumeHooks` is what they need of the volume itself.
+ */
+import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
+import { Admission } from './admission.ts'
+import { findAllocation } from './allocation.ts'
+import type { OpenVolumeOptions, VolumePorts } from './api.ts'
+import { BlockLocks } from './block-locks.ts'
+import { Checkpointer, type StatefulCut } from './checkpointer.ts'
+import { DataPath } from './data-path.ts'
+import type { DirtyMap } from './dirty/dirty-map.ts'
+import { Flusher } from './flush/flusher.ts'
+import type { LogFile } from './log/log-file.ts'
+import { type AppendedEntry, LogWriter } from './log/log-writer.ts'
+import { BlockMap } from './map/block-map.ts'
+import { GrainMaxima } from './map/maxima.ts'
+import { BlockReader, type BlockSource } from './reader.ts'
+import type { Recovered } from './recovery.ts'
+import { Scrubber } from './scrub.ts'
+import { SpaceGuard } from './space-guard.ts'
+import type { StateKeeper } from './state-keeper.ts'
+import type { Tuning } from './tuning.ts'
+import type { VolumeFiles } from './volume-files.ts'
+import type { VolumeTelemetry } from './volume-status.ts'
+import { within } from './within.ts'
+
+export interface VolumeHooks {
+  readonly appended: (entry: AppendedEntry) => void
+  /** The disk failed. */
+  readonly failed: (error: unknown) => void
+  readonly repaired: (block: number, source: BlockSource, content: Uint8Array) => void
+  readonly ensureServing: () => void
+  readonly isServing: () => boolean
+}
+
+export interface VolumeParts {
+  readonly epoch: Epoch
+  readonly state: StateKeeper
+  readonly log: LogFile
+  readonly dirty: DirtyMap
+  readonly map: BlockMap
+  readonly writer: LogWriter
+  readonly reader: BlockReader
+  readonly admission: Admission
+  readonly locks: BlockLocks
+  readonly path: DataPath
+  readonly checkpointer: Checkpointer
+  readonly flusher: Flusher<StatefulCut>
+  readonly scrubber: Scrubber
+}
+
+export async function assemble(
+  ports: VolumePorts,
+  options: OpenVolumeOptions,
+  tuning: Tuning,
+  files: VolumeFiles,
+  recovered: Recovered & { readonly dirty: DirtyMap },
+  telemetry: VolumeTelemetry,
+  hooks: VolumeHooks,
+): Promise<VolumeParts> {
+  const { clock, pool, disk } = ports
+  const { superblocks, extents } = files
+  const { log, state, epoch, dirty } = recovered
+  const { repairSource } = options
+  const superblock = superblocks.current
+  const locks = new BlockLocks()
+  const map = new BlockMap(files.maps, tuning.mapCacheBytes, (sector) => telemetry.mapSectorDamaged(sector))
+  const writer: LogWriter = new LogWriter({
+    file: log,
+    clock,
+    logTag: superblock.logTag,
+    epoch,
+    head: recovered.end,
+    lastLsn: recovered.lastLsn,
+    checkpoint: superblock.checkpoint.position,
+    hardWatermark: tuning.hardWatermark,
+    timeoutMs: tuning.admissionTimeoutMs,
+    hungMs: tuning.hungDiskMs,
+    onAppended: hooks.appended,
+    onFull: () => flusher.kick(),
+    onFailed: hooks.failed,
+  })
+  const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks, () => writer.appendedLsn)
+  const reader = new BlockReader({
+    dirty,
+    map,
+    log,
+    extents,
+    repairSource,
+    onVerdict: (block, verdict) => telemetry.verdict(block, verdict),
+    onRepair: hooks.repaired,
+  })
+  const admission = new Admission(clock, tuning, {
+    fullness: () => Math.max(writer.usedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),
+    pendingBytes: () => writer.queuedBytes,
+  })
+  const path = new DataPath({
+    pool,
+    reader,
+    writer,
+    admission,
+    locks,
+    space: new SpaceGuard({
+      disk,
+      clock,
+      path: options.directory,
+      reserveBytes: tuning.reserveBytes,
+      unflushedBytes: () => dirty.blockCount * BLOCK_BYTES,
+    }),
+    isAllocated: async (block, blocks) => {
+      const end = block + blocks
+      const runs = await findAllocation({ dirty, map }, block, end, 2)
+      return runs.length === 1 && runs[0]!.mapped && runs[0]!.end === end
+    },
+    rangeRoom: () => {
+      if (dirty.rangeCount < tuning.dirtyRangesMax) return undefined
+      const room = flusher.through(writer.appendedLsn)
+      return within(clock, tuning.admissionTimeoutMs, room, 'too many trimmed ranges wait to be flushed')
+    },
+    ensureServing: hooks.ensureServing,
+  })
+  const checkpointer = new Checkpointer({
+    ports,
+    dirty,
+    log,
+    writer,
+    map,
+    maxima,
+    extents,
+    state,
+    superblocks,
+    repairSource,
+    onMapped: (block) => telemetry.mapped(block),
+  })
+  const flusher: Flusher<StatefulCut> = new Flusher({
+    clock,
+    retryMs: tuning.flushRetryMs,
+    isNeeded: () => writer.appendedLsn > superblocks.current.checkpoint.lsn,
+    freeze: () => ({
+      generation: dirty.freeze(),
+      lsn: writer.appendedLsn,
+      position: writer.appendedEnd,
+      state: state.current,
+      epoch,
+    }),
+    flush: (cut) => checkpointer.flush(cut),
+    onFailed: hooks.failed,
+    onStalled: (error) => ports.logger.error('volume.flush-stalled', { volume: superblock.name }, error),
+  })
+  const scrubber = new Scrubber({
+    clock,
+    pool,
+    reader,
+    map,
+    maxima,
+    bytesPerSecond: tuning.scrubBytesPerSecond,
+    intervalMs: tuning.scrubIntervalMs,
+    sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
+    isServing: hooks.isServing,
+  })
+  return {
+    epoch,
+    state,
+    log,
+    dirty,
+    map,
+    writer,
+    reader,
+    admission,
+    locks,
+    path,
+    checkpointer,
+    flusher,
+    scrubber,
+  }
+}
