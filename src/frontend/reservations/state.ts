@@ -1,7 +1,7 @@
 /**
  * Persistent reservations of one volume: who is registered with which key, and who holds what. One state for
  * all front ends, so that an iSCSI host and an NVMe host of the same volume respect each other. Types are
- * those of SPC-5 §5.13 (PERSISTENT RESERVE) and of NVMe (Reservations), which have the same rules for access.
+ * those of SPC-5 PERSISTENT RESERVE and of NVMe (Reservations), which have the same rules for access.
  *
  * A state is immutable: `transition` (transition.ts) makes the next one.
  */

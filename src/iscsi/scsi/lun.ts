@@ -1,18 +1,27 @@
 /**
- * A logical unit: a `BlockDevice` as a SCSI direct access block device (SAM-6, SPC-5, SBC-4), for any number
- * of initiators at once. Pure of sockets: the session hands in commands and sends what comes out.
+ * A logical unit: a `BlockDevice` as a SCSI direct access block device (SAM-5, SPC-4, SBC-3 and later
+ * commands), for any number of initiators at once. Pure of sockets: the session hands in commands and sends
+ * what comes out.
  *
  * Always true: commands are independent of each other and may end in any order; what reservations forbid is
  * refused where a change gets its place in the log; every failure of the device becomes a status that the
  * host understands, never zeros and never success. Task sets, queue limits and residual flags are the session's.
  */
 import type { BufferPool } from '../../base/buffer-pool.ts'
+import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
-import type { BlockDevice } from '../../base/ports/block-device.ts'
+import type { BlockDevice, DeviceEvent, WriteOptions } from '../../base/ports/block-device.ts'
 import type { Reservations } from '../../frontend/reservations/reservations.ts'
-import type { Nexus, NexusOptions } from './nexus.ts'
-import type { PathState } from './path-state.ts'
-import { GOOD, type ScsiRequest, type ScsiResult } from './task.ts'
+import type { ReservationNotice } from '../../frontend/reservations/transition.ts'
+import type { CompiledCommand } from './command.ts'
+import { COMMANDS } from './command-table.ts'
+import { badLba, DEVICE_VERDICTS, TaskAbortedError } from './device-errors.ts'
+import { ModeParameters } from './mode/parameters.ts'
+import { Nexus, type NexusOptions, UNIT_ATTENTION, type UnitAttention } from './nexus.ts'
+import type { AccessState, PathState } from './path-state.ts'
+import { registrantOf } from './reservations/codes.ts'
+import { encodeSense, SENSE, SENSE_KEY, type Sense, type SenseDetails } from './sense.ts'
+import { plainResult, type ScsiRequest, type ScsiResult, STATUS } from './task.ts'
 
 /** What INQUIRY tells of the product. */
 export interface ProductIdentity {
@@ -49,47 +58,254 @@ export interface LogicalUnitOptions {
   readonly atomicWriteBytesMax?: number
 }
 
+export const DEFAULT_IDENTITY: ProductIdentity = {
+  vendor: 'BASALT',
+  product: 'BLOCK VOLUME',
+  revision: '0001',
+}
+
+const NOTICE_ATTENTIONS = {
+  'reservation-preempted': UNIT_ATTENTION.RESERVATIONS_PREEMPTED,
+  'reservation-released': UNIT_ATTENTION.RESERVATIONS_RELEASED,
+  'registration-preempted': UNIT_ATTENTION.REGISTRATIONS_PREEMPTED,
+} as const satisfies Record<ReservationNotice['what'], UnitAttention>
+
+/** SPC-4, Target port group asymmetric access states: what a command gets that the state does not let through. */
+const PATH_SENSE = {
+  'active-optimized': undefined,
+  'active-non-optimized': undefined,
+  standby: SENSE.PORT_IN_STANDBY,
+  unavailable: SENSE.PORT_UNAVAILABLE,
+  offline: SENSE.PORT_UNAVAILABLE,
+  transitioning: SENSE.ACCESS_STATE_TRANSITION,
+} as const satisfies Record<AccessState, Sense | undefined>
+
 export class LogicalUnit {
   readonly device: BlockDevice
+  readonly pool: BufferPool
+  readonly reservations: Reservations
+  readonly path: PathState
+  readonly port: TargetPort
+  readonly identity: ProductIdentity
+  readonly atomicWriteBytesMax: number
+  readonly blockBytes: 512 | 4096
+  readonly modes: ModeParameters
+  readonly #logger: Logger
+  readonly #nexuses = new Set<Nexus>()
+  readonly #subscriptions: (() => void)[]
+  #lost = false
 
   constructor(options: LogicalUnitOptions) {
     this.device = options.device
+    this.pool = options.pool
+    this.reservations = options.reservations
+    this.path = options.path
+    this.port = options.port
+    this.identity = options.identity ?? DEFAULT_IDENTITY
+    this.atomicWriteBytesMax = options.atomicWriteBytesMax ?? 0
+    this.blockBytes = options.device.logicalBlockBytes
+    this.modes = new ModeParameters()
+    this.#logger = options.logger
+    this.#subscriptions = [
+      options.device.subscribe((event) => this.#onDevice(event)),
+      options.path.subscribe(() => this.raise(UNIT_ATTENTION.ACCESS_STATE_CHANGED)),
+      options.reservations.subscribe((notices) => this.#onReservations(notices)),
+    ]
   }
 
-  /** Starts an I_T nexus; `detach` ends it. */
-  attach(_options: NexusOptions): Nexus {
-    throw new Error('unreachable')
+  /** Blocks of the medium now; it may grow. */
+  get capacityBlocks(): number {
+    return this.device.sizeBytes / this.blockBytes
+  }
+
+  /** Starts an I_T nexus; `detach` ends it. A nexus of the same initiator port has to be detached before. */
+  attach(options: NexusOptions): Nexus {
+    const nexus = new Nexus(options, registrantOf(this.port.relativePort, options.initiatorPort))
+    this.#nexuses.add(nexus)
+    return nexus
   }
 
   /** Ends the nexus (I_T nexus loss or logout): what it held by RESERVE is released. Idempotent. */
-  detach(_nexus: Nexus): void {}
+  detach(nexus: Nexus): void {
+    if (!this.#nexuses.delete(nexus)) return
+    if (this.reservations.unitHolder === nexus.registrant) this.reservations.setUnitHolder(undefined)
+  }
 
-  /**
-   * Executes one command. `request` and its buffers are lent until the result is there.
-   */
-  execute(_request: ScsiRequest): ScsiResult | Promise<ScsiResult> {
-    return GOOD
+  /** The nexuses of a registrant, at most one unless a session is being reinstated. */
+  nexusesOf(registrant: string): Nexus[] {
+    return [...this.#nexuses].filter((nexus) => nexus.registrant === registrant)
+  }
+
+  /** Executes one command. `request` and its buffers are lent until the result is there. */
+  execute(request: ScsiRequest): ScsiResult | Promise<ScsiResult> {
+    const command = COMMANDS.find(request.cdb)
+    const refused = this.#refuse(command, request)
+    if (refused !== undefined) return refused
+    try {
+      const result = command!.execute(this, request)
+      return result instanceof Promise ? result.catch((error) => this.#failed(request, error)) : result
+    } catch (error) {
+      return this.#failed(request, error)
+    }
   }
 
   /**
    * LOGICAL UNIT RESET, called after the session aborted the tasks: releases RESERVE, sets mode parameters to
    * their defaults and tells every nexus.
    */
-  reset(): void {}
+  reset(): void {
+    this.reservations.setUnitHolder(undefined)
+    this.modes.reset()
+    this.raise(UNIT_ATTENTION.BUS_DEVICE_RESET_OCCURRED)
+  }
 
-  /** Ends the subscriptions at device and path. The device stays open. */
-  close(): void {}
-}
+  /** Ends the subscriptions at device, path and reservations. The device stays open. */
+  close(): void {
+    for (const end of this.#subscriptions.splice(0)) end()
+  }
 
-/**
- * Bytes that the session has to fetch from the initiator before it calls `execute`; at most
- * `TRANSFER_BYTES_MAX`. 0 also for commands that will be refused for their length or are unknown.
- */
-export function dataOutLengthBytes(_cdb: Uint8Array, _logicalBlockBytes: number): number {
-  return 0
-}
+  /** Establishes a unit attention condition for every nexus but `except`. */
+  raise(attention: UnitAttention, except?: Nexus): void {
+    for (const nexus of this.#nexuses) if (nexus !== except) nexus.raise(attention)
+  }
 
-/** Answers a command to a LUN where there is no logical unit (SPC-5 §5.11?): `luns` are those that are there. */
-export function executeAbsent(_request: ScsiRequest, _luns: readonly number[]): ScsiResult {
-  return GOOD
+  /** CHECK CONDITION in the sense format that the control mode page chose. */
+  check(sense: Sense, details: SenseDetails = {}, transferLengthBytes = 0): ScsiResult {
+    return {
+      status: STATUS.CHECK_CONDITION,
+      sense: encodeSense(sense, details, this.modes.descriptorSense),
+      dataIn: undefined,
+      release: undefined,
+      transferLengthBytes,
+    }
+  }
+
+  /** INVALID FIELD IN CDB at `byte`, and at `bit` where the field is not of whole bytes. */
+  invalidCdb(byte: number, bit?: number): ScsiResult {
+    return this.check(SENSE.INVALID_FIELD_IN_CDB, {
+      field: bit === undefined ? { in: 'cdb', byte } : { in: 'cdb', byte, bit },
+    })
+  }
+
+  /** INVALID FIELD IN PARAMETER LIST at `byte`, and at `bit` where the field is not of whole bytes. */
+  invalidParameter(byte: number, bit?: number): ScsiResult {
+    return this.check(SENSE.INVALID_FIELD_IN_PARAMETER_LIST, {
+      field: bit === undefined ? { in: 'parameters', byte } : { in: 'parameters', byte, bit },
+    })
+  }
+
+  /** GOOD with `data`, cut to the allocation length and to what the initiator takes. */
+  dataIn(request: ScsiRequest, data: Uint8Array, allocationLength: number): ScsiResult {
+    const transferLengthBytes = Math.min(data.byteLength, allocationLength)
+    return {
+      status: STATUS.GOOD,
+      sense: undefined,
+      dataIn: data.subarray(0, Math.min(transferLengthBytes, request.dataInLengthMax)),
+      release: undefined,
+      transferLengthBytes,
+    }
+  }
+
+  /**
+   * LOGICAL BLOCK ADDRESS OUT OF RANGE unless [lba, lba + blocks) lies on the medium; a range of no blocks may
+   * begin at its end.
+   */
+  refuseRange(lba: number, blocks: number): ScsiResult | undefined {
+    return lba + blocks > this.capacityBlocks ? this.check(SENSE.LBA_OUT_OF_RANGE) : undefined
+  }
+
+  /** DATA PROTECT when nothing may be written now. */
+  refuseWrite(): ScsiResult | undefined {
+    if (this.device.readOnly) return this.check(SENSE.WRITE_PROTECTED)
+    return this.modes.softwareWriteProtect ? this.check(SENSE.SOFTWARE_WRITE_PROTECTED) : undefined
+  }
+
+  /**
+   * For every change: the command is refused, where it gets its place in the log, when it was aborted or a
+   * reservation forbids it by then.
+   */
+  writeOptions(request: ScsiRequest, fua: boolean): WriteOptions {
+    const { signal, nexus } = request
+    const { reservations } = this
+    return {
+      fua,
+      admit: () => {
+        if (signal.aborted) throw new TaskAbortedError()
+        if (reservations.inForce && reservations.conflicts(nexus.registrant, 'write')) {
+          throw new BlockError('RESERVATION_CONFLICT', 'reserved by another initiator')
+        }
+      },
+    }
+  }
+
+  /** What stops a command before its own code, in the order of SAM-5: attention, then validity, path, reservations. */
+  #refuse(command: CompiledCommand | undefined, request: ScsiRequest): ScsiResult | undefined {
+    const { cdb, nexus } = request
+    if (nexus.hasAttention && command?.ignoresAttention !== true) return this.#reportAttention(nexus)
+    if (command === undefined || command.isSupported?.(this) === false) return this.#unknown(cdb)
+    const { mask } = command
+    for (let i = 1; i < mask.length; i++) {
+      const reserved = (cdb[i] ?? 0) & ~mask[i]!
+      if (reserved !== 0) return this.invalidCdb(i, 31 - Math.clz32(reserved))
+    }
+    if (command.paths !== 'any') {
+      const { state } = this.path
+      const sense = PATH_SENSE[state]
+      if (sense !== undefined && !(state === 'standby' && command.paths === 'standby'))
+        return this.check(sense)
+      if (this.#lost) return plainResult(STATUS.BUSY)
+    }
+    return this.reservations.inForce ? this.#refuseReserved(command, request) : undefined
+  }
+
+  #refuseReserved(command: CompiledCommand, { cdb, nexus }: ScsiRequest): ScsiResult | undefined {
+    const access = typeof command.conflicts === 'function' ? command.conflicts(cdb) : command.conflicts
+    if (access === 'never') return undefined
+    const { unitHolder } = this.reservations
+    const isRefused =
+      (unitHolder !== undefined && unitHolder !== nexus.registrant) ||
+      (access !== 'reserve' && this.reservations.conflicts(nexus.registrant, access))
+    return isRefused ? plainResult(STATUS.RESERVATION_CONFLICT) : undefined
+  }
+
+  #unknown(cdb: Uint8Array): ScsiResult {
+    const isOpcode = COMMANDS.commands.some(
+      (command) => command.opcode === cdb[0] && command.isSupported?.(this) !== false,
+    )
+    return isOpcode ? this.invalidCdb(1, 4) : this.check(SENSE.INVALID_OPERATION_CODE)
+  }
+
+  #reportAttention(nexus: Nexus): ScsiResult {
+    const { asc, ascq } = nexus.take()!
+    return this.check({ key: SENSE_KEY.UNIT_ATTENTION, asc, ascq })
+  }
+
+  #failed(request: ScsiRequest, error: unknown): ScsiResult {
+    const moved = request.dataOut.byteLength
+    if (error instanceof TaskAbortedError) return plainResult(STATUS.TASK_ABORTED, moved)
+    if (!isBlockError(error)) throw error
+    const verdict = DEVICE_VERDICTS[error.code]
+    if (typeof verdict === 'number') return plainResult(verdict, moved)
+    if (verdict.key === SENSE_KEY.HARDWARE_ERROR || verdict.key === SENSE_KEY.MEDIUM_ERROR) {
+      this.#logger.error('scsi.command_failed', { opcode: request.cdb[0], code: error.code }, error)
+    }
+    return this.check(verdict, { information: badLba(error, this.blockBytes) }, moved)
+  }
+
+  #onDevice(event: DeviceEvent): void {
+    switch (event.kind) {
+      case 'resized':
+        this.raise(UNIT_ATTENTION.CAPACITY_CHANGED)
+        break
+      case 'lost':
+        this.#lost = true
+        break
+    }
+  }
+
+  #onReservations(notices: readonly ReservationNotice[]): void {
+    for (const { to, what } of notices) {
+      for (const nexus of this.nexusesOf(to)) nexus.raise(NOTICE_ATTENTIONS[what])
+    }
+  }
 }

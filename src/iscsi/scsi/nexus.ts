@@ -54,9 +54,7 @@ export class Nexus {
     this.registrant = registrant
     this.abortTasks = options.abortTasks
     this.raise(
-      options.afterNexusLoss === true
-        ? UNIT_ATTENTION.NEXUS_LOSS_OCCURRED
-        : UNIT_ATTENTION.POWER_ON_OCCURRED,
+      options.afterNexusLoss === true ? UNIT_ATTENTION.NEXUS_LOSS_OCCURRED : UNIT_ATTENTION.POWER_ON_OCCURRED,
     )
   }
 

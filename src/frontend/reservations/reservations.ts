@@ -1,0 +1,127 @@
+/**
+ * The reservations of one volume in force: holds the state, makes every change durable through the device
+ * before it is answered, and tells the front ends whom it concerns. One object for all front ends of a volume.
+ *
+ * Changes run one after the other. While one is on its way to the disk, access must be allowed by the old and
+ * by the new state: whichever a crash leaves, nobody wrote what it forbids. Each change is stored, also without
+ * APTPL, so that a failover keeps what a power loss would end; `load` says which of the two it was.
+ */
+import { assert } from '../../base/assert.ts'
+import type { BlockDevice } from '../../base/ports/block-device.ts'
+import { decodeReservations, encodeReservations } from './codec.ts'
+import {
+  conflicts,
+  NO_RESERVATIONS,
+  REGISTRANT_ID_BYTES_MAX,
+  type RegistrantId,
+  type ReservationState,
+} from './state.ts'
+import {
+  type ReservationCommand,
+  type ReservationNotice,
+  type ReservationVerdict,
+  transition,
+} from './transition.ts'
+
+/** The part of the device that reservations need. */
+export type ReservationStore = Pick<BlockDevice, 'frontendState' | 'setFrontendState'>
+
+export type NoticeListener = (notices: readonly ReservationNotice[]) => void
+
+export class Reservations {
+  readonly #store: ReservationStore
+  #state: ReservationState
+  #pending: ReservationState | undefined
+  /** Holder of the whole logical unit by RESERVE(6) or RESERVE(10) of SPC-2. Volatile. */
+  #unitHolder: RegistrantId | undefined
+  #inForce: boolean
+  #tail: Promise<unknown> = Promise.resolve()
+  readonly #listeners = new Set<NoticeListener>()
+
+  private constructor(store: ReservationStore, state: ReservationState) {
+    this.#store = store
+    this.#state = state
+    this.#inForce = state.reservation !== undefined
+  }
+
+  /**
+   * Reads what is stored. `after` 'power-loss' (a server that starts) drops registrations that did not ask to
+   * persist; 'failover' keeps all. Throws CORRUPT or UNKNOWN_FORMAT.
+   */
+  static load(store: ReservationStore, options: { after: 'power-loss' | 'failover' }): Reservations {
+    const stored = decodeReservations(store.frontendState())
+    const lost = options.after === 'power-loss' && !stored.persistent
+    return new Reservations(store, lost ? NO_RESERVATIONS : stored)
+  }
+
+  get state(): ReservationState {
+    return this.#state
+  }
+
+  /** False: nobody is restricted, and `conflicts` need not be asked. For the data path. */
+  get inForce(): boolean {
+    return this.#inForce
+  }
+
+  /** Whether `id` is refused this access now. */
+  conflicts(id: RegistrantId, access: 'read' | 'write'): boolean {
+    if (!this.#inForce) return false
+    if (this.#unitHolder !== undefined && this.#unitHolder !== id) return true
+    if (this.#pending !== undefined && conflicts(this.#pending, id, access)) return true
+    return conflicts(this.#state, id, access)
+  }
+
+  /**
+   * Carries out one command; the verdict counts from when the promise resolves, and is durable then. Rejects
+   * with the device's error when it could not be stored: nothing was changed.
+   */
+  execute(command: ReservationCommand): Promise<ReservationVerdict> {
+    assert(
+      new TextEncoder().encode(command.from).byteLength <= REGISTRANT_ID_BYTES_MAX,
+      'a registrant id is short',
+    )
+    const run = this.#tail.then(() => this.#execute(command))
+    this.#tail = run.catch(() => undefined)
+    return run
+  }
+
+  async #execute(command: ReservationCommand): Promise<ReservationVerdict> {
+    const verdict = transition(this.#state, command)
+    if (!verdict.ok || verdict.state === this.#state) return verdict
+    this.#pending = verdict.state
+    this.#update()
+    try {
+      await this.#store.setFrontendState(encodeReservations(verdict.state))
+      this.#state = verdict.state
+    } finally {
+      this.#pending = undefined
+      this.#update()
+    }
+    if (verdict.notices.length > 0) for (const listener of this.#listeners) listener(verdict.notices)
+    return verdict
+  }
+
+  #update(): void {
+    this.#inForce =
+      this.#unitHolder !== undefined ||
+      this.#state.reservation !== undefined ||
+      this.#pending?.reservation !== undefined
+  }
+
+  /** Who holds the unit by the old RESERVE. */
+  get unitHolder(): RegistrantId | undefined {
+    return this.#unitHolder
+  }
+
+  /** RESERVE of SPC-2 (undefined: RELEASE). The caller has checked that it may. */
+  setUnitHolder(holder: RegistrantId | undefined): void {
+    this.#unitHolder = holder
+    this.#update()
+  }
+
+  /** Calls `listener` with the notices of each change, after it is durable and before it is answered. */
+  subscribe(listener: NoticeListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * What one command may move or change. VPD page B0h advertises these figures and the commands enforce them,
+ * both from here. They bound the memory of a command: a larger transfer is refused as INVALID FIELD IN CDB.
+ */
+import { GIB, KIB, MIB } from '../../base/units.ts'
+
+/** READ, WRITE, VERIFY, ORWRITE and their kin. Linux splits at this; 4 MiB requests of other hosts fit. */
+export const TRANSFER_BYTES_MAX = 8 * MIB
+/** Up to here a sequential transfer gains from being longer: the largest buffer of the pool. */
+export const TRANSFER_BYTES_OPTIMAL = MIB
+/** The unit of the device's log and map: transfers and deallocation are best aligned to it. */
+export const PHYSICAL_BLOCK_BYTES = 4 * KIB
+/** COMPARE AND WRITE; the field in page B0h has 8 bits, so in blocks rather than bytes. */
+export const COMPARE_BLOCKS_MAX = 128
+export const UNMAP_DESCRIPTORS_MAX = 256
+/** No limit: a deallocated range stays a range in the device's log. */
+export const UNMAP_BLOCKS_MAX = 0xffffffff
+/** A pattern stays a range too, but has to be written out in the end. */
+export const WRITE_SAME_BYTES_MAX = 4 * GIB
+/** GET LBA STATUS looks no further than this in one command. */
+export const LBA_STATUS_BYTES_MAX = 4 * GIB
+export const LBA_STATUS_DESCRIPTORS_MAX = 256
