@@ -25,6 +25,7 @@ export interface MetricDescription<Value = number> {
 export class MetricsRegistry {
   readonly #registry = new Registry()
   readonly #histograms: MetricDescription<HistogramSnapshot>[] = []
+  readonly #preparations: (() => Promise<void>)[] = []
 
   /** The media type of `render`. */
   get contentType(): string {
@@ -63,12 +64,18 @@ export class MetricsRegistry {
     this.#histograms.push(description)
   }
 
+  /** Runs `prepare` at each scrape before anything is collected, to take one snapshot for many metrics. */
+  beforeScrape(prepare: () => Promise<void>): void {
+    this.#preparations.push(prepare)
+  }
+
   /** Everything, as text. */
   async render(): Promise<string> {
+    for (const prepare of this.#preparations) await prepare()
     return (await this.#registry.metrics()) + this.#histograms.map(renderHistogram).join('')
   }
 
-  /** Names, kinds and labels of all metrics, for the documentation's check. */
+  /** Names and meanings of all metrics, for the check of the documentation. */
   describe(): { readonly name: string; readonly help: string }[] {
     return [
       ...this.#registry.getMetricsAsArray().map(({ name, help }) => ({ name, help })),

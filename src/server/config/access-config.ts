@@ -4,7 +4,7 @@
  */
 import { formatHostPort, type HostPort, isLoopback } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
-import type { Secret } from '../../base/secret.ts'
+import type { Secret } from '../../frontend/secret.ts'
 
 export interface ChapCredentials {
   readonly user: string
@@ -46,7 +46,7 @@ export function checkChap(chap: NonNullable<AccessConfig['chap']>, place: string
       )
     }
   }
-  if (chap.mutual?.secret.equals(chap.secret.reveal())) {
+  if (chap.mutual?.secret.equals(chap.secret)) {
     throw new BlockError(
       'INVALID_ARGUMENT',
       `${place}: chap.mutual: its secret is the one of chap; each direction needs its own (RFC 7143 §9.2.1)`,

@@ -8,10 +8,10 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { BlockError } from '../../base/errors.ts'
 import { parseIscsiName } from '../../base/names.ts'
-import { Secret } from '../../base/secret.ts'
+import { Secret } from '../../frontend/secret.ts'
 import type { AccessConfig, ChapCredentials } from './access-config.ts'
 import { checkChap } from './access-config.ts'
-import { type SettingName, TARGET_SETTINGS } from './settings.ts'
+import { SETTING_NAMES, type SettingName, TARGET_SETTINGS } from './settings.ts'
 import { suggest } from './suggest.ts'
 import { readTextFile } from './text-file.ts'
 import {
@@ -72,10 +72,11 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
   check(ConfigFileSchema, value, document)
 
   const settings = new Map<SettingName, { text: string; place: string }>()
-  for (const name of Object.keys(TARGET_SETTINGS) as SettingName[]) {
+  for (const name of SETTING_NAMES) {
     const given = (value as Readonly<Record<string, YamlValue>>)[name]
-    if (given !== undefined)
-      settings.set(name, { text: String(given), place: `${document.at(`/${name}`)}: ${name}` })
+    if (given === undefined) continue
+    const text = TARGET_SETTINGS[name].isPath ? resolve(dirname(path), String(given)) : String(given)
+    settings.set(name, { text, place: `${document.at(`/${name}`)}: ${name}` })
   }
   const warnings: string[] = []
   const access = await readAccess(value as Static<typeof AccessSchema>, { path, document, warnings })
@@ -122,11 +123,11 @@ async function readCredentials(
   if ((secret === undefined) === (secretFile === undefined)) {
     throw invalid(`${place}: give either secret or secret-file`)
   }
-  if (secret !== undefined) return { user, secret: new Secret(Buffer.from(secret)) }
+  if (secret !== undefined) return { user, secret: Secret.fromText(secret) }
   const file = resolve(dirname(path), secretFile ?? '')
   const content = await readTextFile(file, `${place}.secret-file`, SECRET_FILE_BYTES_MAX)
   if (content.readableByOthers) warnings.push(`${file} holds a secret and others may read it; chmod 600 it`)
-  return { user, secret: new Secret(Buffer.from(content.text.replace(/\r?\n$/, ''))) }
+  return { user, secret: Secret.fromText(content.text.replace(/\r?\n$/, '')) }
 }
 
 /** Throws for the first thing (in the order of the file) that does not fit the schema. */

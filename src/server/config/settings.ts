@@ -3,6 +3,7 @@
  * the configuration file and the text of `--help`. A setting is text wherever it comes from, and is parsed in
  * one place, so that all three accept the same.
  */
+import { resolve } from 'node:path'
 import { type TSchema, Type } from 'typebox'
 import { formatHostPort, type HostPort, parseHostPort } from '../../base/address.ts'
 import { parseDuration } from '../../base/durations.ts'
@@ -45,6 +46,8 @@ export interface Setting<T> {
   readonly expects: string
   readonly default: string | undefined
   readonly required: boolean
+  /** A path: in the file, relative to the file's directory. */
+  readonly isPath: boolean
   /** SIGHUP changes it in a running server. */
   readonly reloads: boolean
   /** Shape in the configuration file. */
@@ -59,6 +62,7 @@ const setting = <T>(draft: Draft<T>): Setting<T> => ({
   placeholder: undefined,
   default: undefined,
   required: false,
+  isPath: false,
   reloads: false,
   schema: Type.String({ description: draft.expects }),
   ...draft,
@@ -68,8 +72,8 @@ const integerOrText = (expects: string): TSchema =>
   Type.Union([Type.Integer(), Type.String()], { description: expects })
 
 const path = (text: string, what: string): string => {
-  if (text !== '' && !text.includes('\0')) return text
-  throw new BlockError('INVALID_ARGUMENT', `${what}: a path must not be empty`)
+  if (text !== '' && !text.includes('\0')) return resolve(text)
+  throw new BlockError('INVALID_ARGUMENT', `${what}: a path must not be empty nor hold a zero byte`)
 }
 
 export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSettings[Name]> } = {
@@ -78,6 +82,7 @@ export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSe
     required: true,
     help: 'directory that holds the volumes; made if missing, used by one server at a time',
     expects: 'a directory',
+    isPath: true,
     parse: path,
   }),
   volume: setting({
@@ -146,12 +151,14 @@ export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSe
     placeholder: 'FILE',
     help: 'file with the bearer token that admin requests must carry',
     expects: 'a file',
+    isPath: true,
     parse: path,
   }),
   'log-dir': setting({
     placeholder: 'DIR',
     help: "directory for the volumes' write-ahead logs, on another device perhaps; the same at every start",
     expects: 'a directory',
+    isPath: true,
     parse: path,
   }),
   'read-only': setting({

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { BlockError } from '../../base/errors.ts'
+import { Secret } from '../../frontend/secret.ts'
 import { compareConfigs, loadTargetConfig, type TargetConfig } from './target-config.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'basalt-config-'))
@@ -147,8 +148,8 @@ describe('the file', () => {
     const { access, warnings } = await loadFile(
       'chap:\n  user: a\n  secret: "123456789012"\n  mutual:\n    user: b\n    secret-file: mutual\ninitiators:\n  - iqn.2026-11.org.Example:A\n',
     )
-    expect(access.chap?.secret.equals(Buffer.from('123456789012'))).toBe(true)
-    expect(access.chap?.mutual?.secret.equals(Buffer.from('abcdefghijkl'))).toBe(true)
+    expect(access.chap?.secret.equals(Secret.fromText('123456789012'))).toBe(true)
+    expect(access.chap?.mutual?.secret.equals(Secret.fromText('abcdefghijkl'))).toBe(true)
     expect(access.initiators).toEqual(['iqn.2026-11.org.example:a'])
     expect(warnings).toEqual([])
     expect(inspect(access, { depth: 9 }) + JSON.stringify(access)).not.toMatch(/123456789012|abcdefghijkl/)

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { BlockError } from '../../base/errors.ts'
-import { Secret } from '../../base/secret.ts'
+import { Secret } from '../../frontend/secret.ts'
 import { type AccessConfig, type ChapCredentials, refuseOpenService } from './access-config.ts'
 import { type ConfigFile, readConfigFile } from './config-file.ts'
 import {
@@ -83,7 +83,7 @@ async function readToken(path: string | undefined, warnings: string[]): Promise<
     )
   }
   if (readableByOthers) warnings.push(`${path} holds a token and others may read it; chmod 600 it`)
-  return new Secret(Buffer.from(token))
+  return Secret.fromText(token)
 }
 
 /** Variables that nobody reads and that look like one that is read. */
@@ -129,4 +129,4 @@ const sameCredentials = (a: ChapCredentials | undefined, b: ChapCredentials | un
   a?.user === b?.user && sameSecret(a?.secret, b?.secret)
 
 const sameSecret = (a: Secret | undefined, b: Secret | undefined): boolean =>
-  a === undefined || b === undefined ? a === b : a.equals(b.reveal())
+  a === undefined || b === undefined ? a === b : a.equals(b)

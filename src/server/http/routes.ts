@@ -1,0 +1,166 @@
+/** The routes of the admin API, in the order in which `docs/http-api.md` describes them. */
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Type } from 'typebox'
+import { isBlockError } from '../../base/errors.ts'
+import type { SpaceReport } from '../../blockvol/api.ts'
+import type { MetricsRegistry } from '../../metrics/registry.ts'
+import type { VolumeHost, VolumeView } from '../volume-host.ts'
+import type { OpenApiDocument } from './openapi.ts'
+import { Problem } from './problem.ts'
+import {
+  Checkpoint,
+  Health,
+  Scrub,
+  Space,
+  Status,
+  scrubResource,
+  Volume,
+  VolumeList,
+  volumeResource,
+} from './resources.ts'
+import { STATUS_PAGE, STATUS_PAGE_POLICY } from './status-page.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Served without a token: it tells nothing of the volumes. */
+    readonly public?: boolean
+    /** Left out of the OpenAPI document: a page for people, or the document itself. */
+    readonly undocumented?: boolean
+  }
+}
+
+/** The server as a whole, for `/status` and `/healthz`. */
+export interface ServerView {
+  readonly id: string
+  readonly version: string
+  readonly pid: number
+  readonly startedWallMs: number
+  readonly state: 'starting' | 'serving' | 'draining'
+}
+
+export interface AdminApi {
+  readonly volumes: VolumeHost
+  readonly metrics: MetricsRegistry
+  server(): ServerView
+}
+
+const Named = Type.Object({
+  name: Type.String({ pattern: '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$', description: 'Name of the volume' }),
+})
+interface ByName {
+  Params: { name: string }
+}
+const problems = { '4xx': Problem, '5xx': Problem }
+
+export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => OpenApiDocument): void {
+  const { volumes, metrics } = api
+
+  const spaceOf = async (name: string): Promise<SpaceReport | undefined> => {
+    try {
+      return await volumes.space(name)
+    } catch (error) {
+      // A volume that is not open has no report; the rest of its resource is still true.
+      if (isBlockError(error)) return undefined
+      throw error
+    }
+  }
+  const resourceOf = async (view: VolumeView): Promise<Volume> =>
+    volumeResource(view, await spaceOf(view.name))
+  const allVolumes = (): Promise<Volume[]> => Promise.all(volumes.list().map(resourceOf))
+
+  const statusSchema = { summary: 'The server and its volumes', response: { 200: Status, ...problems } }
+  app.get('/status', { schema: statusSchema }, async () => {
+    const { startedWallMs, ...server } = api.server()
+    return {
+      server: { ...server, startedAt: new Date(startedWallMs).toISOString() },
+      ...healthOf(api),
+      volumes: await allVolumes(),
+    }
+  })
+
+  const healthSchema = {
+    summary: 'Whether every volume is served; for probes',
+    response: { 200: Health, 503: { ...Health, description: 'Something is not served' } },
+  }
+  app.get('/healthz', { schema: healthSchema, config: { public: true } }, async (_, reply) => {
+    const health = healthOf(api)
+    return reply.code(health.healthy ? 200 : 503).send(health)
+  })
+
+  const metricsSchema = {
+    summary: 'Metrics in the text format of Prometheus',
+    produces: 'text/plain',
+    response: { 200: Type.String() },
+  }
+  app.get('/metrics', { schema: metricsSchema }, async (_, reply) => {
+    const text = await metrics.render()
+    return reply.type(metrics.contentType).send(text)
+  })
+
+  const listSchema = { summary: 'All volumes', response: { 200: VolumeList, ...problems } }
+  app.get('/block/volumes', { schema: listSchema }, async () => ({ volumes: await allVolumes() }))
+
+  const showSchema = { summary: 'One volume', params: Named, response: { 200: Volume, ...problems } }
+  app.get<ByName>('/block/volumes/:name', { schema: showSchema }, ({ params }) =>
+    resourceOf(volumes.get(params.name)),
+  )
+
+  const spaceSchema = {
+    summary: 'Space that a volume takes on the disk',
+    params: Named,
+    response: { 200: Space, ...problems },
+  }
+  app.get<ByName>('/block/volumes/:name/space', { schema: spaceSchema }, ({ params }) =>
+    volumes.space(params.name),
+  )
+
+  const checkpointSchema = {
+    summary: 'Bring the log into the extents; answers when it is done',
+    params: Named,
+    response: { 200: Checkpoint, ...problems },
+  }
+  app.post<ByName>('/block/volumes/:name/checkpoint', { schema: checkpointSchema }, async ({ params }) => ({
+    checkpointLsn: await volumes.checkpoint(params.name),
+  }))
+
+  const scrubSchema = {
+    summary: 'How far scrubbing is',
+    params: Named,
+    response: { 200: Scrub, ...problems },
+  }
+  app.get<ByName>('/block/volumes/:name/scrub', { schema: scrubSchema }, async ({ params }) =>
+    scrubResource(volumes.get(params.name).status.scrub),
+  )
+
+  const startSchema = {
+    summary: 'Start a scrub unless one is running; answers at once',
+    params: Named,
+    response: { 202: Scrub, ...problems },
+  }
+  app.post<ByName>('/block/volumes/:name/scrub', { schema: startSchema }, async ({ params }, reply) =>
+    reply.code(202).send(scrubResource(volumes.startScrub(params.name))),
+  )
+
+  const open = { config: { public: true, undocumented: true } }
+  app.get('/openapi.json', open, async () => document())
+  app.get('/ui', open, (_, reply) => sendPage(reply))
+  app.get('/', open, (_, reply) => reply.redirect('/ui'))
+}
+
+function sendPage(reply: FastifyReply): FastifyReply {
+  return reply
+    .header('content-security-policy', STATUS_PAGE_POLICY)
+    .header('referrer-policy', 'no-referrer')
+    .type('text/html; charset=utf-8')
+    .send(STATUS_PAGE)
+}
+
+function healthOf(api: AdminApi): { healthy: boolean; reasons: string[] } {
+  const { state } = api.server()
+  const reasons = state === 'serving' ? [] : [`the server is ${state}`]
+  for (const { name, outage, status } of api.volumes.list()) {
+    if (outage !== undefined) reasons.push(`volume ${name}: ${outage}`)
+    else if (status.health === 'poisoned') reasons.push(`volume ${name} is poisoned and acknowledges nothing`)
+  }
+  return { healthy: reasons.length === 0, reasons }
+}

@@ -1,0 +1,226 @@
+/**
+ * `basalt target`: one volume, served by one front end, with the admin HTTP API beside it. Opens everything in
+ * order and closes it in reverse; holds no volume logic of its own.
+ *
+ *   starting ──► serving ──stop──► draining ──► (closed)
+ *
+ * The admin API answers from the first moment, so that a long recovery shows as "starting" and not as silence;
+ * hosts are admitted only when the volume is open, in an epoch of its own.
+ */
+import { formatHostPort, type HostPort } from '../base/address.ts'
+import type { Timer } from '../base/ports/clock.ts'
+import type { VolumePorts } from '../blockvol/api.ts'
+import { Volume } from '../blockvol/volume.ts'
+import { addProcessMetrics } from '../metrics/process-metrics.ts'
+import { MetricsRegistry } from '../metrics/registry.ts'
+import { type AccessConfig, refuseOpenService } from './config/access-config.ts'
+import type { LogLevel } from './config/settings.ts'
+import { type ConfigChanges, compareConfigs, type TargetConfig } from './config/target-config.ts'
+import { DataDirectory } from './data-directory.ts'
+import { ensureVolume, type VolumePlace } from './ensure-volume.ts'
+import type { FrontEnd } from './front-end.ts'
+import { HostedVolume } from './hosted-volume.ts'
+import { HostedVolumes } from './hosted-volumes.ts'
+import { AdminServer } from './http/admin-server.ts'
+import type { ServerView } from './http/routes.ts'
+import { type LatencyRecorders, makeLatencyRecorders } from './latencies.ts'
+import { VolumeCatalog } from './volume-catalog.ts'
+import { addVolumeMetrics } from './volume-metrics.ts'
+
+/** A front end as the daemon makes it: it listens before the volume is opened, and knows who may log in. */
+export interface TargetFrontEnd extends FrontEnd {
+  readonly iqn: string
+  readonly address: HostPort
+  /** New rules; sessions that they do not admit end. */
+  setAccess(access: AccessConfig): void
+  close(): Promise<void>
+}
+
+export interface TargetDaemonOptions {
+  readonly config: TargetConfig
+  readonly ports: VolumePorts
+  readonly version: string
+  readonly pid: number
+  readonly openFrontEnd: (options: {
+    config: TargetConfig
+    latencies: LatencyRecorders
+  }) => Promise<TargetFrontEnd>
+  readonly setLogLevel: (level: LogLevel) => void
+  /** A broken invariant: the process has to stop at once. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/** The line that a daemon prints when it serves. */
+export interface ReadyLine {
+  readonly ready: true
+  readonly pid: number
+  readonly volume: string
+  readonly iqn: string
+  readonly iscsi: string
+  readonly admin: string
+}
+
+/** Of the time for a stop, what is kept for the last flush when hosts do not log out. */
+const CLOSE_SHARE = 0.25
+
+export class TargetDaemon {
+  readonly ready: ReadyLine
+  readonly #options: TargetDaemonOptions
+  readonly #resources: AsyncDisposableStack
+  readonly #frontEnd: TargetFrontEnd
+  readonly #volumes: HostedVolumes
+  readonly #view: { current: ServerView }
+  #config: TargetConfig
+
+  private constructor(
+    options: TargetDaemonOptions,
+    parts: {
+      resources: AsyncDisposableStack
+      frontEnd: TargetFrontEnd
+      volumes: HostedVolumes
+      view: { current: ServerView }
+      ready: ReadyLine
+    },
+  ) {
+    this.#options = options
+    this.#config = options.config
+    this.#resources = parts.resources
+    this.#frontEnd = parts.frontEnd
+    this.#volumes = parts.volumes
+    this.#view = parts.view
+    this.ready = parts.ready
+  }
+
+  /** Serves when the promise resolves. Errors name the flag, the file or the address that is at fault. */
+  static async open(options: TargetDaemonOptions): Promise<TargetDaemon> {
+    const { config, ports, version, pid, openFrontEnd, onFatal } = options
+    const { settings } = config
+    const { clock, logger } = ports
+    for (const text of config.warnings) logger.warn('config.unwise', { text })
+
+    await using opening = new AsyncDisposableStack()
+    const data = await DataDirectory.open(ports, settings.data)
+    opening.defer(() => data.close())
+    const catalog = new VolumeCatalog({ disk: ports.disk, path: data.volumesPath, logger })
+    await catalog.removeUnfinished()
+
+    const view: { current: ServerView } = {
+      current: { id: data.serverId, version, pid, startedWallMs: clock.wallMs(), state: 'starting' },
+    }
+    const volumes = new HostedVolumes()
+    const metrics = new MetricsRegistry()
+    addProcessMetrics(metrics)
+    addVolumeMetrics(metrics, volumes, data.serverId)
+    const admin = await AdminServer.open({
+      listen: settings.admin,
+      api: { volumes, metrics, server: () => view.current },
+      token: config.adminToken,
+      version,
+      clock,
+      logger,
+    })
+    opening.defer(() => admin.close())
+
+    const place = await ensureVolume(ports, catalog, {
+      name: settings.volume,
+      sizeBytes: settings.size,
+      logicalBlockBytes: settings['logical-block'],
+      readOnly: settings['read-only'],
+      logRoot: settings['log-dir'],
+    })
+    const latencies = makeLatencyRecorders()
+    const frontEnd = await openFrontEnd({ config, latencies })
+    opening.defer(() => frontEnd.close())
+    const hosted = await HostedVolume.open({
+      open: () => openVolume(ports, place, config),
+      frontEnd,
+      latencies,
+      clock,
+      logger,
+      onFatal,
+    })
+    volumes.add(hosted)
+    view.current = { ...view.current, state: 'serving' }
+
+    const ready: ReadyLine = {
+      ready: true,
+      pid,
+      volume: settings.volume,
+      iqn: frontEnd.iqn,
+      iscsi: formatHostPort(frontEnd.address),
+      admin: formatHostPort(admin.address),
+    }
+    logger.info('target.ready', { ...ready })
+    return new TargetDaemon(options, { resources: opening.move(), frontEnd, volumes, view, ready })
+  }
+
+  /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
+  reload(read: TargetConfig): ConfigChanges {
+    const { ports, setLogLevel } = this.#options
+    const { iscsi, admin } = this.#config.settings
+    refuseOpenService({
+      iscsi,
+      admin,
+      access: read.access,
+      hasAdminToken: this.#config.adminToken !== undefined,
+    })
+    const changes = compareConfigs(this.#config, read)
+    const settings = {
+      ...this.#config.settings,
+      'log-level': read.settings['log-level'],
+      'drain-timeout': read.settings['drain-timeout'],
+    }
+    this.#config = { ...this.#config, settings, access: read.access }
+    setLogLevel(settings['log-level'])
+    if (changes.applied.includes('chap') || changes.applied.includes('initiators')) {
+      this.#frontEnd.setAccess(read.access)
+    }
+    ports.logger.info('config.reloaded', {
+      applied: changes.applied.join(' '),
+      needRestart: changes.needRestart.join(' '),
+    })
+    return changes
+  }
+
+  /**
+   * Stops: unhealthy for probes at once, no new sessions, hosts are asked to log out until `hurry` fires or most of
+   * the drain time is over, then everything acknowledged is made durable and all is closed. Returns true when
+   * that was done within the drain time; false when it was over first (what was flushed before stays durable).
+   */
+  async stop(hurry: AbortSignal): Promise<boolean> {
+    const { clock, logger } = this.#options.ports
+    const timeoutMs = this.#config.settings['drain-timeout']
+    this.#view.current = { ...this.#view.current, state: 'draining' }
+    logger.info('target.draining', { timeoutMs })
+
+    const patience = new AbortController()
+    const timer = clock.after(timeoutMs * (1 - CLOSE_SHARE), () => patience.abort())
+    let overdue: Timer | undefined
+    const late = new Promise<false>((resolve) => {
+      overdue = clock.after(timeoutMs, () => resolve(false))
+    })
+    const done = await Promise.race([this.#close(AbortSignal.any([hurry, patience.signal])), late])
+    timer.cancel()
+    overdue?.cancel()
+    logger.info(done ? 'target.stopped' : 'target.stop_timed_out')
+    return done
+  }
+
+  async #close(patience: AbortSignal): Promise<true> {
+    await this.#frontEnd.drain(patience)
+    await this.#volumes.stop()
+    await this.#resources.disposeAsync()
+    return true
+  }
+}
+
+function openVolume(ports: VolumePorts, place: VolumePlace, { settings }: TargetConfig): Promise<Volume> {
+  const { directory, logDirectory } = place
+  const acceptLogLoss = settings['accept-log-loss']
+  return Volume.open(ports, {
+    directory,
+    readOnly: settings['read-only'],
+    ...(logDirectory === undefined ? {} : { logDirectory }),
+    ...(acceptLogLoss === undefined ? {} : { acceptLogLoss }),
+  })
+}

@@ -1,0 +1,61 @@
+/**
+ * What the control side of a server asks of those who host its volumes. Arguments and answers are plain data,
+ * so that volumes may live in another process some day; nothing here hands out a volume itself.
+ */
+import type { ScrubStatus, SpaceReport, VolumeStatus } from '../blockvol/api.ts'
+import type { HistogramSnapshot } from '../metrics/latency-recorder.ts'
+
+/**
+ * - `serving`: hosts may use it;
+ * - `reopening`: it failed, its connections were reset, and it is opened again from disk;
+ * - `closed`: the server is stopping.
+ */
+export type VolumeState = 'serving' | 'reopening' | 'closed'
+
+export interface SessionView {
+  /** The initiator's name. */
+  readonly initiator: string
+  /** Address and port from which it came. */
+  readonly address: string
+  readonly connectedWallMs: number
+}
+
+/** Commands of the front ends by what they do. */
+export const COMMAND_KINDS = ['read', 'write', 'flush', 'trim', 'other'] as const
+export type CommandKind = (typeof COMMAND_KINDS)[number]
+
+export interface LatencyView {
+  readonly histogram: HistogramSnapshot
+  readonly p50Us: number
+  readonly p99Us: number
+}
+
+export interface VolumeView {
+  readonly name: string
+  readonly state: VolumeState
+  /** As of now, or of the last time it was open; `counters` go on over reopenings. */
+  readonly status: VolumeStatus
+  /** Why it is not serving; empty while it is. */
+  readonly outage: string | undefined
+  /** How often it was reopened because it failed. */
+  readonly reopens: number
+  readonly iscsi: {
+    readonly iqn: string
+    /** `HOST:PORT` told to initiators. */
+    readonly portal: string
+    readonly sessions: readonly SessionView[]
+  }
+  readonly latency: Readonly<Record<CommandKind, LatencyView>>
+}
+
+/** Calls with a `name` throw NOT_FOUND when no such volume is here, and CLOSED while it is not open. */
+export interface VolumeHost {
+  list(): readonly VolumeView[]
+  get(name: string): VolumeView
+  /** At most a few seconds old. */
+  space(name: string): Promise<SpaceReport>
+  /** Flushes the log into the extents; resolves with the LSN that the checkpoint reached. */
+  checkpoint(name: string): Promise<number>
+  /** Starts a pass unless one is running; answers at once. */
+  startScrub(name: string): ScrubStatus
+}

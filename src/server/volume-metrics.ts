@@ -1,0 +1,157 @@
+/**
+ * Metrics of the volumes on this server, `basalt_*` in base units, labelled with server and volume. They are read
+ * from the volumes' own counters when somebody scrapes, one snapshot for all. `docs/http-api.md` lists them; a
+ * test compares.
+ */
+import { isBlockError } from '../base/errors.ts'
+import type { SpaceReport, VolumeCounters } from '../blockvol/api.ts'
+import type { MetricsRegistry, Sample } from '../metrics/registry.ts'
+import { COMMAND_KINDS, type VolumeHost, type VolumeView } from './volume-host.ts'
+
+interface Snapshot {
+  readonly view: VolumeView
+  readonly space: SpaceReport | undefined
+}
+
+const COUNTERS: readonly (readonly [name: string, field: keyof VolumeCounters, help: string])[] = [
+  ['basalt_read_ops_total', 'reads', 'Reads'],
+  ['basalt_read_bytes_total', 'readBytes', 'Bytes read'],
+  ['basalt_write_ops_total', 'writes', 'Writes'],
+  ['basalt_write_bytes_total', 'writeBytes', 'Bytes written'],
+  ['basalt_trim_ops_total', 'trims', 'Trims and writes of zeros'],
+  ['basalt_trim_bytes_total', 'trimBytes', 'Bytes trimmed or written as zeros'],
+  ['basalt_flush_ops_total', 'flushes', 'Flushes'],
+  [
+    'basalt_log_syncs_total',
+    'logSyncs',
+    'fdatasync calls on the log; fewer than flushes when they are grouped',
+  ],
+  ['basalt_log_appends_total', 'logAppends', 'Appends to the log, each with all writes that were waiting'],
+  ['basalt_log_bytes_total', 'logBytes', 'Bytes appended to the log'],
+  ['basalt_flusher_extent_bytes_total', 'extentBytes', 'Bytes that the flusher wrote to extents'],
+  [
+    'basalt_flusher_metadata_bytes_total',
+    'metadataBytes',
+    'Bytes that the flusher wrote to map, maxima, state and superblock',
+  ],
+  ['basalt_checkpoints_total', 'checkpoints', 'Checkpoints'],
+  ['basalt_admission_soft_waits_total', 'softWaits', 'Writes delayed because the log was filling'],
+  ['basalt_admission_hard_waits_total', 'hardWaits', 'Writes that waited because the log was full'],
+  ['basalt_checksum_errors_total', 'checksumErrors', 'Blocks or map sectors that failed their checksum'],
+  ['basalt_blocks_repaired_total', 'blocksRepaired', 'Blocks repaired from another copy'],
+]
+
+const GAUGES: readonly (readonly [name: string, help: string, read: (view: VolumeView) => number])[] = [
+  ['basalt_volume_serving', '1 while hosts can use the volume', ({ state }) => Number(state === 'serving')],
+  [
+    'basalt_volume_healthy',
+    '1 while the volume is healthy',
+    ({ status }) => Number(status.health === 'healthy'),
+  ],
+  ['basalt_volume_size_bytes', 'Size of the volume', ({ status }) => status.sizeBytes],
+  ['basalt_epoch', 'Epoch; one higher at each opening', ({ status }) => status.epoch.number],
+  ['basalt_appended_lsn', 'Last log entry appended', ({ status }) => status.appendedLsn],
+  ['basalt_commit_lsn', 'Last log entry committed', ({ status }) => status.commitLsn],
+  ['basalt_durable_lsn', 'Last log entry known durable', ({ status }) => status.durableLsn],
+  ['basalt_checkpoint_lsn', 'Last log entry that is in the extents', ({ status }) => status.checkpointLsn],
+  ['basalt_log_size_bytes', 'Size of the log', ({ status }) => status.log.sizeBytes],
+  ['basalt_log_used_bytes', 'Log in use', ({ status }) => status.log.usedBytes],
+  [
+    'basalt_dirty_blocks',
+    'Blocks of 4 KiB whose newest version is only in the log',
+    ({ status }) => status.dirtyBlocks,
+  ],
+  [
+    'basalt_log_pressure',
+    '0 normal, 1 writes are delayed, 2 writes wait',
+    ({ status }) => ['normal', 'soft', 'hard'].indexOf(status.pressure),
+  ],
+  ['basalt_scrub_running', '1 while a scrub runs', ({ status }) => Number(status.scrub.running)],
+  ['basalt_scrub_errors', 'Bad blocks of this or the last scrub', ({ status }) => status.scrub.errors],
+  [
+    'basalt_scrub_last_end_timestamp_seconds',
+    'When the last scrub ended, in seconds since 1970; 0 before the first',
+    ({ status }) => (status.scrub.lastPassEndedWallMs ?? 0) / 1000,
+  ],
+  ['basalt_iscsi_sessions', 'iSCSI sessions', ({ iscsi }) => iscsi.sessions.length],
+]
+
+const SPACE: readonly (readonly [part: string, field: keyof SpaceReport])[] = [
+  ['extents', 'extentsBytes'],
+  ['map', 'mapBytes'],
+  ['log', 'logBytes'],
+  ['versions', 'versionsBytes'],
+  ['other', 'otherBytes'],
+]
+
+/** Adds them to `registry`; `server` is the server's id. */
+export function addVolumeMetrics(registry: MetricsRegistry, host: VolumeHost, server: string): void {
+  let snapshots: readonly Snapshot[] = []
+  registry.beforeScrape(async () => {
+    snapshots = await Promise.all(
+      host.list().map(async (view) => ({ view, space: await spaceOf(host, view.name) })),
+    )
+  })
+  const labelNames = ['server', 'volume']
+  const each = (read: (snapshot: Snapshot) => number) => (): Sample[] =>
+    snapshots.map((snapshot) => ({ labels: { server, volume: snapshot.view.name }, value: read(snapshot) }))
+
+  for (const [name, field, help] of COUNTERS) {
+    registry.counter({ name, help, labelNames, collect: each(({ view }) => view.status.counters[field]) })
+  }
+  registry.counter({
+    name: 'basalt_volume_reopens_total',
+    help: 'How often the volume was reopened because it failed',
+    labelNames,
+    collect: each(({ view }) => view.reopens),
+  })
+  registry.counter({
+    name: 'basalt_scrub_passes_total',
+    help: 'Scrubs that ended',
+    labelNames,
+    collect: each(({ view }) => view.status.scrub.passes),
+  })
+  for (const [name, help, read] of GAUGES) {
+    registry.gauge({ name, help, labelNames, collect: each(({ view }) => read(view)) })
+  }
+  registry.gauge({
+    name: 'basalt_volume_used_bytes',
+    help: 'Space on the disk by what it is for; the parts add up to all of it',
+    labelNames: [...labelNames, 'part'],
+    collect: () =>
+      snapshots.flatMap(({ view, space }) =>
+        SPACE.map(([part, field]) => ({
+          labels: { server, volume: view.name, part },
+          value: space?.[field] ?? 0,
+        })),
+      ),
+  })
+  registry.gauge({
+    name: 'basalt_disk_free_bytes',
+    help: "What the volume's file system still has",
+    labelNames,
+    collect: each(({ space }) => space?.freeBytes ?? 0),
+  })
+  registry.histogram({
+    name: 'basalt_command_seconds',
+    help: 'Time from the arrival of a command of a front end, with its data, to its answer',
+    labelNames: [...labelNames, 'op'],
+    collect: () =>
+      snapshots.flatMap(({ view }) =>
+        COMMAND_KINDS.map((op) => ({
+          labels: { server, volume: view.name, op },
+          value: view.latency[op].histogram,
+        })),
+      ),
+  })
+}
+
+/** Undefined for a volume that is not open: it has no report. */
+async function spaceOf(host: VolumeHost, name: string): Promise<SpaceReport | undefined> {
+  try {
+    return await host.space(name)
+  } catch (error) {
+    if (isBlockError(error)) return undefined
+    throw error
+  }
+}
