@@ -5,7 +5,6 @@
  * Price of one machine for both: what one protocol checks and the other does not (reserved types, key 0, IEKEY)
  * is checked by the front end before it calls.
  */
-import { unreachable } from '../../base/assert.ts'
 import {
   isAllRegistrants,
   isHolder,
@@ -82,21 +81,24 @@ type Refusal = Extract<ReservationVerdict, { ok: false }>
 const refuse = (reason: Refusal['reason']): Refusal => ({ ok: false, reason })
 
 export function transition(state: ReservationState, command: ReservationCommand): ReservationVerdict {
-  if (command.kind === 'register') return register(state, command)
-  const registered = state.registrants.get(command.from)
-  if (registered === undefined || registered !== command.key) return refuse('conflict')
   switch (command.kind) {
+    case 'register':
+      return register(state, command)
     case 'reserve':
-      return reserve(state, command)
+      return isRegistered(state, command) ? reserve(state, command) : refuse('conflict')
     case 'release':
-      return release(state, command)
+      return isRegistered(state, command) ? release(state, command) : refuse('conflict')
     case 'clear':
-      return clear(state, command.from)
+      return isRegistered(state, command) ? clear(state, command.from) : refuse('conflict')
     case 'preempt':
-      return preempt(state, command)
+      return isRegistered(state, command) ? preempt(state, command) : refuse('conflict')
   }
-  return unreachable(command)
 }
+
+const isRegistered = (
+  state: ReservationState,
+  { from, key }: Exclude<ReservationCommand, { kind: 'register' }>,
+): boolean => state.registrants.get(from) === key
 
 type Of<Kind extends ReservationCommand['kind']> = Extract<ReservationCommand, { kind: Kind }>
 
