@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Random } from '../../base/ports/random.ts'
+import type { ChapCredential } from '../../frontend/access.ts'
 import { Secret } from '../../frontend/secret.ts'
 import type { TextPair } from '../text/pairs.ts'
-import { CHAP_ALGORITHMS, type ChapCredential, ChapInitiator, type ChapStep, ChapTarget } from './chap.ts'
+import { CHAP_ALGORITHMS, ChapInitiator, type ChapStep, ChapTarget } from './chap.ts'
 
 /** Counts instead of being random: every challenge is different and known. */
 function counting(start = 0): Random {

@@ -15,6 +15,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Random } from '../../base/ports/random.ts'
+import type { ChapCredential } from '../../frontend/access.ts'
 import { Secret } from '../../frontend/secret.ts'
 import type { TextPair } from '../text/pairs.ts'
 import { formatBinary, parseBinary, parseList, parseNumber } from '../text/values.ts'
@@ -28,13 +29,6 @@ export const CHAP_ALGORITHMS: readonly ChapAlgorithm[] = ['sha3-256', 'sha256', 
 const CHALLENGE_BYTES_MAX = 1024
 const RESPONSE_BYTES_MAX = 64
 const NAME_BYTES_MAX = 255
-
-/** One name and secret, and optionally what the target proves itself with. */
-export interface ChapCredential {
-  readonly user: string
-  readonly secret: Secret
-  readonly mutual?: { readonly user: string; readonly secret: Secret }
-}
 
 export type ChapStep =
   | { readonly kind: 'continue'; readonly answers: readonly TextPair[] }

@@ -1,0 +1,16 @@
+/**
+ * iSCSI names (RFC 7143 §4.2.7): normalised to lower case, and limited to the ASCII characters that every
+ * initiator uses; look-alikes of other scripts are refused at the edge.
+ */
+const NAME = /^(?:iqn|eui|naa)\.[a-z0-9][a-z0-9.:_-]{0,217}$/
+
+/** The normal form of an iSCSI name of at most 223 bytes, or undefined when `text` is none. */
+export function normalName(text: string): string | undefined {
+  if (text.length > 223) return undefined
+  const name = text.toLowerCase()
+  return NAME.test(name) ? name : undefined
+}
+
+/** Name of an initiator port (RFC 7143 §4.2.7.1 and SAM): the initiator's name and its ISID. */
+export const initiatorPortName = (initiatorName: string, isid: number): string =>
+  `${initiatorName},i,0x${isid.toString(16).padStart(12, '0')}`
