@@ -42,6 +42,7 @@ export class SocketConnection implements Connection {
     this.remoteAddress = formatAddress(socket.remoteAddress, socket.remotePort)
     socket.on('error', (error) => {
       this.#error ??= error
+      this.#ending = true
     })
     socket.on('drain', () => {
       if (!this.#ending) this.#handlers?.drain()
@@ -86,8 +87,8 @@ export class SocketConnection implements Connection {
     } else {
       const last = buffers.length - 1
       for (let i = 0; i < last; i++) socket.write(buffers[i]!)
-      // The socket passes an error here when it dies; `written` is called all the same.
-      socket.write(buffers[last] ?? NOTHING, () => written())
+      // Called when the bytes are gone and, with an error that is of no interest here, when the socket dies.
+      socket.write(buffers[last] ?? NOTHING, written)
     }
     return !socket.writableNeedDrain
   }
@@ -147,8 +148,12 @@ export class SocketConnection implements Connection {
   }
 }
 
-/** `host:port`, an IPv6 host in brackets. IPv4 addresses mapped into IPv6 are shown as IPv4. */
+/**
+ * `host:port`, an IPv6 host in brackets. IPv4 addresses mapped into IPv6 are shown as IPv4. A peer that went away
+ * before it was asked has no address.
+ */
 export function formatAddress(host: string | undefined, port: number | undefined): string {
-  const plain = (host ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
+  if (host === undefined || port === undefined) return 'unknown'
+  const plain = host.replace(/^::ffff:(?=\d+\.)/i, '')
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`
 }

@@ -10,8 +10,7 @@ import type { ErrorFacts } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { MIB } from '../base/units.ts'
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 const STDERR = 2
 const PENDING_BYTES_MAX = 4 * MIB

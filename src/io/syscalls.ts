@@ -77,7 +77,7 @@ export function loadSyscalls(onUnavailable?: (reason: unknown) => void): Syscall
     if (process.platform !== 'linux' || aio === undefined) {
       throw new Error(`no system calls known for ${process.platform} on ${process.arch}`)
     }
-    return new NativeSyscalls(createRequire(import.meta.url)('koffi') as Koffi, aio)
+    return new NativeSyscalls(loadKoffi(), aio)
   } catch (reason) {
     // Whatever koffi or its dynamic linker throws, the plain ways work.
     onUnavailable?.(reason)
@@ -98,6 +98,8 @@ interface Koffi {
   address(value: ArrayBufferLike): bigint
   errno(): number
 }
+
+const loadKoffi = (): Koffi => createRequire(import.meta.url)('koffi') as typeof import('koffi')
 
 class NativeSyscalls implements Syscalls {
   readonly native = true
