@@ -3,6 +3,7 @@
  * a contract; `docs/http-api.md` describes them. An answer holds only what its schema names.
  */
 import { type Static, Type } from 'typebox'
+import { formatUuid } from '../../base/uuid.ts'
 import type { ScrubStatus, SpaceReport, VolumeCounters } from '../../blockvol/api.ts'
 import { COMMAND_KINDS, type LatencyView, type VolumeView } from '../volume-host.ts'
 
@@ -119,7 +120,7 @@ export function volumeResource(view: VolumeView, space: SpaceReport | undefined)
   const { name, uuid, health, sizeBytes, logicalBlockBytes, readOnly, epoch, log, dirtyBlocks } = status
   return {
     name,
-    uuid,
+    uuid: formatUuid(Buffer.from(uuid.replaceAll('-', ''), 'hex')),
     state: view.state,
     health,
     reasons: [...(view.outage === undefined ? [] : [view.outage]), ...status.reasons],
