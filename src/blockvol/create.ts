@@ -10,6 +10,7 @@ import type { CreateVolumeOptions, VolumePorts } from './api.ts'
 import { MARK } from './format/superblock.ts'
 import { encodeVersionsHeader } from './format/versions.ts'
 import { checkGeometry, defaultLogBytes, grainBlocks } from './geometry.ts'
+import { PREFILLED_BYTES } from './log/log-prefill.ts'
 import { FORMAT_LEVEL, StateKeeper } from './state-keeper.ts'
 import { SuperblockStore } from './superblock-store.ts'
 
@@ -37,7 +38,10 @@ export async function createVolume(ports: VolumePorts, options: CreateVolumeOpti
       await file.close()
     }
   }
-  await fresh(`${logDirectory}/log`, (file) => file.allocate(0, logBytes))
+  await fresh(`${logDirectory}/log`, async (file) => {
+    await file.allocate(0, logBytes)
+    await file.write([new Uint8Array(Math.min(PREFILLED_BYTES, logBytes))], 0)
+  })
   await fresh(`${directory}/maxima`, () => Promise.resolve())
   await fresh(`${directory}/versions`, (file) => file.write([encodeVersionsHeader(options.uuid)], 0))
   await fresh(`${directory}/state`, (file) =>

@@ -12,7 +12,7 @@ import { alignDown, alignUp, BLOCK_BYTES } from '../base/units.ts'
 import type { Admission } from './admission.ts'
 import type { BlockLocks } from './block-locks.ts'
 import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
-import type { LogWriter } from './log/log-writer.ts'
+import type { LogReach, LogWriter } from './log/log-writer.ts'
 import type { BlockReader } from './reader.ts'
 import type { SpaceGuard } from './space-guard.ts'
 
@@ -144,7 +144,14 @@ export class DataPath {
       if (middle.data !== undefined && this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
       await this.#whenUnlocked(block, blocks)
       await this.#finish(
-        this.#submit(middle.kind, block, blocks, middle.data, options.admit, middle.data === undefined),
+        this.#submit(
+          middle.kind,
+          block,
+          blocks,
+          middle.data,
+          options.admit,
+          middle.data === undefined ? 'trim' : 'content',
+        ),
         options,
       )
     }
@@ -229,12 +236,12 @@ export class DataPath {
     const { writer } = this.#o
     const blocks = data.byteLength / BLOCK_BYTES
     const most = writer.entryBlocksMax
-    if (blocks <= most) return this.#submit(ENTRY_KIND.write, block, blocks, data, options.admit, false)
+    if (blocks <= most) return this.#submit(ENTRY_KIND.write, block, blocks, data, options.admit, 'content')
     const parts: Promise<number>[] = []
     for (let at = 0; at < blocks; at += most) {
       const count = Math.min(most, blocks - at)
       const part = data.subarray(at * BLOCK_BYTES, (at + count) * BLOCK_BYTES)
-      parts.push(this.#submit(ENTRY_KIND.write, block + at, count, part, options.admit, false))
+      parts.push(this.#submit(ENTRY_KIND.write, block + at, count, part, options.admit, 'content'))
     }
     // all must have settled before the caller gets its buffer back
     return Promise.allSettled(parts).then((results) => {
@@ -253,7 +260,7 @@ export class DataPath {
     blocks: number,
     data: Uint8Array | undefined,
     admit: (() => void) | undefined,
-    urgent: boolean,
+    reach: LogReach,
   ): Promise<number> {
     assert(data === undefined || data.byteLength % BLOCK_BYTES === 0, 'entries carry whole blocks')
     return new Promise((resolve, reject) => {
@@ -263,7 +270,7 @@ export class DataPath {
         blocks,
         data,
         argument: 0,
-        urgent,
+        reach,
         admit,
         settled: (error, lsn) => {
           if (error === undefined) resolve(lsn)

@@ -33,7 +33,7 @@ import { FRONTEND_STATE_BYTES_MAX } from './format/state.ts'
 import { MARK } from './format/superblock.ts'
 import { checkGeometry } from './geometry.ts'
 import { IdleFlush } from './idle-flush.ts'
-import type { AppendedEntry } from './log/log-writer.ts'
+import { type AppendedEntry, BOOKKEEPING_BYTES } from './log/log-writer.ts'
 import { putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
 import { recover } from './recovery.ts'
@@ -146,10 +146,9 @@ export class Volume implements BlockDevice {
 
   /** The first entry of the epoch; durable before anyone is served. */
   async #begin(): Promise<void> {
-    // a crash may have left a log without room for it
-    if (this.#parts.log.ringBytes - this.#parts.writer.usedBytes < this.#parts.log.ringBytes / 16) {
-      await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
-    }
+    // openings that crashed one after the other may have used up the room that is kept for this
+    const { log, writer, flusher } = this.#parts
+    if (log.ringBytes - writer.usedBytes < BOOKKEEPING_BYTES / 2) await flusher.through(writer.appendedLsn)
     await this.#appendState(ENTRY_KIND.epochStart, {
       argument: 0,
       blocks: 0,
@@ -327,7 +326,7 @@ export class Volume implements BlockDevice {
         kind,
         block: 0,
         ...entry,
-        urgent: true,
+        reach: 'bookkeeping',
         admit,
         settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
       })

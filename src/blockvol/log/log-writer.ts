@@ -20,6 +20,7 @@ import {
   alignUp,
   BLOCK_BYTES,
   type Epoch,
+  KIB,
   type LogPosition,
   type Lsn,
   lsn as toLsn,
@@ -37,6 +38,16 @@ import {
   writeEntry,
 } from '../format/log-group.ts'
 import type { LogFile } from './log-file.ts'
+import { LogPrefill } from './log-prefill.ts'
+
+/**
+ * How far into the ring an entry may go: content up to the hard watermark, trims (which free space and are tiny)
+ * almost to the end, and the volume's own bookkeeping to the very end, so that an opening always has room.
+ */
+export type LogReach = 'content' | 'trim' | 'bookkeeping'
+
+/** Kept free of trims, for bookkeeping: some openings in a row that each crash. */
+export const BOOKKEEPING_BYTES = 32 * KIB
 
 /** An entry on its way into the log. `data` is lent until `settled`. */
 export interface LogRequest {
@@ -46,8 +57,7 @@ export interface LogRequest {
   /** Whole blocks. */
   readonly data: Uint8Array | undefined
   readonly argument: number
-  /** May go past the hard watermark: bookkeeping that frees or that is tiny. */
-  readonly urgent: boolean
+  readonly reach: LogReach
   /** Called where the entry gets its LSN; throws to refuse it. */
   readonly admit: (() => void) | undefined
   settled(error: unknown, lsn: Lsn): void
@@ -85,6 +95,7 @@ export interface LogWriterOptions {
 }
 
 const GROUP_BLOCKS_MAX = 512
+const GROUP_BYTES_MAX = headerBytesMax(GROUP_BLOCKS_MAX) + GROUP_BLOCKS_MAX * BLOCK_BYTES
 const ENTRY_BLOCKS_MAX = 256
 const ZEROS = new Uint8Array(BLOCK_BYTES)
 
@@ -100,6 +111,7 @@ export class LogWriter {
   readonly #entryBlocksMax: number
   readonly #header: Uint8Array
   readonly #view: DataView
+  readonly #prefill: LogPrefill
   #queue: LogRequest[] = []
   #inFlight: LogRequest[] = []
   #queuedBytes = 0
@@ -138,6 +150,12 @@ export class LogWriter {
     this.#header = new Uint8Array(headerBytesMax(this.#groupBlocksMax))
     this.#view = viewOf(this.#header)
     this.#head = alignUp(options.head, BLOCK_BYTES)
+    this.#prefill = new LogPrefill(
+      options.file,
+      this.#head,
+      () => this.#pump(),
+      (error) => this.#failed(error),
+    )
     this.#syncedTo = this.#head
     this.#appendedEnd = options.head
     this.#tail = alignDown(options.checkpoint, BLOCK_BYTES)
@@ -231,7 +249,7 @@ export class LogWriter {
 
   /** Resolves when no system call of this writer is on its way: only then may the log be opened again. */
   async quiesced(): Promise<void> {
-    await Promise.all([this.#writing, this.#syncingNow])
+    await Promise.all([this.#writing, this.#syncingNow, this.#prefill.quiesced()])
   }
 
   #rejectQueue(error: unknown): void {
@@ -263,16 +281,30 @@ export class LogWriter {
     const freeBytes = this.#tail + ringBytes - start
     const toRingEndBytes = ringBytes - (start % ringBytes)
     const first = this.#queue[0]!
-    const isOver = !first.urgent && start - this.#tail > ringBytes * this.#o.hardWatermark
+    const isOver = start - this.#tail > this.#reachBytes(first.reach)
     const neededBytes = groupBytes(start, 1, (first.data?.byteLength ?? 0) / BLOCK_BYTES)
     if (isOver || neededBytes > freeBytes || (neededBytes > toRingEndBytes && toRingEndBytes >= freeBytes)) {
       this.#stall()
       return
     }
+    const limitBytes = Math.min(freeBytes, toRingEndBytes)
+    if (this.#prefill.isIn(start, start + Math.min(limitBytes, GROUP_BYTES_MAX))) return
     this.#stallTimer?.cancel()
     this.#stallTimer = undefined
     if (neededBytes > toRingEndBytes) this.#appendPad(start, toRingEndBytes)
-    else this.#appendGroup(start, Math.min(freeBytes, toRingEndBytes))
+    else this.#appendGroup(start, limitBytes)
+  }
+
+  #reachBytes(reach: LogReach): number {
+    const { ringBytes } = this.#o.file
+    switch (reach) {
+      case 'content':
+        return Math.min(ringBytes * this.#o.hardWatermark, ringBytes - BOOKKEEPING_BYTES)
+      case 'trim':
+        return ringBytes - BOOKKEEPING_BYTES
+      case 'bookkeeping':
+        return ringBytes
+    }
   }
 
   #stall(): void {
@@ -374,18 +406,19 @@ export class LogWriter {
     this.#appendStartedMs = this.#o.clock.monotonicMs()
     this.#armWatch()
     this.#writing = this.#o.file.write(buffers, start, usedBytes + fillBytes).then(
-      () => this.#appended(start, lengthBytes, usedBytes + fillBytes, batch),
+      () => this.#appended(start, lengthBytes, batch),
       (error: unknown) => this.#failed(error),
     )
   }
 
-  #appended(start: number, lengthBytes: number, writtenBytes: number, batch: LogRequest[]): void {
+  #appended(start: number, lengthBytes: number, batch: LogRequest[]): void {
     if (this.#failure !== undefined) return // a late completion of what was given up
     this.#appendStartedMs = Number.POSITIVE_INFINITY
+    // the fill of the last page does not count: the next group overwrites it before the kernel writes it out
+    this.appendedBytes += start + lengthBytes - this.#head
     this.#head = start + lengthBytes
     this.#appendedEnd = this.#head
     this.appends++
-    this.appendedBytes += writtenBytes
     let tableAt = GROUP_HEADER_BYTES
     let dataPosition = start + groupHeaderBytes(batch.length, dataBlocksOf(batch))
     const firstLsn = this.#appendedLsn + 1
@@ -418,6 +451,7 @@ export class LogWriter {
     const covers = this.#appendedLsn
     this.#syncedTo = this.#head
     this.syncs++
+    this.#prefill.advance(this.#head)
     this.#syncStartedMs = this.#o.clock.monotonicMs()
     this.#armWatch()
     this.#syncingNow = this.#o.file.datasync().then(
