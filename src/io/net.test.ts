@@ -8,7 +8,6 @@ import { formatAddress } from './connection.ts'
 import { RealNet } from './net.ts'
 
 const HOST = '127.0.0.1'
-const LINGER_MS = 100
 
 /** Reads what a connection delivers and notes every event. */
 class Reader {
@@ -71,7 +70,9 @@ class Reader {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('RealNet', () => {
-  const net = new RealNet({ lingerMs: LINGER_MS })
+  const net = new RealNet()
+  /** Does not wait long for a peer when it closes. */
+  const hasty = new RealNet({ lingerMs: 100 })
   const connections: Connection[] = []
   const listeners: Listener[] = []
 
@@ -101,15 +102,15 @@ describe('RealNet', () => {
     return { listener, next }
   }
 
-  async function connect(listener: Listener): Promise<Connection> {
-    const connection = await net.connect({ host: listener.host, port: listener.port, timeoutMs: 5000 })
+  async function connect(listener: { host: string; port: number }, from = net): Promise<Connection> {
+    const connection = await from.connect({ host: listener.host, port: listener.port, timeoutMs: 5000 })
     connections.push(connection)
     return connection
   }
 
-  async function pair(): Promise<{ client: Connection; server: Connection }> {
+  async function pair(from = net): Promise<{ client: Connection; server: Connection }> {
     const { listener, next } = await listen()
-    const [client, server] = await Promise.all([connect(listener), next()])
+    const [client, server] = await Promise.all([connect(listener, from), next()])
     return { client, server }
   }
 
@@ -343,7 +344,7 @@ describe('RealNet', () => {
     })
 
     it('is forced on a peer that reads nothing', async () => {
-      const { client } = await pair()
+      const { client } = await pair(hasty)
       const sender = new Reader(client)
       let written = 0
       for (let i = 0; i < 64; i++) {
@@ -362,7 +363,7 @@ describe('RealNet', () => {
       server.listen(0, HOST)
       await once(server, 'listening')
       const { port } = server.address() as nodeNet.AddressInfo
-      const client = await net.connect({ host: HOST, port, timeoutMs: 5000 })
+      const client = await connect({ host: HOST, port }, hasty)
       const sender = new Reader(client)
       client.end()
       await sender.closed()
@@ -386,7 +387,7 @@ describe('RealNet', () => {
       server.listen(0, HOST)
       await once(server, 'listening')
       const { port } = server.address() as nodeNet.AddressInfo
-      const client = await net.connect({ host: HOST, port, timeoutMs: 5000 })
+      const client = await connect({ host: HOST, port }, hasty)
       let written = 0
       client.write([Buffer.alloc(64 * MIB)], () => {
         written++
