@@ -1,0 +1,11 @@
+/** The cases, in the order in which they run: short ones first. */
+import type { KernelCase } from '../fixture/case.ts'
+import { chap } from './chap.ts'
+import { ext4, xfs } from './filesystem.ts'
+import { kill } from './kill.ts'
+import { logical4096 } from './logical4096.ts'
+import { restartCase } from './restart.ts'
+import { smoke } from './smoke.ts'
+import { tools } from './tools.ts'
+
+export const CASES: readonly KernelCase[] = [smoke, chap, logical4096, tools, restartCase, kill, ext4, xfs]
