@@ -1,0 +1,158 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { RecordingFrontEnd, realPorts, temporaryDirectory } from '../../test/e2e/target/support/volume.ts'
+import { formatHostPort, type HostPort } from '../base/address.ts'
+import type { BlockDevice } from '../base/ports/block-device.ts'
+import { MIB } from '../base/units.ts'
+import type { AccessConfig } from './config/access-config.ts'
+import { loadTargetConfig, type TargetConfig } from './config/target-config.ts'
+import { TargetDaemon, type TargetFrontEnd } from './target-daemon.ts'
+
+class ListeningFrontEnd extends RecordingFrontEnd implements TargetFrontEnd {
+  readonly iqn = 'iqn.2026-11.io.basalt:vol1'
+  readonly address: HostPort = { host: '127.0.0.1', port: 3260 }
+  access: AccessConfig | undefined
+  /** While set, hosts do not log out. */
+  stubborn = false
+
+  override async attach(device: BlockDevice): Promise<void> {
+    await this.onAttach()
+    await super.attach(device)
+  }
+
+  onAttach = async (): Promise<void> => undefined
+
+  override async drain(signal?: AbortSignal): Promise<void> {
+    await super.drain()
+    if (!this.stubborn || signal?.aborted) return
+    await new Promise((resolve) => signal?.addEventListener('abort', resolve))
+  }
+
+  setAccess(access: AccessConfig): void {
+    this.access = access
+  }
+
+  async close(): Promise<void> {
+    this.events.push('close')
+  }
+}
+
+describe('TargetDaemon', () => {
+  let directory: ReturnType<typeof temporaryDirectory>
+  let frontEnd: ListeningFrontEnd
+  const levels: string[] = []
+  const ports = realPorts()
+  beforeEach(() => {
+    directory = temporaryDirectory()
+    frontEnd = new ListeningFrontEnd()
+  })
+  afterEach(() => directory[Symbol.dispose]())
+
+  const configOf = (flags: Record<string, string> = {}): Promise<TargetConfig> =>
+    loadTargetConfig({
+      flags: { data: `${directory.path}/d`, volume: 'vol1', size: '16MiB', admin: '127.0.0.1:0', ...flags },
+      environment: {},
+    })
+  const open = async (flags?: Record<string, string>): Promise<TargetDaemon> =>
+    TargetDaemon.open({
+      config: await configOf(flags),
+      ports,
+      version: '0.0.1',
+      pid: process.pid,
+      openFrontEnd: async () => frontEnd,
+      setLogLevel: (level) => levels.push(level),
+      onFatal: (error) => {
+        throw error
+      },
+    })
+  const health = async (admin: string): Promise<{ status: number; reasons: string[] }> => {
+    const response = await fetch(`http://${admin}/healthz`)
+    const { reasons } = (await response.json()) as { reasons: string[] }
+    return { status: response.status, reasons }
+  }
+
+  it('opens in order, is ready, and closes in reverse', async () => {
+    const daemon = await open()
+    const { ready } = daemon
+    expect(ready).toMatchObject({
+      ready: true,
+      pid: process.pid,
+      volume: 'vol1',
+      iqn: 'iqn.2026-11.io.basalt:vol1',
+      iscsi: '127.0.0.1:3260',
+    })
+    expect(await health(ready.admin)).toEqual({ status: 200, reasons: [] })
+    expect(frontEnd.device?.sizeBytes).toBe(16 * MIB)
+    expect(await daemon.stop(new AbortController().signal)).toBe(true)
+    expect(frontEnd.events).toEqual(['attach', 'drain', 'detach', 'close'])
+    await expect(fetch(`http://${ready.admin}/healthz`)).rejects.toThrow()
+    const again = await open({ size: '16MiB' })
+    expect(await again.stop(AbortSignal.abort())).toBe(true)
+  })
+
+  it('answers 503 while it starts and while it drains', async () => {
+    const port = await freePort()
+    const admin = formatHostPort({ host: '127.0.0.1', port })
+    frontEnd.onAttach = async () => {
+      expect(await health(admin)).toEqual({ status: 503, reasons: ['the server is starting'] })
+    }
+    const daemon = await open({ admin })
+    frontEnd.stubborn = true
+    const hurry = new AbortController()
+    const stopped = daemon.stop(hurry.signal)
+    expect(await health(admin)).toEqual({ status: 503, reasons: ['the server is draining'] })
+    hurry.abort()
+    expect(await stopped).toBe(true)
+  })
+
+  it('stops within the drain time when hosts do not log out', async () => {
+    const daemon = await open({ 'drain-timeout': '400ms' })
+    frontEnd.stubborn = true
+    const began = performance.now()
+    expect(await daemon.stop(new AbortController().signal)).toBe(true)
+    expect(performance.now() - began).toBeGreaterThanOrEqual(299)
+  })
+
+  it('lets go of everything when it cannot start', async () => {
+    frontEnd.onAttach = async () => {
+      throw new Error('no')
+    }
+    await expect(open()).rejects.toThrow('no')
+    expect(frontEnd.events).toEqual(['close'])
+    frontEnd.onAttach = async () => undefined
+    const daemon = await open()
+    await daemon.stop(AbortSignal.abort())
+  })
+
+  it('takes over from a new configuration what it can, and refuses to open itself to all', async () => {
+    mkdirSync(`${directory.path}/d`)
+    const config = `${directory.path}/c.yaml`
+    const write = (text: string): void => writeFileSync(config, text, { mode: 0o600 })
+    write('initiators: [iqn.2026-11.org.example:a]\n')
+    const daemon = await open({ config, iscsi: '0.0.0.0:3260' })
+    write('initiators: [iqn.2026-11.org.example:b]\nlog-level: debug\nread-only: true\n')
+    const changes = daemon.reload(await configOf({ config, iscsi: '0.0.0.0:3260' }))
+    expect(changes).toEqual({ applied: ['log-level', 'initiators'], needRestart: ['read-only'] })
+    expect(frontEnd.access?.initiators).toEqual(['iqn.2026-11.org.example:b'])
+    expect(levels.at(-1)).toBe('debug')
+    write('{}\n')
+    const opened = await configOf({ config })
+    expect(() => daemon.reload(opened)).toThrow(/would let everybody/)
+    expect(frontEnd.access?.initiators).toEqual(['iqn.2026-11.org.example:b'])
+    expect(readFileSync(`${directory.path}/d/server.json`, 'utf8')).toContain('"version":1')
+    await daemon.stop(AbortSignal.abort())
+  })
+})
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net')
+  const server = createServer()
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  await new Promise((resolve) => {
+    server.close(resolve)
+  })
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
