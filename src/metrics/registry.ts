@@ -6,7 +6,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import { type HistogramSnapshot, LATENCY_BOUNDS_SECONDS } from './latency-recorder.ts'
 
-export type Labels = Readonly<Record<string, string>>
+type Labels = Readonly<Record<string, string>>
 
 export interface Sample<Value = number> {
   readonly labels: Labels

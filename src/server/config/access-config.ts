@@ -1,6 +1,6 @@
 /**
  * Who may use a volume, as the operator wrote it, and the rules that such a statement must meet: CHAP secrets
- * as RFC 7143 §9.2.1 wants them, and no service outside loopback that is open to everybody.
+ * as RFC 7143 wants them, and no service outside loopback that is open to everybody.
  */
 import { formatHostPort, type HostPort, isLoopback } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
@@ -18,7 +18,7 @@ export interface AccessConfig {
   readonly initiators?: readonly string[]
 }
 
-/** 96 bits: with less, RFC 7143 §9.2.1 allows CHAP only under IPsec. */
+/** 96 bits: with less, RFC 7143 allows CHAP only under IPsec. */
 const SECRET_BYTES_MIN = 12
 const SECRET_BYTES_MAX = 255
 /** What every initiator can be given; Microsoft's takes no more. */
@@ -37,7 +37,7 @@ export function checkChap(chap: NonNullable<AccessConfig['chap']>, place: string
     if (lengthBytes < SECRET_BYTES_MIN || lengthBytes > SECRET_BYTES_MAX) {
       throw new BlockError(
         'INVALID_ARGUMENT',
-        `${place}: ${name}: the secret has ${lengthBytes} bytes; use ${SECRET_BYTES_MIN} to ${SECRET_BYTES_COMMON} random ones (RFC 7143 §9.2.1 wants 96 bits at least)`,
+        `${place}: ${name}: the secret has ${lengthBytes} bytes; use ${SECRET_BYTES_MIN} to ${SECRET_BYTES_COMMON} random ones (RFC 7143 wants 96 bits at least)`,
       )
     }
     if (lengthBytes > SECRET_BYTES_COMMON) {
@@ -49,7 +49,7 @@ export function checkChap(chap: NonNullable<AccessConfig['chap']>, place: string
   if (chap.mutual?.secret.equals(chap.secret)) {
     throw new BlockError(
       'INVALID_ARGUMENT',
-      `${place}: chap.mutual: its secret is the one of chap; each direction needs its own (RFC 7143 §9.2.1)`,
+      `${place}: chap.mutual: its secret is the one of chap; each direction needs its own (RFC 7143)`,
     )
   }
   return warnings

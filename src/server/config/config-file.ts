@@ -46,7 +46,7 @@ const Access = {
 const AccessSchema = Type.Object(Access)
 
 /** The whole file, as a JSON schema. */
-export const ConfigFileSchema = Type.Object(
+const ConfigFileSchema = Type.Object(
   {
     ...Object.fromEntries(
       Object.entries(TARGET_SETTINGS).map(([name, { schema }]) => [name, Type.Optional(schema)]),

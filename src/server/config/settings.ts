@@ -11,10 +11,10 @@ import { BlockError } from '../../base/errors.ts'
 import { parseIscsiName, parseVolumeName, printable } from '../../base/names.ts'
 import { parseSize } from '../../base/sizes.ts'
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export interface LogLossRange {
+interface LogLossRange {
   readonly fromLsn: number
   readonly toLsn: number
 }
