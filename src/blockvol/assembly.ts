@@ -65,7 +65,6 @@ export async function assemble(
   const { repairSource } = options
   const superblock = superblocks.current
   const locks = new BlockLocks()
-  const map = new BlockMap(files.maps, tuning.mapCacheBytes, (sector) => telemetry.mapSectorDamaged(sector))
   const writer: LogWriter = new LogWriter({
     file: log,
     clock,
@@ -82,6 +81,13 @@ export async function assemble(
     onFailed: hooks.failed,
   })
   const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks, () => writer.appendedLsn)
+  const map = new BlockMap({
+    files: files.maps,
+    cacheBytes: tuning.mapCacheBytes,
+    maxima,
+    checkpointLsn: () => superblocks.current.checkpoint.lsn,
+    onDamage: (sector) => telemetry.mapSectorDamaged(sector),
+  })
   const reader = new BlockReader({
     dirty,
     map,

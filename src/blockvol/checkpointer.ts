@@ -60,6 +60,7 @@ export class Checkpointer {
     this.extentBytes += content.writtenBytes
     const pass = {
       plan,
+      lsn: cut.lsn,
       map,
       maxima,
       skipped: content.skipped,

@@ -79,14 +79,19 @@ export async function createVolume(ports: VolumePorts, options: CreateVolumeOpti
 
 const parentOf = (path: string): string => path.replace(/\/[^/]*$/, '') || '/'
 
-/** Whether the directory has a superblock with a valid slot, whatever its version. */
+/**
+ * Whether the directory has a superblock that was ever complete. The first one goes to the second slot, and the
+ * first opening fills the other: with an empty first slot and no valid one, making the volume was interrupted.
+ * Two damaged slots are a damaged volume, which nobody makes anew by accident.
+ */
 async function holdsVolume({ disk }: VolumePorts, directory: string): Promise<boolean> {
   try {
     const store = await SuperblockStore.open(disk, directory, { repair: false })
     await store.close()
     return true
   } catch (error) {
-    if (isBlockError(error, 'NOT_FOUND') || isBlockError(error, 'CORRUPT')) return false
+    if (isBlockError(error, 'NOT_FOUND')) return false
+    if (isBlockError(error, 'CORRUPT') && error.facts.isFirstSlotEmpty === true) return false
     throw error
   }
 }

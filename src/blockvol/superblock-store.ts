@@ -2,7 +2,6 @@
  * The one owner of a volume's superblock: updates are serialised, so no writer takes another's fields back, and
  * each goes to the slot that the last one did not use.
  */
-import { BlockError } from '../base/errors.ts'
 import type { Disk, DiskFile } from '../base/ports/disk.ts'
 import { readSlots, writeSlot } from './format/dual-slot.ts'
 import {
@@ -39,18 +38,10 @@ export class SuperblockStore {
     }
   }
 
-  /** Writes the first superblock; CONFLICT when a valid one is there. */
+  /** Writes the first superblock, into the second slot. */
   static async create(disk: Disk, directory: string, first: Superblock): Promise<void> {
     const file = await disk.open(`${directory}/super`, { create: 'missing' })
     try {
-      const isThere = await readSlots(SUPERBLOCK_FORMAT, file).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof BlockError && error.code === 'CORRUPT') return false
-          throw error
-        },
-      )
-      if (isThere) throw new BlockError('CONFLICT', `${directory} holds a volume already`)
       await writeSlot(SUPERBLOCK_FORMAT, file, 1, encodeSuperblock(first))
     } finally {
       await file.close()

@@ -16,6 +16,8 @@ const BATCH_PAGES = 128
 
 export interface MapPassOptions {
   readonly plan: FlushPlan
+  /** Everything up to here is in extents and map after this flush. */
+  readonly lsn: number
   readonly map: BlockMap
   readonly maxima: GrainMaxima
   readonly skipped: ReadonlySet<number>
@@ -82,7 +84,7 @@ class MapPass {
   async write(): Promise<void> {
     const pages = this.#pages
     this.#pages = []
-    await this.#o.map.write(pages)
+    await this.#o.map.write(pages, this.#o.lsn)
     this.writtenBytes += pages.length * PAGE_BYTES
   }
 
@@ -125,6 +127,8 @@ class MapPass {
 
   async #mapPage(index: number, range: DirtyRange, pattern: Uint8Array | undefined): Promise<void> {
     const page = await this.#edit(index)
+    // a grain of one page vouches for its page, so the page has to keep up with the grain's maximum
+    if (page.isWritten || this.#o.maxima.grainBlocks === PAGE_BLOCKS) page.touch()
     const start = Math.max(range.start, index * PAGE_BLOCKS)
     const end = Math.min(range.end, (index + 1) * PAGE_BLOCKS)
     for (let block = start; block < end; block++) {

@@ -80,7 +80,7 @@ export async function readSlots(format: SlotFormat, file: DiskFile): Promise<Slo
     throw new BlockError(
       'CORRUPT',
       `${file.path}: both copies of the ${format.name} are ${a === 'empty' && b === 'empty' ? 'missing' : 'damaged'}`,
-      { facts: { path: file.path } },
+      { facts: { path: file.path, isFirstSlotEmpty: a === 'empty' } },
     )
   }
   return { ...newest, otherDamaged: a === 'damaged' || b === 'damaged' }

@@ -3,6 +3,9 @@
  * unit that a disk writes whole, and each carries its own checksum: after a crash a sector is the old one or the
  * new one (then the log has what the old one misses), and one that fails its checksum is damage, never a tear.
  *
+ * `asOfLsn` finds writes that the disk lost: a page is written whole, so a sector behind its neighbours, or a page
+ * behind its grain's maximum, misses a write, unless the flush that wrote them never reached a checkpoint.
+ *
  * An entry is `{ lsn of the last flushed change, flags, crc32c }` in 12 bytes. All zero: no entry of this history
  * touched the block. A page that was never written is all zero; writing any sector of a page gives all eight
  * their headers. docs/formats/block-map.md.
@@ -29,7 +32,8 @@ const Sector = layout('MapSector', 32, {
   reserved: zero(6, 2),
   index: u64(8), // of the sector in the volume: block / 32
   crc32c: u32(16), // of the sector without this field
-  reserved2: zero(20, 12),
+  reserved2: zero(20, 4),
+  asOfLsn: u64(24), // of the flush that wrote the page: the same in all its sectors
 })
 const AT = Sector.at
 const HEADER_WORDS = Sector.lengthBytes / 4
@@ -38,13 +42,19 @@ export const ENTRY_FLAG_HOLE = 1
 /** What the block holds is not known (its sector was damaged, or its history was given up): reads fail. */
 export const ENTRY_FLAG_UNKNOWN = 2
 
+/** What is known of a page before it is read. */
+export interface KnownOfPage {
+  /** The page was written by a flush that covered at least this LSN and that a checkpoint confirmed; 0 if unknown. */
+  readonly floorLsn: number
+  readonly checkpointLsn: number
+}
+
 /** One page in memory. Entries change in place; `seal` makes the bytes fit to be written. */
 export class MapPage {
   readonly index: number
   readonly bytes: Uint8Array
   readonly #words: Uint32Array
-  /** Bit per sector that changed since it was sealed. */
-  #changed = 0
+  #isChanged = false
 
   private constructor(index: number, bytes: Uint8Array) {
     this.index = index
@@ -57,14 +67,28 @@ export class MapPage {
   }
 
   /**
-   * Takes over `bytes` (4096, aligned to 4). The entries of a damaged sector become unknown; `onDamage` is told
-   * the sector's index in the volume.
+   * Takes over `bytes` (4096, aligned to 4). The entries of a sector that is damaged or that misses a write become
+   * unknown; `onDamage` is told the sector's index in the volume.
    */
-  static parse(index: number, bytes: Uint8Array, onDamage: (sector: number) => void): MapPage {
+  static parse(
+    index: number,
+    bytes: Uint8Array,
+    known: KnownOfPage,
+    onDamage: (sector: number) => void,
+  ): MapPage {
     const page = new MapPage(index, bytes)
-    if (isZero(bytes)) return page
+    if (known.floorLsn === 0 && isZero(bytes)) return page
+    const view = viewOf(bytes)
+    let expectedLsn = known.floorLsn
+    const valid: boolean[] = []
     for (let s = 0; s < SECTORS; s++) {
-      if (isSectorValid(bytes, s * SECTOR_BYTES, index * SECTORS + s)) continue
+      valid.push(isSectorValid(bytes, s * SECTOR_BYTES, index * SECTORS + s))
+      if (!valid[s]) continue
+      const asOfLsn = readU64(view, s * SECTOR_BYTES + AT.asOfLsn)
+      if (asOfLsn <= known.checkpointLsn && asOfLsn > expectedLsn) expectedLsn = asOfLsn
+    }
+    for (let s = 0; s < SECTORS; s++) {
+      if (valid[s] && readU64(view, s * SECTOR_BYTES + AT.asOfLsn) >= expectedLsn) continue
       onDamage(index * SECTORS + s)
       bytes.fill(0, s * SECTOR_BYTES, (s + 1) * SECTOR_BYTES)
       for (let e = 0; e < SECTOR_ENTRIES; e++) page.set(s * SECTOR_ENTRIES + e, 0, ENTRY_FLAG_UNKNOWN, 0)
@@ -106,26 +130,35 @@ export class MapPage {
     this.#words[at] = lsn % TWO_32
     this.#words[at + 1] = (Math.floor(lsn / TWO_32) | (flags << 24)) >>> 0
     this.#words[at + 2] = checksum
-    this.#changed |= 1 << ((slot / SECTOR_ENTRIES) | 0)
+    this.#isChanged = true
+  }
+
+  /** The page is to be written, whether or not an entry changes: a flush went over it. */
+  touch(): void {
+    this.#isChanged = true
   }
 
   get isChanged(): boolean {
-    return this.#changed !== 0
+    return this.#isChanged
   }
 
-  /** Brings headers and checksums of changed sectors up to date; after it `bytes` may be written. */
-  seal(): void {
+  /** Whether the page was ever written. */
+  get isWritten(): boolean {
+    return viewOf(this.bytes).getUint32(AT.magic, true) === MAP_MAGIC
+  }
+
+  /** Gives every sector its header and checksum, as of the flush through `asOfLsn`; after it `bytes` may be written. */
+  seal(asOfLsn: number): void {
     const view = viewOf(this.bytes)
     for (let s = 0; s < SECTORS; s++) {
       const at = s * SECTOR_BYTES
-      const hasHeader = view.getUint32(at + AT.magic, true) === MAP_MAGIC
-      if (hasHeader && (this.#changed & (1 << s)) === 0) continue
       view.setUint32(at + AT.magic, MAP_MAGIC, true)
       view.setUint16(at + AT.version, MAP_VERSION, true)
       writeU64(view, at + AT.index, this.index * SECTORS + s)
+      writeU64(view, at + AT.asOfLsn, asOfLsn)
       view.setUint32(at + AT.crc32c, sectorChecksum(this.bytes, at), true)
     }
-    this.#changed = 0
+    this.#isChanged = false
   }
 }
 

@@ -281,8 +281,8 @@ export class LogWriter {
     const freeBytes = this.#tail + ringBytes - start
     const toRingEndBytes = ringBytes - (start % ringBytes)
     const first = this.#queue[0]!
-    const isOver = start - this.#tail > this.#reachBytes(first.reach)
     const neededBytes = groupBytes(start, 1, (first.data?.byteLength ?? 0) / BLOCK_BYTES)
+    const isOver = start + neededBytes - this.#tail > this.#reachBytes(first.reach)
     if (isOver || neededBytes > freeBytes || (neededBytes > toRingEndBytes && toRingEndBytes >= freeBytes)) {
       this.#stall()
       return
@@ -345,7 +345,9 @@ export class LogWriter {
       const request = this.#queue[taken]!
       const blocks = (request.data?.byteLength ?? 0) / BLOCK_BYTES
       if (dataBlocks + blocks > this.#groupBlocksMax) break
-      if (groupBytes(start, batch.length + 1, dataBlocks + blocks) > limitBytes) break
+      const neededBytes = groupBytes(start, batch.length + 1, dataBlocks + blocks)
+      if (neededBytes > limitBytes || start + neededBytes - this.#tail > this.#reachBytes(request.reach))
+        break
       try {
         request.admit?.()
       } catch (error) {

@@ -8,10 +8,20 @@ import type { Extent } from '../../base/ports/disk.ts'
 import { MapPage, PAGE_BYTES } from '../format/map-page.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from '../geometry.ts'
 import type { SegmentFiles } from '../segments.ts'
+import type { GrainMaxima } from './maxima.ts'
 
 const SEGMENT_PAGES = SEGMENT_BLOCKS / PAGE_BLOCKS
 /** A page in memory costs its bytes, two views and an object. */
 const PAGE_COST_BYTES = PAGE_BYTES + 400
+
+export interface BlockMapOptions {
+  readonly files: SegmentFiles
+  readonly cacheBytes: number
+  readonly maxima: GrainMaxima
+  readonly checkpointLsn: () => number
+  /** Told of each sector (32 blocks from `sector * 32`) that is damaged or misses a write, when its page is loaded. */
+  readonly onDamage: (sector: number) => void
+}
 
 export class BlockMap {
   readonly #files: SegmentFiles
@@ -24,13 +34,12 @@ export class BlockMap {
   readonly #edited = new Set<MapPage>()
   readonly #touched = new Set<number>()
 
-  readonly #onDamage: (sector: number) => void
+  readonly #o: BlockMapOptions
 
-  /** `onDamage` is told of each damaged sector (32 blocks from `sector * 32`) when its page is loaded. */
-  constructor(files: SegmentFiles, cacheBytes: number, onDamage: (sector: number) => void) {
-    this.#files = files
-    this.#onDamage = onDamage
-    this.#pagesMax = Math.max(16, Math.floor(cacheBytes / PAGE_COST_BYTES))
+  constructor(options: BlockMapOptions) {
+    this.#o = options
+    this.#files = options.files
+    this.#pagesMax = Math.max(16, Math.floor(options.cacheBytes / PAGE_COST_BYTES))
   }
 
   /** The page, if it can be had without waiting for the disk. */
@@ -44,12 +53,15 @@ export class BlockMap {
       return cached
     }
     if (this.#loading.has(index)) return undefined
+    const floorLsn = this.#floorNow(index)
+    if (floorLsn === undefined) return undefined
     const segment = Math.floor(index / SEGMENT_PAGES)
-    if (!this.#files.has(segment)) return this.#keep(MapPage.empty(index))
-    const file = this.#files.opened(segment)
     const bytes = new Uint8Array(PAGE_BYTES)
-    if (file === undefined || !file.readNow(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)) return undefined
-    return this.#keep(MapPage.parse(index, bytes, this.#onDamage))
+    if (this.#files.has(segment)) {
+      const file = this.#files.opened(segment)
+      if (file === undefined || !file.readNow(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)) return undefined
+    }
+    return this.#parse(index, bytes, floorLsn)
   }
 
   /** The page. */
@@ -64,13 +76,30 @@ export class BlockMap {
     return loading
   }
 
+  /**
+   * The LSN that a confirmed flush of this page covered; 0 when grains are larger than a page, or while the flush
+   * that raised the maximum has no checkpoint yet. Undefined when the maximum is not in memory.
+   */
+  #floorNow(index: number): number | undefined {
+    const { maxima, checkpointLsn } = this.#o
+    if (maxima.grainBlocks > PAGE_BLOCKS) return 0
+    const floorLsn = maxima.getNow(index)
+    return floorLsn !== undefined && floorLsn > checkpointLsn() ? 0 : floorLsn
+  }
+
+  #parse(index: number, bytes: Uint8Array, floorLsn: number): MapPage {
+    const known = { floorLsn, checkpointLsn: this.#o.checkpointLsn() }
+    return this.#keep(MapPage.parse(index, bytes, known, this.#o.onDamage))
+  }
+
   async #load(index: number): Promise<MapPage> {
+    if (this.#floorNow(index) === undefined) await this.#o.maxima.get(index)
     const segment = Math.floor(index / SEGMENT_PAGES)
     const file = await this.#files.get(segment, false)
     const bytes = new Uint8Array(PAGE_BYTES)
     // what lies past the end of the file is not there: zeros
     if (file !== undefined) await file.read(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)
-    return this.#keep(MapPage.parse(index, bytes, this.#onDamage))
+    return this.#parse(index, bytes, this.#floorNow(index) ?? 0)
   }
 
   #keep(page: MapPage): MapPage {
@@ -101,8 +130,8 @@ export class BlockMap {
     }
   }
 
-  /** Writes pages that `edit` gave to their files, ascending by index. Durable after `sync`. */
-  async write(pages: readonly MapPage[]): Promise<void> {
+  /** Writes pages that `edit` gave to their files, ascending by index, as of `asOfLsn`. Durable after `sync`. */
+  async write(pages: readonly MapPage[], asOfLsn: number): Promise<void> {
     let at = 0
     while (at < pages.length) {
       const segment = Math.floor(pages[at]!.index / SEGMENT_PAGES)
@@ -114,7 +143,7 @@ export class BlockMap {
           this.#edited.delete(page)
           continue
         }
-        page.seal()
+        page.seal(asOfLsn)
         written.push(page)
         extents.push({ offsetBytes: (page.index % SEGMENT_PAGES) * PAGE_BYTES, data: page.bytes })
       }

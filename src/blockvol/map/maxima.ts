@@ -66,6 +66,14 @@ export class GrainMaxima {
     }
   }
 
+  /** The maximum of `grain`, when it is in memory. */
+  getNow(grain: number): number | undefined {
+    const index = Math.floor(grain / SECTOR_GRAINS)
+    const maxima = this.#sectors.get(index)
+    if (maxima === undefined) return index >= this.#endSector ? 0 : undefined
+    return maxima[grain % SECTOR_GRAINS]!
+  }
+
   /** The maximum of `grain`; 0 when no block of it was ever touched. */
   async get(grain: number): Promise<number> {
     return (await this.#load(Math.floor(grain / SECTOR_GRAINS)))[grain % SECTOR_GRAINS]!
