@@ -46,7 +46,7 @@ describe('TargetDaemon', () => {
     directory = temporaryDirectory()
     frontEnd = new ListeningFrontEnd()
   })
-  afterEach(() => directory[Symbol.dispose]())
+  afterEach(() => directoryremove())
 
   const configOf = (flags: Record<string, string> = {}): Promise<TargetConfig> =>
     loadTargetConfig({

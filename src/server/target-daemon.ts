@@ -93,14 +93,23 @@ export class TargetDaemon {
 
   /** Serves when the promise resolves. Errors name the flag, the file or the address that is at fault. */
   static async open(options: TargetDaemonOptions): Promise<TargetDaemon> {
+    const resources = new AsyncDisposableStack()
+    try {
+      return await TargetDaemon.#build(options, resources)
+    } catch (error) {
+      await resources.disposeAsync()
+      throw error
+    }
+  }
+
+  static async #build(options: TargetDaemonOptions, resources: AsyncDisposableStack): Promise<TargetDaemon> {
     const { config, ports, version, pid, openFrontEnd, onFatal } = options
     const { settings } = config
     const { clock, logger } = ports
     for (const text of config.warnings) logger.warn('config.unwise', { text })
 
-    await using opening = new AsyncDisposableStack()
     const data = await DataDirectory.open(ports, settings.data)
-    opening.defer(() => data.close())
+    resources.defer(() => data.close())
     const catalog = new VolumeCatalog({ disk: ports.disk, path: data.volumesPath, logger })
     await catalog.removeUnfinished()
 
@@ -119,7 +128,7 @@ export class TargetDaemon {
       clock,
       logger,
     })
-    opening.defer(() => admin.close())
+    resources.defer(() => admin.close())
 
     const place = await ensureVolume(ports, catalog, {
       name: settings.volume,
@@ -130,7 +139,7 @@ export class TargetDaemon {
     })
     const latencies = makeLatencyRecorders()
     const frontEnd = await openFrontEnd({ config, latencies })
-    opening.defer(() => frontEnd.close())
+    resources.defer(() => frontEnd.close())
     const hosted = await HostedVolume.open({
       open: () => openVolume(ports, place, config),
       frontEnd,
@@ -151,7 +160,7 @@ export class TargetDaemon {
       admin: formatHostPort(admin.address),
     }
     logger.info('target.ready', { ...ready })
-    return new TargetDaemon(options, { resources: opening.move(), frontEnd, volumes, view, ready })
+    return new TargetDaemon(options, { resources, frontEnd, volumes, view, ready })
   }
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */

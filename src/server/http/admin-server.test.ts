@@ -64,7 +64,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await app.close()
   await volumes.stop()
-  directory[Symbol.dispose]()
+  directoryremove()
 })
 
 const call = (given: InjectOptions, on = app): Promise<LightMyRequestResponse> =>
