@@ -16,7 +16,7 @@ export type CommandHandler = (unit: LogicalUnit, request: ScsiRequest) => ScsiRe
 export type ConflictClass = 'never' | 'reserve' | 'read' | 'write'
 
 /** In which target port group states the command is executed: active ones; standby also; all. */
-export type PathClass = 'active' | 'standby' | 'any'
+type PathClass = 'active' | 'standby' | 'any'
 
 export interface Command {
   readonly name: string

@@ -58,7 +58,7 @@ export interface LogicalUnitOptions {
   readonly atomicWriteBytesMax?: number
 }
 
-export const DEFAULT_IDENTITY: ProductIdentity = {
+const DEFAULT_IDENTITY: ProductIdentity = {
   vendor: 'BASALT',
   product: 'BLOCK VOLUME',
   revision: '0001',

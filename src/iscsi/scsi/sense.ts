@@ -12,6 +12,7 @@ export const SENSE_KEY = {
   ILLEGAL_REQUEST: 0x5,
   UNIT_ATTENTION: 0x6,
   DATA_PROTECT: 0x7,
+  ABORTED_COMMAND: 0xb,
   MISCOMPARE: 0xe,
 } as const
 

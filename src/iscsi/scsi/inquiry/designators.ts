@@ -18,7 +18,7 @@ export const serialNumber = (uuid: Uint8Array): string => Buffer.from(uuid).toSt
  * NAA IEEE Registered Extended: 16 bytes. The company id has the bit of locally administered identifiers
  * (02h) and the letters BS; the remaining 100 bits are the UUID's last 25 hexadecimal digits.
  */
-export function naaDesignator(uuid: Uint8Array): Uint8Array {
+function naaDesignator(uuid: Uint8Array): Uint8Array {
   return Uint8Array.from(Buffer.from(`6024253${serialNumber(uuid).slice(7)}`, 'hex'))
 }
 

@@ -23,7 +23,7 @@ export const sendDiagnostic: CommandHandler = (unit, request) => {
 }
 
 /** A target has one logical unit, LUN 0. */
-export const LUNS: readonly number[] = [0]
+const LUNS: readonly number[] = [0]
 
 export const reportLuns: CommandHandler = (unit, request) => {
   request.nexus.drop(UNIT_ATTENTION.REPORTED_LUNS_CHANGED)

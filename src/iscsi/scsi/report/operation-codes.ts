@@ -74,7 +74,7 @@ function oneCommand(command: CompiledCommand | undefined, hasTimeouts: boolean):
  * What the session carries out: ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET and TARGET RESET
  * (the warm and cold reset of RFC 7143).
  */
-export const TASK_MANAGEMENT_FUNCTIONS = 0x80 | 0x40 | 0x10 | 0x08 | 0x02
+const TASK_MANAGEMENT_FUNCTIONS = 0x80 | 0x40 | 0x10 | 0x08 | 0x02
 
 const EXTENDED_BYTES = 16
 
