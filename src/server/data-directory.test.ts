@@ -17,7 +17,7 @@ beforeEach(() => {
   directory = temporaryDirectory()
   data = `${directory.path}/data`
 })
-afterEach(() => directoryremove())
+afterEach(() => directory.remove())
 
 describe('UUIDs', () => {
   it('are random, of version 4, and survive their text', () => {

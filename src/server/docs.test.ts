@@ -24,7 +24,7 @@ describe('the documentation', () => {
   })
 
   it('lists exactly the settings that there are, with their defaults', () => {
-    const rows = [...read('configuration.md').matchAll(/^\| `([a-z-]+)` \|[^|]*\|([^|]*)\|/gm)]
+    const rows = [...read('configuration.md').matchAll(/^\| `([a-z-]+)` +\|[^|]*\|([^|]*)\|/gm)]
     expect(rows.map(([, name]) => name)).toEqual(SETTING_NAMES)
     for (const [, name, shown] of rows) {
       const setting = TARGET_SETTINGS[name as keyof typeof TARGET_SETTINGS]

@@ -77,7 +77,7 @@ describe('HostedVolume', () => {
     openFailures = 0
     await makeVolume(ports, `${directory.path}/v`)
   })
-  afterEach(() => directoryremove())
+  afterEach(() => directory.remove())
 
   it('serves, reports, checkpoints, scrubs and stops', async () => {
     const hosted = await host()

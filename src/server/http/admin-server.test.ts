@@ -64,7 +64,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await app.close()
   await volumes.stop()
-  directoryremove()
+  directory.remove()
 })
 
 const call = (given: InjectOptions, on = app): Promise<LightMyRequestResponse> =>
