@@ -65,6 +65,14 @@ export class SegmentFiles {
     return opening
   }
 
+  /**
+   * Makes what was written to these files durable. One after the other: ext4 was seen to answer ENOSPC with most of
+   * the disk free when many sparse files were synced side by side.
+   */
+  async datasync(indices: Iterable<number>): Promise<void> {
+    for (const index of indices) await (await this.get(index, false))?.datasync()
+  }
+
   syncNames(): Promise<void> {
     return this.#disk.syncDirectory(this.#directory)
   }

@@ -160,7 +160,7 @@ class ContentPass implements ContentPassResult {
   }
 
   async sync(): Promise<void> {
-    for (const segment of this.#touched) await (await this.#o.extents.get(segment, false))?.datasync()
+    await this.#o.extents.datasync(this.#touched)
     if (this.#madeFile) await this.#o.extents.syncNames()
   }
 }

@@ -162,7 +162,7 @@ export class BlockMap {
   /** Makes written pages durable. */
   async sync(): Promise<void> {
     const touched = [...this.#touched]
-    for (const segment of touched) await (await this.#files.get(segment, false))?.datasync()
+    await this.#files.datasync(touched)
     for (const segment of touched) this.#touched.delete(segment)
   }
 }
