@@ -12,6 +12,8 @@ export class SegmentFiles {
   readonly #open = new Map<number, DiskFile>()
   readonly #opening = new Map<number, Promise<DiskFile>>()
   readonly #present: Set<number>
+  /** Files were made whose names are not durable yet. */
+  #hasNewNames = false
 
   private constructor(disk: Disk, directory: string, suffix: string, present: Set<number>) {
     this.#disk = disk
@@ -43,7 +45,7 @@ export class SegmentFiles {
     return this.#open.get(index)
   }
 
-  /** The file; `create` makes it when it is missing (its name is durable after `syncNames`). */
+  /** The file; `create` makes it when it is missing (its name is durable after `datasync`). */
   async get(index: number, create: boolean): Promise<DiskFile | undefined> {
     const open = this.#open.get(index)
     if (open !== undefined) return open
@@ -53,6 +55,7 @@ export class SegmentFiles {
       const path = `${this.#directory}/${String(index).padStart(6, '0')}${this.#suffix}`
       opening = this.#disk.open(path, { create: create ? 'missing' : 'never' }).then((file) => {
         this.#open.set(index, file)
+        if (!this.#present.has(index)) this.#hasNewNames = true
         this.#present.add(index)
         return file
       })
@@ -66,15 +69,19 @@ export class SegmentFiles {
   }
 
   /**
-   * Makes what was written to these files durable. One after the other: ext4 was seen to answer ENOSPC with most of
-   * the disk free when many sparse files were synced side by side.
+   * Makes what was written to these files durable, and the names of files that were made. One after the other: ext4
+   * was seen to answer ENOSPC with most of the disk free when many sparse files were synced side by side.
    */
   async datasync(indices: Iterable<number>): Promise<void> {
     for (const index of indices) await (await this.get(index, false))?.datasync()
-  }
-
-  syncNames(): Promise<void> {
-    return this.#disk.syncDirectory(this.#directory)
+    if (!this.#hasNewNames) return
+    this.#hasNewNames = false
+    try {
+      await this.#disk.syncDirectory(this.#directory)
+    } catch (error) {
+      this.#hasNewNames = true
+      throw error
+    }
   }
 
   async allocatedBytes(): Promise<number> {

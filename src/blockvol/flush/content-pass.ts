@@ -56,7 +56,6 @@ export async function writeContent(options: ContentPassOptions): Promise<Content
 class ContentPass implements ContentPassResult {
   readonly #o: ContentPassOptions
   readonly #touched = new Set<number>()
-  #madeFile = false
   writtenBytes = 0
   readonly skipped = new Set<number>()
 
@@ -152,7 +151,6 @@ class ContentPass implements ContentPassResult {
   }
 
   async #write(segment: number, extents: readonly Extent[]): Promise<void> {
-    if (!this.#o.extents.has(segment)) this.#madeFile = true
     const file = await this.#o.extents.get(segment, true)
     this.#touched.add(segment)
     await file?.writeMany(extents)
@@ -161,6 +159,5 @@ class ContentPass implements ContentPassResult {
 
   async sync(): Promise<void> {
     await this.#o.extents.datasync(this.#touched)
-    if (this.#madeFile) await this.#o.extents.syncNames()
   }
 }
