@@ -12,8 +12,8 @@ export class SegmentFiles {
   readonly #open = new Map<number, DiskFile>()
   readonly #opening = new Map<number, Promise<DiskFile>>()
   readonly #present: Set<number>
-  /** Files were made whose names are not durable yet. */
-  #hasNewNames = false
+  /** Files were made whose names are not durable yet; at first by a process that may have died before it could sync. */
+  #hasNewNames = true
 
   private constructor(disk: Disk, directory: string, suffix: string, present: Set<number>) {
     this.#disk = disk

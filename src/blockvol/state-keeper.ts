@@ -84,6 +84,8 @@ export class StateKeeper {
   /** Reads the state; CORRUPT when it is older than the one that the checkpoint relies on. */
   static async open(file: DiskFile, neededGeneration: number): Promise<StateKeeper> {
     const { generation, body } = await readSlots(STATE_FORMAT, file)
+    // a process that died may have left it in the page cache only; the next checkpoint relies on it
+    await file.datasync()
     if (generation < neededGeneration) {
       throw new BlockError(
         'CORRUPT',

@@ -29,6 +29,8 @@ export class SuperblockStore {
     const file = await disk.open(`${directory}/super`, { create: 'never' })
     try {
       const { generation, body, otherDamaged } = await readSlots(SUPERBLOCK_FORMAT, file)
+      // the newest slot may be in the page cache only; the next write goes to the slot that would replace it
+      if (options.repair) await file.datasync()
       const store = new SuperblockStore(file, decodeSuperblock(body, file.path), generation)
       if (otherDamaged && options.repair) await store.update({})
       return store

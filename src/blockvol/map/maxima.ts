@@ -29,6 +29,8 @@ export class GrainMaxima {
 
   /** `ceiling` gives an LSN that nothing in the map exceeds: it stands in for a damaged sector's maxima. */
   static async open(file: DiskFile, grainBlocks: number, ceiling: () => number): Promise<GrainMaxima> {
+    // what a process that died left in the page cache counts as raised, so it has to be durable
+    await file.datasync()
     const endSector = Math.ceil((await file.sizeBytes()) / MAXIMA_SECTOR_BYTES)
     return new GrainMaxima(file, grainBlocks, endSector, ceiling)
   }
