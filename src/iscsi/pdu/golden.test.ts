@@ -36,7 +36,7 @@ import { decodeTextRequest, decodeTextResponse, encodeTextRequest, encodeTextRes
 
 interface Codec<Pdu> {
   readonly decode: (view: DataView, offset: number) => Pdu
-  readonly encode: (view: DataView, offset: number, pdu: Pdu) => void
+  readonly encode: (view: DataView, offset: number, pdu: NoInfer<Pdu>) => void
 }
 
 interface Golden {
@@ -48,7 +48,7 @@ interface Golden {
   readonly reencode: (view: DataView) => string
 }
 
-function golden<Pdu>(name: string, codec: Codec<Pdu>, hex: string, decoded: Pdu): Golden {
+function golden<Pdu>(name: string, codec: Codec<Pdu>, hex: string, decoded: NoInfer<Pdu>): Golden {
   return {
     name,
     hex: hex.replaceAll(' ', ''),
