@@ -53,6 +53,18 @@ export async function writeContent(options: ContentPassOptions): Promise<Content
   return pass
 }
 
+interface WantedBlock {
+  readonly block: number
+  readonly lsn: number
+  readonly position: number
+  readonly checksum: number
+  /** The block with which the checksum was seeded. */
+  readonly seedBlock: number
+}
+
+const isWanted = (content: Uint8Array, wanted: WantedBlock): boolean =>
+  blockChecksum(content, wanted.seedBlock, wanted.lsn) === wanted.checksum
+
 class ContentPass implements ContentPassResult {
   readonly #o: ContentPassOptions
   readonly #touched = new Set<number>()
@@ -91,29 +103,31 @@ class ContentPass implements ContentPassResult {
   }
 
   /** False when the entry is bad and a newer one replaces it. MEDIUM when it is bad and needed. */
-  async #readWaiting(
-    target: Uint8Array,
-    wanted: { block: number; lsn: number; position: number; checksum: number; seedBlock: number },
-  ): Promise<boolean> {
-    const { log, dirty, repairSource } = this.#o
-    const check = (content: Uint8Array): boolean =>
-      blockChecksum(content, wanted.seedBlock, wanted.lsn) === wanted.checksum
-    if ((await log.read(target, wanted.position)) && check(target)) return true
+  async #readWaiting(target: Uint8Array, wanted: WantedBlock): Promise<boolean> {
+    const { log, dirty } = this.#o
+    if ((await log.read(target, wanted.position)) && isWanted(target, wanted)) return true
     if (dirty.lookup(wanted.block) !== 'clean' && dirty.lsn > wanted.lsn) return false
+    await this.#readNeeded(target, wanted)
+    return true
+  }
+
+  /** From the log or from a peer; MEDIUM when neither has it. */
+  async #readNeeded(target: Uint8Array, wanted: WantedBlock): Promise<void> {
+    const { log, repairSource } = this.#o
+    if ((await log.read(target, wanted.position)) && isWanted(target, wanted)) return
     const copy = await repairSource?.({
-      block: blockNumber(wanted.block),
+      block: blockNumber(wanted.seedBlock),
       lsn: toLsn(wanted.lsn),
       crc32c: wanted.checksum,
     })
-    if (copy !== undefined && check(copy)) {
-      target.set(copy)
-      return true
+    if (copy === undefined || !isWanted(copy, wanted)) {
+      throw new BlockError(
+        'MEDIUM',
+        `the log entry with LSN ${wanted.lsn} of block ${wanted.block} is damaged; it stays in the log until the block is written again`,
+        { facts: { lsn: wanted.lsn, block: wanted.block, offsetBytes: wanted.block * BLOCK_BYTES } },
+      )
     }
-    throw new BlockError(
-      'MEDIUM',
-      `the log entry with LSN ${wanted.lsn} of block ${wanted.block} is damaged; it stays in the log until the block is written again`,
-      { facts: { lsn: wanted.lsn, block: wanted.block, offsetBytes: wanted.block * BLOCK_BYTES } },
-    )
+    target.set(copy)
   }
 
   async punch(range: DirtyRange): Promise<void> {
@@ -135,7 +149,8 @@ class ContentPass implements ContentPassResult {
   async fill(range: DirtyRange, buffer: Uint8Array): Promise<void> {
     const pattern = buffer.subarray(0, BLOCK_BYTES)
     const { patternPosition: position, patternChecksum: checksum, patternBlock: seedBlock, lsn } = range
-    await this.#readWaiting(pattern, { block: range.start, lsn, position, checksum, seedBlock })
+    // a pattern stands for many blocks: that one of them was written again does not make it dispensable
+    await this.#readNeeded(pattern, { block: range.start, lsn, position, checksum, seedBlock })
     for (const part of this.#o.plan.uncovered(range)) {
       for (let start = part.start; start < part.end; ) {
         const segment = Math.floor(start / SEGMENT_BLOCKS)
