@@ -4,8 +4,11 @@
  */
 import { GIB, KIB, MIB } from '../../base/units.ts'
 
-/** READ, WRITE, VERIFY, ORWRITE and their kin. Linux splits at this; 4 MiB requests of other hosts fit. */
-export const TRANSFER_BYTES_MAX = 8 * MIB
+/**
+ * READ, WRITE, VERIFY, ORWRITE and their kin. As much as hosts send that never ask (65536 blocks of 512); those
+ * that ask prefer the optimal length. The session reserves the memory of a command before it is executed.
+ */
+export const TRANSFER_BYTES_MAX = 32 * MIB
 /** Up to here a sequential transfer gains from being longer: the largest buffer of the pool. */
 export const TRANSFER_BYTES_OPTIMAL = MIB
 /** The unit of the device's log and map: transfers and deallocation are best aligned to it. */
@@ -16,7 +19,7 @@ export const UNMAP_DESCRIPTORS_MAX = 256
 /** No limit: a deallocated range stays a range in the device's log. */
 export const UNMAP_BLOCKS_MAX = 0xffffffff
 /** A pattern stays a range too, but has to be written out in the end. */
-export const WRITE_SAME_BYTES_MAX = 4 * GIB
+export const WRITE_SAME_BYTES_MAX = 128 * MIB
 /** GET LBA STATUS looks no further than this in one command. */
 export const LBA_STATUS_BYTES_MAX = 4 * GIB
 export const LBA_STATUS_DESCRIPTORS_MAX = 256

@@ -9,8 +9,13 @@ import { SENSE } from '../sense.ts'
 import { GOOD, plainResult, type ScsiRequest, type ScsiResult, STATUS } from '../task.ts'
 import { type Extent, type ExtentDecoder, extent16, hasFua } from './address.ts'
 
-/** NUMBER OF LOGICAL BLOCKS has 8 bits. */
-const compareExtent: ExtentDecoder = (cdb) => ({ lba: extent16(cdb).lba, blocks: cdb[13] ?? 0 })
+/** NUMBER OF LOGICAL BLOCKS has 8 bits: a host that wants 256 blocks asks for none and sends data for 256. */
+const NUMBER_OF_BLOCKS_AT = 13
+
+const compareExtent: ExtentDecoder = (cdb) => ({
+  lba: extent16(cdb).lba,
+  blocks: cdb[NUMBER_OF_BLOCKS_AT] ?? 0,
+})
 
 export function compareDataOut(cdb: Uint8Array, blockBytes: number): number {
   const { blocks } = compareExtent(cdb)
@@ -21,12 +26,10 @@ export const compareAndWrite: CommandHandler = (unit, request) => {
   const extent = compareExtent(request.cdb)
   const refused = unit.refuseRange(extent.lba, extent.blocks) ?? unit.refuseWrite()
   if (refused !== undefined) return refused
-  if (extent.blocks > COMPARE_BLOCKS_MAX) return unit.invalidCdb(13)
-  if (extent.blocks === 0) return GOOD
   const wantedBytes = compareDataOut(request.cdb, unit.blockBytes)
   const isExact = request.dataOutLengthExpected === wantedBytes && request.dataOut.byteLength === wantedBytes
-  if (!isExact) return unit.check(SENSE.INVALID_FIELD_IN_INFORMATION_UNIT, {}, wantedBytes)
-  return compare(unit, request, extent)
+  if (extent.blocks > COMPARE_BLOCKS_MAX || !isExact) return unit.invalidCdb(NUMBER_OF_BLOCKS_AT)
+  return extent.blocks === 0 ? GOOD : compare(unit, request, extent)
 }
 
 async function compare(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { TIB } from '../../../base/units.ts'
+import { MIB, TIB } from '../../../base/units.ts'
 import { Harness, hexOf, outcome } from '../testing.ts'
 
 const READ_CAPACITY_10 = '25 00 00000000 0000 00 00'
@@ -82,11 +82,11 @@ describe('PRE-FETCH', () => {
   })
 
   it('is good when the range is longer than what is read ahead, as it is to the end of the medium', async () => {
-    const h = new Harness()
-    expect(outcome(await h.send('34 00 00000000 00 4000 00'))).toBe('status 04')
-    expect(outcome(await h.send('34 00 00000000 00 4001 00'))).toBe('status 00')
+    const h = new Harness({ sizeBytes: 64 * MIB })
+    expect(outcome(await h.send('90 00 0000000000000000 00010000 00 00'))).toBe('status 04')
+    expect(outcome(await h.send('90 00 0000000000000000 00010001 00 00'))).toBe('status 00')
     expect(outcome(await h.send('34 00 00000000 00 0000 00'))).toBe('status 00')
-    expect(outcome(await h.send('34 00 00007fff 00 0000 00'))).toBe('status 04')
+    expect(outcome(await h.send('34 00 0001ffff 00 0000 00'))).toBe('status 04')
   })
 
   it('refuses what is not on the medium', async () => {

@@ -142,7 +142,7 @@ describe('WRITE SAME(16)', () => {
   })
 
   it('takes the advertised length and not one block more', async () => {
-    const h = new Harness({ sizeBytes: 8 * GIB })
+    const h = new Harness({ sizeBytes: GIB })
     const blocks = WRITE_SAME_BYTES_MAX / BLOCK
     h.device.failNext('BUSY') // the range is accepted; a device in memory need not write it
     expect(outcome(await h.send(`93 09 0000000000000000 ${hex(blocks, 8)} 00 00`))).toBe('status 08')

@@ -58,14 +58,14 @@ const PAGES: Readonly<Record<number, string>> = {
     '01' + // WSNZ
     '80' + // maximum compare and write length 128
     '0008' + // optimal transfer length granularity
-    '00004000' + // maximum transfer length 16384 blocks
+    '00010000' + // maximum transfer length 65536 blocks
     '00000800' + // optimal transfer length
-    '00004000' + // maximum prefetch length
+    '00010000' + // maximum prefetch length
     'ffffffff' + // maximum unmap LBA count: unbounded
     '00000100' + // maximum unmap block descriptor count
     '00000008' + // optimal unmap granularity
     '80000000' + // alignment valid, 0
-    '0000000000800000' + // maximum write same length
+    '0000000000040000' + // maximum write same length
     ZEROS(20), // no atomic writes
   177: '00b1003c' + '0001' + ZEROS(2) + '01' + ZEROS(55), // non-rotating, VBULS
   178: '00b20004' + '00' + 'e4' + '02' + '00', // LBPU LBPWS LBPWS10 LBPRZ, thin
@@ -113,7 +113,7 @@ describe('INQUIRY', () => {
     const h = new Harness({ logicalBlockBytes: 4096, unit: { atomicWriteBytesMax: 65536 } })
     const page = hexOf((await h.send('12 01 b0 0040 00')).dataIn)
     expect(page.slice(2 * 6, 2 * 8)).toBe('0001')
-    expect(page.slice(2 * 8, 2 * 12)).toBe('00000800')
+    expect(page.slice(2 * 8, 2 * 12)).toBe('00002000')
     expect(page.slice(2 * 44)).toBe('00000010' + ZEROS(16))
   })
 
