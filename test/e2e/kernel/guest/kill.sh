@@ -9,7 +9,7 @@ unsynced_load() {
   while [[ ! -e /tmp/stop ]]; do
     fio --name=load --filename="$MOUNT/load" --size=32M --rw=randwrite --bs=16k --ioengine=libaio --iodepth=8 \
       --direct=1 --rate=6m --time_based --runtime=3 || return
-  done >/tmp/load.log 2>&1
+  done >"$RIG_OUT/load.log" 2>&1
 }
 
 need 'iscsid runs' start_iscsid
@@ -41,15 +41,14 @@ need 'mount' mount "$DISK" "$MOUNT"
 check 'every synced file has its checksum' as_told
 check 'umount' umount "$MOUNT"
 
-verified_writes "$DISK" 96M --rate=8m,8m >/tmp/fio.log 2>&1 & fio=$!
-need 'raw fio writes' wait_for_blocks written 16384
+verified_writes "$DISK" 96M --rate=8m,8m >"$RIG_OUT/raw-fio.log" 2>&1 & fio=$!
+need 'raw fio writes' wait_for_blocks written 16384 "$fio"
 need 'kill amid raw writes' ask kill
-need 'raw fio goes on' wait_for_blocks written 16384
+need 'raw fio goes on' wait_for_blocks written 16384 "$fio"
 need 'kill amid raw writes' ask kill
-need 'raw fio verifies' wait_for_blocks read 16384
+need 'raw fio verifies' wait_for_blocks read 16384 "$fio"
 need 'kill amid raw reads' ask kill
 check 'raw fio: every written block reads back' wait "$fio"
-cat /tmp/fio.log
 
 check 'logout' logout
 kernel_only_lost_connections

@@ -176,12 +176,14 @@ blocks_done() {
   if [[ $1 == read ]]; then echo "${stat[2]}"; else echo "${stat[6]}"; fi
 }
 
-# wait_for_blocks read|written COUNT: returns when the disk has transferred that many sectors more, fails after 150 s.
+# wait_for_blocks read|written COUNT PID: returns when the disk has transferred that many sectors more, fails when
+# PID, which causes it, is gone, or after 150 s (open-iscsi waits 120 s for a lost session).
 wait_for_blocks() {
   local goal tries
   goal=$(($(blocks_done "$1") + $2))
   for ((tries = 0; tries < 750; tries++)); do
     (($(blocks_done "$1") < goal)) || return 0
+    kill -0 "$3" || return
     sleep 0.2
   done
   return 1

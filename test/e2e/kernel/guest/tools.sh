@@ -15,14 +15,16 @@ fails_with() {
   local expected=$1 status=0
   shift
   "$@" || status=$?
-  ((status == expected))
+  ((status == expected)) || { echo "status $status"; return 1; }
 }
 
 # refused_with PATTERN COMMAND...: passes when the command fails and says so.
 refused_with() {
-  local pattern=$1 output
+  local pattern=$1 output status=0
   shift
-  ! output=$("$@" 2>&1) && grep -qE "$pattern" <<<"$output"
+  output=$("$@" 2>&1) || status=$?
+  printf '%s\n(status %s)\n' "$output" "$status"
+  ((status != 0)) && grep -qE "$pattern" <<<"$output"
 }
 
 # shows COMMAND... -- PATTERN...: the command passes and its output has each pattern (extended regular expressions).
