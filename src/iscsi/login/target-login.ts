@@ -346,13 +346,7 @@ export class TargetLogin {
     // The initiator takes 8192 bytes before anything else was agreed (§13.12).
     if (text.byteLength > TEXT_BYTES_MAX) return new Refusal(LoginStatus.initiatorError, 'too many keys')
     return {
-      response: this.#header(
-        request,
-        LoginStatus.success,
-        options.transit,
-        text,
-        options.tsih ?? request.tsih,
-      ),
+      response: this.#header(request, LoginStatus.success, options.transit, text),
       text,
       verdict: { kind: 'continue' },
     }

@@ -1,0 +1,330 @@
+/**
+ * One TCP connection of the target: bytes in, through the parser, to the login and then to the session; what they
+ * say out, once per turn. The only place that knows both sockets and protocol.
+ *
+ *     login ──▶ establishing (a predecessor is being replaced) ──▶ session ──▶ ended
+ *       └────────────────────┴──────────────────────────────────────▲
+ *
+ * Always true: when the socket takes no more, nothing more is read; an ended connection holds no place in the
+ * limits and its session has nothing under way once `ended` has resolved.
+ */
+import type { BufferPool } from '../../base/buffer-pool.ts'
+import type { Logger } from '../../base/log.ts'
+import type { Clock, Timer } from '../../base/ports/clock.ts'
+import type { Connection, ConnectionHandlers } from '../../base/ports/net.ts'
+import type { LoginLimiter } from '../../frontend/login-limiter.ts'
+import { hostOf } from '../../frontend/login-limiter.ts'
+import { initiatorPortName } from '../login/names.ts'
+import { type EstablishedLogin, TargetLogin, type TargetLoginOptions } from '../login/target-login.ts'
+import { AHS_BYTES_MAX } from '../pdu/ahs.ts'
+import type { Fields } from '../pdu/bhs.ts'
+import { opcodeOf } from '../pdu/bhs.ts'
+import {
+  decodeLoginRequest,
+  encodeLoginResponse,
+  type LoginRequest,
+  type LoginResponse,
+} from '../pdu/login.ts'
+import { BHS_BYTES, LoginStatus, Opcode } from '../pdu/opcodes.ts'
+import { type DataSink, type PduHandler, PduStream, type StreamFault } from '../pdu/stream.ts'
+import type { ByteBudget } from '../session/byte-budget.ts'
+import { Session } from '../session/session.ts'
+import type { SessionHost } from '../session/session-types.ts'
+import type { TextPair } from '../text/pairs.ts'
+import type { TargetLimits } from './limits.ts'
+import type { SessionOwner, SessionRegistry } from './session-registry.ts'
+import type { AttachedSession, TargetNode } from './target-node.ts'
+
+/** What the target gives each of its connections. */
+export interface ConnectionContext {
+  readonly clock: Clock
+  readonly pool: BufferPool
+  readonly budget: ByteBudget
+  readonly logger: Logger
+  readonly limits: TargetLimits
+  readonly limiter: LoginLimiter
+  readonly registry: SessionRegistry
+  readonly login: Omit<TargetLoginOptions, 'queueDepth'>
+  node(targetName: string): TargetNode | undefined
+  sendTargets(login: EstablishedLogin, value: string, localAddress: string): readonly TextPair[] | undefined
+  /** The login is over, well or not. */
+  loginEnded(connection: IscsiConnection): void
+  sessionBegan(connection: IscsiConnection): void
+  /** The connection is gone, and nothing of it is under way. */
+  ended(connection: IscsiConnection): void
+}
+
+/** RFC 7143 §13.12: the longest data segment before anything was agreed. */
+const LOGIN_SEGMENT_BYTES = 8192
+
+export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionOwner, AttachedSession {
+  readonly #connection: Connection
+  readonly #context: ConnectionContext
+  readonly #stream: PduStream
+  readonly #login: TargetLogin
+  readonly #timer: Timer
+  #phase: 'login' | 'establishing' | 'session' | 'ended' = 'login'
+  #request: LoginRequest | undefined
+  #session: Session | undefined
+  #node: TargetNode | undefined
+  #tsih = 0
+  #loggedOut = false
+  /** Output is flushed when the present turn's work is done; `wake` has nothing to do. */
+  #flushing = false
+  #paused = false
+  readonly #ended: Promise<void>
+  readonly #resolveEnded: () => void
+  readonly connectedWallMs: number
+
+  constructor(connection: Connection, context: ConnectionContext) {
+    this.#connection = connection
+    this.#context = context
+    const { clock, limits } = context
+    this.connectedWallMs = clock.wallMs()
+    this.#stream = new PduStream(this, { dataSegmentBytesMax: LOGIN_SEGMENT_BYTES, ahsBytesMax: 0 })
+    this.#login = new TargetLogin({ ...context.login, queueDepth: limits.queueDepth })
+    this.#timer = clock.after(limits.loginTimeoutMs, () => this.#cut('the login takes too long'))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#ended = promise
+    this.#resolveEnded = resolve
+    connection.start(this)
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress
+  }
+
+  /** The session, once there is one. */
+  get session(): Session {
+    return this.#session!
+  }
+
+  // ── What the socket tells ──
+
+  data(chunk: Uint8Array): void {
+    this.#flushing = true
+    this.#stream.push(chunk)
+    this.#flushing = false
+    this.#flush()
+  }
+
+  drain(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#connection.resume()
+  }
+
+  closed(error: Error | undefined): void {
+    this.#stream.stop()
+    const wasLogin = this.#phase === 'login' || this.#phase === 'establishing'
+    this.#phase = 'ended'
+    this.#timer.cancel()
+    if (wasLogin) this.#context.loginEnded(this)
+    if (error !== undefined && !this.#loggedOut) this.#log('iscsi.connection_lost', error.message)
+    void this.#finish()
+  }
+
+  // ── What the parser tells ──
+
+  header(view: DataView, offset: number): DataSink {
+    if (this.#phase === 'session') return this.#session!.header(view, offset)
+    if (this.#phase !== 'login' || opcodeOf(view, offset) !== Opcode.loginRequest) {
+      this.#cut('not a login request')
+      return 'discard'
+    }
+    this.#request = decodeLoginRequest(view, offset)
+    return 'lend'
+  }
+
+  end(data: Uint8Array): void {
+    if (this.#phase === 'session') this.#session!.end(data)
+    else if (this.#phase === 'login') this.#loginStep(this.#request!, data)
+  }
+
+  fault(fault: StreamFault, view: DataView, offset: number): void {
+    if (this.#phase === 'session') this.#session!.fault(fault, view, offset)
+    else this.#cut(fault)
+  }
+
+  // ── What the target asks for ──
+
+  /** Once a second, for sessions. */
+  tick(): void {
+    if (this.#phase === 'session') this.#session!.tick()
+  }
+
+  /** Another session takes this one's place. */
+  replace(): Promise<void> {
+    return this.reset('reinstated by a new login')
+  }
+
+  reset(reason: string): Promise<void> {
+    this.#cut(reason)
+    return this.#ended
+  }
+
+  // ── Login ──
+
+  #loginStep(request: LoginRequest, data: Uint8Array): void {
+    const step = this.#login.step(request, data)
+    const { verdict } = step
+    switch (verdict.kind) {
+      case 'continue':
+        this.#say(step.response, step.text)
+        break
+      case 'refused':
+        if (verdict.status === LoginStatus.authenticationFailure) {
+          this.#context.limiter.failed(hostOf(this.remoteAddress))
+        }
+        this.#context.logger.warn('iscsi.login_refused', {
+          address: this.remoteAddress,
+          initiator: this.#login.initiatorName,
+          status: verdict.status,
+          reason: verdict.reason,
+        })
+        this.#say(step.response, step.text)
+        this.#stream.stop()
+        this.#connection.end()
+        break
+      case 'established':
+        this.#phase = 'establishing'
+        this.#tsih = verdict.login.tsih
+        void this.#establish(verdict.login, step.response, step.text)
+        break
+    }
+  }
+
+  /** Replaces a predecessor, if there is one, and begins the session; only then the initiator is answered. */
+  async #establish(
+    login: EstablishedLogin,
+    response: Fields<LoginResponse>,
+    text: Uint8Array,
+  ): Promise<void> {
+    const { registry, clock, pool, budget, logger, limits } = this.#context
+    await registry.take(login, this)
+    if (this.#phase !== 'establishing') return
+    const { targetName, parameters } = login
+    const node = targetName === undefined ? undefined : this.#context.node(targetName)
+    if (targetName !== undefined && (node === undefined || node.volume.lost)) {
+      this.#cut('the target went away during the login')
+      return
+    }
+    this.#timer.cancel()
+    this.#session = new Session({
+      login,
+      unit: node?.unit,
+      afterNexusLoss: node?.wasLost(initiatorPortName(login.initiatorName, login.isid)) ?? false,
+      limits,
+      budget,
+      pool,
+      clock,
+      logger,
+      observer: node?.observer,
+      host: this.#hostOf(login, node),
+    })
+    this.#node = node
+    node?.sessions.add(this)
+    this.#stream.setLimits({
+      dataSegmentBytesMax: parameters.maxRecvDataSegmentLengthBytes,
+      ahsBytesMax: AHS_BYTES_MAX,
+    })
+    this.#stream.setDigests({ header: parameters.headerDigest, data: parameters.dataDigest })
+    this.#phase = 'session'
+    this.#say(response, text)
+    this.#context.loginEnded(this)
+    this.#context.sessionBegan(this)
+    this.#log('iscsi.session_opened')
+  }
+
+  #hostOf(login: EstablishedLogin, node: TargetNode | undefined): SessionHost {
+    return {
+      wake: () => this.#wake(),
+      end: (how, reason) => {
+        if (how === 'at-once') this.#cut(reason)
+        else this.#endAfterOutput(reason)
+      },
+      peers: () => [...(node?.sessions ?? [])].map(({ session }) => session),
+      endAll: (reason) => {
+        for (const attached of [...(node?.sessions ?? [])]) void attached.reset(reason)
+      },
+      sendTargets: (value) => this.#context.sendTargets(login, value, this.#connection.localAddress),
+    }
+  }
+
+  #say(response: Fields<LoginResponse>, text: Uint8Array): void {
+    const pdu = Buffer.alloc(BHS_BYTES + ((text.byteLength + 3) & ~3))
+    encodeLoginResponse(new DataView(pdu.buffer, pdu.byteOffset), 0, response)
+    pdu.set(text, BHS_BYTES)
+    this.#connection.write([pdu])
+  }
+
+  // ── Output and end ──
+
+  #wake(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    queueMicrotask(this.#flushTurn)
+  }
+
+  readonly #flushTurn = (): void => {
+    this.#flushing = false
+    this.#flush()
+  }
+
+  #flush(): void {
+    const batch = this.#session?.takeOutput()
+    if (batch === undefined) return
+    const isTaken = this.#connection.write(batch.buffers, batch.written)
+    if (isTaken || this.#paused || this.#phase !== 'session') return
+    this.#paused = true
+    this.#connection.pause()
+  }
+
+  #endAfterOutput(reason: string): void {
+    this.#loggedOut = reason === 'logout'
+    this.#log('iscsi.session_ending', reason)
+    this.#stream.stop()
+    this.#flush()
+    this.#connection.end()
+  }
+
+  /** Ends the connection now; what is queued is lost. */
+  #cut(reason: string): void {
+    if (this.#phase === 'ended') return
+    this.#log('iscsi.connection_cut', reason)
+    if (this.#phase === 'login' || this.#phase === 'establishing') this.#context.loginEnded(this)
+    this.#phase = 'ended'
+    this.#timer.cancel()
+    this.#stream.stop()
+    this.#connection.destroy()
+    void this.#finish()
+  }
+
+  #finishing = false
+  async #finish(): Promise<void> {
+    if (this.#finishing) return
+    this.#finishing = true
+    const session = this.#session
+    if (session !== undefined) {
+      await session.close()
+      const { initiatorName, isid } = session.login
+      this.#node?.sessions.delete(this)
+      this.#node?.remember(initiatorPortName(initiatorName, isid), this.#loggedOut ? 'logout' : 'lost')
+      this.#log('iscsi.session_closed')
+    }
+    if (this.#tsih !== 0) this.#context.registry.remove(this.#tsih)
+    this.#resolveEnded()
+    this.#context.ended(this)
+  }
+
+  #log(event: string, reason?: string): void {
+    const login = this.#session?.login
+    this.#context.logger.info(event, {
+      address: this.remoteAddress,
+      initiator: login?.initiatorName ?? this.#login.initiatorName,
+      target: login?.targetName,
+      tsih: login?.tsih,
+      reason,
+    })
+  }
+}

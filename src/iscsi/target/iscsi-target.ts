@@ -1,0 +1,292 @@
+/**
+ * The iSCSI target of a process: portals, targets that come and go, and every connection to them. A target that is
+ * not here may be elsewhere; `resolve` knows, and the login sends the initiator there.
+ */
+import { BufferPool } from '../../base/buffer-pool.ts'
+import { BlockError } from '../../base/errors.ts'
+import type { Logger } from '../../base/log.ts'
+import type { Clock, Timer } from '../../base/ports/clock.ts'
+import type { Connection, Net } from '../../base/ports/net.ts'
+import type { Random } from '../../base/ports/random.ts'
+import { type ChapCredential, mayConnect } from '../../frontend/access.ts'
+import { hostOf, LoginLimiter, type LoginLimits } from '../../frontend/login-limiter.ts'
+import type { FrontendVolume } from '../../frontend/volume.ts'
+import type { TargetVerdict } from '../login/directory.ts'
+import { normalName } from '../login/names.ts'
+import type { EstablishedLogin } from '../login/target-login.ts'
+import type { ProductIdentity } from '../scsi/lun.ts'
+import type { PathState } from '../scsi/path-state.ts'
+import { ByteBudget } from '../session/byte-budget.ts'
+import type { CommandObserver, SessionCounters } from '../session/session-types.ts'
+import type { SessionType } from '../text/keys.ts'
+import type { TextPair } from '../text/pairs.ts'
+import { type ParameterWishes, TARGET_WISHES } from '../text/parameters.ts'
+import { IscsiConnection } from './connection.ts'
+import { TARGET_LIMITS, type TargetLimits } from './limits.ts'
+import { advertisedAddresses, type Portal } from './portals.ts'
+import { SessionRegistry } from './session-registry.ts'
+import { TargetNode } from './target-node.ts'
+
+export interface IscsiTargetOptions {
+  readonly net: Net
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Shared with other users of payload buffers; its own by default. */
+  readonly pool?: BufferPool
+  readonly limits?: Partial<TargetLimits>
+  readonly loginLimits?: LoginLimits
+  readonly wishes?: Partial<ParameterWishes>
+  /** What a discovery session has to prove; nothing by default. */
+  readonly discoveryChap?: readonly ChapCredential[]
+  /** Asked for names that are not served here. */
+  readonly resolve?: (iqn: string) => Exclude<TargetVerdict, { kind: 'here' }>
+}
+
+export interface VolumeOptions {
+  readonly iqn: string
+  readonly volume: FrontendVolume
+  readonly alias?: string
+  /** 1 by default. */
+  readonly portalGroupTag?: number
+  /** 1 by default; the servers of one volume need different ones. */
+  readonly relativePort?: number
+  /** Of the target port group that this port belongs to in `path`; 1 by default. */
+  readonly groupId?: number
+  /** One active path by default. */
+  readonly path?: PathState
+  readonly identity?: ProductIdentity
+  /** Told of every command; costs nothing when absent. */
+  readonly observer?: CommandObserver
+}
+
+export interface SessionInfo extends SessionCounters {
+  readonly initiator: string
+  /** Address and port from which it came. */
+  readonly address: string
+  readonly type: SessionType
+  readonly target: string | undefined
+  readonly tsih: number
+  readonly connectedWallMs: number
+}
+
+const TICK_MS = 1000
+
+export class IscsiTarget {
+  readonly #options: IscsiTargetOptions
+  readonly #limits: TargetLimits
+  readonly #pool: BufferPool
+  readonly #budget: ByteBudget
+  readonly #limiter: LoginLimiter
+  readonly #registry: SessionRegistry
+  readonly #nodes = new Map<string, TargetNode>()
+  readonly #portals: Portal[] = []
+  readonly #connections = new Set<IscsiConnection>()
+  readonly #sessions = new Set<IscsiConnection>()
+  #logins = 0
+  #ticker: Timer | undefined
+  #draining = false
+  #whenEmpty: (() => void) | undefined
+
+  constructor(options: IscsiTargetOptions) {
+    this.#options = options
+    this.#limits = { ...TARGET_LIMITS, ...options.limits }
+    this.#pool = options.pool ?? new BufferPool()
+    this.#budget = new ByteBudget(this.#limits.bytesMax)
+    const { clock, loginLimits } = options
+    this.#limiter = new LoginLimiter({ clock, ...(loginLimits !== undefined && { limits: loginLimits }) })
+    this.#registry = new SessionRegistry(this.#limits)
+  }
+
+  /**
+   * Listens at one more portal; port 0 picks one. `advertise` is what initiators are told instead. IN_USE when the
+   * address is taken.
+   */
+  async listen(address: {
+    host: string
+    port: number
+    advertise?: { readonly host: string; readonly port: number }
+  }): Promise<{ host: string; port: number }> {
+    const { host, port, advertise } = address
+    const listener = await this.#options.net.listen({ host, port }, (connection) => this.#accept(connection))
+    this.#portals.push({ listener, advertise })
+    return { host: listener.host, port: listener.port }
+  }
+
+  /** Serves `volume` as LUN 0 of `iqn`. INVALID_ARGUMENT for a bad name, CONFLICT when the name is served already. */
+  addVolume(options: VolumeOptions): void {
+    const iqn = normalName(options.iqn)
+    if (iqn === undefined) throw new BlockError('INVALID_ARGUMENT', `${options.iqn} is no iSCSI name`)
+    if (this.#nodes.has(iqn)) throw new BlockError('CONFLICT', `${iqn} is served already`)
+    const node = new TargetNode(
+      {
+        iqn,
+        volume: options.volume,
+        portalGroupTag: options.portalGroupTag ?? 1,
+        relativePort: options.relativePort ?? 1,
+        groupId: options.groupId ?? 1,
+        path: options.path,
+        alias: options.alias,
+        identity: options.identity,
+        observer: options.observer,
+      },
+      { pool: this.#pool, logger: this.#options.logger },
+    )
+    this.#nodes.set(iqn, node)
+  }
+
+  /**
+   * Ends the target: connections to it are reset. Resolves when nothing that came from them is under way. No error
+   * when it is not there.
+   */
+  async removeVolume(iqn: string): Promise<void> {
+    const name = iqn.toLowerCase()
+    const node = this.#nodes.get(name)
+    if (node === undefined) return
+    this.#nodes.delete(name)
+    await node.close('the volume was removed')
+  }
+
+  /** Every session, in the order in which they began. */
+  sessions(): SessionInfo[] {
+    return [...this.#sessions].map((connection) => {
+      const { login, counters } = connection.session
+      return {
+        initiator: login.initiatorName,
+        address: connection.remoteAddress,
+        type: login.sessionType,
+        target: login.targetName,
+        tsih: login.tsih,
+        connectedWallMs: connection.connectedWallMs,
+        ...counters,
+      }
+    })
+  }
+
+  /**
+   * Takes no new sessions and asks every initiator to log out; resolves when all have, or after `timeoutMs`, or
+   * when `signal` fires.
+   */
+  async drain(options: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
+    this.#draining = true
+    if (this.#sessions.size === 0 || options.signal?.aborted === true) return
+    for (const { session } of this.#sessions) session.requestLogout(options.timeoutMs / 1000)
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        timer.cancel()
+        options.signal?.removeEventListener('abort', done)
+        this.#whenEmpty = undefined
+        resolve()
+      }
+      const timer = this.#options.clock.after(options.timeoutMs, done)
+      options.signal?.addEventListener('abort', done)
+      this.#whenEmpty = done
+    })
+  }
+
+  /**
+   * Stops listening, drains for at most `drainMs`, and cuts what is left. Resolves when nothing is under way.
+   * Idempotent.
+   */
+  async close(options: { drainMs?: number } = {}): Promise<void> {
+    this.#draining = true
+    await Promise.all(this.#portals.splice(0).map(({ listener }) => listener.close()))
+    const drainMs = options.drainMs ?? 0
+    if (drainMs > 0) await this.drain({ timeoutMs: drainMs })
+    await Promise.all([...this.#connections].map((connection) => connection.reset('the target is closing')))
+    await Promise.all([...this.#nodes.keys()].map((iqn) => this.removeVolume(iqn)))
+    this.#ticker?.cancel()
+    this.#ticker = undefined
+  }
+
+  #accept(connection: Connection): void {
+    const { connectionsMax, loginsMax } = this.#limits
+    const isFull = this.#connections.size >= connectionsMax || this.#logins >= loginsMax
+    if (isFull || !this.#limiter.admit(hostOf(connection.remoteAddress))) {
+      this.#options.logger.debug('iscsi.connection_refused', { address: connection.remoteAddress, isFull })
+      connection.destroy()
+      return
+    }
+    this.#logins++
+    const { clock, logger, random } = this.#options
+    this.#connections.add(
+      new IscsiConnection(connection, {
+        clock,
+        logger,
+        pool: this.#pool,
+        budget: this.#budget,
+        limits: this.#limits,
+        limiter: this.#limiter,
+        registry: this.#registry,
+        login: {
+          directory: {
+            find: (targetName) => this.#find(targetName),
+            discoveryChap: this.#options.discoveryChap ?? [],
+            hasSession: (initiatorName, tsih) => this.#registry.has(initiatorName, tsih),
+            admit: (claim) => this.#registry.admit(claim),
+          },
+          wishes: { ...TARGET_WISHES, ...this.#options.wishes },
+          random,
+        },
+        node: (targetName) => this.#nodes.get(targetName),
+        sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
+        loginEnded: () => {
+          this.#logins--
+        },
+        sessionBegan: (ready) => {
+          this.#sessions.add(ready)
+          this.#tickLater()
+        },
+        ended: (gone) => {
+          this.#connections.delete(gone)
+          if (this.#sessions.delete(gone) && this.#sessions.size === 0) this.#whenEmpty?.()
+        },
+      }),
+    )
+  }
+
+  #find(targetName: string): TargetVerdict {
+    const node = this.#nodes.get(targetName)
+    if (node === undefined) return this.#options.resolve?.(targetName) ?? { kind: 'unknown' }
+    if (this.#draining || node.volume.lost) return { kind: 'unavailable' }
+    const { portalGroupTag, alias } = node
+    return {
+      kind: 'here',
+      access: node.volume.access,
+      portalGroupTag,
+      ...(alias !== undefined && { alias }),
+    }
+  }
+
+  /** RFC 7143 appendix C: in a discovery session all targets, or one; in a normal session its own. */
+  #sendTargets(
+    login: EstablishedLogin,
+    value: string,
+    localAddress: string,
+  ): readonly TextPair[] | undefined {
+    const { sessionType, initiatorName, targetName } = login
+    if (value === 'All' && sessionType !== 'discovery') return undefined
+    if (value === '' && targetName === undefined) return undefined
+    const wanted = value === '' ? targetName : normalName(value)
+    const addresses = advertisedAddresses(this.#portals, localAddress)
+    const pairs: TextPair[] = []
+    for (const node of this.#nodes.values()) {
+      if (value !== 'All' && node.iqn !== wanted) continue
+      if (!mayConnect(node.volume.access, initiatorName)) continue
+      pairs.push({ key: 'TargetName', value: node.iqn })
+      for (const address of addresses) {
+        pairs.push({ key: 'TargetAddress', value: `${address},${node.portalGroupTag}` })
+      }
+    }
+    return pairs
+  }
+
+  /** One timer for all sessions, and none while there are none. */
+  #tickLater(): void {
+    this.#ticker ??= this.#options.clock.after(TICK_MS, () => {
+      this.#ticker = undefined
+      for (const connection of [...this.#sessions]) connection.tick()
+      if (this.#sessions.size > 0) this.#tickLater()
+    })
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * One iSCSI target: a name, the volume behind its LUN 0, and the sessions that use it. When the volume's opening is
+ * lost every connection is reset at once; when its access rules change, the sessions that they no longer allow are.
+ */
+import type { BufferPool } from '../../base/buffer-pool.ts'
+import type { Logger } from '../../base/log.ts'
+import { mayConnect } from '../../frontend/access.ts'
+import type { FrontendVolume, VolumeEvent } from '../../frontend/volume.ts'
+import { LogicalUnit, type ProductIdentity } from '../scsi/lun.ts'
+import { type PathState, singlePath } from '../scsi/path-state.ts'
+import type { Session } from '../session/session.ts'
+import type { CommandObserver } from '../session/session-types.ts'
+
+/** A session as its target sees it. */
+export interface AttachedSession {
+  readonly session: Session
+  /** Cuts the connection; resolves when nothing of the session is under way any more. */
+  reset(reason: string): Promise<void>
+}
+
+export interface TargetNodeOptions {
+  /** iSCSI name, normal form. */
+  readonly iqn: string
+  readonly volume: FrontendVolume
+  readonly portalGroupTag: number
+  /** 1 to 65535; servers of one volume differ in it. */
+  readonly relativePort: number
+  /** The target port group that `path` knows this port's group by. */
+  readonly groupId: number
+  readonly path: PathState | undefined
+  readonly alias: string | undefined
+  readonly identity: ProductIdentity | undefined
+  readonly observer: CommandObserver | undefined
+}
+
+/** Initiator ports that are remembered because their last session was lost. */
+const LOST_PORTS_MAX = 1024
+
+export class TargetNode {
+  readonly iqn: string
+  readonly volume: FrontendVolume
+  readonly portalGroupTag: number
+  readonly alias: string | undefined
+  readonly observer: CommandObserver | undefined
+  readonly unit: LogicalUnit
+  readonly sessions = new Set<AttachedSession>()
+  readonly #unsubscribe: () => void
+  readonly #lostPorts = new Set<string>()
+
+  constructor(options: TargetNodeOptions, context: { pool: BufferPool; logger: Logger }) {
+    const { iqn, volume, portalGroupTag, relativePort, groupId, identity } = options
+    this.iqn = iqn
+    this.volume = volume
+    this.portalGroupTag = portalGroupTag
+    this.alias = options.alias
+    this.observer = options.observer
+    this.unit = new LogicalUnit({
+      device: volume.device,
+      reservations: volume.reservations,
+      path: options.path ?? singlePath({ groupId, relativePort }),
+      port: { targetName: iqn, portalGroupTag, relativePort, groupId },
+      pool: context.pool,
+      logger: context.logger,
+      ...(identity !== undefined && { identity }),
+    })
+    this.#unsubscribe = volume.subscribe((event) => this.#onVolume(event))
+  }
+
+  /** Whether the last session of this initiator port ended without logout. */
+  wasLost(initiatorPort: string): boolean {
+    return this.#lostPorts.has(initiatorPort)
+  }
+
+  /** A session of this initiator port has ended. */
+  remember(initiatorPort: string, end: 'lost' | 'logout'): void {
+    this.#lostPorts.delete(initiatorPort)
+    if (end === 'logout') return
+    if (this.#lostPorts.size >= LOST_PORTS_MAX) {
+      for (const oldest of this.#lostPorts) {
+        this.#lostPorts.delete(oldest)
+        break
+      }
+    }
+    this.#lostPorts.add(initiatorPort)
+  }
+
+  /** Cuts all connections; resolves when nothing of them is under way. */
+  async reset(reason: string): Promise<void> {
+    await Promise.all([...this.sessions].map((attached) => attached.reset(reason)))
+  }
+
+  /** As `reset`, and ends the target. The volume stays open. */
+  async close(reason: string): Promise<void> {
+    this.#unsubscribe()
+    await this.reset(reason)
+    this.unit.close()
+  }
+
+  #onVolume(event: VolumeEvent): void {
+    switch (event.kind) {
+      case 'lost':
+        void this.reset(`the volume was lost: ${event.reason}`)
+        break
+      case 'access':
+        for (const attached of [...this.sessions]) {
+          if (this.#isAllowed(attached.session)) continue
+          void attached.reset('the access rules have changed')
+        }
+        break
+    }
+  }
+
+  #isAllowed({ login }: Session): boolean {
+    const { access } = this.volume
+    if (!mayConnect(access, login.initiatorName)) return false
+    return access.chap.length === 0 || access.chap.some(({ user }) => user === login.user)
+  }
+}
