@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
 import { BLOCK_ERROR_CODES } from '../../base/errors.ts'
+import { MIB } from '../../base/units.ts'
 import { UNIT_ATTENTION } from './nexus.ts'
 import { type AccessState, singlePath } from './path-state.ts'
-import { bytesOf, Harness, hexOf, outcome } from './testing.ts'
+import { bytesOf, Harness, type HarnessOptions, hexOf, outcome, UUID } from './testing.ts'
+
+const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
+  new Harness(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID, ...device }), unit)
 
 const TUR = '00 00 00 00 00 00'
 const READ10 = '28 00 00000000 00 0001 00'
@@ -10,7 +15,7 @@ const WRITE10 = '2a 00 00000000 00 0001 00'
 
 describe('unit attention', () => {
   it('tells a new nexus of the power on, once, and lets INQUIRY, REPORT LUNS and REQUEST SENSE through', async () => {
-    const h = new Harness()
+    const h = harness()
     const nexus = h.unit.attach({ initiatorPort: 'iqn.b,i,0x1', abortTasks: async () => undefined })
     expect(outcome(await h.send('12 00 00 0024 00', { nexus }))).toBe('status 00')
     expect(outcome(await h.send('a0 00 00 000000 00000100 00 00', { nexus }))).toBe('status 00')
@@ -19,14 +24,14 @@ describe('unit attention', () => {
   })
 
   it('comes before the refusal of an unknown command', async () => {
-    const h = new Harness()
+    const h = harness()
     h.nexus.raise(UNIT_ATTENTION.CAPACITY_CHANGED)
     expect(outcome(await h.send('ff'))).toBe('6/2a/09')
     expect(outcome(await h.send('ff'))).toBe('5/20/00')
   })
 
   it('is given by REQUEST SENSE as data, and is reported then', async () => {
-    const h = new Harness()
+    const h = harness()
     h.nexus.raise(UNIT_ATTENTION.CAPACITY_CHANGED)
     expect(hexOf((await h.send('03 00 0000 ff 00')).dataIn)).toBe(
       '70000600000000' + '0a' + '000000002a0900000000',
@@ -35,9 +40,9 @@ describe('unit attention', () => {
   })
 
   it('queues different conditions in order and one of each kind', async () => {
-    const h = new Harness()
+    const h = harness()
     h.unit.reset()
-    h.device.emit({ kind: 'resized', sizeBytes: 32 * 1024 * 1024 })
+    h.memory.grow(32 * 1024 * 1024)
     h.unit.reset()
     expect([outcome(await h.send(TUR)), outcome(await h.send(TUR)), outcome(await h.send(TUR))]).toEqual([
       '6/29/03',
@@ -47,7 +52,7 @@ describe('unit attention', () => {
   })
 
   it('tells a reinstated nexus of the loss of the one before', async () => {
-    const h = new Harness()
+    const h = harness()
     h.unit.detach(h.nexus)
     const nexus = h.unit.attach({
       initiatorPort: h.nexus.initiatorPort,
@@ -60,7 +65,7 @@ describe('unit attention', () => {
 
 describe('dispatch', () => {
   it('refuses an unknown operation code, and an unknown service action at its field', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send('ff'))).toBe('5/20/00')
     const action = await h.send('9e 1f')
     expect(outcome(action)).toBe('5/24/00')
@@ -68,7 +73,7 @@ describe('dispatch', () => {
   })
 
   it('refuses reserved bits with a pointer to the highest of them', async () => {
-    const h = new Harness()
+    const h = harness()
     const rdprotect = await h.send('28 20 00000000 00 0001 00')
     expect(outcome(rdprotect)).toBe('5/24/00')
     expect(hexOf(rdprotect.sense?.subarray(15))).toBe('cd0001')
@@ -77,7 +82,7 @@ describe('dispatch', () => {
   })
 
   it('ignores what follows a short CDB in the PDU', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send('00 00 00 00 00 00 ff ff ff ff ff ff ff ff ff ff'))).toBe('status 00')
   })
 })
@@ -94,7 +99,7 @@ describe('device errors', () => {
     ['RESERVATION_CONFLICT', 'status 18'],
     ['DISK', '4/44/00'],
   ] as const)('%s becomes %s', async (code, expected) => {
-    const h = new Harness()
+    const h = harness()
     h.device.failNext(code)
     expect(outcome(await h.send(WRITE10, { dataOut: bytesOf(512) }))).toBe(expected)
     h.device.failNext(code)
@@ -105,7 +110,7 @@ describe('device errors', () => {
   it('never become success or data, whatever the code', async () => {
     for (const isCached of [true, false]) {
       for (const code of BLOCK_ERROR_CODES) {
-        const h = new Harness()
+        const h = harness()
         h.device.isCached = isCached
         h.device.failNext(code)
         const result = await h.send(READ10)
@@ -117,7 +122,7 @@ describe('device errors', () => {
   })
 
   it('a medium error names the block', async () => {
-    const h = new Harness()
+    const h = harness()
     h.device.failNext('MEDIUM', { offsetBytes: 4096 })
     expect(hexOf((await h.send('28 00 00000000 00 0010 00')).sense)).toBe(
       'f0000300000008' + '0a' + '00000000110000000000',
@@ -125,8 +130,8 @@ describe('device errors', () => {
   })
 
   it('a volume that was lost answers BUSY, and INQUIRY still', async () => {
-    const h = new Harness()
-    h.device.emit({ kind: 'lost', reason: 'fenced' })
+    const h = harness()
+    h.memory.lose('fenced')
     expect(outcome(await h.send(TUR))).toBe('status 08')
     expect(outcome(await h.send(READ10))).toBe('status 08')
     expect(outcome(await h.send('12 00 00 0024 00'))).toBe('status 00')
@@ -135,7 +140,7 @@ describe('device errors', () => {
 
 describe('abort', () => {
   it('refuses a write that was aborted before it got its place', async () => {
-    const h = new Harness()
+    const h = harness()
     const signal = { aborted: false }
     const gate = Promise.withResolvers<void>()
     h.device.gate = gate.promise
@@ -157,7 +162,7 @@ describe('asymmetric access', () => {
     ['transitioning', '2/04/0a', '2/04/0a', 'status 00'],
   ]
   it.each(CASES)('%s: TEST UNIT READY, MODE SENSE, REPORT TARGET PORT GROUPS', async (state, ...expected) => {
-    const h = new Harness({ unit: { path: { ...singlePath({ groupId: 1, relativePort: 1 }), state } } })
+    const h = harness({ unit: { path: { ...singlePath({ groupId: 1, relativePort: 1 }), state } } })
     const outcomes = [
       outcome(await h.send(TUR)),
       outcome(await h.send('1a 00 3f 00 ff 00')),
@@ -175,7 +180,7 @@ describe('asymmetric access', () => {
         return () => undefined
       },
     }
-    const h = new Harness({ unit: { path } })
+    const h = harness({ unit: { path } })
     for (const listener of listeners) listener()
     expect(outcome(await h.send(TUR))).toBe('6/2a/06')
   })

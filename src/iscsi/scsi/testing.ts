@@ -1,9 +1,7 @@
 /**
- * For tests of the device server: a volume in memory, and a harness that sends CDBs written as hex. The device
- * keeps 4 KiB blocks, knows which of them are allocated, and can be told to fail or to hold writes back.
+ * For tests of the device server: a harness that sends CDBs written as hex to a logical unit, and a probe between
+ * the unit and its device that records calls, fails them, holds writes back, and decides what is in the cache.
  */
-import { assert } from '../../base/assert.ts'
-import { isZero } from '../../base/binary.ts'
 import { BufferPool } from '../../base/buffer-pool.ts'
 import { BlockError, type BlockErrorCode, type ErrorFacts } from '../../base/errors.ts'
 import { silentLogger } from '../../base/log.ts'
@@ -22,68 +20,74 @@ import type { Nexus } from './nexus.ts'
 import { singlePath } from './path-state.ts'
 import type { ScsiResult } from './task.ts'
 
-const PAGE_BYTES = 4096
+/** A device that a test can change from behind. */
+interface TestDevice extends BlockDevice {
+  grow(sizeBytes: number): void
+  lose(reason: string): void
+}
 
-export class MemoryDevice implements BlockDevice {
-  readonly uuid = Uint8Array.from(Buffer.from('0f1e2d3c4b5a4978a6b5c4d3e2f10011', 'hex'))
-  readonly name = 'memory'
-  sizeBytes: number
+/** Volume of the golden pages. */
+export const UUID = Uint8Array.from(Buffer.from('0f1e2d3c4b5a4978a6b5c4d3e2f10011', 'hex'))
+
+class Probe implements BlockDevice {
+  readonly #inner: BlockDevice
+  readonly uuid: Uint8Array
+  readonly name: string
   readonly logicalBlockBytes: 512 | 4096
-  readOnly = false
+  readOnly: boolean
   /** Whether `readNow` has the bytes at hand. */
   isCached = true
-  /** What the next operation fails with. */
-  failure: BlockError | undefined
-  /** Writes wait here before they are admitted. */
+  /** Changes wait here before they are admitted. */
   gate: Promise<void> = Promise.resolve()
+  /** What was called, in order, changes where they were admitted. */
   readonly calls: string[] = []
-  readonly #pages = new Map<number, Uint8Array>()
-  readonly #listeners = new Set<(event: DeviceEvent) => void>()
-  #state: Uint8Array = new Uint8Array(0)
+  #failure: BlockError | undefined
 
-  constructor(options: { sizeBytes?: number; logicalBlockBytes?: 512 | 4096 } = {}) {
-    this.sizeBytes = options.sizeBytes ?? 16 * MIB
-    this.logicalBlockBytes = options.logicalBlockBytes ?? 512
+  constructor(inner: BlockDevice) {
+    this.#inner = inner
+    this.uuid = inner.uuid
+    this.name = inner.name
+    this.logicalBlockBytes = inner.logicalBlockBytes
+    this.readOnly = inner.readOnly
   }
 
+  get sizeBytes(): number {
+    return this.#inner.sizeBytes
+  }
+
+  /** The next operation fails. */
   failNext(code: BlockErrorCode, facts: ErrorFacts = {}): void {
-    this.failure = new BlockError(code, `injected ${code}`, { facts })
-  }
-
-  emit(event: DeviceEvent): void {
-    if (event.kind === 'resized') this.sizeBytes = event.sizeBytes
-    for (const listener of this.#listeners) listener(event)
+    this.#failure = new BlockError(code, `injected ${code}`, { facts })
   }
 
   readNow(offsetBytes: number, target: Uint8Array): boolean {
-    this.#begin('readNow', offsetBytes, target.byteLength)
-    if (this.isCached) this.#copyOut(offsetBytes, target)
-    return this.isCached
+    this.#begin('readNow')
+    return this.isCached && this.#inner.readNow(offsetBytes, target)
   }
 
   async read(offsetBytes: number, target: Uint8Array): Promise<void> {
-    await this.gate
-    this.#begin('read', offsetBytes, target.byteLength)
-    this.#copyOut(offsetBytes, target)
+    this.#begin('read')
+    await this.#inner.read(offsetBytes, target)
   }
 
   async write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
-    await this.#admit(options?.fua === true ? 'write fua' : 'write', offsetBytes, data.byteLength, options)
-    this.#copyIn(offsetBytes, data)
+    await this.#turn(options?.fua === true ? 'write fua' : 'write')
+    await this.#inner.write(offsetBytes, data, options)
   }
 
   async flush(): Promise<void> {
-    this.#begin('flush', 0, 0)
+    this.#begin('flush')
+    await this.#inner.flush()
   }
 
   async trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
-    await this.#admit('trim', offsetBytes, lengthBytes, options)
-    this.#zero(offsetBytes, lengthBytes, true)
+    await this.#turn('trim')
+    await this.#inner.trim(offsetBytes, lengthBytes, options)
   }
 
   async writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
-    await this.#admit('writeZeroes', offsetBytes, lengthBytes, options)
-    this.#zero(offsetBytes, lengthBytes, false)
+    await this.#turn('writeZeroes')
+    await this.#inner.writeZeroes(offsetBytes, lengthBytes, options)
   }
 
   async writeSame(
@@ -92,9 +96,8 @@ export class MemoryDevice implements BlockDevice {
     pattern: Uint8Array,
     options?: WriteOptions,
   ): Promise<void> {
-    assert(pattern.byteLength === this.logicalBlockBytes, 'the pattern is one block')
-    await this.#admit('writeSame', offsetBytes, lengthBytes, options)
-    for (let at = 0; at < lengthBytes; at += pattern.byteLength) this.#copyIn(offsetBytes + at, pattern)
+    await this.#turn('writeSame')
+    await this.#inner.writeSame(offsetBytes, lengthBytes, pattern, options)
   }
 
   async compareAndWrite(
@@ -103,13 +106,8 @@ export class MemoryDevice implements BlockDevice {
     data: Uint8Array,
     options?: WriteOptions,
   ): Promise<CompareResult> {
-    await this.#admit('compareAndWrite', offsetBytes, data.byteLength, options)
-    const content = new Uint8Array(expected.byteLength)
-    this.#copyOut(offsetBytes, content)
-    const mismatchOffsetBytes = content.findIndex((byte, i) => byte !== expected[i])
-    if (mismatchOffsetBytes >= 0) return { equal: false, mismatchOffsetBytes }
-    this.#copyIn(offsetBytes, data)
-    return { equal: true }
+    await this.#turn('compareAndWrite')
+    return this.#inner.compareAndWrite(offsetBytes, expected, data, options)
   }
 
   async readModifyWrite(
@@ -118,104 +116,38 @@ export class MemoryDevice implements BlockDevice {
     combine: (content: Uint8Array) => void,
     options?: WriteOptions,
   ): Promise<void> {
-    await this.#admit('readModifyWrite', offsetBytes, lengthBytes, options)
-    const content = new Uint8Array(lengthBytes)
-    this.#copyOut(offsetBytes, content)
-    combine(content)
-    this.#copyIn(offsetBytes, content)
+    await this.#turn('readModifyWrite')
+    await this.#inner.readModifyWrite(offsetBytes, lengthBytes, combine, options)
   }
 
   async allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
-    this.#begin('allocation', offsetBytes, lengthBytes)
-    const runs: AllocationRun[] = []
-    const end = offsetBytes + lengthBytes
-    let at = offsetBytes
-    while (at < end) {
-      const next = Math.min((Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES, end)
-      const mapped = this.#pages.has(Math.floor(at / PAGE_BYTES))
-      const last = runs.at(-1)
-      if (last?.mapped === mapped) {
-        runs[runs.length - 1] = { ...last, lengthBytes: next - last.offsetBytes }
-      } else if (runs.length === runsMax) {
-        break
-      } else {
-        runs.push({ offsetBytes: at, lengthBytes: next - at, mapped })
-      }
-      at = next
-    }
-    return runs
+    this.#begin('allocation')
+    return this.#inner.allocation(offsetBytes, lengthBytes, runsMax)
   }
 
   frontendState(): Uint8Array {
-    return this.#state
+    return this.#inner.frontendState()
   }
 
   async setFrontendState(state: Uint8Array): Promise<void> {
-    await this.#admit('setFrontendState', 0, 0)
-    this.#state = Uint8Array.from(state)
+    await this.#turn('setFrontendState')
+    await this.#inner.setFrontendState(state)
   }
 
   subscribe(listener: (event: DeviceEvent) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#inner.subscribe(listener)
   }
 
-  #begin(what: string, offsetBytes: number, lengthBytes: number): void {
+  #begin(what: string): void {
     this.calls.push(what)
-    const { failure } = this
-    this.failure = undefined
+    const failure = this.#failure
+    this.#failure = undefined
     if (failure !== undefined) throw failure
-    const isAligned = offsetBytes % this.logicalBlockBytes === 0 && lengthBytes % this.logicalBlockBytes === 0
-    if (!isAligned || offsetBytes + lengthBytes > this.sizeBytes) throw new BlockError('OUT_OF_RANGE', what)
   }
 
-  async #admit(
-    what: string,
-    offsetBytes: number,
-    lengthBytes: number,
-    options?: WriteOptions,
-  ): Promise<void> {
+  async #turn(what: string): Promise<void> {
     await this.gate
-    this.#begin(what, offsetBytes, lengthBytes)
-    options?.admit?.()
-  }
-
-  #copyOut(offsetBytes: number, target: Uint8Array): void {
-    this.#eachPage(offsetBytes, target.byteLength, (page, from, to, at) => {
-      const content = this.#pages.get(page)
-      if (content === undefined) target.fill(0, at, at + to - from)
-      else target.set(content.subarray(from, to), at)
-    })
-  }
-
-  #copyIn(offsetBytes: number, data: Uint8Array): void {
-    this.#eachPage(offsetBytes, data.byteLength, (page, from, to, at) => {
-      const content = this.#pages.get(page) ?? new Uint8Array(PAGE_BYTES)
-      this.#pages.set(page, content)
-      content.set(data.subarray(at, at + to - from), from)
-    })
-  }
-
-  #zero(offsetBytes: number, lengthBytes: number, deallocates: boolean): void {
-    this.#eachPage(offsetBytes, lengthBytes, (page, from, to) => {
-      const content = this.#pages.get(page) ?? new Uint8Array(PAGE_BYTES)
-      content.fill(0, from, to)
-      if (deallocates && isZero(content)) this.#pages.delete(page)
-      else this.#pages.set(page, content)
-    })
-  }
-
-  #eachPage(
-    offsetBytes: number,
-    lengthBytes: number,
-    visit: (page: number, from: number, to: number, at: number) => void,
-  ): void {
-    for (let at = 0; at < lengthBytes; ) {
-      const from = (offsetBytes + at) % PAGE_BYTES
-      const length = Math.min(PAGE_BYTES - from, lengthBytes - at)
-      visit(Math.floor((offsetBytes + at) / PAGE_BYTES), from, from + length, at)
-      at += length
-    }
+    this.#begin(what)
   }
 }
 
@@ -227,24 +159,26 @@ export interface SendOptions {
   readonly signal?: { aborted: boolean }
 }
 
-/** A logical unit over a `MemoryDevice`, with one nexus whose power on condition was already reported. */
+/** Options of the device that a test serves, and of the logical unit over it. */
+export interface HarnessOptions {
+  readonly sizeBytes?: number
+  readonly logicalBlockBytes?: 512 | 4096
+  readonly unit?: Partial<LogicalUnitOptions>
+}
+
+/** A logical unit over `memory`, with one nexus whose power on condition was already reported. */
 export class Harness {
-  readonly device: MemoryDevice
+  readonly memory: TestDevice
+  readonly device: Probe
   readonly pool = new BufferPool()
   readonly unit: LogicalUnit
   readonly nexus: Nexus
   /** Nexuses whose tasks were aborted, by initiator port. */
   readonly aborted: string[] = []
 
-  constructor(
-    options: {
-      sizeBytes?: number
-      logicalBlockBytes?: 512 | 4096
-      unit?: Partial<LogicalUnitOptions>
-      device?: MemoryDevice
-    } = {},
-  ) {
-    this.device = options.device ?? new MemoryDevice(options)
+  constructor(memory: TestDevice, unit: Partial<LogicalUnitOptions> = {}) {
+    this.memory = memory
+    this.device = new Probe(memory)
     this.unit = new LogicalUnit({
       device: this.device,
       pool: this.pool,
@@ -252,7 +186,7 @@ export class Harness {
       path: singlePath({ groupId: 1, relativePort: 1 }),
       port: { targetName: 'iqn.2026-11.io.basalt:vol', portalGroupTag: 1, relativePort: 1, groupId: 1 },
       logger: silentLogger,
-      ...options.unit,
+      ...unit,
     })
     this.nexus = this.attach('iqn.2026-11.example:first,i,0x00023d000001')
   }

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { GIB } from '../../../base/units.ts'
+import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
+import { GIB, MIB } from '../../../base/units.ts'
 import { UNMAP_DESCRIPTORS_MAX, WRITE_SAME_BYTES_MAX } from '../limits.ts'
-import { bytesOf, Harness, hexOf, outcome } from '../testing.ts'
+import { bytesOf, Harness, type HarnessOptions, hexOf, outcome, UUID } from '../testing.ts'
+
+const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
+  new Harness(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID, ...device }), unit)
 
 const BLOCK = 512
 /** 16 MiB in blocks of 512. */
@@ -32,7 +36,7 @@ const readBack = async (h: Harness, lba: number, blocks: number): Promise<string
 
 describe('UNMAP', () => {
   it('deallocates every range, and what it deallocated reads as zeros', async () => {
-    const h = new Harness()
+    const h = harness()
     await filled(h)
     const result = await h.send(...unmapOf(ranges([0, 8], [17, 1])))
     expect([outcome(result), result.transferLengthBytes]).toEqual(['status 00', 40])
@@ -42,7 +46,7 @@ describe('UNMAP', () => {
   })
 
   it('takes the last block and refuses the one behind it, before anything is done', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(...unmapOf(ranges([CAPACITY - 1, 1]))))).toBe('status 00')
     h.device.calls.length = 0
     expect(outcome(await h.send(...unmapOf(ranges([0, 1], [CAPACITY - 1, 2]))))).toBe('5/21/00')
@@ -51,7 +55,7 @@ describe('UNMAP', () => {
   })
 
   it('does nothing for an empty list, no descriptors, and ranges of no blocks', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send('42 00 00000000 00 0000 00'))).toBe('status 00')
     expect(outcome(await h.send(...unmapOf(ranges())))).toBe('status 00')
     expect(outcome(await h.send(...unmapOf(ranges([3, 0], [CAPACITY, 0]))))).toBe('status 00')
@@ -59,14 +63,14 @@ describe('UNMAP', () => {
   })
 
   it('refuses a list without its header or shorter than announced, and ANCHOR', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send('42 00 00000000 00 0007 00', { dataOut: new Uint8Array(7) }))).toBe('5/1a/00')
     expect(outcome(await h.send('42 00 00000000 00 0018 00', { dataOut: new Uint8Array(8) }))).toBe('5/1a/00')
     expect(outcome(await h.send('42 01 00000000 00 0018 00', { dataOut: ranges([0, 1]) }))).toBe('5/24/00')
   })
 
   it('ignores a descriptor that is cut off', async () => {
-    const h = new Harness()
+    const h = harness()
     const list = ranges([0, 1], [8, 1])
     expect(outcome(await h.send(...unmapOf(list.subarray(0, 39))))).toBe('status 00')
     expect(h.device.calls).toEqual(['trim'])
@@ -76,14 +80,14 @@ describe('UNMAP', () => {
   })
 
   it('takes as many descriptors as advertised, not one more', async () => {
-    const h = new Harness()
+    const h = harness()
     const most = Array.from({ length: UNMAP_DESCRIPTORS_MAX }, (): [number, number] => [0, 1])
     expect(outcome(await h.send(...unmapOf(ranges(...most))))).toBe('status 00')
     expect(outcome(await h.send(...unmapOf(ranges(...most, [0, 1]))))).toBe('5/26/00')
   })
 
   it('stops where the device refuses', async () => {
-    const h = new Harness()
+    const h = harness()
     h.device.failNext('BUSY')
     expect(outcome(await h.send(...unmapOf(ranges([0, 1], [8, 1]))))).toBe('status 08')
     expect(h.device.calls).toEqual(['trim'])
@@ -103,7 +107,7 @@ describe.each([
   ],
 ])('WRITE SAME(%s)', (_, cdb) => {
   it('writes the block over the range', async () => {
-    const h = new Harness()
+    const h = harness()
     const pattern = bytesOf(BLOCK)
     const result = await h.send(cdb(0, 3, 4), { dataOut: pattern })
     expect([outcome(result), result.transferLengthBytes]).toEqual(['status 00', BLOCK])
@@ -112,7 +116,7 @@ describe.each([
   })
 
   it('deallocates zeros with UNMAP, writes them as a range without, and other patterns in any case', async () => {
-    const h = new Harness()
+    const h = harness()
     await h.send(cdb(0x08, 0, 8), { dataOut: new Uint8Array(BLOCK) })
     await h.send(cdb(0x00, 0, 8), { dataOut: new Uint8Array(BLOCK) })
     await h.send(cdb(0x08, 0, 8), { dataOut: bytesOf(BLOCK) })
@@ -120,7 +124,7 @@ describe.each([
   })
 
   it('refuses no blocks (WSNZ), ANCHOR, what is not on the medium, and data of another length', async () => {
-    const h = new Harness()
+    const h = harness()
     const dataOut = new Uint8Array(BLOCK)
     expect(outcome(await h.send(cdb(0, 0, 0), { dataOut }))).toBe('5/24/00')
     expect(outcome(await h.send(cdb(0x18, 0, 1), { dataOut }))).toBe('5/24/00')
@@ -133,7 +137,7 @@ describe.each([
 
 describe('WRITE SAME(16)', () => {
   it('without data (NDOB) writes zeros', async () => {
-    const h = new Harness()
+    const h = harness()
     await filled(h)
     expect(outcome(await h.send('93 01 0000000000000000 00000008 00 00'))).toBe('status 00')
     expect(outcome(await h.send('93 09 0000000000000008 00000008 00 00'))).toBe('status 00')
@@ -142,7 +146,7 @@ describe('WRITE SAME(16)', () => {
   })
 
   it('takes the advertised length and not one block more', async () => {
-    const h = new Harness({ sizeBytes: GIB })
+    const h = harness({ sizeBytes: GIB })
     const blocks = WRITE_SAME_BYTES_MAX / BLOCK
     h.device.failNext('BUSY') // the range is accepted; a device in memory need not write it
     expect(outcome(await h.send(`93 09 0000000000000000 ${hex(blocks, 8)} 00 00`))).toBe('status 08')
@@ -155,7 +159,7 @@ describe('GET LBA STATUS', () => {
     `9e 12 ${hex(lba, 16)} ${hex(allocationLength, 8)} 00 00`
 
   it('tells mapped from deallocated runs, from the block asked for', async () => {
-    const h = new Harness()
+    const h = harness()
     await filled(h, 16)
     const result = await h.send(status(4, 0x1000))
     expect(hexOf(result.dataIn)).toBe(
@@ -173,7 +177,7 @@ describe('GET LBA STATUS', () => {
   })
 
   it('gives as many descriptors as fit, one at least', async () => {
-    const h = new Harness()
+    const h = harness()
     await filled(h, 16)
     const one = await h.send(status(0, 24))
     expect(hexOf(one.dataIn)).toBe('00000014' + '00000000' + '0000000000000000' + '00000010' + '00000000')
@@ -182,7 +186,7 @@ describe('GET LBA STATUS', () => {
   })
 
   it('takes the last block and refuses the one behind it', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(status(CAPACITY - 1, 24)))).toBe('status 00')
     expect(outcome(await h.send(status(CAPACITY, 24)))).toBe('5/21/00')
   })

@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
 import { MIB } from '../../../base/units.ts'
 import { TRANSFER_BYTES_MAX } from '../limits.ts'
-import { bytesOf, Harness, hexOf, outcome } from '../testing.ts'
+import { bytesOf, Harness, type HarnessOptions, hexOf, outcome, UUID } from '../testing.ts'
+
+const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
+  new Harness(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID, ...device }), unit)
 
 const BLOCK = 512
 /** 16 MiB in blocks of 512. */
@@ -33,7 +37,7 @@ const LENGTHS = [6, 10, 12, 16] as const
 
 describe.each(LENGTHS)('READ(%i) and WRITE(%i)', (length) => {
   it('read back what was written, also at the last block', async () => {
-    const h = new Harness()
+    const h = harness()
     for (const lba of [0, 1, 77, CAPACITY - 2]) {
       const data = bytesOf(2 * BLOCK, lba)
       const written = await h.send(write[length](lba, 2), { dataOut: data })
@@ -45,7 +49,7 @@ describe.each(LENGTHS)('READ(%i) and WRITE(%i)', (length) => {
   })
 
   it('refuse a range that ends one block behind the medium', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(read[length](CAPACITY - 1, 2)))).toBe('5/21/00')
     expect(outcome(await h.send(write[length](CAPACITY - 1, 2), { dataOut: bytesOf(2 * BLOCK) }))).toBe(
       '5/21/00',
@@ -56,7 +60,7 @@ describe.each(LENGTHS)('READ(%i) and WRITE(%i)', (length) => {
 
 describe.each([10, 12, 16] as const)('READ(%i) and WRITE(%i)', (length) => {
   it('of no blocks do nothing, but have to be on the medium', async () => {
-    const h = new Harness()
+    const h = harness()
     for (const cdb of [read[length], write[length]]) {
       expect(outcome(await h.send(cdb(0, 0)))).toBe('status 00')
       expect(outcome(await h.send(cdb(CAPACITY, 0)))).toBe('status 00')
@@ -67,7 +71,7 @@ describe.each([10, 12, 16] as const)('READ(%i) and WRITE(%i)', (length) => {
   })
 
   it('honour FUA: the write is durable, the read sees the medium', async () => {
-    const h = new Harness()
+    const h = harness()
     await h.send(write[length](0, 1, 0x08), { dataOut: bytesOf(BLOCK) })
     await h.send(write[length](0, 1, 0x10), { dataOut: bytesOf(BLOCK) })
     await h.send(read[length](0, 1, 0x08))
@@ -75,7 +79,7 @@ describe.each([10, 12, 16] as const)('READ(%i) and WRITE(%i)', (length) => {
   })
 
   it('refuse protection information', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(read[length](0, 1, 0x20)))).toBe('5/24/00')
     expect(outcome(await h.send(write[length](0, 1, 0x20), { dataOut: bytesOf(BLOCK) }))).toBe('5/24/00')
   })
@@ -83,7 +87,7 @@ describe.each([10, 12, 16] as const)('READ(%i) and WRITE(%i)', (length) => {
 
 describe('transfer length', () => {
   it('of 6 bytes counts 0 as 256 blocks', async () => {
-    const h = new Harness()
+    const h = harness()
     expect((await h.send(read[6](0, 0))).transferLengthBytes).toBe(256 * BLOCK)
     expect((await h.send(write[6](0, 0), { dataOut: bytesOf(256 * BLOCK) })).transferLengthBytes).toBe(
       256 * BLOCK,
@@ -92,7 +96,7 @@ describe('transfer length', () => {
   })
 
   it('is accepted up to the advertised maximum and refused above it, without fetching data', async () => {
-    const h = new Harness({ sizeBytes: 64 * MIB })
+    const h = harness({ sizeBytes: 64 * MIB })
     const blocks = TRANSFER_BYTES_MAX / BLOCK
     expect(outcome(await h.send(read[12](0, blocks)))).toBe('status 00')
     const tooLong = await h.send(read[12](0, blocks + 1))
@@ -105,7 +109,7 @@ describe('transfer length', () => {
   })
 
   it('beyond 2^53 is out of range like any other', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send('88 00 ffffffffffffffff 00000001 00 00'))).toBe('5/21/00')
     expect(outcome(await h.send('8a 00 ffffffffffffffff ffffffff 00 00', { dataOut: bytesOf(BLOCK) }))).toBe(
       '5/21/00',
@@ -116,7 +120,7 @@ describe('transfer length', () => {
 
 describe('expected length of the initiator', () => {
   it('below that of a read: only that much is read and sent, the whole is reported', async () => {
-    const h = new Harness()
+    const h = harness()
     await h.send(write[10](0, 2), { dataOut: bytesOf(2 * BLOCK) })
     const result = await h.send(read[10](0, 2), { dataInMax: 600 })
     expect([result.dataIn?.byteLength, result.transferLengthBytes]).toEqual([600, 2 * BLOCK])
@@ -125,7 +129,7 @@ describe('expected length of the initiator', () => {
   })
 
   it('below that of a write: whole blocks are written, a part of a block is refused', async () => {
-    const h = new Harness()
+    const h = harness()
     const short = await h.send(write[10](0, 2), { dataOut: bytesOf(BLOCK) })
     expect([outcome(short), short.transferLengthBytes]).toEqual(['status 00', 2 * BLOCK])
     expect(hexOf((await h.send(read[10](0, 2))).dataIn)).toBe(hexOf(bytesOf(BLOCK)) + '00'.repeat(BLOCK))
@@ -138,7 +142,7 @@ describe('expected length of the initiator', () => {
 
 describe('a read', () => {
   it('is there at once when the device has the bytes, else later, from one pooled buffer', async () => {
-    const h = new Harness()
+    const h = harness()
     const atOnce = h.start(read[10](0, 8))
     expect(atOnce).not.toBeInstanceOf(Promise)
     expect(h.pool.lentBytes).toBe(4096)
@@ -164,7 +168,7 @@ describe('a read-only volume', () => {
     ['COMPARE AND WRITE', '89 00 0000000000000000 000000 01 00 00', 2 * BLOCK],
     ['ORWRITE(16)', '8b 00 0000000000000000 00000001 00 00', BLOCK],
   ])('refuses %s', async (_, cdb, bytes) => {
-    const h = new Harness()
+    const h = harness()
     h.device.readOnly = true
     expect(outcome(await h.send(cdb, { dataOut: new Uint8Array(bytes) }))).toBe('7/27/00')
   })
@@ -176,7 +180,7 @@ describe('WRITE AND VERIFY', () => {
     ['12', 'ae 02 00000003 00000001 00 00'],
     ['16', '8e 02 0000000000000003 00000001 00 00'],
   ])('(%s) writes to the medium and compares', async (_, cdb) => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(cdb, { dataOut: bytesOf(BLOCK) }))).toBe('status 00')
     expect(h.device.calls).toEqual(['write fua', 'readNow'])
     expect(hexOf((await h.send(read[10](3, 1))).dataIn)).toBe(hexOf(bytesOf(BLOCK)))
@@ -184,7 +188,7 @@ describe('WRITE AND VERIFY', () => {
   })
 
   it('refuses the reserved byte checks, and finds what does not read back', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send('2e 04 00000003 00 0001 00', { dataOut: bytesOf(BLOCK) }))).toBe('5/24/00')
     h.device.isCached = false
     const pending = h.send('2e 00 00000003 00 0001 00', { dataOut: bytesOf(BLOCK) })
@@ -201,7 +205,7 @@ describe('VERIFY', () => {
     `2f ${hex(check << 1, 2)} ${hex(lba, 8)} 00 ${hex(blocks, 4)} 00`
 
   it('without byte check reads the medium and takes no data', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(verify10(0, 0, 4)))).toBe('status 00')
     expect(h.device.calls).toEqual(['flush', 'readNow'])
     h.device.isCached = false
@@ -214,7 +218,7 @@ describe('VERIFY', () => {
     ['12', (flags: string) => `af ${flags} 00000005 00000004 00 00`],
     ['16', (flags: string) => `8f ${flags} 0000000000000005 00000004 00 00`],
   ])('(%s) with byte check 1 compares every block', async (_, cdb) => {
-    const h = new Harness()
+    const h = harness()
     await h.send(write[10](5, 4), { dataOut: data })
     expect(outcome(await h.send(cdb('02'), { dataOut: data }))).toBe('status 00')
     const other = Uint8Array.from(data)
@@ -224,7 +228,7 @@ describe('VERIFY', () => {
   })
 
   it('with byte check 3 compares every block with one', async () => {
-    const h = new Harness()
+    const h = harness()
     const block = bytesOf(BLOCK)
     for (let lba = 0; lba < 4; lba++) await h.send(write[10](lba, 1), { dataOut: block })
     expect(outcome(await h.send(verify10(3, 0, 4), { dataOut: block }))).toBe('status 00')
@@ -232,7 +236,7 @@ describe('VERIFY', () => {
   })
 
   it('compares more than one buffer', async () => {
-    const h = new Harness()
+    const h = harness()
     const large = bytesOf(3 * 1024 * 1024)
     const blocks = large.byteLength / BLOCK
     await h.send(write[16](0, blocks), { dataOut: large })
@@ -242,11 +246,11 @@ describe('VERIFY', () => {
   })
 
   it('refuses byte check 2, too little data, too long a range, and what is not on the medium', async () => {
-    const large = new Harness({ sizeBytes: 64 * MIB })
+    const large = harness({ sizeBytes: 64 * MIB })
     expect(outcome(await large.send(`af 00 00000000 ${hex(TRANSFER_BYTES_MAX / BLOCK + 1, 8)} 00 00`))).toBe(
       '5/24/00',
     )
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(verify10(2, 0, 1)))).toBe('5/24/00')
     expect(outcome(await h.send(verify10(1, 0, 2), { dataOut: bytesOf(BLOCK) }))).toBe('5/0e/03')
     expect(outcome(await h.send(verify10(0, CAPACITY, 1)))).toBe('5/21/00')
@@ -256,7 +260,7 @@ describe('VERIFY', () => {
 
 describe('ORWRITE(16)', () => {
   it('sets bits and leaves those that are set', async () => {
-    const h = new Harness()
+    const h = harness()
     await h.send(write[10](2, 1), { dataOut: new Uint8Array(BLOCK).fill(0x0f) })
     const result = await h.send('8b 08 0000000000000002 00000001 00 00', {
       dataOut: new Uint8Array(BLOCK).fill(0x31),
@@ -270,7 +274,7 @@ describe('COMPARE AND WRITE', () => {
   const cas = (lba: number, blocks: number) => `89 00 ${hex(lba, 16)} 000000 ${hex(blocks, 2)} 00 00`
 
   it('writes when the blocks are as expected', async () => {
-    const h = new Harness()
+    const h = harness()
     const next = bytesOf(2 * BLOCK)
     const dataOut = new Uint8Array(4 * BLOCK)
     dataOut.set(next, 2 * BLOCK)
@@ -279,7 +283,7 @@ describe('COMPARE AND WRITE', () => {
   })
 
   it('tells the offset of the first byte that differs, and writes nothing', async () => {
-    const h = new Harness()
+    const h = harness()
     const dataOut = new Uint8Array(4 * BLOCK)
     dataOut[700] = 1
     const result = await h.send(cas(8, 2), { dataOut })
@@ -289,7 +293,7 @@ describe('COMPARE AND WRITE', () => {
   })
 
   it('takes the advertised length and not one block more', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(cas(0, 128), { dataOut: new Uint8Array(256 * BLOCK) }))).toBe('status 00')
     const result = await h.send(cas(0, 129), { dataOut: new Uint8Array(258 * BLOCK) })
     expect(outcome(result)).toBe('5/24/00')
@@ -297,7 +301,7 @@ describe('COMPARE AND WRITE', () => {
   })
 
   it('refuses more or less data than its own, and does nothing for no blocks', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(cas(0, 1), { dataOut: new Uint8Array(BLOCK) }))).toBe('5/24/00')
     expect(outcome(await h.send(cas(0, 1), { dataOut: new Uint8Array(3 * BLOCK) }))).toBe('5/24/00')
     expect(outcome(await h.send(cas(0, 0), { dataOut: new Uint8Array(512 * BLOCK) }))).toBe('5/24/00')
@@ -311,11 +315,11 @@ describe('WRITE ATOMIC(16)', () => {
     `9c 00 0000000000000000 ${hex(boundary, 4)} ${hex(blocks, 4)} 00 00`
 
   it('is unknown unless the device has atomic writes', async () => {
-    expect(outcome(await new Harness().send(atomic(1), { dataOut: bytesOf(BLOCK) }))).toBe('5/20/00')
+    expect(outcome(await harness().send(atomic(1), { dataOut: bytesOf(BLOCK) }))).toBe('5/20/00')
   })
 
   it('writes up to the advertised length in one call, and refuses more, a boundary, and short data', async () => {
-    const h = new Harness({ unit: { atomicWriteBytesMax: 16384 } })
+    const h = harness({ unit: { atomicWriteBytesMax: 16384 } })
     expect(outcome(await h.send(atomic(32), { dataOut: bytesOf(16384) }))).toBe('status 00')
     expect(h.device.calls).toEqual(['write'])
     expect(outcome(await h.send(atomic(33), { dataOut: bytesOf(33 * BLOCK) }))).toBe('5/24/00')
@@ -336,7 +340,7 @@ describe('random reads and writes', () => {
     })
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 20 }), async (commands) => {
-        const h = new Harness()
+        const h = harness()
         const model = new Uint8Array(64 * BLOCK)
         for (const { isWrite, length, lba, blocks, seed } of commands) {
           const range = model.subarray(lba * BLOCK, (lba + blocks) * BLOCK)

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
+import { MIB } from '../../../base/units.ts'
 import { singlePath } from '../path-state.ts'
-import { Harness, hexOf, outcome } from '../testing.ts'
+import { Harness, type HarnessOptions, hexOf, outcome, UUID } from '../testing.ts'
 import { VPD_PAGES } from './vpd.ts'
+
+const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
+  new Harness(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID, ...device }), unit)
 
 const ZEROS = (count: number): string => '00'.repeat(count)
 const ascii = (text: string): string => Buffer.from(text).toString('hex')
@@ -73,17 +78,17 @@ const PAGES: Readonly<Record<number, string>> = {
 
 describe('INQUIRY', () => {
   it('gives the standard data', async () => {
-    const result = await new Harness().send('12 00 00 0060 00')
+    const result = await harness().send('12 00 00 0060 00')
     expect(hexOf(result.dataIn)).toBe(STANDARD)
   })
 
   it.each(VPD_PAGES)('page $code, $name', async ({ code }) => {
-    const result = await new Harness().send(`12 01 ${code.toString(16).padStart(2, '0')} 0400 00`)
+    const result = await harness().send(`12 01 ${code.toString(16).padStart(2, '0')} 0400 00`)
     expect(hexOf(result.dataIn)).toBe(PAGES[code])
   })
 
   it('answers each page that page 00h lists and no other', async () => {
-    const h = new Harness()
+    const h = harness()
     const listed = [...(await h.send('12 01 00 0400 00')).dataIn!.subarray(4)]
     for (let code = 0; code < 256; code++) {
       const result = await h.send(`12 01 ${code.toString(16).padStart(2, '0')} 0400 00`)
@@ -92,25 +97,25 @@ describe('INQUIRY', () => {
   })
 
   it('cuts to the allocation length and leaves the length fields', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(hexOf((await h.send('12 00 00 0005 00')).dataIn)).toBe(STANDARD.slice(0, 10))
     expect(hexOf((await h.send('12 01 83 0004 00')).dataIn)).toBe('008300da')
     expect((await h.send('12 01 83 0000 00')).transferLengthBytes).toBe(0)
   })
 
   it('cuts to what the initiator takes and reports what it would have sent', async () => {
-    const result = await new Harness().send('12 00 00 0060 00', { dataInMax: 36 })
+    const result = await harness().send('12 00 00 0060 00', { dataInMax: 36 })
     expect([result.dataIn?.byteLength, result.transferLengthBytes]).toEqual([36, 96])
   })
 
   it('refuses a page code without EVPD', async () => {
-    const result = await new Harness().send('12 00 80 0060 00')
+    const result = await harness().send('12 00 80 0060 00')
     expect(outcome(result)).toBe('5/24/00')
     expect(hexOf(result.sense?.subarray(15))).toBe('c00002')
   })
 
   it('advertises atomic writes where they are accepted, and blocks of 4096', async () => {
-    const h = new Harness({ logicalBlockBytes: 4096, unit: { atomicWriteBytesMax: 65536 } })
+    const h = harness({ logicalBlockBytes: 4096, unit: { atomicWriteBytesMax: 65536 } })
     const page = hexOf((await h.send('12 01 b0 0040 00')).dataIn)
     expect(page.slice(2 * 6, 2 * 8)).toBe('0001')
     expect(page.slice(2 * 8, 2 * 12)).toBe('00002000')
@@ -123,7 +128,7 @@ describe('INQUIRY', () => {
       ...path.groups(),
       { id: 2, state: 'standby', preferred: false, relativePorts: [2] } as const,
     ]
-    const h = new Harness({ unit: { path: { ...path, groups: () => groups } } })
+    const h = harness({ unit: { path: { ...path, groups: () => groups } } })
     expect((await h.send('12 00 00 0060 00')).dataIn?.[6]).toBe(0x10)
   })
 })

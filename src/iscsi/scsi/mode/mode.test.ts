@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { TIB } from '../../../base/units.ts'
-import { Harness, hexOf, outcome } from '../testing.ts'
+import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
+import { MIB, TIB } from '../../../base/units.ts'
+import { Harness, type HarnessOptions, hexOf, outcome, UUID } from '../testing.ts'
 import { MODE_PAGES } from './pages.ts'
+
+const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
+  new Harness(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID, ...device }), unit)
 
 const RECOVERY = '010ac000000000000000' + '0000'
 const CACHING = '081204' + '00'.repeat(17)
@@ -14,12 +18,12 @@ const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.repla
 
 describe('MODE SENSE', () => {
   it('(6) gives header, block descriptor and the page', async () => {
-    const result = await new Harness().send('1a 00 08 00 ff 00')
+    const result = await harness().send('1a 00 08 00 ff 00')
     expect(hexOf(result.dataIn)).toBe('1f' + '00' + '10' + '08' + SHORT + CACHING)
   })
 
   it('(10) with LLBAA gives the long descriptor, without it the short one', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(hexOf((await h.send('5a 10 08 00 000000 00ff 00')).dataIn)).toBe(
       '002a' + '00' + '10' + '01' + '00' + '0010' + '0000000000008000' + '00000000' + '00000200' + CACHING,
     )
@@ -29,13 +33,13 @@ describe('MODE SENSE', () => {
   })
 
   it('without block descriptor when DBD is set, of whatever form', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(hexOf((await h.send('1a 08 08 00 ff 00')).dataIn)).toBe('17' + '00' + '10' + '00' + CACHING)
     expect(hexOf((await h.send('5a 18 08 00 000000 00ff 00')).dataIn)).toBe('001a001000000000' + CACHING)
   })
 
   it('gives all pages, and all pages with subpages', async () => {
-    const h = new Harness()
+    const h = harness()
     const all = hexOf((await h.send('1a 08 3f 00 ff 00')).dataIn)
     expect(all.slice(8)).toBe(RECOVERY + CACHING + CONTROL + EXCEPTIONS)
     const withSubpages = hexOf((await h.send('1a 08 3f ff ff 00')).dataIn)
@@ -45,7 +49,7 @@ describe('MODE SENSE', () => {
   })
 
   it('answers exactly the pages of the list, in every page control', async () => {
-    const h = new Harness()
+    const h = harness()
     for (const control of [0, 1, 2]) {
       for (let code = 0; code < 0x3f; code++) {
         for (const subpage of [0, 1, 2]) {
@@ -58,24 +62,24 @@ describe('MODE SENSE', () => {
   })
 
   it('gives changeable bits, keeps the page header, and has nothing saved', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(hexOf((await h.send('1a 08 4a 00 ff 00')).dataIn).slice(8)).toBe('0a0a04000800' + '00'.repeat(6))
     expect(hexOf((await h.send('1a 08 48 00 ff 00')).dataIn).slice(8)).toBe('0812' + '00'.repeat(18))
     expect(outcome(await h.send('1a 08 c8 00 ff 00'))).toBe('5/39/00')
   })
 
   it('sets WP when the volume is read-only', async () => {
-    const h = new Harness()
+    const h = harness()
     h.device.readOnly = true
     expect((await h.send('1a 08 08 00 ff 00')).dataIn?.[2]).toBe(0x90)
   })
 
   it('cuts to the allocation length', async () => {
-    expect(hexOf((await new Harness().send('1a 00 3f 00 04 00')).dataIn)).toBe('43001008')
+    expect(hexOf((await harness().send('1a 00 3f 00 04 00')).dataIn)).toBe('43001008')
   })
 
   it('says that 32 bits do not hold the blocks', async () => {
-    const h = new Harness({ sizeBytes: 2 * TIB })
+    const h = harness({ sizeBytes: 2 * TIB })
     expect(hexOf((await h.send('1a 00 08 00 0c 00')).dataIn).slice(8)).toBe('ffffffff00000200')
   })
 })
@@ -89,7 +93,7 @@ describe('MODE SELECT', () => {
   }
 
   it('(6) chooses descriptor sense, and tells the other nexuses', async () => {
-    const h = new Harness()
+    const h = harness()
     const other = h.attach('iqn.other,i,0x1')
     expect(outcome(await h.send(...select6('00000000' + D_SENSE)))).toBe('status 00')
     const refused = await h.send('28 00 ffffffff 00 0001 00')
@@ -99,7 +103,7 @@ describe('MODE SELECT', () => {
   })
 
   it('(10) sets software write protection; a reset takes it back', async () => {
-    const h = new Harness()
+    const h = harness()
     const dataOut = hex('0000000000000000' + SWP)
     expect(outcome(await h.send('55 10 0000000000 0014 00', { dataOut }))).toBe('status 00')
     const data = new Uint8Array(512)
@@ -112,14 +116,14 @@ describe('MODE SELECT', () => {
   })
 
   it('does not tell of a change that changes nothing', async () => {
-    const h = new Harness()
+    const h = harness()
     const other = h.attach('iqn.other,i,0x1')
     expect(outcome(await h.send(...select6('00000000' + CONTROL + CACHING)))).toBe('status 00')
     expect(outcome(await h.send('00', { nexus: other }))).toBe('status 00')
   })
 
   it('refuses to change what is not changeable, with a pointer to it, and changes nothing then', async () => {
-    const h = new Harness()
+    const h = harness()
     const result = await h.send(...select6('00000000' + SWP + '081200' + '00'.repeat(17)))
     expect(outcome(result)).toBe('5/26/00')
     expect(hexOf(result.sense?.subarray(15))).toBe('8a0012') // byte 18, bit 2: WCE
@@ -142,11 +146,11 @@ describe('MODE SELECT', () => {
     ['two block descriptors', '15 10 0000 14 00', '00000010' + SHORT + SHORT, '5/26/00'],
     ['less data than announced', '15 10 0000 0c 00', '00000000', '5/1a/00'],
   ])('refuses %s', async (_, cdb, list, expected) => {
-    expect(outcome(await new Harness().send(cdb, { dataOut: hex(list) }))).toBe(expected)
+    expect(outcome(await harness().send(cdb, { dataOut: hex(list) }))).toBe(expected)
   })
 
   it('takes a block descriptor that changes nothing, an empty list, and a long descriptor', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(...select6('00000008' + SHORT)))).toBe('status 00')
     expect(outcome(await h.send(...select6('00000008' + '00000000' + '00000200')))).toBe('status 00')
     expect(outcome(await h.send('15 10 0000 00 00'))).toBe('status 00')

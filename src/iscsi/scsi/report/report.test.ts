@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
+import { MIB } from '../../../base/units.ts'
 import { executeAbsent } from '../absent-unit.ts'
 import { COMMANDS } from '../command-table.ts'
 import { UNIT_ATTENTION } from '../nexus.ts'
 import { singlePath } from '../path-state.ts'
-import { Harness, hexOf, outcome } from '../testing.ts'
+import { Harness, type HarnessOptions, hexOf, outcome, UUID } from '../testing.ts'
+
+const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
+  new Harness(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID, ...device }), unit)
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0')
 const rsoc = (option: number, opcode: number, action = 0, allocationLength = 0xffff): string =>
@@ -14,7 +19,7 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
   const commands = COMMANDS.commands.filter((command) => command.name !== 'WRITE ATOMIC(16)')
 
   it('lists every command of the table', async () => {
-    const data = (await new Harness().send(rsoc(0, 0))).dataIn!
+    const data = (await harness().send(rsoc(0, 0))).dataIn!
     expect(Buffer.from(data).readUInt32BE(0)).toBe(data.byteLength - 4)
     const listed: string[] = []
     for (let at = 4; at < data.byteLength; at += 8) listed.push(hexOf(data.subarray(at, at + 8)))
@@ -26,13 +31,13 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
   })
 
   it('adds timeouts to each when asked', async () => {
-    const data = (await new Harness().send(rsoc(0x80, 0))).dataIn!
+    const data = (await harness().send(rsoc(0x80, 0))).dataIn!
     expect(data.byteLength).toBe(4 + 20 * commands.length)
     expect(hexOf(data.subarray(4, 24))).toBe('0000000000020006' + '000a' + '00'.repeat(10))
   })
 
   it('gives the usage map of each, by the option that suits it', async () => {
-    const h = new Harness()
+    const h = harness()
     for (const { name, opcode, serviceAction, usageMap } of commands) {
       const suitable = serviceAction === undefined ? 1 : 2
       const expected = `0003${hex(usageMap.byteLength, 4)}${hexOf(usageMap)}`
@@ -43,27 +48,27 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
   })
 
   it('with timeouts sets CTDP', async () => {
-    const data = (await new Harness().send(rsoc(0x81, 0x00))).dataIn
+    const data = (await harness().send(rsoc(0x81, 0x00))).dataIn
     expect(hexOf(data)).toBe('00830006' + '000000000000' + '000a' + '00'.repeat(10))
   })
 
   it('says what is not supported, with whatever option', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(hexOf((await h.send(rsoc(1, 0xff))).dataIn)).toBe('00010000')
     expect(hexOf((await h.send(rsoc(2, 0xff))).dataIn)).toBe('00010000')
     expect(hexOf((await h.send(rsoc(2, 0x9e, 0x1f))).dataIn)).toBe('00010000')
     expect(hexOf((await h.send(rsoc(3, 0x28, 1))).dataIn)).toBe('00010000')
     expect(hexOf((await h.send(rsoc(1, 0x9c))).dataIn)).toBe('00010000')
-    const atomic = new Harness({ unit: { atomicWriteBytesMax: 4096 } })
+    const atomic = harness({ unit: { atomicWriteBytesMax: 4096 } })
     expect(hexOf((await atomic.send(rsoc(1, 0x9c))).dataIn).slice(0, 8)).toBe('00030010')
   })
 
   it('refuses reserved options', async () => {
-    expect(outcome(await new Harness().send(rsoc(4, 0)))).toBe('5/24/00')
+    expect(outcome(await harness().send(rsoc(4, 0)))).toBe('5/24/00')
   })
 
   it('every command that it lists is executed, every other one unknown', async () => {
-    const h = new Harness()
+    const h = harness()
     for (let opcode = 0; opcode < 256; opcode++) {
       for (let action = 0; action < 32; action++) {
         const cdb = `${hex(opcode, 2)}${hex(action, 2)}`
@@ -77,13 +82,13 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
 
 describe('REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS', () => {
   it('lists those of the session, short or extended', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(hexOf((await h.send('a3 0d 00 000000 00000010 00 00')).dataIn)).toBe('da000000')
     expect(hexOf((await h.send('a3 0d 80 000000 00000010 00 00')).dataIn)).toBe('da00000c' + '00'.repeat(12))
   })
 
   it('needs room for four bytes', async () => {
-    expect(outcome(await new Harness().send('a3 0d 00 000000 00000003 00 00'))).toBe('5/24/00')
+    expect(outcome(await harness().send('a3 0d 00 000000 00000003 00 00'))).toBe('5/24/00')
   })
 })
 
@@ -99,11 +104,11 @@ describe('REPORT LUNS', () => {
     [0x10, '00000000' + '00000000'],
     [0x12, '00000000' + '00000000'],
   ])('select report %i', async (select, expected) => {
-    expect(hexOf((await new Harness().send(luns(select))).dataIn)).toBe(expected)
+    expect(hexOf((await harness().send(luns(select))).dataIn)).toBe(expected)
   })
 
   it('refuses other reports, cuts to the allocation length, and settles a change of the list', async () => {
-    const h = new Harness()
+    const h = harness()
     expect(outcome(await h.send(luns(3)))).toBe('5/24/00')
     expect(hexOf((await h.send(luns(0, 8))).dataIn)).toBe('0000000800000000')
     h.nexus.raise(UNIT_ATTENTION.REPORTED_LUNS_CHANGED)
@@ -128,12 +133,12 @@ describe('REPORT TARGET PORT GROUPS', () => {
     '00000103' // standby, two ports
 
   it('lists groups with their ports', async () => {
-    const h = new Harness({ unit: { path } })
+    const h = harness({ unit: { path } })
     expect(hexOf((await h.send('a3 0a 00000000 000000ff 00 00')).dataIn)).toBe('0000001c' + BODY)
   })
 
   it('has an extended header, and no other format', async () => {
-    const h = new Harness({ unit: { path } })
+    const h = harness({ unit: { path } })
     expect(hexOf((await h.send('a3 2a 00000000 000000ff 00 00')).dataIn)).toBe('00000020' + '10000000' + BODY)
     expect(outcome(await h.send('a3 4a 00000000 000000ff 00 00'))).toBe('5/24/00')
   })

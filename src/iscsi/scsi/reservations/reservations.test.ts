@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
+import { MIB } from '../../../base/units.ts'
 import { Reservations } from '../../../frontend/reservations/reservations.ts'
 import type { Nexus } from '../nexus.ts'
-import { bytesOf, Harness, hexOf, outcome } from '../testing.ts'
+import { bytesOf, Harness, hexOf, outcome, UUID } from '../testing.ts'
 import { TYPE_CODES } from './codes.ts'
 
 const ACTION = {
@@ -28,6 +30,10 @@ interface OutOptions {
 
 /** Two nexuses of one volume. */
 class Pair extends Harness {
+  constructor() {
+    super(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID }))
+  }
+
   readonly other: Nexus = this.attach('iqn.2026-11.example:second,i,0x00023d000002')
 
   out(nexus: Nexus, action: keyof typeof ACTION, options: OutOptions = {}) {
