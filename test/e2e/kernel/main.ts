@@ -45,7 +45,6 @@ async function main(): Promise<number> {
   const print = values.json ? (line: string) => console.error(line) : (line: string) => console.log(line)
   const report = new Report(print)
   const missing = missingRequirements()
-  for (const line of missing) console.error(line)
   const canRun = missing.length === 0 && buildGuest()
   if (canRun) {
     const chosen = values.case ? CASES.filter(({ name }) => values.case?.includes(name)) : CASES
