@@ -1,0 +1,319 @@
+/**
+ * The oracle of one volume: what its sectors may hold, given what its clients did and were told.
+ *
+ * # What is allowed
+ *
+ * A change of content is an *entry*: a run of sectors that one operation gives one value (0 for zeros). The device
+ * calls `admit` where an entry gets its place in the log, so the order of these calls is the order of entries, and
+ * an operation that the device splits has several. In that order:
+ *
+ * - A **read** returns, per sector, the value of an entry that was admitted before the read ended, not older than
+ *   the newest one acknowledged, or returned by another read, before this read began.
+ * - After a **crash of the process** the volume is as after some prefix of the entries: at least all that were
+ *   acknowledged or seen by a read.
+ * - After a **power loss** as well: at least all that were acknowledged before a flush began that succeeded, or
+ *   written with FUA and acknowledged.
+ * - What a crash took never comes back: the recovered content is where the next history starts.
+ *
+ * The contract with hosts would allow each block on its own to be older or newer; that the whole volume is a prefix
+ * is what the log promises on top (no entry without all before it), and replicas rely on it. An entry is kept or
+ * lost as a whole.
+ *
+ * Moments are numbers that rise with every event, so that one recorded run can be judged as of each of them.
+ */
+import { assert } from '../../src/base/assert.ts'
+import { placeOf } from './content.ts'
+
+export type OperationKind = 'write' | 'zero' | 'pattern'
+
+/** One mutation that a client asked for. */
+export interface Operation {
+  readonly id: number
+  readonly kind: OperationKind
+  readonly firstSector: number
+  readonly sectors: number
+  readonly fua: boolean
+  /** Runs of sectors that become entries, in the order in which they will be admitted. */
+  readonly parts: readonly Run[]
+  readonly entries: Entry[]
+  acknowledgedAt: number
+  failedAt: number
+}
+
+interface Run {
+  readonly firstSector: number
+  readonly endSector: number
+}
+
+interface Entry extends Run {
+  /** Place in the order of entries, from 0. */
+  readonly index: number
+  readonly value: number
+  readonly operation: Operation
+  readonly admittedAt: number
+  /** Acknowledged, or seen by a read. */
+  knownAt: number
+  durableAt: number
+}
+
+export type CrashKind = 'process' | 'power'
+
+/** What a look at the volume broke. */
+export class ModelViolation extends Error {
+  override readonly name = 'ModelViolation'
+}
+
+const NEVER = Number.POSITIVE_INFINITY
+const BLOCK_SECTORS = 8
+
+export class VolumeModel {
+  readonly #entryBlocksMax: number
+  #now = 1
+  #lastId = 0
+  #entries: Entry[] = []
+  #operations = new Map<number, Operation>()
+  /** Entries that touch a sector, in order. */
+  #bySector = new Map<number, Entry[]>()
+  /** Content before the first entry; sectors that are missing hold zeros. */
+  #base = new Map<number, number>()
+  /** Per sector, the greatest index that a completed read returned or a completed write has. */
+  #floor = new Map<number, number>()
+  /** Every value that a sector ever had. */
+  readonly #past = new Map<number, Set<number>>()
+
+  /** `entryBlocksMax`: longest entry of data that the volume's log takes; longer writes are split. */
+  constructor(options: { entryBlocksMax: number }) {
+    this.#entryBlocksMax = options.entryBlocksMax
+  }
+
+  /** The moment of the last event. */
+  get now(): number {
+    return this.#now
+  }
+
+  /** An event that the model itself does not know; returns its moment. */
+  tick(): number {
+    return ++this.#now
+  }
+
+  /** Sectors that any operation touched, ever. */
+  get touchedSectors(): number[] {
+    return [...this.#past.keys()]
+  }
+
+  /** A client is about to ask for a change. Its id is the value that it will write, unless that is zeros. */
+  begin(kind: OperationKind, range: { firstSector: number; sectors: number; fua?: boolean }): Operation {
+    this.#now++
+    const { firstSector, sectors } = range
+    const operation: Operation = {
+      id: ++this.#lastId,
+      kind,
+      firstSector,
+      sectors,
+      fua: range.fua ?? false,
+      parts: kind === 'write' ? this.#split(firstSector, sectors) : rangeParts(firstSector, sectors),
+      entries: [],
+      acknowledgedAt: NEVER,
+      failedAt: NEVER,
+    }
+    this.#operations.set(operation.id, operation)
+    return operation
+  }
+
+  /** The device gave the next part of the operation its place among the entries. */
+  admitted(operation: Operation): void {
+    this.#now++
+    const part = operation.parts[operation.entries.length]
+    assert(part !== undefined, `operation ${operation.id} was admitted more often than it has parts`)
+    const value = operation.kind === 'zero' ? 0 : operation.id
+    const entry: Entry = {
+      ...part,
+      index: this.#entries.length,
+      value,
+      operation,
+      admittedAt: this.#now,
+      knownAt: NEVER,
+      durableAt: NEVER,
+    }
+    operation.entries.push(entry)
+    this.#entries.push(entry)
+    for (let sector = part.firstSector; sector < part.endSector; sector++) {
+      getOrMake(this.#bySector, sector, () => [] as Entry[]).push(entry)
+      getOrMake(this.#past, sector, () => new Set([this.#base.get(sector) ?? 0])).add(value)
+    }
+  }
+
+  /** The client was told that the operation succeeded. */
+  acknowledged(operation: Operation): void {
+    this.#now++
+    assert(
+      operation.entries.length === operation.parts.length,
+      `operation ${operation.id} was acknowledged with ${operation.entries.length} of ${operation.parts.length} parts admitted`,
+    )
+    operation.acknowledgedAt = this.#now
+    for (const entry of operation.entries) this.#known(entry)
+    if (operation.fua)
+      for (const entry of operation.entries) entry.durableAt = Math.min(entry.durableAt, this.#now)
+  }
+
+  /** The operation failed: what of it was admitted may or may not have happened. */
+  failed(operation: Operation): void {
+    this.#now++
+    operation.failedAt = this.#now
+  }
+
+  /** A flush begins; call what is returned when it succeeded. */
+  beginFlush(): () => void {
+    const calledAt = ++this.#now
+    return () => {
+      this.#now++
+      for (const entry of this.#entries) {
+        if (entry.knownAt <= calledAt) entry.durableAt = Math.min(entry.durableAt, this.#now)
+      }
+    }
+  }
+
+  /**
+   * A read of a run of sectors begins. Call what is returned with what it read (one value a sector); it throws
+   * when that is not allowed.
+   */
+  beginRead(firstSector: number, sectors: number): (values: Uint32Array) => void {
+    const floors = new Map<number, number>()
+    for (let sector = firstSector; sector < firstSector + sectors; sector++) {
+      const floor = this.#floor.get(sector)
+      if (floor !== undefined) floors.set(sector, floor)
+    }
+    return (values) => {
+      this.#now++
+      for (let i = 0; i < sectors; i++)
+        this.#judgeRead(firstSector + i, values[i]!, floors.get(firstSector + i) ?? -1)
+    }
+  }
+
+  /**
+   * Judges the content found after a crash at moment `at` (now by default). `values` gives each touched sector's
+   * content. Returns the number of entries that survived; throws when no prefix explains the content.
+   */
+  judgeCrash(kind: CrashKind, values: (sector: number) => number, at = this.#now): number {
+    const happened = this.#entries.filter((entry) => entry.admittedAt <= at)
+    let needed = 0
+    for (const entry of happened) {
+      const boundAt = kind === 'power' ? entry.durableAt : entry.knownAt
+      if (boundAt <= at) needed = entry.index + 1
+    }
+    const expected = new Map(this.#base)
+    for (const sector of this.#bySector.keys()) if (!expected.has(sector)) expected.set(sector, 0)
+    const differing = new Set<number>()
+    const place = (entry: Entry): void => {
+      for (let sector = entry.firstSector; sector < entry.endSector; sector++) {
+        expected.set(sector, entry.value)
+        if (values(sector) === entry.value) differing.delete(sector)
+        else differing.add(sector)
+      }
+    }
+    for (const entry of happened.slice(0, needed)) place(entry)
+    for (const [sector, value] of expected) if (values(sector) !== value) differing.add(sector)
+    let best = { count: differing.size, cut: needed, sectors: [...differing] }
+    for (let cut = needed; differing.size > 0 && cut < happened.length; cut++) {
+      place(happened[cut]!)
+      if (differing.size < best.count) best = { count: differing.size, cut: cut + 1, sectors: [...differing] }
+    }
+    if (differing.size === 0) return best.cut
+    const [sector] = best.sectors.sort((a, b) => a - b)
+    throw new ModelViolation(
+      `after a ${kind} crash at moment ${at}: no prefix of the ${happened.length} entries, of which ${needed} had to survive, ` +
+        `gives what the volume holds; closest is ${best.cut}, with ${best.count} sectors wrong: ${placeOf(sector!)} ` +
+        `holds ${describe(values(sector!))}; its entries: ${this.#describeSector(sector!, at)}`,
+    )
+  }
+
+  /** Whether the sector ever held `value`: all that can be asked where a disk lied about durability. */
+  wasEver(sector: number, value: number): boolean {
+    return this.#past.get(sector)?.has(value) ?? value === 0
+  }
+
+  /** A crash was recovered from, and this is the content now: history starts over, with nothing in flight. */
+  rebase(values: (sector: number) => number): void {
+    this.#now++
+    for (const sector of this.#past.keys()) this.#base.set(sector, values(sector))
+    this.#entries = []
+    this.#bySector = new Map()
+    this.#floor = new Map()
+    this.#operations = new Map()
+  }
+
+  /** The value that a sector holds when nothing is in flight. */
+  settledValue(sector: number): number {
+    const entries = this.#bySector.get(sector)
+    return entries === undefined ? (this.#base.get(sector) ?? 0) : entries[entries.length - 1]!.value
+  }
+
+  #known(entry: Entry): void {
+    entry.knownAt = Math.min(entry.knownAt, this.#now)
+    for (let sector = entry.firstSector; sector < entry.endSector; sector++) {
+      if ((this.#floor.get(sector) ?? -1) < entry.index) this.#floor.set(sector, entry.index)
+    }
+  }
+
+  #judgeRead(sector: number, value: number, floor: number): void {
+    const entries = this.#bySector.get(sector) ?? []
+    if (floor < 0 && value === (this.#base.get(sector) ?? 0)) return
+    // zeros are ambiguous: the oldest entry that explains them is the weakest claim about later reads
+    const entry = entries.find((one) => one.index >= floor && one.value === value)
+    if (entry === undefined) {
+      throw new ModelViolation(
+        `a read of ${placeOf(sector)} returned ${describe(value)}, older than what was known when it began or never ` +
+          `written; its entries: ${this.#describeSector(sector, this.#now)}`,
+      )
+    }
+    entry.knownAt = Math.min(entry.knownAt, this.#now)
+    if ((this.#floor.get(sector) ?? -1) < entry.index) this.#floor.set(sector, entry.index)
+  }
+
+  #describeSector(sector: number, at: number): string {
+    const base = `before: ${describe(this.#base.get(sector) ?? 0)}`
+    const list = (this.#bySector.get(sector) ?? []).map((entry) => {
+      const durable = entry.durableAt <= at ? ', durable' : ''
+      const known = entry.knownAt <= at ? ', known' : entry.admittedAt <= at ? ', admitted' : ', later'
+      return `#${entry.index} ${describe(entry.value)}${known}${durable}`
+    })
+    return [base, ...list].join('; ')
+  }
+
+  /** Data is split at the greatest entry; a write that begins or ends inside a block makes whole blocks of it. */
+  #split(firstSector: number, sectors: number): Run[] {
+    const end = firstSector + sectors
+    const runs: Run[] = []
+    const step = this.#entryBlocksMax * BLOCK_SECTORS
+    const firstBlockSector = firstSector - (firstSector % BLOCK_SECTORS)
+    for (let at = firstBlockSector; at < end; at += step) {
+      runs.push({ firstSector: Math.max(at, firstSector), endSector: Math.min(at + step, end) })
+    }
+    return runs
+  }
+}
+
+/** Ranges are split into the part of a first block, whole blocks, and the part of a last block. */
+function rangeParts(firstSector: number, sectors: number): Run[] {
+  const end = firstSector + sectors
+  const first = Math.ceil(firstSector / BLOCK_SECTORS) * BLOCK_SECTORS
+  const last = end - (end % BLOCK_SECTORS)
+  if (first > last || (first === last && sectors < BLOCK_SECTORS)) return [{ firstSector, endSector: end }]
+  const runs = [
+    { firstSector, endSector: first },
+    { firstSector: first, endSector: last },
+    { firstSector: last, endSector: end },
+  ]
+  return runs.filter((run) => run.firstSector < run.endSector)
+}
+
+const describe = (value: number): string => (value === 0 ? 'zeros' : `operation ${value}`)
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}
