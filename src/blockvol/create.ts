@@ -11,6 +11,7 @@ import { MARK } from './format/superblock.ts'
 import { encodeVersionsHeader } from './format/versions.ts'
 import { checkGeometry, defaultLogBytes, grainBlocks } from './geometry.ts'
 import { PREFILLED_BYTES } from './log/log-prefill.ts'
+import { parentOf } from './paths.ts'
 import { FORMAT_LEVEL, StateKeeper } from './state-keeper.ts'
 import { SuperblockStore } from './superblock-store.ts'
 
@@ -76,8 +77,6 @@ export async function createVolume(ports: VolumePorts, options: CreateVolumeOpti
   })
   await disk.syncDirectory(parentOf(directory))
 }
-
-const parentOf = (path: string): string => path.replace(/\/[^/]*$/, '') || '/'
 
 /**
  * Whether the directory has a superblock that was ever complete. The first one goes to the second slot, and the

@@ -2,6 +2,7 @@
 import type { Disk, DiskFile } from '../base/ports/disk.ts'
 import type { OpenVolumeOptions, SpaceReport } from './api.ts'
 import { checkVersionsHeader, VERSIONS_HEADER_BYTES } from './format/versions.ts'
+import { parentOf } from './paths.ts'
 import { SegmentFiles } from './segments.ts'
 import { SuperblockStore } from './superblock-store.ts'
 
@@ -44,6 +45,11 @@ export class VolumeFiles {
   static async open(disk: Disk, { directory, logDirectory }: OpenVolumeOptions): Promise<VolumeFiles> {
     const opened = new AsyncDisposableStack()
     try {
+      // whoever made these files may have died before their names were durable
+      for (const path of new Set([directory, logDirectory ?? directory, `${directory}/extents`])) {
+        await disk.syncDirectory(path)
+        await disk.syncDirectory(parentOf(path))
+      }
       const superblocks = await SuperblockStore.open(disk, directory, { repair: true })
       opened.defer(() => superblocks.close())
       const open = async (path: string): Promise<DiskFile> => {

@@ -80,15 +80,18 @@ export class MapPage {
     if (known.floorLsn === 0 && isZero(bytes)) return page
     const view = viewOf(bytes)
     let expectedLsn = known.floorLsn
-    const valid: boolean[] = []
+    // −1: damaged; a sector of zeros was never written, and is as of 0
+    const asOfLsns: number[] = []
     for (let s = 0; s < SECTORS; s++) {
-      valid.push(isSectorValid(bytes, s * SECTOR_BYTES, index * SECTORS + s))
-      if (!valid[s]) continue
-      const asOfLsn = readU64(view, s * SECTOR_BYTES + AT.asOfLsn)
+      const at = s * SECTOR_BYTES
+      const isFresh = isZero(bytes.subarray(at, at + SECTOR_BYTES))
+      const isValid = !isFresh && isSectorValid(bytes, at, index * SECTORS + s)
+      const asOfLsn = isValid ? readU64(view, at + AT.asOfLsn) : isFresh ? 0 : -1
+      asOfLsns.push(asOfLsn)
       if (asOfLsn <= known.checkpointLsn && asOfLsn > expectedLsn) expectedLsn = asOfLsn
     }
     for (let s = 0; s < SECTORS; s++) {
-      if (valid[s] && readU64(view, s * SECTOR_BYTES + AT.asOfLsn) >= expectedLsn) continue
+      if (asOfLsns[s]! >= expectedLsn) continue
       onDamage(index * SECTORS + s)
       bytes.fill(0, s * SECTOR_BYTES, (s + 1) * SECTOR_BYTES)
       for (let e = 0; e < SECTOR_ENTRIES; e++) page.set(s * SECTOR_ENTRIES + e, 0, ENTRY_FLAG_UNKNOWN, 0)
