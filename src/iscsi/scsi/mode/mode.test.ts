@@ -9,7 +9,7 @@ const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
 
 const RECOVERY = '010ac000000000000000' + '0000'
 const CACHING = '081204' + '00'.repeat(17)
-const CONTROL = '0a0a02100040' + '00'.repeat(6)
+const CONTROL = '0a0a02100000' + '00'.repeat(6)
 const CONTROL_EXTENSION = '4a01001c01' + '00'.repeat(27)
 const EXCEPTIONS = '1c0a08' + '00'.repeat(9)
 /** 16 MiB in blocks of 512. */
@@ -85,8 +85,8 @@ describe('MODE SENSE', () => {
 })
 
 describe('MODE SELECT', () => {
-  const D_SENSE = '0a0a06100040' + '00'.repeat(6)
-  const SWP = '0a0a02100840' + '00'.repeat(6)
+  const D_SENSE = '0a0a06100000' + '00'.repeat(6)
+  const SWP = '0a0a02100800' + '00'.repeat(6)
   const select6 = (list: string): [string, { dataOut: Uint8Array }] => {
     const dataOut = hex(list)
     return [`15 10 0000 ${dataOut.byteLength.toString(16).padStart(2, '0')} 00`, { dataOut }]
@@ -135,9 +135,9 @@ describe('MODE SELECT', () => {
     ['a vendor format', '15 00 0000 04 00', '00000000', '5/24/00'],
     ['a header cut off', '15 10 0000 03 00', '000000', '5/1a/00'],
     ['a block descriptor cut off', '15 10 0000 0a 00', '00000008' + '000080000000', '5/1a/00'],
-    ['a page cut off', '15 10 0000 0a 00', '00000000' + '0a0a02100040', '5/1a/00'],
+    ['a page cut off', '15 10 0000 0a 00', '00000000' + '0a0a02100000', '5/1a/00'],
     ['a page header cut off', '15 10 0000 05 00', '00000000' + '0a', '5/1a/00'],
-    ['a wrong page length', '15 10 0000 10 00', '00000000' + '0a0b02100040' + '00'.repeat(6), '5/26/00'],
+    ['a wrong page length', '15 10 0000 10 00', '00000000' + '0a0b02100000' + '00'.repeat(6), '5/26/00'],
     ['an unknown page', '15 10 0000 10 00', '00000000' + '020a' + '00'.repeat(10), '5/26/00'],
     ['an unknown subpage', '15 10 0000 10 00', '00000000' + '4a020008' + '00'.repeat(8), '5/26/00'],
     ['a medium type', '15 10 0000 04 00', '00010000', '5/26/00'],

@@ -55,7 +55,6 @@ export const CONTROL_PAGE = page0(
   {
     2: 0x02, // GLTSD: no log parameters are saved implicitly
     3: 0x10, // QUEUE ALGORITHM MODIFIER 1h: commands may be reordered freely
-    5: 0x40, // TAS: commands aborted by another nexus end with TASK ABORTED
   },
   {
     [CONTROL_FIELDS.dSense.byte]: CONTROL_FIELDS.dSense.mask,
