@@ -12,9 +12,9 @@ export interface FrontEnd {
   /** The device is about to be closed: resets all connections to it and admits none until the next `attach`. */
   detach(): Promise<void>
   /**
-   * No new sessions; asks hosts to log out and resolves when all have, or when `signal` fires. Connections that
-   * are left end with `detach`.
+   * No new sessions; asks hosts to log out and resolves when all have, after `timeoutMs`, or when `signal` fires.
+   * Connections that are left end with `detach`.
    */
-  drain(signal: AbortSignal): Promise<void>
+  drain(options: { timeoutMs: number; signal: AbortSignal }): Promise<void>
   describe(): VolumeView['iscsi']
 }

@@ -159,7 +159,8 @@ export class TargetDaemon {
       iscsi: formatHostPort(frontEnd.address),
       admin: formatHostPort(admin.address),
     }
-    logger.info('target.ready', { ...ready })
+    const { volume, iqn, iscsi, admin: adminAddress } = ready
+    logger.info('target.ready', { volume, iqn, iscsi, admin: adminAddress })
     return new TargetDaemon(options, { resources, frontEnd, volumes, view, ready })
   }
 
@@ -202,21 +203,19 @@ export class TargetDaemon {
     this.#view.current = { ...this.#view.current, state: 'draining' }
     logger.info('target.draining', { timeoutMs })
 
-    const patience = new AbortController()
-    const timer = clock.after(timeoutMs * (1 - CLOSE_SHARE), () => patience.abort())
     let overdue: Timer | undefined
     const late = new Promise<false>((resolve) => {
       overdue = clock.after(timeoutMs, () => resolve(false))
     })
-    const done = await Promise.race([this.#close(AbortSignal.any([hurry, patience.signal])), late])
-    timer.cancel()
+    const drain = { timeoutMs: timeoutMs * (1 - CLOSE_SHARE), signal: hurry }
+    const done = await Promise.race([this.#close(drain), late])
     overdue?.cancel()
     logger.info(done ? 'target.stopped' : 'target.stop_timed_out')
     return done
   }
 
-  async #close(patience: AbortSignal): Promise<true> {
-    await this.#frontEnd.drain(patience)
+  async #close(drain: { timeoutMs: number; signal: AbortSignal }): Promise<true> {
+    await this.#frontEnd.drain(drain)
     await this.#volumes.stop()
     await this.#resources.disposeAsync()
     return true

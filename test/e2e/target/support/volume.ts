@@ -16,10 +16,10 @@ import { RealRandom } from '../../../../src/io/random.ts'
 import { loadSyscalls } from '../../../../src/io/syscalls.ts'
 import type { FrontEnd } from '../../../../src/server/front-end.ts'
 
-/** A directory of its own, removed when it is disposed. */
-export function temporaryDirectory(): { readonly path: string } & Disposable {
+/** A directory of its own, until it is removed. */
+export function temporaryDirectory(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'basalt-target-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
 export function realPorts(options: { disk?: Disk; logger?: Logger } = {}): VolumePorts {
@@ -67,7 +67,7 @@ export class RecordingFrontEnd implements FrontEnd {
     this.device = undefined
   }
 
-  async drain(): Promise<void> {
+  async drain(_options?: { timeoutMs: number; signal: AbortSignal }): Promise<void> {
     this.events.push('drain')
   }
 
