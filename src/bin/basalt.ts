@@ -1,49 +1,12 @@
-/** The `basalt` command. What a command needs is loaded when it is called, so that the light ones start at once. */
-import { type DaemonCommand, type FlagDescription, runCli } from '../cli/program.ts'
-import { SETTING_NAMES, TARGET_SETTINGS, variableOf } from '../server/config/settings.ts'
-import { VERSION } from './version.ts'
+/**
+ * The `basalt` program. Its first act is to let Node keep what it made of the sources (types stripped, compiled): a
+ * start then costs half the CPU time. The cache lies with the installed packages and not in /tmp, where others could
+ * plant code; where it cannot be written, nothing is lost but the time.
+ */
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
 
-const targetFlags: readonly FlagDescription[] = [
-  ...SETTING_NAMES.map((name) => ({
-    name,
-    variable: variableOf(name),
-    placeholder: TARGET_SETTINGS[name].placeholder,
-    help: TARGET_SETTINGS[name].help,
-    default: TARGET_SETTINGS[name].default,
-  })),
-  {
-    name: 'config',
-    placeholder: 'FILE',
-    variable: variableOf('config'),
-    help: 'YAML file with the same settings, and with CHAP secrets and initiators',
-  },
-]
-
-const commands: readonly DaemonCommand[] = [
-  {
-    name: 'target',
-    description: 'serve one volume over iSCSI',
-    flags: targetFlags,
-    run: async (flags) => (await import('./target.ts')).runTarget(flags),
-  },
-  {
-    name: 'start',
-    description: 'serve a sample volume, test it through a real connection, and print how to mount it',
-    flags: [
-      { name: 'data', placeholder: 'DIR', help: 'where its data lies', default: './.basalt/start' },
-      { name: 'iscsi', placeholder: 'HOST:PORT', help: 'where iSCSI listens', default: '127.0.0.1:3260' },
-      {
-        name: 'admin',
-        placeholder: 'HOST:PORT',
-        help: 'where the admin API listens',
-        default: '127.0.0.1:7462',
-      },
-      { name: 'log-level', placeholder: 'LEVEL', help: 'least level of log lines', default: 'warn' },
-      { name: 'once', placeholder: undefined, help: 'stop when the test is done' },
-    ],
-    run: async (flags) => (await import('./start.ts')).runStart(flags),
-  },
-]
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/basalt', import.meta.url)))
 
 // A reader of our output that goes away is no reason to stop serving.
 for (const stream of [process.stdout, process.stderr]) {
@@ -52,11 +15,5 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-const exitCode = await runCli(process.argv.slice(2), {
-  version: VERSION,
-  daemons: commands,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  environment: process.env,
-})
-process.exit(exitCode)
+const { main } = await import('./main.ts')
+process.exit(await main())

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FailingDisk } from '../../test/e2e/target/support/failing-disk.ts'
 import {
   makeVolume,
   RecordingFrontEnd,
@@ -6,44 +7,9 @@ import {
   temporaryDirectory,
 } from '../../test/e2e/target/support/volume.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
-import type { Disk, DiskFile } from '../base/ports/disk.ts'
 import { Volume } from '../blockvol/volume.ts'
 import { HostedVolume } from './hosted-volume.ts'
 import { makeLatencyRecorders } from './latencies.ts'
-
-/** The real disk, with fdatasync of the log failing on demand. */
-class FailingDisk {
-  failures = 0
-
-  wrap(disk: Disk): Disk {
-    return new Proxy(disk, {
-      get: (target, property) => {
-        if (property === 'open') {
-          return async (...args: Parameters<Disk['open']>) => this.#wrapFile(await target.open(...args))
-        }
-        const value: unknown = Reflect.get(target, property)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
-  }
-
-  #wrapFile(file: DiskFile): DiskFile {
-    if (!file.path.endsWith('/log')) return file
-    return new Proxy(file, {
-      get: (target, property) => {
-        if (property === 'datasync') {
-          return async () => {
-            if (this.failures === 0) return target.datasync()
-            this.failures--
-            throw new BlockError('DISK', `${target.path}: fdatasync failed`)
-          }
-        }
-        const value: unknown = Reflect.get(target, property)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
-  }
-}
 
 describe('HostedVolume', () => {
   let directory: ReturnType<typeof temporaryDirectory>

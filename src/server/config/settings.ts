@@ -56,6 +56,8 @@ export interface Setting<T> {
   parse(text: string, what: string): T
 }
 
+const DRAIN_TIMEOUT_MS_MAX = 3_600_000
+
 type Draft<T> = Pick<Setting<T>, 'help' | 'expects' | 'parse'> & Partial<Setting<T>>
 
 const setting = <T>(draft: Draft<T>): Setting<T> => ({
@@ -197,9 +199,13 @@ export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSe
     placeholder: 'DURATION',
     default: '30s',
     reloads: true,
-    help: 'how long a stop waits for sessions and the last flush',
+    help: 'how long a stop waits for sessions and the last flush, at most 1h',
     expects: 'a duration such as 30s',
-    parse: parseDuration,
+    parse: (text, what) => {
+      const timeoutMs = parseDuration(text, what)
+      if (timeoutMs <= DRAIN_TIMEOUT_MS_MAX) return timeoutMs
+      throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is more than an hour`)
+    },
   }),
 }
 

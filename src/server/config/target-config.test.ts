@@ -93,6 +93,7 @@ describe('values', () => {
     ['accept-log-loss', '9..5', /--accept-log-loss: '9..5' is not FROM..TO/],
     ['log-level', 'loud', /--log-level: 'loud' is not a level/],
     ['drain-timeout', '30', /--drain-timeout: '30' is not a duration/],
+    ['drain-timeout', '61m', /--drain-timeout: '61m' is more than an hour/],
   ])('refuses --%s %s and names the flag', async (name, value, expected) => {
     const error = await refusal(load({ ...GIVEN, [name]: value }))
     expect(error.code).toBe('INVALID_ARGUMENT')

@@ -1,0 +1,57 @@
+/** The commands. What one needs is loaded when it is called, so that the light ones start at once. */
+import { type DaemonCommand, type FlagDescription, runCli } from '../cli/program.ts'
+import { SETTING_NAMES, TARGET_SETTINGS, variableOf } from '../server/config/settings.ts'
+import { VERSION } from './version.ts'
+
+const targetFlags: readonly FlagDescription[] = [
+  ...SETTING_NAMES.map((name) => ({
+    name,
+    variable: variableOf(name),
+    placeholder: TARGET_SETTINGS[name].placeholder,
+    help: TARGET_SETTINGS[name].help,
+    default: TARGET_SETTINGS[name].default,
+  })),
+  {
+    name: 'config',
+    placeholder: 'FILE',
+    variable: variableOf('config'),
+    help: 'YAML file with the same settings, and with CHAP secrets and initiators',
+  },
+]
+
+const commands: readonly DaemonCommand[] = [
+  {
+    name: 'target',
+    description: 'serve one volume over iSCSI',
+    flags: targetFlags,
+    run: async (flags) => (await import('./target.ts')).runTarget(flags),
+  },
+  {
+    name: 'start',
+    description: 'serve a sample volume, test it through a real connection, and print how to mount it',
+    flags: [
+      { name: 'data', placeholder: 'DIR', help: 'where its data lies', default: './.basalt/start' },
+      { name: 'iscsi', placeholder: 'HOST:PORT', help: 'where iSCSI listens', default: '127.0.0.1:3260' },
+      {
+        name: 'admin',
+        placeholder: 'HOST:PORT',
+        help: 'where the admin API listens',
+        default: '127.0.0.1:7462',
+      },
+      { name: 'log-level', placeholder: 'LEVEL', help: 'least level of log lines', default: 'warn' },
+      { name: 'once', placeholder: undefined, help: 'stop when the test is done' },
+    ],
+    run: async (flags) => (await import('./start.ts')).runStart(flags),
+  },
+]
+
+/** Runs the command that the program's arguments ask for; its exit code. */
+export function main(): Promise<number> {
+  return runCli(process.argv.slice(2), {
+    version: VERSION,
+    daemons: commands,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    environment: process.env,
+  })
+}
