@@ -117,7 +117,7 @@ export class Commands {
     const task = this.#command(pdu.initiatorTaskTag)
     if (task === undefined) return 'a SCSI Response belongs to no command'
     if (pdu.response === ScsiResponseCode.commandCompletedAtTarget) {
-      this.#complete(task, pdu, data.byteLength > 2 ? senseOf(data).slice() : EMPTY)
+      this.#complete(task, pdu, data.byteLength > 2 ? Uint8Array.from(senseOf(data)) : EMPTY)
     } else {
       const facts = { response: pdu.response }
       this.fail(task, new BlockError('PROTOCOL', 'the target could not execute the command', { facts }))

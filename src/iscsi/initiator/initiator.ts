@@ -103,9 +103,12 @@ export class Initiator {
     settings: SessionSettings & { readonly chap?: ChapCredential } = {},
   ): Promise<readonly DiscoveredTarget[]> {
     const chap = settings.chap === undefined ? {} : { chap: settings.chap }
-    await using session = await this.#open(portal, 0, settings, chap)
-    const answer = await session.text([{ key: 'SendTargets', value: 'All' }])
-    return readTargets(answer, portal)
+    const session = await this.#open(portal, 0, settings, chap)
+    try {
+      return readTargets(await session.text([{ key: 'SendTargets', value: 'All' }]), portal)
+    } finally {
+      await session.logout()
+    }
   }
 
   async #open(

@@ -23,7 +23,7 @@ import type { CommandHandler, CommandRequest } from './command.ts'
 import { FullFeature, type FullFeatureOptions, type SessionEnd } from './full-feature.ts'
 import { InitiatorLogin, type LoginOptions, type LoginResult, type LoginStep } from './login.ts'
 
-export interface SessionEvents {
+interface SessionEvents {
   loggedIn(result: LoginResult): void
   /** The target lives elsewhere; the session is over. */
   redirected(address: HostPort, permanent: boolean): void

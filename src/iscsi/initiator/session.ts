@@ -160,7 +160,7 @@ export class InitiatorSession {
   /** Pings the target; resolves to the echo of `data`, of which at most one segment is sent. */
   nopOut(data: Uint8Array = EMPTY): Promise<Uint8Array> {
     return this.#request((full, resolve, reject) =>
-      full.ping(data, { answered: (echo) => resolve(echo.slice()), failed: reject }),
+      full.ping(data, { answered: (echo) => resolve(Uint8Array.from(echo)), failed: reject }),
     )
   }
 

@@ -9,7 +9,7 @@ export interface DiscoveredTarget {
   readonly portals: readonly DiscoveredPortal[]
 }
 
-export interface DiscoveredPortal {
+interface DiscoveredPortal {
   readonly address: HostPort
   /** Undefined when the target did not say. */
   readonly portalGroupTag: number | undefined

@@ -29,7 +29,7 @@ export class CommandTask {
   next: CommandTask | undefined = undefined
 
   constructor(request: CommandRequest, lun: bigint, deadlineMs: number, handler: CommandHandler) {
-    this.cdb = request.cdb.slice()
+    this.cdb = new Uint8Array(request.cdb)
     this.lun = lun
     this.attr = request.attr ?? Attribute.simple
     this.immediate = request.immediate === true
@@ -50,7 +50,7 @@ interface ControlTask {
   readonly failed: (error: BlockError) => void
 }
 
-export interface NopTask extends ControlTask {
+interface NopTask extends ControlTask {
   readonly kind: 'nop'
   /** The echo is lent for the call. */
   readonly answered: (echo: Uint8Array) => void
@@ -72,7 +72,7 @@ export interface TaskManagementTask extends ControlTask {
   readonly answered: (response: number) => void
 }
 
-export interface LogoutTask extends ControlTask {
+interface LogoutTask extends ControlTask {
   readonly kind: 'logout'
 }
 

@@ -19,7 +19,7 @@ import { Opcode, RESERVED_TAG } from './opcodes.ts'
  *   40 | Parameter2 or Reserved                | Parameter3 or Reserved      |
  *   44 | Reserved                                                            |
  */
-export const AsyncMessageBhs = layout('AsyncMessageBhs', 48, {
+const AsyncMessageBhs = layout('AsyncMessageBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved1: zero(2, 2),

@@ -15,7 +15,7 @@
 import { bytes, layout, u8, u24, u32 } from '../../base/layout.ts'
 import type { Opcode } from './opcodes.ts'
 
-export const Bhs = layout('Bhs', 48, {
+const Bhs = layout('Bhs', 48, {
   opcode: u8(0),
   flags: bytes(1, 3),
   totalAhsLength: u8(4),

@@ -19,7 +19,7 @@ import { Opcode } from './opcodes.ts'
  *   40 | Buffer Offset                                                       |
  *   44 | Residual Count                                                      |
  */
-export const DataInBhs = layout('DataInBhs', 48, {
+const DataInBhs = layout('DataInBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved: zero(2, 1),

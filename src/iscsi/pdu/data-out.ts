@@ -19,7 +19,7 @@ import { Opcode } from './opcodes.ts'
  *   40 | Buffer Offset                                                       |
  *   44 | Reserved                                                            |
  */
-export const DataOutBhs = layout('DataOutBhs', 48, {
+const DataOutBhs = layout('DataOutBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved1: zero(2, 2),

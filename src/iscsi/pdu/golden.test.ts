@@ -388,6 +388,21 @@ const VECTORS: readonly Golden[] = [
     },
   ),
   golden(
+    'NOP-In, captured: the answer to a ping',
+    { decode: decodeNopIn, encode: encodeNopIn },
+    '20800000 00000005 00000000 00000000 00000011 ffffffff 00000001 00000001 00000081 00000000 00000000 00000000',
+    {
+      opcode: Opcode.nopIn,
+      dataSegmentLength: 5,
+      lun: 0n,
+      initiatorTaskTag: 0x11,
+      targetTransferTag: RESERVED_TAG,
+      statSn: 1,
+      expCmdSn: 1,
+      maxCmdSn: 0x81,
+    },
+  ),
+  golden(
     'NOP-In, table: the target asks whether the initiator is there',
     { decode: decodeNopIn, encode: encodeNopIn },
     '20800000 00000000 00010000 00000000 ffffffff 00000021 00000022 00000023 00000024 00000000 00000000 00000000',

@@ -31,7 +31,7 @@ function writeIsid(view: DataView, offset: number, isid: number): void {
  *   28 | ExpStatSN or Reserved                                               |
  *   32 | Reserved                                                            |
  */
-export const LoginRequestBhs = layout('LoginRequestBhs', 48, {
+const LoginRequestBhs = layout('LoginRequestBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   versionMax: u8(2),
@@ -125,7 +125,7 @@ export function encodeLoginRequest(view: DataView, offset: number, pdu: Fields<L
  *   36 | Status-Class     | Status-Detail      | Reserved                     |
  *   40 | Reserved                                                             |
  */
-export const LoginResponseBhs = layout('LoginResponseBhs', 48, {
+const LoginResponseBhs = layout('LoginResponseBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   versionMax: u8(2),

@@ -16,7 +16,7 @@ import { Opcode } from './opcodes.ts'
  *   28 | ExpStatSN                                                           |
  *   32 | Reserved                                                            |
  */
-export const LogoutRequestBhs = layout('LogoutRequestBhs', 48, {
+const LogoutRequestBhs = layout('LogoutRequestBhs', 48, {
   opcode: u8(0),
   reasonCode: u8(1),
   reserved1: zero(2, 2),
@@ -86,7 +86,7 @@ export function encodeLogoutRequest(view: DataView, offset: number, pdu: Fields<
  *   40 | Time2Wait                             | Time2Retain                 |
  *   44 | Reserved                                                            |
  */
-export const LogoutResponseBhs = layout('LogoutResponseBhs', 48, {
+const LogoutResponseBhs = layout('LogoutResponseBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   response: u8(2),

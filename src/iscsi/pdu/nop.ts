@@ -16,7 +16,7 @@ import { Opcode } from './opcodes.ts'
  *   28 | ExpStatSN                                                           |
  *   32 | Reserved                                                            |
  */
-export const NopOutBhs = layout('NopOutBhs', 48, {
+const NopOutBhs = layout('NopOutBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved1: zero(2, 2),
@@ -87,7 +87,7 @@ export function encodeNopOut(view: DataView, offset: number, pdu: Fields<NopOut>
  *   32 | MaxCmdSN                                                            |
  *   36 | Reserved                                                            |
  */
-export const NopInBhs = layout('NopInBhs', 48, {
+const NopInBhs = layout('NopInBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved1: zero(2, 2),

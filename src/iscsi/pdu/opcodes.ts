@@ -116,9 +116,6 @@ export const LogoutResponseCode = {
   cleanupFailed: 3,
 } as const
 
-/** §11.16.1 Type of a SNACK Request. */
-export const SnackType = { dataOrR2t: 0, status: 1, dataAck: 2, resegmentedData: 3 } as const
-
 /** §11.17.1 Reason of a Reject. */
 export const RejectReason = {
   dataDigestError: 0x02,

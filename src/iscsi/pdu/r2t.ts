@@ -19,7 +19,7 @@ import { Opcode } from './opcodes.ts'
  *   40 | Buffer Offset                                                       |
  *   44 | Desired Data Transfer Length                                        |
  */
-export const R2tBhs = layout('R2tBhs', 48, {
+const R2tBhs = layout('R2tBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved: zero(2, 2),

@@ -18,7 +18,7 @@ import { Opcode, RESERVED_TAG } from './opcodes.ts'
  *   36 | DataSN/R2TSN or Reserved                                            |
  *   40 | Reserved                                                            |
  */
-export const RejectBhs = layout('RejectBhs', 48, {
+const RejectBhs = layout('RejectBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reason: u8(2),

@@ -17,7 +17,7 @@ import { Opcode, type TaskAttribute } from './opcodes.ts'
  *   32 | SCSI Command Descriptor Block (CDB)                                 |
  *   48 | AHS (optional)                                                      |
  */
-export const ScsiCommandBhs = layout('ScsiCommandBhs', 48, {
+const ScsiCommandBhs = layout('ScsiCommandBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved: zero(2, 2),

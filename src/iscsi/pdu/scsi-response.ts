@@ -19,7 +19,7 @@ import { Opcode } from './opcodes.ts'
  *   40 | Bidirectional Read Residual Count or Reserved                       |
  *   44 | Residual Count or Reserved                                          |
  */
-export const ScsiResponseBhs = layout('ScsiResponseBhs', 48, {
+const ScsiResponseBhs = layout('ScsiResponseBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   response: u8(2),

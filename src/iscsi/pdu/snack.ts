@@ -18,7 +18,7 @@ import { Opcode } from './opcodes.ts'
  *   40 | BegRun                                                              |
  *   44 | RunLength                                                           |
  */
-export const SnackRequestBhs = layout('SnackRequestBhs', 48, {
+const SnackRequestBhs = layout('SnackRequestBhs', 48, {
   opcode: u8(0),
   type: u8(1),
   reserved1: zero(2, 2),
@@ -37,7 +37,7 @@ const AT = SnackRequestBhs.at
 
 export interface SnackRequest {
   readonly opcode: typeof Opcode.snackRequest
-  /** One of `SnackType`, or a number that this program does not know. */
+  /** §11.16.1: 0 data or R2T, 1 status, 2 DataACK, 3 resegmented data. */
   readonly type: number
   readonly lun: bigint
   readonly initiatorTaskTag: number

@@ -64,7 +64,7 @@ function parse(chunks: readonly Uint8Array[], digests = { header: false, data: f
   const stream = new PduStream(recorder, LIMITS)
   stream.setDigests(digests)
   for (const chunk of chunks) {
-    const lent = chunk.slice()
+    const lent = Uint8Array.from(chunk)
     stream.push(lent)
     lent.fill(0xee)
   }
@@ -167,6 +167,21 @@ describe('PduStream', () => {
   it('takes additional headers as long as the limit and refuses one word more', () => {
     expect(parse([wire({ tag: 3, ahsBytes: 256, data: new Uint8Array(0) })])).toEqual(['3:'])
     expect(parse([wire({ tag: 3, ahsBytes: 260, data: new Uint8Array(0) })])).toEqual(['3!bad AHS'])
+  })
+
+  it('agrees with another implementation on digests and padding', () => {
+    // A NOP-In of tgt 1.0.85 with both digests on, captured: the echo of "hello".
+    const captured =
+      '2080000000000005000000000000000000000011ffffffff000000010000000100000081000000000000000000000000' +
+      '7c6b3618' +
+      '68656c6c6f000000' +
+      'b3ed0390'
+    const chunk = Buffer.from(captured, 'hex')
+    const expected = ['17:'] // the recorder discards the segment of tag 17
+    expect(parse([chunk], { header: true, data: true })).toEqual(expected)
+    expect(parse(cut(chunk, [20, 50, 55, 61]), { header: true, data: true })).toEqual(expected)
+    const ours = wire({ tag: 17, ahsBytes: 0, data: Buffer.from('hello') }, { header: false, data: true })
+    expect(Buffer.from(ours.subarray(48))).toEqual(chunk.subarray(52))
   })
 
   it('switches digests between two PDUs of one chunk', () => {

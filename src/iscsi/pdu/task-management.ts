@@ -18,7 +18,7 @@ import { Opcode } from './opcodes.ts'
  *   36 | ExpDataSN or Reserved                                               |
  *   40 | Reserved                                                            |
  */
-export const TaskManagementRequestBhs = layout('TaskManagementRequestBhs', 48, {
+const TaskManagementRequestBhs = layout('TaskManagementRequestBhs', 48, {
   opcode: u8(0),
   function: u8(1),
   reserved1: zero(2, 2),
@@ -100,7 +100,7 @@ export function encodeTaskManagementRequest(
  *   32 | MaxCmdSN                                                            |
  *   36 | Reserved                                                            |
  */
-export const TaskManagementResponseBhs = layout('TaskManagementResponseBhs', 48, {
+const TaskManagementResponseBhs = layout('TaskManagementResponseBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   response: u8(2),

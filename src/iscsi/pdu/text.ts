@@ -25,7 +25,7 @@ import { Opcode } from './opcodes.ts'
  *   28 | ExpStatSN                                                           |
  *   32 | Reserved                                                            |
  */
-export const TextRequestBhs = layout('TextRequestBhs', 48, {
+const TextRequestBhs = layout('TextRequestBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved1: zero(2, 2),
@@ -100,7 +100,7 @@ export function encodeTextRequest(view: DataView, offset: number, pdu: Fields<Te
  *   32 | MaxCmdSN                                                            |
  *   36 | Reserved                                                            |
  */
-export const TextResponseBhs = layout('TextResponseBhs', 48, {
+const TextResponseBhs = layout('TextResponseBhs', 48, {
   opcode: u8(0),
   flags: u8(1),
   reserved1: zero(2, 2),
