@@ -2,6 +2,7 @@
  * How the parts of an open volume hang together: built once when it is opened. The parts know each other only
  * through the functions that are passed here; `VolumeHooks` is what they need of the volume itself.
  */
+import { BlockError } from '../base/errors.ts'
 import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
 import { Admission } from './admission.ts'
 import { findAllocation } from './allocation.ts'
@@ -87,6 +88,7 @@ export async function assemble(
     maxima,
     checkpointLsn: () => superblocks.current.checkpoint.lsn,
     onDamage: (sector) => telemetry.mapSectorDamaged(sector),
+    onUnknown: (block) => telemetry.unknown(block),
   })
   const reader = new BlockReader({
     dirty,
@@ -121,7 +123,10 @@ export async function assemble(
     },
     rangeRoom: () => {
       if (dirty.rangeCount < tuning.dirtyRangesMax) return undefined
-      const room = flusher.through(writer.appendedLsn)
+      const busy = (error: unknown): never => {
+        throw new BlockError('BUSY', 'too many trimmed ranges wait to be flushed', { cause: error })
+      }
+      const room = flusher.through(writer.appendedLsn).catch(busy)
       return within(clock, tuning.admissionTimeoutMs, room, 'too many trimmed ranges wait to be flushed')
     },
     ensureServing: hooks.ensureServing,
@@ -149,6 +154,7 @@ export async function assemble(
       position: writer.appendedEnd,
       state: state.current,
       epoch,
+      isAfterLoss: recovered.isLossAccepted && writer.appendedLsn === recovered.lastLsn,
     }),
     flush: (cut) => checkpointer.flush(cut),
     onFailed: hooks.failed,

@@ -1,6 +1,7 @@
 /**
  * Locks on ranges of blocks, for operations that read before they write (sub-block writes, COMPARE AND WRITE,
- * repairs). A plain write takes no lock; it waits only while one overlaps. First come, first served.
+ * repairs). A plain write that finds its blocks free takes no lock; one that does not waits its turn like the
+ * others. First come, first served.
  */
 interface Held {
   readonly start: number
@@ -8,8 +9,6 @@ interface Held {
 }
 
 interface Waiting extends Held {
-  /** A plain write waits for its turn without taking the lock. */
-  readonly takes: boolean
   readonly resolve: () => void
 }
 
@@ -25,18 +24,13 @@ export class BlockLocks {
     return !this.#held.some((held) => overlaps(held, { start, end }))
   }
 
-  /** Resolves when no lock overlaps [start, end); look again afterwards. */
-  whenFree(start: number, end: number): Promise<void> {
-    return this.#wait(start, end, false)
-  }
-
   /** Takes [start, end); resolves with the call that gives it back. */
   async acquire(start: number, end: number): Promise<() => void> {
     const range = { start, end }
     const isBlocked =
       this.#held.some((held) => overlaps(held, range)) ||
-      this.#waiting.some((waiting) => waiting.takes && overlaps(waiting, range))
-    if (isBlocked) await this.#wait(start, end, true)
+      this.#waiting.some((waiting) => overlaps(waiting, range))
+    if (isBlocked) await this.#wait(start, end)
     else this.#held.push(range)
     const mine = this.#held.find((held) => held.start === start && held.end === end)
     let isReleased = false
@@ -48,9 +42,9 @@ export class BlockLocks {
     }
   }
 
-  #wait(start: number, end: number, takes: boolean): Promise<void> {
+  #wait(start: number, end: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push({ start, end, takes, resolve })
+      this.#waiting.push({ start, end, resolve })
     })
   }
 
@@ -60,10 +54,10 @@ export class BlockLocks {
     for (const waiting of this.#waiting) {
       const isBlocked =
         this.#held.some((held) => overlaps(held, waiting)) ||
-        still.some((earlier) => earlier.takes && overlaps(earlier, waiting))
+        still.some((earlier) => overlaps(earlier, waiting))
       if (isBlocked) still.push(waiting)
       else {
-        if (waiting.takes) this.#held.push({ start: waiting.start, end: waiting.end })
+        this.#held.push({ start: waiting.start, end: waiting.end })
         waiting.resolve()
       }
     }

@@ -2,16 +2,15 @@
  * The steps of one flush in their order (flush/flusher.ts draws it), for one cut: log, content, maxima, map, state,
  * checkpoint; then the generation is dropped and the log's space is free.
  */
-import { BlockError } from '../base/errors.ts'
 import type { Epoch } from '../base/units.ts'
 import { BLOCK_BYTES } from '../base/units.ts'
 import type { RepairSource, VolumePorts } from './api.ts'
-import { blockChecksum } from './checksum.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
 import type { DirtyRange } from './dirty/range-table.ts'
-import { writeContent } from './flush/content-pass.ts'
+import { patternOf, writeContent } from './flush/content-pass.ts'
 import { FlushPlan } from './flush/flush-plan.ts'
 import type { Cut } from './flush/flusher.ts'
+import { damagedEntry, LogContent } from './flush/log-content.ts'
 import { raiseMaxima, writeMap } from './flush/map-pass.ts'
 import type { VolumeState } from './format/state.ts'
 import type { LogFile } from './log/log-file.ts'
@@ -40,30 +39,35 @@ export interface CheckpointerOptions {
 export interface StatefulCut extends Cut {
   readonly state: VolumeState
   readonly epoch: Epoch
+  /** The first cut after an operator accepted the loss of log entries. */
+  readonly isAfterLoss: boolean
 }
 
 export class Checkpointer {
   readonly #o: CheckpointerOptions
+  readonly #content: LogContent
   extentBytes = 0
   metadataBytes = 0
 
   constructor(options: CheckpointerOptions) {
     this.#o = options
+    this.#content = new LogContent(options.log, options.dirty, options.repairSource)
   }
 
   async flush(cut: StatefulCut): Promise<void> {
-    const { ports, dirty, log, writer, map, maxima, extents, state, superblocks, repairSource } = this.#o
+    const { ports, dirty, writer, map, maxima, extents, state, superblocks } = this.#o
     await writer.sync(cut.lsn)
     const plan = new FlushPlan(cut.generation)
-    const { pool, clock } = ports
-    const content = await writeContent({ plan, dirty, log, extents, pool, clock, repairSource })
-    this.extentBytes += content.writtenBytes
+    const written = await writeContent({ plan, content: this.#content, extents, pool: ports.pool })
+    this.extentBytes += written.writtenBytes
     const pass = {
       plan,
       lsn: cut.lsn,
       map,
       maxima,
-      skipped: content.skipped,
+      skippedBlocks: written.skippedBlocks,
+      skippedRanges: written.skippedRanges,
+      isAfterLoss: cut.isAfterLoss,
       readPattern: (range: DirtyRange) => this.#readPattern(range),
       onMapped: this.#o.onMapped,
     }
@@ -86,12 +90,8 @@ export class Checkpointer {
 
   async #readPattern(range: DirtyRange): Promise<Uint8Array> {
     const pattern = new Uint8Array(BLOCK_BYTES)
-    const isRead = await this.#o.log.read(pattern, range.patternPosition)
-    if (!isRead || blockChecksum(pattern, range.patternBlock, range.lsn) !== range.patternChecksum) {
-      throw new BlockError('MEDIUM', `the log entry with LSN ${range.lsn} (a pattern) is damaged`, {
-        facts: { lsn: range.lsn, block: range.start },
-      })
-    }
+    const wanted = patternOf(range)
+    if (!(await this.#content.read(pattern, wanted))) throw damagedEntry(wanted)
     return pattern
   }
 }

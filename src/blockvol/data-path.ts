@@ -71,17 +71,28 @@ export class DataPath {
   }
 
   async write(offsetBytes: number, data: Uint8Array, options: WriteOptions): Promise<void> {
-    const admitted = this.#o.admission.enter(data.byteLength)
-    if (admitted !== undefined) await admitted
-    if (offsetBytes % BLOCK_BYTES === 0 && data.byteLength % BLOCK_BYTES === 0) {
+    await this.#admitted(data.byteLength, async () => {
+      if (offsetBytes % BLOCK_BYTES !== 0 || data.byteLength % BLOCK_BYTES !== 0) {
+        await this.modify(offsetBytes, data.byteLength, (content) => content.set(data), options)
+        return
+      }
       const block = offsetBytes / BLOCK_BYTES
       const blocks = data.byteLength / BLOCK_BYTES
       if (this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
-      await this.#whenUnlocked(block, blocks)
-      await this.#finish(this.#appendData(block, data, options), options)
-      return
+      await this.#whenUnlocked(block, blocks, options, () => this.#appendData(block, data, options))
+    })
+  }
+
+  /** Runs `operation` when admission lets it in, and lets the next one in when it has ended, however. */
+  async #admitted(bytes: number, operation: () => Promise<void>): Promise<void> {
+    const { admission } = this.#o
+    const admitted = admission.enter(bytes)
+    if (admitted !== undefined) await admitted
+    try {
+      await operation()
+    } finally {
+      admission.wake()
     }
-    await this.modify(offsetBytes, data.byteLength, (content) => content.set(data), options)
   }
 
   /** Trim or write zeroes: whole blocks as one range, the ends of partly covered blocks as written zeros. */
@@ -134,28 +145,26 @@ export class DataPath {
       return
     }
     if (offsetBytes < first) await this.modify(offsetBytes, first - offsetBytes, fill, options)
-    if (first < last) {
-      const room = this.#o.rangeRoom()
-      if (room !== undefined) await room
-      const admitted = this.#o.admission.enter(middle.data?.byteLength ?? 0)
-      if (admitted !== undefined) await admitted
-      const block = first / BLOCK_BYTES
-      const blocks = (last - first) / BLOCK_BYTES
-      if (middle.data !== undefined && this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
-      await this.#whenUnlocked(block, blocks)
-      await this.#finish(
-        this.#submit(
-          middle.kind,
-          block,
-          blocks,
-          middle.data,
-          options.admit,
-          middle.data === undefined ? 'trim' : 'content',
-        ),
-        options,
-      )
-    }
+    if (first < last) await this.#middle(first / BLOCK_BYTES, (last - first) / BLOCK_BYTES, options, middle)
     if (last < end) await this.modify(last, end - last, fill, options)
+  }
+
+  /** The whole blocks of a range, as one entry. */
+  async #middle(
+    block: number,
+    blocks: number,
+    options: WriteOptions,
+    { kind, data }: { kind: EntryKind; data: Uint8Array | undefined },
+  ): Promise<void> {
+    const room = this.#o.rangeRoom()
+    if (room !== undefined) await room
+    await this.#admitted(data?.byteLength ?? 0, async () => {
+      if (data !== undefined && this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
+      const reach = data === undefined ? 'trim' : 'content'
+      await this.#whenUnlocked(block, blocks, options, () =>
+        this.#submit(kind, block, blocks, data, options.admit, reach),
+      )
+    })
   }
 
   /** Reads the range, lets `change` alter it in place, writes it; nothing comes between. */
@@ -166,8 +175,10 @@ export class DataPath {
     options: WriteOptions,
   ): Promise<void> {
     await this.#exclusively(offsetBytes, lengthBytes, options, (content) => {
+      const wasZero = isZero(content)
       change(content)
-      return true
+      // zeros over zeros: a part of a block that was trimmed, or never written, takes no space for it
+      return !wasZero || !isZero(content)
     })
   }
 
@@ -201,9 +212,9 @@ export class DataPath {
     try {
       if (writer.overlapsPending(block, blocks)) await writer.settledSoFar()
       if (!reader.readNow(block, whole)) await reader.read(block, whole)
-      ensureServing()
       if (!change(whole.subarray(skipBytes, skipBytes + lengthBytes))) return
       if (space.isLow) await this.#refuseNewSpace(block, blocks)
+      ensureServing()
       await this.#appendData(block, whole, options)
     } finally {
       release()
@@ -212,10 +223,27 @@ export class DataPath {
     if (options.fua === true) await writer.sync()
   }
 
-  async #whenUnlocked(block: number, blocks: number): Promise<void> {
-    const { locks, ensureServing } = this.#o
-    while (!locks.isFree(block, block + blocks)) await locks.whenFree(block, block + blocks)
-    ensureServing()
+  /**
+   * Appends when no lock is in the way, and syncs if asked to. Between finding the blocks free and queuing the entry
+   * nothing may come, or a read-modify-write could slip in and not see it: no await there.
+   */
+  async #whenUnlocked(
+    block: number,
+    blocks: number,
+    options: WriteOptions,
+    append: () => Promise<number>,
+  ): Promise<void> {
+    const { locks, writer, ensureServing } = this.#o
+    const end = block + blocks
+    const release = locks.isFree(block, end) ? undefined : await locks.acquire(block, end)
+    let lsn: number
+    try {
+      ensureServing()
+      lsn = await append()
+    } finally {
+      release?.()
+    }
+    if (options.fua === true) await writer.sync(lsn)
   }
 
   async #refuseNewSpace(block: number, blocks: number): Promise<void> {
@@ -224,11 +252,6 @@ export class DataPath {
     throw new BlockError('NO_SPACE', 'the disk is nearly full: writes that need new space are refused', {
       facts: { block, blocks },
     })
-  }
-
-  async #finish(appended: Promise<number>, options: WriteOptions): Promise<void> {
-    const lsn = await appended
-    if (options.fua === true) await this.#o.writer.sync(lsn)
   }
 
   /** Queues whole blocks, split into entries; resolves with the last LSN when all have settled. */
@@ -272,11 +295,7 @@ export class DataPath {
         argument: 0,
         reach,
         admit,
-        settled: (error, lsn) => {
-          if (error === undefined) resolve(lsn)
-          else reject(error)
-          this.#o.admission.wake()
-        },
+        settled: (error, lsn) => (error === undefined ? resolve(lsn) : reject(error)),
       })
     })
   }

@@ -27,6 +27,11 @@ export interface Recovered {
   /** End of the last valid group. */
   readonly end: LogPosition
   readonly replayedEntries: number
+  /**
+   * An operator accepted that entries are lost. `lastLsn` is then above every LSN that map, maxima or state may hold
+   * of them, and a checkpoint has to be taken before anything is appended.
+   */
+  readonly isLossAccepted: boolean
 }
 
 export async function recover(
@@ -51,21 +56,31 @@ export async function recover(
     recordEntry(generation, entry, entryLsn, dataPosition, (i) => checksums[i]!)
     state.apply(entry)
   })
+  let lostToLsn = 0
   if ((current.marks & MARK.clean) === 0) {
-    await settleTail(ports, options, superblocks, log, scan)
+    lostToLsn = await settleTail(ports, options, superblocks, log, scan)
     // what was only in the page cache must be durable before it counts as recovered (invariant 6)
     await log.datasync()
   }
+  const isLossAccepted = lostToLsn > 0
+  const lastLsn = isLossAccepted ? Math.max(lostToLsn, state.current.asOfLsn) : scan.lastLsn
   const number = Math.max(current.epoch.number, scan.epoch.number) + 1
   const epoch = { number: epochNumber(number), id: ports.random.u64() }
   await superblocks.update({
     epoch,
     marks: current.marks & ~(MARK.clean | MARK.poisoned),
     bootId: await ports.disk.bootId(),
-    durableLsn: lsn(scan.lastLsn),
-    acceptedLoss: { fromLsn: 0, toLsn: 0 },
+    ...(isLossAccepted ? {} : { durableLsn: lsn(scan.lastLsn) }),
   })
-  return { log, state, epoch, lastLsn: lsn(scan.lastLsn), end: logPosition(scan.end), replayedEntries }
+  return {
+    log,
+    state,
+    epoch,
+    lastLsn: lsn(lastLsn),
+    end: logPosition(scan.end),
+    replayedEntries,
+    isLossAccepted,
+  }
 }
 
 /** After a clean close the log holds nothing and nothing lies beyond its end: no scan. */
@@ -84,6 +99,7 @@ async function scanUnlessClean(
 /**
  * Decides what the end of the scan is. A torn tail: groups past it are made unreadable, for good. Damage: entries
  * past the stop were durable once; LOG_DAMAGED names them, and nothing is touched until an operator accepts it.
+ * Returns the last LSN of an accepted loss, 0 when nothing was lost.
  */
 async function settleTail(
   ports: VolumePorts,
@@ -91,13 +107,14 @@ async function settleTail(
   superblocks: SuperblockStore,
   log: LogFile,
   scan: LogScanResult,
-): Promise<void> {
+): Promise<number> {
   const fromLsn = scan.lastLsn + 1
   const toLsn = scan.beyond.reduce(
     (greatest, group) => Math.max(greatest, group.durableLsn),
     superblocks.current.durableLsn as number,
   )
-  if (toLsn >= fromLsn) {
+  const isLost = toLsn >= fromLsn
+  if (isLost) {
     const recorded = superblocks.current.acceptedLoss
     const isRecorded = recorded.fromLsn === fromLsn && recorded.toLsn >= toLsn
     const accepted = options.acceptLogLoss
@@ -113,6 +130,7 @@ async function settleTail(
     if (!isRecorded) await superblocks.update({ acceptedLoss: { fromLsn, toLsn } })
   }
   await wipe(log, scan.beyond)
+  return isLost ? toLsn : 0
 }
 
 /** Makes the groups past the end unreadable, so that no later scan can take them for the log's continuation. */

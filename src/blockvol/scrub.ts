@@ -60,23 +60,25 @@ export class Scrubber {
     const { intervalMs, clock } = this.#o
     if (intervalMs === 0 || this.#isStopped) return
     this.#timer?.cancel()
-    this.#timer = clock.after(intervalMs, () => void this.run())
+    // what ends a pass early shows on the volume itself; the next one is armed all the same
+    this.#timer = clock.after(intervalMs, () => void this.run().catch(() => undefined))
   }
 
   /** No further pass; resolves when the one under way has stopped. */
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#timer?.cancel()
-    await this.#running
+    await this.#running?.catch(() => undefined)
   }
 
   /** One pass; the one under way, if there is one. */
   run(): Promise<ScrubStatus> {
-    this.#running ??= this.#pass().then(() => {
-      this.#running = undefined
-      this.start()
-      return this.status()
-    })
+    this.#running ??= this.#pass()
+      .finally(() => {
+        this.#running = undefined
+        this.start()
+      })
+      .then(() => this.status())
     return this.#running
   }
 

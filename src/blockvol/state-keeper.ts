@@ -52,6 +52,7 @@ export function applyToState(state: VolumeState, entry: StateEntry): VolumeState
       return { ...state, asOfLsn: entry.lsn, epochs: [...state.epochs, span].slice(-EPOCH_HISTORY_MAX) }
     }
     case ENTRY_KIND.formatLevel:
+      if (entry.argument > FORMAT_LEVEL) throw unknownEntry(entry.lsn)
       return { ...state, asOfLsn: entry.lsn, formatLevel: entry.argument }
     case ENTRY_KIND.resize:
       return { ...state, asOfLsn: entry.lsn, sizeBytes: entry.blocks * BLOCK_BYTES }
@@ -60,12 +61,16 @@ export function applyToState(state: VolumeState, entry: StateEntry): VolumeState
     case ENTRY_KIND.snapshotCreate:
     case ENTRY_KIND.snapshotDelete:
     case ENTRY_KIND.restore:
-      throw new BlockError(
-        'UNKNOWN_FORMAT',
-        `log entry ${entry.lsn} is of a kind that this program does not know; use the release that wrote it`,
-      )
+      throw unknownEntry(entry.lsn)
   }
 }
+
+const unknownEntry = (lsn: number): BlockError =>
+  new BlockError(
+    'UNKNOWN_FORMAT',
+    `log entry ${lsn} is of a kind that this program does not know; use the release that wrote it`,
+    { facts: { lsn } },
+  )
 
 export class StateKeeper {
   readonly #file: DiskFile

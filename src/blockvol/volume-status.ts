@@ -7,6 +7,7 @@ import type { LogWriter } from './log/log-writer.ts'
 
 /** Bad blocks that are remembered; more are only counted. */
 const BAD_BLOCKS_MAX = 1000
+const UNKNOWN_BLOCKS_MAX = 32_768
 
 export class VolumeTelemetry {
   #reads = 0
@@ -20,7 +21,8 @@ export class VolumeTelemetry {
   flushes = 0
   /** Blocks known bad and not written since. */
   readonly #badBlocks = new Set<number>()
-  readonly #badMapSectors = new Set<number>()
+  /** Blocks whose map entry was damaged, and that were not written since. */
+  readonly #unknownBlocks = new Set<number>()
 
   read(bytes: number): void {
     this.#reads++
@@ -46,11 +48,15 @@ export class VolumeTelemetry {
   /** The block has a new version on disk: what was bad is gone. */
   mapped(block: number): void {
     if (this.#badBlocks.size > 0) this.#badBlocks.delete(block)
+    if (this.#unknownBlocks.size > 0) this.#unknownBlocks.delete(block)
   }
 
-  mapSectorDamaged(sector: number): void {
+  mapSectorDamaged(_sector: number): void {
     this.#checksumErrors++
-    if (this.#badMapSectors.size < BAD_BLOCKS_MAX) this.#badMapSectors.add(sector)
+  }
+
+  unknown(block: number): void {
+    if (this.#unknownBlocks.size < UNKNOWN_BLOCKS_MAX) this.#unknownBlocks.add(block)
   }
 
   status(parts: {
@@ -133,11 +139,13 @@ export class VolumeTelemetry {
         `${this.#badBlocks.size} blocks fail their checksum (${some}); write or trim them, or restore a copy`,
       )
     }
-    if (this.#badMapSectors.size > 0) {
+    if (this.#unknownBlocks.size > 0) {
+      const some = [...this.#unknownBlocks].slice(0, 5).join(', ')
       reasons.push(
-        `${this.#badMapSectors.size} sectors of the block map are damaged; run a scrub for the blocks`,
+        `what ${this.#unknownBlocks.size} blocks hold is not known, their map entries were damaged (${some}); write or trim them, or restore a copy`,
       )
-    } else if (scrub.errors > 0 && this.#badBlocks.size === 0 && scrub.running) {
+    }
+    if (scrub.errors > 0 && scrub.running && reasons.length === 0) {
       reasons.push(`the running scrub found ${scrub.errors} bad blocks`)
     }
     return reasons

@@ -55,6 +55,10 @@ export class Volume implements BlockDevice {
   /** Undefined only until recovery has run. */
   #assembled: VolumeParts | undefined
   #failure: BlockError | undefined
+  /** The greatest size that an entry on its way or in the log has. */
+  #resizingTo = 0
+  readonly #repairs = new Set<Promise<void>>()
+  #poisonMark: Promise<void> = Promise.resolve()
   #isClosing = false
   #closed: Promise<void> | undefined
   readonly #idleFlush: IdleFlush
@@ -100,7 +104,9 @@ export class Volume implements BlockDevice {
       repaired: (block: number, source: BlockSource, content: Uint8Array) => {
         const { extents } = this.#files
         const parts = { ...this.#parts, extents, isServing: hooks.isServing }
-        putBack(parts, block, source, content).catch((error: unknown) => this.#poison(error))
+        const repair = putBack(parts, block, source, content).catch((error: unknown) => this.#poison(error))
+        this.#repairs.add(repair)
+        void repair.finally(() => this.#repairs.delete(repair))
       },
       ensureServing: () => this.#ensureServing(),
       isServing: () => this.#failure === undefined && !this.#isClosing,
@@ -114,7 +120,7 @@ export class Volume implements BlockDevice {
       this.#telemetry,
       hooks,
     )
-    await this.#begin()
+    await this.#begin(recovered.isLossAccepted)
     this.#ports.logger.info('volume.opened', {
       volume: this.name,
       epoch: this.epoch.number,
@@ -145,7 +151,12 @@ export class Volume implements BlockDevice {
   }
 
   /** The first entry of the epoch; durable before anyone is served. */
-  async #begin(): Promise<void> {
+  async #begin(isLossAccepted: boolean): Promise<void> {
+    if (isLossAccepted) {
+      // what is left of the log goes to extents and map, and the checkpoint past the hole, before the log goes on
+      await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
+      await this.#files.superblocks.update({ acceptedLoss: { fromLsn: 0, toLsn: 0 } })
+    }
     // openings that crashed one after the other may have used up the room that is kept for this
     const { log, writer, flusher } = this.#parts
     if (log.ringBytes - writer.usedBytes < BOOKKEEPING_BYTES / 2) await flusher.through(writer.appendedLsn)
@@ -301,17 +312,19 @@ export class Volume implements BlockDevice {
   async resize(sizeBytes: number): Promise<void> {
     this.#ensureServing()
     checkGeometry(sizeBytes, this.logicalBlockBytes, this.#parts.log.ringBytes)
-    if (sizeBytes < this.sizeBytes) {
-      throw new BlockError(
-        'INVALID_ARGUMENT',
-        `volume ${this.name} cannot shrink from ${this.sizeBytes} to ${sizeBytes}`,
-      )
+    // checked where the entry gets its LSN: another resize may be on its way
+    const admit = (): void => {
+      const largestBytes = Math.max(this.sizeBytes, this.#resizingTo)
+      if (sizeBytes < largestBytes) {
+        throw new BlockError(
+          'INVALID_ARGUMENT',
+          `volume ${this.name} cannot shrink from ${largestBytes} to ${sizeBytes}`,
+        )
+      }
+      this.#resizingTo = sizeBytes
     }
-    await this.#appendState(ENTRY_KIND.resize, {
-      argument: 0,
-      blocks: sizeBytes / BLOCK_BYTES,
-      data: undefined,
-    })
+    const entry = { argument: 0, blocks: sizeBytes / BLOCK_BYTES, data: undefined }
+    await this.#appendState(ENTRY_KIND.resize, entry, admit)
     this.#emit({ kind: 'resized', sizeBytes: this.sizeBytes })
   }
 
@@ -378,6 +391,12 @@ export class Volume implements BlockDevice {
     this.#parts.admission.fail(this.#failure)
     void this.#parts.flusher.close(this.#failure)
     this.#idleFlush.stop()
+    const { superblocks } = this.#files
+    this.#poisonMark = superblocks
+      .update({ marks: superblocks.current.marks | MARK.poisoned })
+      .catch((cause: unknown) => {
+        this.#ports.logger.warn('volume.poison-mark-failed', { volume: this.name }, cause)
+      })
     this.#emit({ kind: 'lost', reason })
     if (error instanceof InvariantError) throw error
   }
@@ -392,29 +411,32 @@ export class Volume implements BlockDevice {
   }
 
   async #close(): Promise<void> {
+    const { writer, flusher, admission, scrubber } = this.#parts
+    const { superblocks } = this.#files
     this.#isClosing = true
     this.#idleFlush.stop()
-    await this.#parts.scrubber.stop()
+    await scrubber.stop()
+    await Promise.all(this.#repairs)
     if (this.#failure === undefined) {
       try {
-        await this.#parts.writer.settledSoFar()
-        await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
-        await this.#files.superblocks.update({ marks: this.#files.superblocks.current.marks | MARK.clean })
+        await writer.settledSoFar()
+        await flusher.through(writer.appendedLsn)
       } catch (error) {
         this.#ports.logger.warn('volume.closed-unclean', { volume: this.name }, error)
-        if (this.#failure === undefined) await this.#parts.writer.sync()
+        await writer.sync().catch((cause: unknown) => {
+          this.#ports.logger.error('volume.close-sync-failed', { volume: this.name }, cause)
+        })
       }
     }
-    const closed = new BlockError('CLOSED', `volume ${this.name} is closed`)
-    this.#parts.writer.fail(this.#failure ?? closed)
-    this.#parts.admission.fail(this.#failure ?? closed)
-    await this.#parts.flusher.close(this.#failure ?? closed)
-    await this.#parts.writer.quiesced()
-    if (this.#failure !== undefined) {
-      const { marks } = this.#files.superblocks.current
-      await this.#files.superblocks.update({ marks: marks | MARK.poisoned }).catch((error: unknown) => {
-        this.#ports.logger.warn('volume.poison-mark-failed', { volume: this.name }, error)
-      })
+    const error = this.#failure ?? new BlockError('CLOSED', `volume ${this.name} is closed`)
+    const isClean = writer.isQuiet && writer.appendedLsn === superblocks.current.checkpoint.lsn
+    writer.fail(error)
+    admission.fail(error)
+    await flusher.close(error)
+    await writer.quiesced()
+    await this.#poisonMark
+    if (isClean && this.#failure === undefined) {
+      await superblocks.update({ marks: superblocks.current.marks | MARK.clean })
     }
     await this.#files.close()
   }

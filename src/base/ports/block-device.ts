@@ -1,7 +1,8 @@
 /**
  * What a front end drives: one volume as a disk. Offsets and lengths are bytes, multiples of `logicalBlockBytes`,
  * inside [0, sizeBytes); else OUT_OF_RANGE. Every operation may run concurrently with every other. An operation
- * that fails throws `BlockError`; BUSY and NO_SPACE mean that nothing was done.
+ * that fails throws `BlockError`. BUSY and NO_SPACE mean that nothing was done, or, of a write longer than 1 MiB or
+ * a range with partly covered blocks, that a part may have been done: repeating the operation is right either way.
  *
  * Data is lent: the device does not keep or touch a buffer after the promise settled, the caller must not
  * change it before.

@@ -2,38 +2,32 @@
  * First pass of a flush: content goes from the log into the extents, in block order, neighbours together, a bounded
  * batch at a time; trimmed space is given back. Nothing of it shows: until the generation is dropped, every
  * reader finds these blocks through the dirty map.
+ *
+ * A damaged entry that a newer one replaces is left out; one that is needed stops the pass with MEDIUM.
  */
-
 import type { BufferPool } from '../../base/buffer-pool.ts'
-import { BlockError } from '../../base/errors.ts'
-import type { Clock } from '../../base/ports/clock.ts'
 import type { Extent } from '../../base/ports/disk.ts'
-import { BLOCK_BYTES, blockNumber, lsn as toLsn } from '../../base/units.ts'
-import type { RepairSource } from '../api.ts'
-import { blockChecksum } from '../checksum.ts'
-import type { DirtyMap } from '../dirty/dirty-map.ts'
+import { BLOCK_BYTES } from '../../base/units.ts'
 import type { DirtyRange } from '../dirty/range-table.ts'
 import { SEGMENT_BLOCKS } from '../geometry.ts'
-import type { LogFile } from '../log/log-file.ts'
 import type { SegmentFiles } from '../segments.ts'
 import type { FlushPlan } from './flush-plan.ts'
+import { damagedEntry, type LogContent } from './log-content.ts'
 
 const BATCH_BLOCKS = 128
 
 export interface ContentPassOptions {
   readonly plan: FlushPlan
-  readonly dirty: DirtyMap
-  readonly log: LogFile
+  readonly content: LogContent
   readonly extents: SegmentFiles
   readonly pool: BufferPool
-  readonly clock: Clock
-  readonly repairSource: RepairSource | undefined
 }
 
 export interface ContentPassResult {
   readonly writtenBytes: number
-  /** Blocks whose log entry is bad and that a newer entry replaces anyway: not written, not to be mapped. */
-  readonly skipped: ReadonlySet<number>
+  /** Blocks and ranges that were left out, and must not be mapped. */
+  readonly skippedBlocks: ReadonlySet<number>
+  readonly skippedRanges: ReadonlySet<DirtyRange>
 }
 
 /** Writes content and punches holes, then makes it durable. */
@@ -53,30 +47,28 @@ export async function writeContent(options: ContentPassOptions): Promise<Content
   return pass
 }
 
-interface WantedBlock {
-  readonly block: number
-  readonly lsn: number
-  readonly position: number
-  readonly checksum: number
-  /** The block with which the checksum was seeded. */
-  readonly seedBlock: number
-}
-
-const isWanted = (content: Uint8Array, wanted: WantedBlock): boolean =>
-  blockChecksum(content, wanted.seedBlock, wanted.lsn) === wanted.checksum
+/** The pattern block of `range`, as the log has it. */
+export const patternOf = (range: DirtyRange) => ({
+  block: range.start,
+  lsn: range.lsn,
+  position: range.patternPosition,
+  checksum: range.patternChecksum,
+  seedBlock: range.patternBlock,
+})
 
 class ContentPass implements ContentPassResult {
   readonly #o: ContentPassOptions
   readonly #touched = new Set<number>()
   writtenBytes = 0
-  readonly skipped = new Set<number>()
+  readonly skippedBlocks = new Set<number>()
+  readonly skippedRanges = new Set<DirtyRange>()
 
   constructor(options: ContentPassOptions) {
     this.#o = options
   }
 
   async writeBlocks(buffer: Uint8Array): Promise<void> {
-    const { plan } = this.#o
+    const { plan, content } = this.#o
     let extents: Extent[] = []
     let segment = -1
     for (const block of plan.blocks) {
@@ -90,44 +82,14 @@ class ContentPass implements ContentPassResult {
       segment = at
       const start = extents.length * BLOCK_BYTES
       const target = buffer.subarray(start, start + BLOCK_BYTES)
-      const isRead = this.#o.log.readNow(target, planned.position)
-      if (!isRead || blockChecksum(target, block, planned.lsn) !== planned.checksum) {
-        if (!(await this.#readWaiting(target, { ...planned, seedBlock: block }))) {
-          this.skipped.add(block)
-          continue
-        }
+      if (!content.readNow(target, planned) && !(await content.read(target, planned))) {
+        if (!content.isReplaced(block, planned.lsn)) throw damagedEntry(planned)
+        this.skippedBlocks.add(block)
+        continue
       }
       extents.push({ offsetBytes: (block % SEGMENT_BLOCKS) * BLOCK_BYTES, data: target })
     }
     if (extents.length > 0) await this.#write(segment, extents)
-  }
-
-  /** False when the entry is bad and a newer one replaces it. MEDIUM when it is bad and needed. */
-  async #readWaiting(target: Uint8Array, wanted: WantedBlock): Promise<boolean> {
-    const { log, dirty } = this.#o
-    if ((await log.read(target, wanted.position)) && isWanted(target, wanted)) return true
-    if (dirty.lookup(wanted.block) !== 'clean' && dirty.lsn > wanted.lsn) return false
-    await this.#readNeeded(target, wanted)
-    return true
-  }
-
-  /** From the log or from a peer; MEDIUM when neither has it. */
-  async #readNeeded(target: Uint8Array, wanted: WantedBlock): Promise<void> {
-    const { log, repairSource } = this.#o
-    if ((await log.read(target, wanted.position)) && isWanted(target, wanted)) return
-    const copy = await repairSource?.({
-      block: blockNumber(wanted.seedBlock),
-      lsn: toLsn(wanted.lsn),
-      crc32c: wanted.checksum,
-    })
-    if (copy === undefined || !isWanted(copy, wanted)) {
-      throw new BlockError(
-        'MEDIUM',
-        `the log entry with LSN ${wanted.lsn} of block ${wanted.block} is damaged; it stays in the log until the block is written again`,
-        { facts: { lsn: wanted.lsn, block: wanted.block, offsetBytes: wanted.block * BLOCK_BYTES } },
-      )
-    }
-    target.set(copy)
   }
 
   async punch(range: DirtyRange): Promise<void> {
@@ -147,11 +109,18 @@ class ContentPass implements ContentPassResult {
   }
 
   async fill(range: DirtyRange, buffer: Uint8Array): Promise<void> {
+    const { plan, content } = this.#o
     const pattern = buffer.subarray(0, BLOCK_BYTES)
-    const { patternPosition: position, patternChecksum: checksum, patternBlock: seedBlock, lsn } = range
-    // a pattern stands for many blocks: that one of them was written again does not make it dispensable
-    await this.#readNeeded(pattern, { block: range.start, lsn, position, checksum, seedBlock })
-    for (const part of this.#o.plan.uncovered(range)) {
+    if (!(await content.read(pattern, patternOf(range)))) {
+      for (const { start, end } of plan.uncovered(range)) {
+        for (let block = start; block < end; block++) {
+          if (!content.isReplaced(block, range.lsn)) throw damagedEntry({ block, lsn: range.lsn })
+        }
+      }
+      this.skippedRanges.add(range)
+      return
+    }
+    for (const part of plan.uncovered(range)) {
       for (let start = part.start; start < part.end; ) {
         const segment = Math.floor(start / SEGMENT_BLOCKS)
         const end = Math.min(part.end, (segment + 1) * SEGMENT_BLOCKS, start + BATCH_BLOCKS)

@@ -10,6 +10,7 @@ export interface PlannedBlock {
   readonly lsn: number
   readonly position: number
   readonly checksum: number
+  readonly seedBlock: number
 }
 
 export class FlushPlan {
@@ -37,7 +38,14 @@ export class FlushPlan {
     const lsn = blocks.lsn(slot)
     const range = ranges.size === 0 ? undefined : ranges.find(block)
     if (range !== undefined && range.lsn > lsn) return undefined
-    return { block, lsn, position: blocks.position(slot), checksum: blocks.checksum(slot) }
+    return { block, lsn, position: blocks.position(slot), checksum: blocks.checksum(slot), seedBlock: block }
+  }
+
+  /** Whether a single write of `block` is its newest entry here. */
+  isContent(block: number): boolean {
+    const { blocks, ranges } = this.#generation
+    const slot = blocks.find(block)
+    return slot >= 0 && blocks.lsn(slot) > (ranges.find(block)?.lsn ?? 0)
   }
 
   /** The range that covers `block`. */

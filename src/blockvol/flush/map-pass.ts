@@ -20,7 +20,13 @@ export interface MapPassOptions {
   readonly lsn: number
   readonly map: BlockMap
   readonly maxima: GrainMaxima
-  readonly skipped: ReadonlySet<number>
+  readonly skippedBlocks: ReadonlySet<number>
+  readonly skippedRanges: ReadonlySet<DirtyRange>
+  /**
+   * The first flush after an operator accepted the loss of log entries: the map may hold versions newer than what
+   * is left of the log, and goes back to what the log has.
+   */
+  readonly isAfterLoss: boolean
   /** Content of a pattern range, for the checksums of its blocks. */
   readonly readPattern: (range: DirtyRange) => Promise<Uint8Array>
   /** A block has an entry with a good version now. */
@@ -89,16 +95,21 @@ class MapPass {
   }
 
   async mapBlocks(): Promise<void> {
-    const { plan, skipped, onMapped } = this.#o
+    const { plan, skippedBlocks, isAfterLoss, onMapped } = this.#o
     let page: MapPage | undefined
     for (const block of plan.blocks) {
-      if (skipped.has(block)) continue
       const index = Math.floor(block / PAGE_BLOCKS)
       if (page?.index !== index) page = await this.#edit(index)
+      // the grain's maximum rose for a skipped block too, and the page has to keep up with it
+      page.touch()
+      if (skippedBlocks.has(block)) continue
       const slot = block % PAGE_BLOCKS
       const planned = plan.content(block)
       if (planned !== undefined) {
-        assert(page.lsn(slot) <= planned.lsn, 'the map never holds an LSN above the log that feeds it')
+        assert(
+          isAfterLoss || page.lsn(slot) <= planned.lsn,
+          'the map never holds an LSN above the log that feeds it',
+        )
         page.set(slot, planned.lsn, 0, planned.checksum)
       } else if (page.lsn(slot) === 0) {
         // written and then covered by a range, both in this generation: the range finds a touched block
@@ -112,12 +123,13 @@ class MapPass {
 
   async mapRange(range: DirtyRange): Promise<void> {
     const { maxima } = this.#o
-    const pattern = range.patternPosition < 0 ? undefined : await this.#o.readPattern(range)
+    const isSkipped = this.#o.skippedRanges.has(range)
+    const pattern = range.patternPosition < 0 || isSkipped ? undefined : await this.#o.readPattern(range)
     const pagesPerGrain = maxima.grainBlocks / PAGE_BLOCKS
     const endGrain = maxima.grainOf(range.end - 1) + 1
     const endPage = Math.ceil(range.end / PAGE_BLOCKS)
     for (let grain = maxima.grainOf(range.start); grain < endGrain; grain++) {
-      if (pattern === undefined) grain = await maxima.nextTouched(grain, endGrain)
+      if (pattern === undefined && !isSkipped) grain = await maxima.nextTouched(grain, endGrain)
       const first = Math.max(grain * pagesPerGrain, Math.floor(range.start / PAGE_BLOCKS))
       const end = Math.min((grain + 1) * pagesPerGrain, endPage)
       for (let index = first; index < end && grain < endGrain; index++)
@@ -129,13 +141,14 @@ class MapPass {
     const page = await this.#edit(index)
     // a grain of one page vouches for its page, so the page has to keep up with the grain's maximum
     if (page.isWritten || this.#o.maxima.grainBlocks === PAGE_BLOCKS) page.touch()
+    if (this.#o.skippedRanges.has(range)) return
     const start = Math.max(range.start, index * PAGE_BLOCKS)
     const end = Math.min(range.end, (index + 1) * PAGE_BLOCKS)
     for (let block = start; block < end; block++) {
       const slot = block % PAGE_BLOCKS
       const lsn = page.lsn(slot)
       const isUnknown = page.isUnknown(slot)
-      if (lsn > range.lsn) continue
+      if (lsn > range.lsn && (!this.#o.isAfterLoss || this.#o.plan.isContent(block))) continue
       if (pattern !== undefined) page.set(slot, range.lsn, 0, blockChecksum(pattern, block, range.lsn))
       else if (lsn > 0 || isUnknown) page.set(slot, range.lsn, ENTRY_FLAG_HOLE, 0)
       if (lsn > 0 || isUnknown || pattern !== undefined) this.#o.onMapped(block)

@@ -78,6 +78,12 @@ export const headerBytesMax = (blocksMax: number): number =>
 export const groupHeaderBytes = (entries: number, dataBlocks: number): number =>
   alignUp(GROUP_HEADER_BYTES + entries * ENTRY_BYTES + dataBlocks * 4, GROUP_ALIGN_BYTES)
 
+export interface GroupHeader extends GroupFacts {
+  readonly headerBytes: number
+  /** False for a group that a later release wrote: whole, ours, and not to be read by this one. */
+  readonly isKnown: boolean
+}
+
 export interface GroupFacts {
   readonly flags: number
   readonly lengthBytes: number
@@ -137,21 +143,18 @@ function headerChecksum(buffer: Uint8Array, at: number, headerBytes: number): nu
  * Parses the header at `at`. Undefined unless magic, version, checksum and all lengths are right; then the table
  * lies whole inside `buffer`.
  */
-export function parseHeader(
-  buffer: Uint8Array,
-  at: number,
-  logTag: bigint,
-): (GroupFacts & { readonly headerBytes: number }) | undefined {
+export function parseHeader(buffer: Uint8Array, at: number, logTag: bigint): GroupHeader | undefined {
   if (at + GROUP_HEADER_BYTES > buffer.byteLength) return undefined
   const view = new DataView(buffer.buffer, buffer.byteOffset + at, buffer.byteLength - at)
   if (view.getUint32(AT.magic, true) !== GROUP_MAGIC) return undefined
   const headerBytes = view.getUint32(AT.headerBytes, true)
   if (headerBytes < GROUP_HEADER_BYTES || at + headerBytes > buffer.byteLength) return undefined
   if (view.getUint32(AT.crc32c, true) !== headerChecksum(buffer, at, headerBytes)) return undefined
-  if (view.getUint16(AT.version, true) !== GROUP_VERSION || !Header.isPaddingZero(buffer, at))
-    return undefined
   if (view.getBigUint64(AT.logTag, true) !== logTag) return undefined
+  const isKnown = view.getUint16(AT.version, true) === GROUP_VERSION
+  if (isKnown && !Header.isPaddingZero(buffer, at)) return undefined
   const facts = {
+    isKnown,
     flags: view.getUint16(AT.flags, true),
     headerBytes,
     lengthBytes: view.getUint32(AT.lengthBytes, true),
@@ -161,6 +164,7 @@ export function parseHeader(
     epoch: { number: epochNumber(readU64(view, AT.epochNumber)), id: view.getBigUint64(AT.epochId, true) },
     durableLsn: readU64(view, AT.durableLsn),
   }
+  if (!isKnown) return facts
   const isPad = facts.flags === GROUP_FLAG_PAD
   if ((!isPad && facts.flags !== 0) || isPad !== (facts.entryCount === 0)) return undefined
   if (facts.lengthBytes % GROUP_ALIGN_BYTES !== 0 || facts.lengthBytes < headerBytes) return undefined
@@ -183,8 +187,8 @@ export interface ParsedEntry {
 export function parseEntries(
   buffer: Uint8Array,
   at: number,
-  header: GroupFacts & { readonly headerBytes: number },
-): ParsedEntry[] | undefined {
+  header: GroupHeader,
+): ParsedEntry[] | 'unknown-kind' | undefined {
   const view = viewOf(buffer)
   const entries: ParsedEntry[] = []
   let next = at + GROUP_HEADER_BYTES
@@ -194,7 +198,8 @@ export function parseEntries(
     if (next + ENTRY_BYTES > end) return undefined
     const kind = view.getUint16(next + ENTRY_AT.kind, true)
     const dataBlocks = view.getUint16(next + ENTRY_AT.dataBlocks, true)
-    if (!KNOWN_KINDS.has(kind) || next + ENTRY_BYTES + dataBlocks * 4 > end) return undefined
+    if (!KNOWN_KINDS.has(kind)) return 'unknown-kind'
+    if (next + ENTRY_BYTES + dataBlocks * 4 > end) return undefined
     const checksums: number[] = []
     for (let c = 0; c < dataBlocks; c++) checksums.push(view.getUint32(next + ENTRY_BYTES + c * 4, true))
     entries.push({

@@ -36,6 +36,7 @@ const Sector = layout('MapSector', 32, {
   asOfLsn: u64(24), // of the flush that wrote the page: the same in all its sectors
 })
 const AT = Sector.at
+const ENTRIES_END = Sector.lengthBytes + SECTOR_ENTRIES * ENTRY_WORDS * 4
 const HEADER_WORDS = Sector.lengthBytes / 4
 
 export const ENTRY_FLAG_HOLE = 1
@@ -171,6 +172,8 @@ function isSectorValid(bytes: Uint8Array, at: number, sector: number): boolean {
     view.getUint32(at + AT.magic, true) === MAP_MAGIC &&
     view.getUint16(at + AT.version, true) === MAP_VERSION &&
     readU64(view, at + AT.index) === sector &&
+    Sector.isPaddingZero(bytes, at) &&
+    isZero(bytes.subarray(at + ENTRIES_END, at + SECTOR_BYTES)) &&
     view.getUint32(at + AT.crc32c, true) === sectorChecksum(bytes, at)
   )
 }

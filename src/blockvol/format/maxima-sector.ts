@@ -48,6 +48,7 @@ export function decodeMaxima(index: number, sector: Uint8Array): Float64Array | 
   ) {
     return undefined
   }
+  if (!Sector.isPaddingZero(sector)) return undefined
   if (readU64(view, AT.index) !== index || view.getUint32(AT.crc32c, true) !== checksum(sector))
     return undefined
   for (let i = 0; i < SECTOR_GRAINS; i++) maxima[i] = readU64(view, Sector.lengthBytes + i * 8)

@@ -3,7 +3,7 @@
  * snapshots, pending restores, the front ends' reservations. Two slots (format/dual-slot.ts), durable before the
  * checkpoint passes an entry that changed it. docs/formats/state.md holds the table.
  */
-import { readU64, viewOf, writeU64 } from '../../base/binary.ts'
+import { isZero, readU64, viewOf, writeU64 } from '../../base/binary.ts'
 import { BlockError } from '../../base/errors.ts'
 import { MIB } from '../../base/units.ts'
 import type { SlotFormat } from './dual-slot.ts'
@@ -104,7 +104,7 @@ export function decodeState(body: Uint8Array, path: string): VolumeState {
   const corrupt = (): never => {
     throw new BlockError('CORRUPT', `${path}: the state's fields make no sense`, { facts: { path } })
   }
-  if (body.byteLength < FIXED_BYTES) corrupt()
+  if (body.byteLength < FIXED_BYTES || !isZero(body.subarray(36, FIXED_BYTES))) corrupt()
   const view = viewOf(body)
   const [epochs, snapshots, restores, frontendBytes] = [20, 24, 28, 32].map((at) =>
     view.getUint32(at, true),

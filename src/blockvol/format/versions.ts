@@ -38,7 +38,7 @@ export function checkVersionsHeader(page: Uint8Array, uuid: Uint8Array, path: st
   const valid =
     view.getUint32(AT.magic, true) === VERSIONS_MAGIC &&
     view.getUint32(AT.crc32c, true) === crc32c(page.subarray(0, AT.crc32c))
-  if (!valid || !isZero(page.subarray(Header.lengthBytes))) {
+  if (!valid || !Header.isPaddingZero(page) || !isZero(page.subarray(Header.lengthBytes))) {
     throw new BlockError('CORRUPT', `${path}: the header is damaged`, { facts: { path } })
   }
   if (view.getUint16(AT.version, true) !== VERSIONS_VERSION) {

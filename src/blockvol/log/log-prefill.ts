@@ -26,6 +26,8 @@ export class LogPrefill {
   #next: number
   /** Start of the step on its way. */
   #running: number | undefined
+  /** Since when, in the caller's milliseconds; Infinity when none is. */
+  startedMs = Number.POSITIVE_INFINITY
   #last: Promise<void> = Promise.resolve()
 
   constructor(file: LogFile, head: number, onDone: () => void, onFailed: (error: unknown) => void) {
@@ -36,16 +38,18 @@ export class LogPrefill {
   }
 
   /** Starts the next step if the window ahead of `head` is not written yet. */
-  advance(head: number): void {
+  advance(head: number, nowMs: number): void {
     const { ringBytes } = this.#file
     if (this.#running !== undefined || this.#next >= ringBytes || this.#next >= head + AHEAD_BYTES) return
     this.#next = Math.max(this.#next, alignUp(head + CLEARANCE_BYTES, STEP_BYTES))
     if (this.#next + STEP_BYTES > ringBytes) return
     this.#running = this.#next
+    this.startedMs = nowMs
     this.#next += STEP_BYTES
     this.#last = this.#file.write([ZEROS], this.#running, STEP_BYTES).then(
       () => {
         this.#running = undefined
+        this.startedMs = Number.POSITIVE_INFINITY
         this.#onDone()
       },
       (error: unknown) => this.#onFailed(error),

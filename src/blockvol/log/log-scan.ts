@@ -6,6 +6,7 @@
  */
 
 import { viewOf } from '../../base/binary.ts'
+import { BlockError } from '../../base/errors.ts'
 import { alignUp, BLOCK_BYTES, type Epoch, MIB } from '../../base/units.ts'
 import { blockChecksum } from '../checksum.ts'
 import {
@@ -139,6 +140,7 @@ async function readGroup(
   const header = parseHeader(head, 0, options.logTag)
   if (header === undefined || header.position !== position) return undefined
   if (header.firstLsn !== expected.lastLsn + 1 || !continues(expected.epoch, header.epoch)) return undefined
+  if (!header.isKnown) throw laterFormat(options, header.firstLsn)
   const { ringBytes } = options.file
   if (header.lengthBytes > ringBytes - (position % ringBytes)) return undefined
   if (position + header.lengthBytes > expected.limit) return undefined
@@ -147,6 +149,7 @@ async function readGroup(
   if (header.lengthBytes > GROUP_BYTES_MAX) return undefined
   const whole = await window.at(position, header.lengthBytes)
   const parsed = parseEntries(whole, 0, header)
+  if (parsed === 'unknown-kind') throw laterFormat(options, header.firstLsn)
   if (parsed === undefined) return undefined
   const entries: ScannedEntry[] = []
   for (const entry of parsed) {
@@ -159,6 +162,13 @@ async function readGroup(
   }
   return { isPad: false, end, epoch: header.epoch, entries }
 }
+
+const laterFormat = ({ file }: LogScanOptions, lsn: number): BlockError =>
+  new BlockError(
+    'UNKNOWN_FORMAT',
+    `${file.path}: the entries from LSN ${lsn} on were written by a later release; use that one`,
+    { facts: { path: file.path, lsn } },
+  )
 
 /** Epochs only rise, and one number has one id. */
 const continues = (last: Epoch, next: Epoch): boolean =>

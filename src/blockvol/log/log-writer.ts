@@ -186,6 +186,11 @@ export class LogWriter {
     return this.#queuedBytes
   }
 
+  /** Nothing waits and nothing is on its way to the log. */
+  get isQuiet(): boolean {
+    return this.#settledCount === this.#submitted && !this.#appending
+  }
+
   submit(request: LogRequest): void {
     if (this.#failure !== undefined) {
       request.settled(this.#failure.error, toLsn(0))
@@ -453,8 +458,8 @@ export class LogWriter {
     const covers = this.#appendedLsn
     this.#syncedTo = this.#head
     this.syncs++
-    this.#prefill.advance(this.#head)
     this.#syncStartedMs = this.#o.clock.monotonicMs()
+    this.#prefill.advance(this.#head, this.#syncStartedMs)
     this.#armWatch()
     this.#syncingNow = this.#o.file.datasync().then(
       () => this.#synced(covers),
@@ -484,7 +489,7 @@ export class LogWriter {
     if (this.#watch !== undefined) return
     this.#watch = this.#o.clock.after(this.#o.hungMs, () => {
       this.#watch = undefined
-      const oldestMs = Math.min(this.#appendStartedMs, this.#syncStartedMs)
+      const oldestMs = Math.min(this.#appendStartedMs, this.#syncStartedMs, this.#prefill.startedMs)
       if (oldestMs === Number.POSITIVE_INFINITY) return
       if (this.#o.clock.monotonicMs() - oldestMs >= this.#o.hungMs) {
         this.#failed(

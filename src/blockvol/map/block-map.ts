@@ -4,6 +4,7 @@
  * at a page meanwhile asked the dirty map first, which still covers every block that changes.
  */
 import { assert } from '../../base/assert.ts'
+import { isBlockError } from '../../base/errors.ts'
 import type { Extent } from '../../base/ports/disk.ts'
 import { MapPage, PAGE_BYTES } from '../format/map-page.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from '../geometry.ts'
@@ -21,6 +22,8 @@ export interface BlockMapOptions {
   readonly checkpointLsn: () => number
   /** Told of each sector (32 blocks from `sector * 32`) that is damaged or misses a write, when its page is loaded. */
   readonly onDamage: (sector: number) => void
+  /** Told of each block whose content is not known, when its page is loaded. */
+  readonly onUnknown: (block: number) => void
 }
 
 export class BlockMap {
@@ -89,7 +92,11 @@ export class BlockMap {
 
   #parse(index: number, bytes: Uint8Array, floorLsn: number): MapPage {
     const known = { floorLsn, checkpointLsn: this.#o.checkpointLsn() }
-    return this.#keep(MapPage.parse(index, bytes, known, this.#o.onDamage))
+    const page = MapPage.parse(index, bytes, known, this.#o.onDamage)
+    for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
+      if (page.isUnknown(slot)) this.#o.onUnknown(index * PAGE_BLOCKS + slot)
+    }
+    return this.#keep(page)
   }
 
   async #load(index: number): Promise<MapPage> {
@@ -98,22 +105,29 @@ export class BlockMap {
     const file = await this.#files.get(segment, false)
     const bytes = new Uint8Array(PAGE_BYTES)
     // what lies past the end of the file is not there: zeros
-    if (file !== undefined) await file.read(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)
+    try {
+      if (file !== undefined) await file.read(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)
+    } catch (error) {
+      if (!isBlockError(error, 'DISK')) throw error
+      // a page that cannot be read is a damaged one: its blocks are unknown, the others are not concerned
+      bytes.fill(0xff)
+    }
     return this.#parse(index, bytes, this.#floorNow(index) ?? 0)
   }
 
   #keep(page: MapPage): MapPage {
     this.#pages.set(page.index, page)
     this.#last = page
-    if (this.#pages.size > this.#pagesMax) this.#evict()
+    if (this.#pages.size > this.#pagesMax) this.#evict(page)
     return page
   }
 
-  #evict(): void {
+  /** Drops what was not used for longest; never `kept`, which somebody is about to use. */
+  #evict(kept: MapPage): void {
     for (const [index, page] of this.#pages) {
       if (this.#pages.size <= this.#pagesMax) return
       // a page with changes that are not on the disk yet is the only place that has them
-      if (this.#edited.has(page)) continue
+      if (page === kept || this.#edited.has(page)) continue
       this.#pages.delete(index)
       if (this.#last === page) this.#last = undefined
     }

@@ -3,6 +3,7 @@
  * untouched space may skip. Allowed to be too high, never too low, so a rise is durable before the map pages that
  * it covers are written. Sectors are cached within a bound; those that changed stay until they are durable.
  */
+import { assert } from '../../base/assert.ts'
 import type { DiskFile } from '../../base/ports/disk.ts'
 import { decodeMaxima, encodeMaxima, MAXIMA_SECTOR_BYTES, SECTOR_GRAINS } from '../format/maxima-sector.ts'
 
@@ -53,16 +54,19 @@ export class GrainMaxima {
       // too high is allowed: a damaged sector makes scans look at its grains, no more
       this.#sectors.set(first + s, maxima ?? new Float64Array(SECTOR_GRAINS).fill(this.#ceiling()))
     }
-    this.#evict()
-    return this.#sectors.get(index) ?? new Float64Array(SECTOR_GRAINS)
+    this.#evict(first)
+    const loaded = this.#sectors.get(index)
+    assert(loaded !== undefined, 'a sector that was just read is in memory')
+    return loaded
   }
 
-  #evict(): void {
+  /** Drops sectors that did not change; never those of the read that begins at `kept`. */
+  #evict(kept: number): void {
     if (this.#sectors.size <= CACHED_SECTORS_MAX + READ_SECTORS) return
     let excess = this.#sectors.size - CACHED_SECTORS_MAX
     for (const index of this.#sectors.keys()) {
       if (excess <= READ_SECTORS) return
-      if (this.#changed.has(index)) continue
+      if (this.#changed.has(index) || (index >= kept && index < kept + READ_SECTORS)) continue
       this.#sectors.delete(index)
       excess--
     }
@@ -123,7 +127,7 @@ export class GrainMaxima {
     await this.#file.datasync()
     this.#endSector = Math.max(this.#endSector, changed[changed.length - 1]! + 1)
     for (const index of changed) this.#changed.delete(index)
-    this.#evict()
+    this.#evict(-READ_SECTORS)
     return changed.length * MAXIMA_SECTOR_BYTES
   }
 
