@@ -1,11 +1,16 @@
 /** An error as people read it: one sentence. The stack is for those who ask for `--log-level debug`. */
 
+import { isBlockError } from '../base/errors.ts'
+
 const CAUSES_MAX = 3
 
 /** The error's message, with the messages of its causes where they say more. */
 export function describeError(error: unknown, options: { readonly stack: boolean }): string {
   if (!(error instanceof Error)) return String(error)
   if (options.stack) return stackOf(error)
+  if (!isBlockError(error)) {
+    return `internal error: ${oneLine(error.message)}; --log-level debug shows where`
+  }
   let text = oneLine(error.message)
   let cause: unknown = error.cause
   for (let depth = 0; depth < CAUSES_MAX && cause instanceof Error; depth++) {

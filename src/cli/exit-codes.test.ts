@@ -24,6 +24,9 @@ describe('describeError', () => {
   it('is one line with what the causes add', () => {
     expect(describeError(error, { stack: false })).toBe('cannot read /a (EIO: i/o error, read)')
     expect(describeError('text', { stack: false })).toBe('text')
+    expect(describeError(new TypeError('a is undefined'), { stack: false })).toBe(
+      'internal error: a is undefined; --log-level debug shows where',
+    )
   })
 
   it('has stacks for those who ask', () => {

@@ -8,6 +8,7 @@
  * hosts are admitted only when the volume is open, in an epoch of its own.
  */
 import { formatHostPort, type HostPort } from '../base/address.ts'
+import { BlockError, isBlockError } from '../base/errors.ts'
 import type { Timer } from '../base/ports/clock.ts'
 import type { VolumePorts } from '../blockvol/api.ts'
 import { Volume } from '../blockvol/volume.ts'
@@ -222,13 +223,39 @@ export class TargetDaemon {
   }
 }
 
-function openVolume(ports: VolumePorts, place: VolumePlace, { settings }: TargetConfig): Promise<Volume> {
+async function openVolume(
+  ports: VolumePorts,
+  place: VolumePlace,
+  { settings }: TargetConfig,
+): Promise<Volume> {
   const { directory, logDirectory } = place
   const acceptLogLoss = settings['accept-log-loss']
-  return Volume.open(ports, {
-    directory,
-    readOnly: settings['read-only'],
-    ...(logDirectory === undefined ? {} : { logDirectory }),
-    ...(acceptLogLoss === undefined ? {} : { acceptLogLoss }),
-  })
+  try {
+    return await Volume.open(ports, {
+      directory,
+      readOnly: settings['read-only'],
+      ...(logDirectory === undefined ? {} : { logDirectory }),
+      ...(acceptLogLoss === undefined ? {} : { acceptLogLoss }),
+    })
+  } catch (error) {
+    throw isBlockError(error) ? withFlag(error, settings) : error
+  }
+}
+
+/** The same error, with the flag by which an operator can act on it. */
+function withFlag(cause: BlockError, settings: TargetConfig['settings']): BlockError {
+  const { code, facts, message } = cause
+  if (code === 'LOG_DAMAGED') {
+    const hint = `to accept it, start once with --accept-log-loss ${facts.fromLsn}..${facts.toLsn}`
+    return new BlockError(code, `${message}; ${hint}`, { facts, cause })
+  }
+  if (code === 'NOT_FOUND' && String(facts.path).endsWith('/log')) {
+    const { 'log-dir': logDir } = settings
+    const hint =
+      logDir === undefined
+        ? 'was it made with --log-dir?'
+        : `is --log-dir ${logDir} the one it was made with?`
+    return new BlockError(code, `${message}; ${hint}`, { facts, cause })
+  }
+  return cause
 }

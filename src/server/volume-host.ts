@@ -12,7 +12,7 @@ import type { HistogramSnapshot } from '../metrics/latency-recorder.ts'
  */
 export type VolumeState = 'serving' | 'reopening' | 'closed'
 
-export interface SessionView {
+interface SessionView {
   /** The initiator's name. */
   readonly initiator: string
   /** Address and port from which it came. */

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { crc32c } from '../../../src/base/crc32c.ts'
+import { login, patternAt } from './support/host.ts'
 import { run, withBasalt } from './support/process.ts'
 import { temporaryDirectory } from './support/volume.ts'
 
@@ -184,6 +185,45 @@ describe('a target that cannot start', () => {
           new RegExp(`^basalt: ${path} has a superblock version that this program does not know`),
         )
       })
+    })
+  })
+
+  it('names the entries that a damaged log has lost, and goes on without them only when told to', async () => {
+    await withBasalt(target('--size', '16MiB'), async (child) => {
+      const { disk } = await login(await child.ready())
+      for (let i = 1; i <= 3; i++) await disk.write(i * 8, 8, patternAt(i, 4096), { fua: true })
+      await child.kill()
+    })
+    const [uuid] = readdirSync(`${data}/volumes`)
+    const path = `${data}/volumes/${uuid}/log`
+    const log = readFileSync(path)
+    const at = log.indexOf(patternAt(2, 4096))
+    log[at + 100] = (log[at + 100] ?? 0) ^ 1
+    writeFileSync(path, log)
+    await refusal(target(), 6, new RegExp(`^basalt: ${path}: entries 3 to \\d+ .* damaged; `))
+    const { stderr } = await run(target())
+    const range = /--accept-log-loss (3\.\.\d+)$/m.exec(stderr)?.[1] ?? ''
+    await refusal(target('--accept-log-loss', '3..9'), 6, `--accept-log-loss ${range}`)
+    await withBasalt(target('--accept-log-loss', range), async (child) => {
+      const { disk, session } = await login(await child.ready())
+      const content = new Uint8Array(4096)
+      await disk.read(8, 8, content)
+      expect(Buffer.from(content).equals(patternAt(1, 4096))).toBe(true)
+      await session.logout()
+      expect((await child.stop()).code).toBe(0)
+    })
+  })
+
+  it('asks for --log-dir when the log is not with the volume', async () => {
+    const logDir = ['--log-dir', `${directory.path}/logs`]
+    await withBasalt(target('--size', '16MiB', ...logDir), async (child) => {
+      await child.ready()
+      await child.stop()
+    })
+    await refusal(target(), 3, /\/log.*; was it made with --log-dir\?$/)
+    await withBasalt(target(...logDir), async (child) => {
+      await child.ready()
+      expect((await child.stop()).code).toBe(0)
     })
   })
 })
