@@ -20,6 +20,7 @@ import { BlockReader, type BlockSource } from './reader.ts'
 import type { Recovered } from './recovery.ts'
 import { Scrubber } from './scrub.ts'
 import { SpaceGuard } from './space-guard.ts'
+import { StateChanges } from './state-changes.ts'
 import type { StateKeeper } from './state-keeper.ts'
 import type { Tuning } from './tuning.ts'
 import type { VolumeFiles } from './volume-files.ts'
@@ -38,6 +39,7 @@ export interface VolumeHooks {
 export interface VolumeParts {
   readonly epoch: Epoch
   readonly state: StateKeeper
+  readonly changes: StateChanges
   readonly log: LogFile
   readonly dirty: DirtyMap
   readonly map: BlockMap
@@ -174,6 +176,7 @@ export async function assemble(
   return {
     epoch,
     state,
+    changes: new StateChanges(writer, state, log.ringBytes),
     log,
     dirty,
     map,

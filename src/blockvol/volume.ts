@@ -14,7 +14,7 @@ import type {
   DeviceEvent,
   WriteOptions,
 } from '../base/ports/block-device.ts'
-import { alignUp, BLOCK_BYTES, type Epoch } from '../base/units.ts'
+import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
 import { findAllocation } from './allocation.ts'
 import type {
   CreateVolumeOptions,
@@ -28,16 +28,13 @@ import { assemble, type VolumeParts } from './assembly.ts'
 import { createVolume } from './create.ts'
 import { DirtyMap } from './dirty/dirty-map.ts'
 import { recordEntry } from './dirty/record-entry.ts'
-import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
-import { FRONTEND_STATE_BYTES_MAX } from './format/state.ts'
+import { ENTRY_KIND } from './format/log-group.ts'
 import { MARK } from './format/superblock.ts'
-import { checkGeometry } from './geometry.ts'
 import { IdleFlush } from './idle-flush.ts'
 import { type AppendedEntry, BOOKKEEPING_BYTES } from './log/log-writer.ts'
 import { putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
 import { recover } from './recovery.ts'
-import { encodeEpochStart } from './state-keeper.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { VolumeFiles } from './volume-files.ts'
 import { VolumeTelemetry } from './volume-status.ts'
@@ -55,8 +52,6 @@ export class Volume implements BlockDevice {
   /** Undefined only until recovery has run. */
   #assembled: VolumeParts | undefined
   #failure: BlockError | undefined
-  /** The greatest size that an entry on its way or in the log has. */
-  #resizingTo = 0
   readonly #repairs = new Set<Promise<void>>()
   #poisonMark: Promise<void> = Promise.resolve()
   #isClosing = false
@@ -160,11 +155,7 @@ export class Volume implements BlockDevice {
     // openings that crashed one after the other may have used up the room that is kept for this
     const { log, writer, flusher } = this.#parts
     if (log.ringBytes - writer.usedBytes < BOOKKEEPING_BYTES / 2) await flusher.through(writer.appendedLsn)
-    await this.#appendState(ENTRY_KIND.epochStart, {
-      argument: 0,
-      blocks: 0,
-      data: encodeEpochStart(this.epoch),
-    })
+    await this.#parts.changes.startEpoch(this.epoch)
     this.#parts.scrubber.start()
   }
 
@@ -182,13 +173,9 @@ export class Volume implements BlockDevice {
     const unit = this.logicalBlockBytes
     const isAligned = offsetBytes % unit === 0 && lengthBytes % unit === 0
     if (!isAligned || offsetBytes < 0 || lengthBytes < 0 || offsetBytes + lengthBytes > this.sizeBytes) {
-      throw new BlockError(
-        'OUT_OF_RANGE',
-        `${lengthBytes} bytes at ${offsetBytes} are not whole blocks of the volume`,
-        {
-          facts: { offsetBytes, lengthBytes, sizeBytes: this.sizeBytes },
-        },
-      )
+      const facts = { offsetBytes, lengthBytes, sizeBytes: this.sizeBytes }
+      const what = `${lengthBytes} bytes at ${offsetBytes} are not whole blocks of the volume`
+      throw new BlockError('OUT_OF_RANGE', what, { facts })
     }
     if (isWrite && this.readOnly) throw new BlockError('READ_ONLY', `volume ${this.name} is read-only`)
   }
@@ -273,12 +260,7 @@ export class Volume implements BlockDevice {
     this.#check(offsetBytes, lengthBytes, false)
     const end = offsetBytes + lengthBytes
     const first = Math.floor(offsetBytes / BLOCK_BYTES)
-    const runs = await findAllocation(
-      { dirty: this.#parts.dirty, map: this.#parts.map },
-      first,
-      Math.ceil(end / BLOCK_BYTES),
-      runsMax,
-    )
+    const runs = await findAllocation(this.#parts, first, Math.ceil(end / BLOCK_BYTES), runsMax)
     return runs.map((run) => {
       const start = Math.max(offsetBytes, run.start * BLOCK_BYTES)
       return {
@@ -295,56 +277,14 @@ export class Volume implements BlockDevice {
 
   async setFrontendState(state: Uint8Array, options: WriteOptions = {}): Promise<void> {
     this.#ensureServing()
-    const bytesMax = Math.min(FRONTEND_STATE_BYTES_MAX, this.#parts.writer.entryBlocksMax * BLOCK_BYTES)
-    if (state.byteLength > bytesMax) {
-      throw new BlockError(
-        'INVALID_ARGUMENT',
-        `front-end state of ${state.byteLength} bytes is above ${bytesMax}`,
-      )
-    }
-    const data = new Uint8Array(alignUp(Math.max(1, state.byteLength), BLOCK_BYTES))
-    data.set(state)
-    const entry = { argument: state.byteLength, blocks: 0, data }
-    await this.#appendState(ENTRY_KIND.frontendState, entry, options.admit)
+    await this.#parts.changes.setFrontendState(state, options.admit)
   }
 
   /** Grows the volume through the log; durable when the promise resolves. Shrinking is refused. */
   async resize(sizeBytes: number): Promise<void> {
     this.#ensureServing()
-    checkGeometry(sizeBytes, this.logicalBlockBytes, this.#parts.log.ringBytes)
-    // checked where the entry gets its LSN: another resize may be on its way
-    const admit = (): void => {
-      const largestBytes = Math.max(this.sizeBytes, this.#resizingTo)
-      if (sizeBytes < largestBytes) {
-        throw new BlockError(
-          'INVALID_ARGUMENT',
-          `volume ${this.name} cannot shrink from ${largestBytes} to ${sizeBytes}`,
-        )
-      }
-      this.#resizingTo = sizeBytes
-    }
-    const entry = { argument: 0, blocks: sizeBytes / BLOCK_BYTES, data: undefined }
-    await this.#appendState(ENTRY_KIND.resize, entry, admit)
+    await this.#parts.changes.resize(sizeBytes, this.logicalBlockBytes)
     this.#emit({ kind: 'resized', sizeBytes: this.sizeBytes })
-  }
-
-  /** Appends an entry that changes the state, and syncs it. */
-  async #appendState(
-    kind: EntryKind,
-    entry: { argument: number; blocks: number; data: Uint8Array | undefined },
-    admit?: () => void,
-  ): Promise<void> {
-    const lsn = await new Promise<number>((resolve, reject) => {
-      this.#parts.writer.submit({
-        kind,
-        block: 0,
-        ...entry,
-        reach: 'bookkeeping',
-        admit,
-        settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
-      })
-    })
-    await this.#parts.writer.sync(lsn)
   }
 
   subscribe(listener: (event: DeviceEvent) => void): () => void {

@@ -1,0 +1,78 @@
+/**
+ * Entries that change what a volume is rather than what its blocks hold: the start of an epoch, a new size, the
+ * front ends' state. Each is durable before its promise resolves.
+ */
+import { BlockError } from '../base/errors.ts'
+import { alignUp, BLOCK_BYTES, type Epoch } from '../base/units.ts'
+import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
+import { FRONTEND_STATE_BYTES_MAX } from './format/state.ts'
+import { checkGeometry } from './geometry.ts'
+import type { LogWriter } from './log/log-writer.ts'
+import { encodeEpochStart, type StateKeeper } from './state-keeper.ts'
+
+export class StateChanges {
+  readonly #writer: LogWriter
+  readonly #state: StateKeeper
+  readonly #logBytes: number
+  /** The greatest size that an entry on its way or in the log has. */
+  #resizingTo = 0
+
+  constructor(writer: LogWriter, state: StateKeeper, logBytes: number) {
+    this.#writer = writer
+    this.#state = state
+    this.#logBytes = logBytes
+  }
+
+  startEpoch(epoch: Epoch): Promise<void> {
+    return this.#append(ENTRY_KIND.epochStart, { argument: 0, blocks: 0, data: encodeEpochStart(epoch) })
+  }
+
+  /** INVALID_ARGUMENT when the size is not allowed, or below what the volume has when the entry gets its LSN. */
+  async resize(sizeBytes: number, logicalBlockBytes: number): Promise<void> {
+    checkGeometry(sizeBytes, logicalBlockBytes, this.#logBytes)
+    const admit = (): void => {
+      const largestBytes = Math.max(this.#state.current.sizeBytes, this.#resizingTo)
+      if (sizeBytes < largestBytes) {
+        throw new BlockError(
+          'INVALID_ARGUMENT',
+          `a volume cannot shrink from ${largestBytes} to ${sizeBytes}`,
+        )
+      }
+      this.#resizingTo = sizeBytes
+    }
+    const entry = { argument: 0, blocks: sizeBytes / BLOCK_BYTES, data: undefined }
+    await this.#append(ENTRY_KIND.resize, entry, admit)
+  }
+
+  /** INVALID_ARGUMENT when `state` is longer than one entry may be. */
+  async setFrontendState(state: Uint8Array, admit: (() => void) | undefined): Promise<void> {
+    const bytesMax = Math.min(FRONTEND_STATE_BYTES_MAX, this.#writer.entryBlocksMax * BLOCK_BYTES)
+    if (state.byteLength > bytesMax) {
+      throw new BlockError(
+        'INVALID_ARGUMENT',
+        `front-end state of ${state.byteLength} bytes is above ${bytesMax}`,
+      )
+    }
+    const data = new Uint8Array(alignUp(Math.max(1, state.byteLength), BLOCK_BYTES))
+    data.set(state)
+    await this.#append(ENTRY_KIND.frontendState, { argument: state.byteLength, blocks: 0, data }, admit)
+  }
+
+  async #append(
+    kind: EntryKind,
+    entry: { argument: number; blocks: number; data: Uint8Array | undefined },
+    admit?: () => void,
+  ): Promise<void> {
+    const lsn = await new Promise<number>((resolve, reject) => {
+      this.#writer.submit({
+        kind,
+        block: 0,
+        ...entry,
+        reach: 'bookkeeping',
+        admit,
+        settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
+      })
+    })
+    await this.#writer.sync(lsn)
+  }
+}
