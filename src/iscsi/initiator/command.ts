@@ -15,7 +15,7 @@ export interface CommandRequest {
   readonly attr?: TaskAttribute
   /** Immediate delivery: not held back by the command window. */
   readonly immediate?: boolean
-  /** The session's own when absent. */
+  /** After which it is aborted; the session's own when absent. */
   readonly timeoutMs?: number
 }
 
@@ -37,8 +37,8 @@ export interface CommandResult {
 export interface CommandHandler {
   completed(result: CommandResult): void
   /**
-   * No status came: DISCONNECTED (connection lost, timeout, or aborted by task management), PROTOCOL,
-   * INVALID_ARGUMENT, BUSY (too many commands wait). Whether it was executed is unknown.
+   * No status came: DISCONNECTED (connection lost, aborted by task management, or aborted because it took too
+   * long), PROTOCOL, INVALID_ARGUMENT, BUSY (too many commands wait). Whether it was executed is unknown.
    */
   failed(error: BlockError): void
 }

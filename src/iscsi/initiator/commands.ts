@@ -78,7 +78,7 @@ export class Commands {
     while (task !== undefined && window.isOpen) {
       const { next } = task
       task.next = undefined
-      if (!task.isAbandoned) {
+      if (!task.isOver) {
         task.cmdSn = window.takeCmdSn()
         this.#send(task)
       }
@@ -91,7 +91,7 @@ export class Commands {
   /** Where the data segment of `pdu` goes. */
   sink(pdu: DataIn): DataSink {
     const task = this.#command(pdu.initiatorTaskTag)
-    if (task === undefined || task.isAbandoned || isMisplaced(task, pdu)) return 'discard'
+    if (task === undefined || isMisplaced(task, pdu)) return 'discard'
     const { dataIn } = task
     const { bufferOffset, dataSegmentLength } = pdu
     if (dataSegmentLength === dataIn.byteLength) return dataIn
@@ -102,12 +102,10 @@ export class Commands {
   dataIn(pdu: DataIn): string | undefined {
     const task = this.#command(pdu.initiatorTaskTag)
     if (task === undefined) return 'Data-In belongs to no command'
-    if (!task.isAbandoned) {
-      if (isMisplaced(task, pdu)) return 'Data-In is out of order or beyond what was expected'
-      if (pdu.dataSn !== task.nextDataSn) return 'DataSN is out of order'
-      task.nextDataSn++
-      task.dataInBytes += pdu.dataSegmentLength
-    }
+    if (isMisplaced(task, pdu)) return 'Data-In is out of order or beyond what was expected'
+    if (pdu.dataSn !== task.nextDataSn) return 'DataSN is out of order'
+    task.nextDataSn++
+    task.dataInBytes += pdu.dataSegmentLength
     if (pdu.statusPresent) this.#complete(task, pdu, EMPTY)
     return undefined
   }
@@ -140,25 +138,20 @@ export class Commands {
     }
     if (pdu.r2tSn !== task.nextR2tSn) return 'R2TSN is out of order'
     task.nextR2tSn++
-    if (task.isAbandoned) return undefined
     const range = { start: bufferOffset, end, targetTransferTag }
     writeDataOut(writer, task, range, parameters.maxSendDataSegmentLengthBytes, window.expStatSn)
     return undefined
   }
 
-  /**
-   * Tells the handlers of overdue commands, and returns those that the target has. They stay outstanding, deaf,
-   * until the target says that they are over.
-   */
+  /** Fails overdue commands that were not sent yet, and returns the others: they are to be aborted. */
   expire(nowMs: number): CommandTask[] {
     const overdue: CommandTask[] = []
     for (const task of this.#tasks.values()) {
-      if (task.kind !== 'command' || task.isAbandoned || task.deadlineMs > nowMs) continue
-      task.isAbandoned = true
-      task.dataIn = EMPTY
-      if (task.isSent) overdue.push(task)
-      else this.#tasks.remove(task.tag)
-      task.handler.failed(new BlockError('DISCONNECTED', 'the command took too long'))
+      if (task.kind !== 'command' || task.isAborting || task.deadlineMs > nowMs) continue
+      if (task.isSent) {
+        task.isAborting = true
+        overdue.push(task)
+      } else this.fail(task, tookTooLong())
     }
     return overdue
   }
@@ -166,9 +159,8 @@ export class Commands {
   /** The command is over without a status. */
   fail(task: CommandTask, error: BlockError): void {
     this.#tasks.remove(task.tag)
-    const wasAbandoned = task.isAbandoned
-    task.isAbandoned = true
-    if (!wasAbandoned) task.handler.failed(error)
+    task.isOver = true
+    task.handler.failed(error)
   }
 
   #command(tag: number): CommandTask | undefined {
@@ -188,7 +180,7 @@ export class Commands {
     sense: Uint8Array,
   ): void {
     this.#tasks.remove(task.tag)
-    if (task.isAbandoned) return
+    task.isOver = true
     task.handler.completed({
       status: pdu.status,
       sense,
@@ -198,6 +190,8 @@ export class Commands {
     })
   }
 }
+
+export const tookTooLong = (): BlockError => new BlockError('DISCONNECTED', 'the command took too long')
 
 /** Data comes in order (DataPDUInOrder, DataSequenceInOrder), and never beyond what the initiator expects. */
 const isMisplaced = (task: CommandTask, pdu: DataIn): boolean =>

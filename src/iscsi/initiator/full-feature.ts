@@ -4,8 +4,9 @@
  *
  *     open ──▶ draining ──▶ logout          (draining: no new commands; Logout when the last one is over)
  *
- * A command that takes too long fails for its caller at once and is aborted at the target; a target that does
- * not answer that, or a ping, is gone. Time is what `tick` was told last, so that no command costs a reading of
+ * A command that takes too long is aborted at the target, and fails when the target says that it is over: its
+ * buffers are the caller's again only when nothing can read or fill them any more. A target that does not answer
+ * that, or a ping, is gone. Time is what `tick` was told last, so that no command costs a reading of
  * the clock; a deadline is early or late by up to the shell's interval of ticks.
  */
 import { unreachable } from '../../base/assert.ts'
@@ -30,7 +31,7 @@ import type { TaskManagementResponse } from '../pdu/task-management.ts'
 import type { PduWriter } from '../pdu/writer.ts'
 import type { TextPair } from '../text/pairs.ts'
 import type { CommandHandler, CommandRequest } from './command.ts'
-import { Commands } from './commands.ts'
+import { Commands, tookTooLong } from './commands.ts'
 import { Controls } from './controls.ts'
 import type { LoginResult } from './login.ts'
 import { TaskTable } from './task-table.ts'
@@ -70,6 +71,8 @@ export class FullFeature {
   #isPinging = false
   /** While draining: when to log out although commands are outstanding. */
   #logoutByMs = Number.POSITIVE_INFINITY
+  /** Set by the answer to an abort of our own. */
+  #failure: SessionEnd | undefined
 
   constructor(
     options: FullFeatureOptions,
@@ -238,7 +241,7 @@ export class FullFeature {
     if (typeof task === 'string') return problem(task)
     if (pdu.response === TaskManagementResponseCode.functionComplete) this.#failAborted(task)
     task.answered(pdu.response)
-    return undefined
+    return this.#failure
   }
 
   /** The target answers no more for the commands that the function was about (§11.5.1). */
@@ -253,18 +256,23 @@ export class FullFeature {
         code === TaskManagementFunction.abortTask
           ? task.tag === referencedTaskTag
           : (isWholeTarget || task.lun === lun) && serialBefore(task.cmdSn, cmdSn)
-      if (isMeant) this.#commands.fail(task, new BlockError('DISCONNECTED', 'the command was aborted'))
+      if (!isMeant) continue
+      const error = new BlockError('DISCONNECTED', 'the command was aborted')
+      this.#commands.fail(task, task.isAborting ? tookTooLong() : error)
     }
   }
 
   #abort(task: CommandTask): void {
-    const forget = (): void => {
-      if (this.#tasks.get(task.tag) === task) this.#tasks.remove(task.tag)
+    const answered = (response: number): void => {
+      if (task.isOver) return
+      if (response === TaskManagementResponseCode.taskDoesNotExist) this.#commands.fail(task, tookTooLong())
+      else {
+        const facts = { response }
+        this.#failure = { error: new BlockError('DISCONNECTED', 'the target aborts no commands', { facts }) }
+      }
     }
-    this.manage(
-      { function: TaskManagementFunction.abortTask, referencedTaskTag: task.tag },
-      { answered: forget, failed: forget },
-    )
+    const request = { function: TaskManagementFunction.abortTask, referencedTaskTag: task.tag }
+    this.manage(request, { answered, failed: () => undefined })
   }
 
   #async(pdu: AsyncMessage, data: Uint8Array): SessionEnd | undefined {

@@ -73,6 +73,8 @@ export class ScriptedTarget {
   endedWith: BlockError | undefined
   /** Everything that the target sends is cut into chunks of this many bytes. */
   chunkBytes = Number.POSITIVE_INFINITY
+  /** Changes what the target sends on its way. */
+  damage: (chunk: Uint8Array) => void = () => undefined
   statSn = 0
   expCmdSn = CMD_SN
   windowSize = 16
@@ -163,6 +165,7 @@ export class ScriptedTarget {
     for (const buffer of batch.buffers) {
       for (let start = 0; start < buffer.byteLength; start += this.chunkBytes) {
         const chunk = Buffer.from(buffer.subarray(start, start + this.chunkBytes))
+        this.damage(chunk)
         this.core.push(chunk)
         chunk.fill(0xee)
       }

@@ -1,119 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeAsyncMessage } from '../pdu/async-message.ts'
-import { encodeLogoutResponse } from '../pdu/logout.ts'
-import { encodeNopIn } from '../pdu/nop.ts'
-import { AsyncEvent, LoginStatus, Opcode, RESERVED_TAG, RejectReason } from '../pdu/opcodes.ts'
-import { encodeReject } from '../pdu/reject.ts'
-import { encodeScsiCommand } from '../pdu/scsi-command.ts'
+import { BlockError } from '../../base/errors.ts'
+import { LoginStatus, Opcode, RESERVED_TAG } from '../pdu/opcodes.ts'
 import { senseSegment } from '../pdu/scsi-response.ts'
-import { encodeTaskManagementResponse } from '../pdu/task-management.ts'
-import type { CommandRequest } from './command.ts'
+import { nopIn, submit } from './scripted-pdus.ts'
 import { CMD_SN, describePdu, LOGIN_ANSWER, Outcome, pairsOf, ScriptedTarget } from './scripted-target.ts'
 
-const CDB = new Uint8Array(16).fill(0x88)
-
-/** Submits and returns what happened to it, and its tag. */
-function submit(
-  target: ScriptedTarget,
-  request: Partial<CommandRequest> = {},
-): { outcome: Outcome; tag: number } {
-  const outcome = new Outcome()
-  return { outcome, tag: target.core.submit({ cdb: CDB, ...request }, outcome) }
-}
-
+const CDB = new Uint8Array(16)
 const sequence = (lengthBytes: number): Uint8Array => Uint8Array.from({ length: lengthBytes }, (_, i) => i)
-
-function nopIn(
-  target: ScriptedTarget,
-  tags: { itt: number; ttt: number; statSn: number },
-  data = new Uint8Array(0),
-) {
-  const pdu = {
-    dataSegmentLength: data.byteLength,
-    lun: 0n,
-    initiatorTaskTag: tags.itt,
-    targetTransferTag: tags.ttt,
-    statSn: tags.statSn,
-    expCmdSn: target.expCmdSn,
-    maxCmdSn: target.maxCmdSn,
-  }
-  target.send((view, offset) => encodeNopIn(view, offset, pdu), data)
-}
-
-function asyncMessage(target: ScriptedTarget, asyncEvent: number, parameter3 = 0): void {
-  const pdu = {
-    dataSegmentLength: 0,
-    lun: 0n,
-    statSn: target.takeStatSn(),
-    expCmdSn: target.expCmdSn,
-    maxCmdSn: target.maxCmdSn,
-    asyncEvent,
-    asyncVCode: 0,
-    parameter1: 0,
-    parameter2: 2,
-    parameter3,
-  }
-  target.send((view, offset) => encodeAsyncMessage(view, offset, pdu))
-}
-
-function logoutResponse(target: ScriptedTarget, initiatorTaskTag: number): void {
-  const pdu = {
-    response: 0,
-    initiatorTaskTag,
-    statSn: target.takeStatSn(),
-    expCmdSn: target.expCmdSn,
-    maxCmdSn: target.maxCmdSn,
-    time2Wait: 0,
-    time2Retain: 0,
-  }
-  target.send((view, offset) => encodeLogoutResponse(view, offset, pdu))
-}
-
-function managed(target: ScriptedTarget, initiatorTaskTag: number, response: number): void {
-  const pdu = {
-    response,
-    initiatorTaskTag,
-    statSn: target.takeStatSn(),
-    expCmdSn: target.expCmdSn,
-    maxCmdSn: target.maxCmdSn,
-  }
-  target.send((view, offset) => encodeTaskManagementResponse(view, offset, pdu))
-}
-
-function reject(
-  target: ScriptedTarget,
-  tag: number,
-  reason: number,
-  opcode: number = Opcode.scsiCommand,
-): void {
-  const header = new Uint8Array(48)
-  encodeScsiCommand(new DataView(header.buffer), 0, {
-    immediate: false,
-    final: true,
-    read: false,
-    write: false,
-    attr: 1,
-    totalAhsLength: 0,
-    dataSegmentLength: 0,
-    lun: 0n,
-    initiatorTaskTag: tag,
-    expectedDataTransferLength: 0,
-    cmdSn: 0,
-    expStatSn: 0,
-    cdb: CDB,
-  })
-  header[0] = opcode
-  const pdu = {
-    reason,
-    dataSegmentLength: 48,
-    statSn: target.takeStatSn(),
-    expCmdSn: target.expCmdSn,
-    maxCmdSn: target.maxCmdSn,
-    dataSn: 0,
-  }
-  target.send((view, offset) => encodeReject(view, offset, pdu), header)
-}
 
 describe('login', () => {
   it('names itself and the target, offers its keys, and is in the full feature phase', () => {
@@ -310,6 +204,14 @@ describe('commands', () => {
     expect(target.take()[0]?.pdu).toMatchObject({ totalAhsLength: 5 })
   })
 
+  it('does not look at the CDB again, though it is a Buffer and comes from a pool', () => {
+    const target = ScriptedTarget.loggedIn()
+    const cdb = Buffer.from(sequence(16))
+    submit(target, { cdb })
+    cdb.fill(0xee)
+    expect(target.take()[0]?.pdu).toMatchObject({ cdb: sequence(16) })
+  })
+
   it('bounds what is outstanding', () => {
     const target = ScriptedTarget.loggedIn({ tasksMax: 3 })
     const outcomes = [0, 1, 2, 3].map(() => submit(target).outcome)
@@ -329,6 +231,43 @@ describe('commands', () => {
     target.take()
     target.response(tag)
     expect(target.take().map(describePdu)).toEqual([`command ${CMD_SN + 1} F 0 with 0`])
+  })
+})
+
+describe('damaged streams', () => {
+  it('end the session or not, without an exception, and every handler is told once', () => {
+    const damages = fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(
+        damages,
+        fc.boolean(),
+        fc.integer({ min: 20, max: 400 }),
+        (changes, hasDigests, chunkBytes) => {
+          const answer = hasDigests ? { HeaderDigest: 'CRC32C', DataDigest: 'CRC32C' } : {}
+          const target = ScriptedTarget.loggedIn({}, answer)
+          target.setDigests({ header: hasDigests, data: hasDigests })
+          target.chunkBytes = chunkBytes
+          let position = 0
+          target.damage = (chunk) => {
+            for (const [at, value] of changes) if (at >= position) chunk[at - position] = value
+            position += chunk.byteLength
+          }
+          const read = submit(target, { dataIn: new Uint8Array(700) })
+          const write = submit(target, { dataOut: sequence(6000) })
+          target.take()
+          target.dataIn(read.tag, sequence(500))
+          target.r2t(write.tag, { bufferOffset: 2048 })
+          nopIn(target, { itt: RESERVED_TAG, ttt: 7, statSn: target.statSn })
+          target.dataIn(read.tag, sequence(200), { bufferOffset: 500, dataSn: 1, statusPresent: true })
+          target.response(write.tag)
+          target.take()
+          target.core.lost(new BlockError('DISCONNECTED', 'the test is over'))
+          expect([read.outcome.calls, write.outcome.calls]).toEqual([1, 1])
+          expect(target.core.outstanding).toBe(0)
+        },
+      ),
+      { numRuns: 300 },
+    )
   })
 })
 
@@ -367,228 +306,5 @@ describe('what a target must not send', () => {
       { calls: 1, error: { code: 'PROTOCOL' } },
       { calls: 1, error: { code: 'PROTOCOL' } },
     ])
-  })
-})
-
-describe('without being asked', () => {
-  it('answers the target’s ping with its tag', () => {
-    const target = ScriptedTarget.loggedIn()
-    nopIn(target, { itt: RESERVED_TAG, ttt: 0x99, statSn: target.statSn })
-    expect(target.take()[0]?.pdu).toMatchObject({
-      opcode: Opcode.nopOut,
-      immediate: true,
-      initiatorTaskTag: RESERVED_TAG,
-      targetTransferTag: 0x99,
-      cmdSn: CMD_SN,
-    })
-  })
-
-  it('drains and logs out when the target asks for it', () => {
-    const target = ScriptedTarget.loggedIn()
-    const { outcome, tag } = submit(target)
-    target.take()
-    asyncMessage(target, AsyncEvent.logoutRequest, 10)
-    expect(target.take()).toEqual([])
-    expect(submit(target).outcome.error?.code).toBe('DISCONNECTED')
-    target.response(tag)
-    expect(outcome.result?.status).toBe(0)
-    const [logout] = target.take()
-    expect(logout?.pdu).toMatchObject({ opcode: Opcode.logoutRequest, reasonCode: 0 })
-    logoutResponse(target, (logout!.pdu as { initiatorTaskTag: number }).initiatorTaskTag)
-    expect(target.events).toEqual(['logged in', 'async 1', 'logged out'])
-  })
-
-  it('logs out although a command is outstanding when the time is half over', () => {
-    const target = ScriptedTarget.loggedIn({ commandTimeoutMs: 60_000 })
-    const { outcome } = submit(target)
-    target.take()
-    asyncMessage(target, AsyncEvent.logoutRequest, 4)
-    target.core.tick(1999)
-    expect(target.take()).toEqual([])
-    target.core.tick(2000)
-    const [logout] = target.take()
-    logoutResponse(target, (logout!.pdu as { initiatorTaskTag: number }).initiatorTaskTag)
-    expect(outcome).toMatchObject({ calls: 1, error: { code: 'DISCONNECTED' } })
-    expect(target.events.at(-1)).toBe('logged out')
-  })
-
-  it.each([AsyncEvent.connectionDrop, AsyncEvent.sessionDrop])(
-    'ends when the connection is dropped: event %i',
-    (event) => {
-      const target = ScriptedTarget.loggedIn()
-      const { outcome } = submit(target)
-      asyncMessage(target, event, 5)
-      expect(outcome.error).toMatchObject({ code: 'DISCONNECTED', facts: { time2WaitSeconds: 2 } })
-    },
-  )
-
-  it('hears other asynchronous messages and goes on', () => {
-    const target = ScriptedTarget.loggedIn()
-    asyncMessage(target, AsyncEvent.scsiEvent)
-    expect(target.events).toEqual(['logged in', 'async 0'])
-  })
-
-  it('fails the command that was rejected', () => {
-    const target = ScriptedTarget.loggedIn()
-    const { outcome, tag } = submit(target)
-    target.take()
-    reject(target, tag, RejectReason.commandNotSupported)
-    expect(outcome).toMatchObject({ calls: 1, error: { code: 'PROTOCOL', facts: { reason: 5 } } })
-    expect(target.core.isEnded).toBe(false)
-  })
-
-  it('leaves the end of a command to the target when its data was rejected', () => {
-    const target = ScriptedTarget.loggedIn()
-    const { outcome, tag } = submit(target)
-    target.take()
-    reject(target, tag, RejectReason.dataDigestError, Opcode.dataOut)
-    expect(outcome.calls).toBe(0)
-    expect(target.core.isEnded).toBe(false)
-  })
-
-  it('gives up when a command was lost to a digest error', () => {
-    const target = ScriptedTarget.loggedIn()
-    const { outcome, tag } = submit(target)
-    target.take()
-    reject(target, tag, RejectReason.dataDigestError)
-    expect(outcome.calls).toBe(1)
-    expect(target.events.at(-1)).toBe('ended PROTOCOL')
-  })
-})
-
-describe('time', () => {
-  it('fails an overdue command, aborts it, and keeps late data out of the caller’s buffer', () => {
-    const target = ScriptedTarget.loggedIn()
-    const dataIn = new Uint8Array(512)
-    const { outcome, tag } = submit(target, { dataIn })
-    target.take()
-    target.core.tick(999)
-    expect(outcome.calls).toBe(0)
-    target.core.tick(1000)
-    expect(outcome).toMatchObject({ calls: 1, error: { code: 'DISCONNECTED' } })
-    const [abort] = target.take()
-    expect(abort?.pdu).toMatchObject({
-      function: 1,
-      referencedTaskTag: tag,
-      refCmdSn: CMD_SN,
-      immediate: true,
-    })
-    target.dataIn(tag, new Uint8Array(512).fill(7))
-    expect(dataIn).toEqual(new Uint8Array(512))
-    managed(target, (abort!.pdu as { initiatorTaskTag: number }).initiatorTaskTag, 0)
-    expect(target.core.outstanding).toBe(0)
-    expect(outcome.calls).toBe(1)
-    expect(target.core.isEnded).toBe(false)
-  })
-
-  it('takes a late response in the place of the abort', () => {
-    const target = ScriptedTarget.loggedIn()
-    const { outcome, tag } = submit(target)
-    target.take()
-    target.core.tick(1000)
-    const [abort] = target.take()
-    target.response(tag)
-    managed(target, (abort!.pdu as { initiatorTaskTag: number }).initiatorTaskTag, 1)
-    expect(target.core.outstanding).toBe(0)
-    expect(outcome.calls).toBe(1)
-  })
-
-  it('drops an overdue command that was not sent yet', () => {
-    const target = new ScriptedTarget()
-    target.windowSize = 0
-    target.core.start()
-    target.take()
-    target.answerLogin({}, LOGIN_ANSWER)
-    const late = submit(target)
-    const patient = submit(target, { timeoutMs: 5000 })
-    target.core.tick(1000)
-    expect(late.outcome.error?.code).toBe('DISCONNECTED')
-    target.windowSize = 4
-    nopIn(target, { itt: RESERVED_TAG, ttt: RESERVED_TAG, statSn: target.statSn })
-    expect(target.take().map(describePdu)).toEqual([`command ${CMD_SN} F 0 with 0`])
-    expect(patient.outcome.calls).toBe(0)
-  })
-
-  it('ends the session when the target does not answer the abort either', () => {
-    const target = ScriptedTarget.loggedIn()
-    submit(target)
-    target.take()
-    target.core.tick(1000)
-    target.core.tick(1499)
-    expect(target.core.isEnded).toBe(false)
-    target.core.tick(1500)
-    expect(target.events.at(-1)).toBe('ended DISCONNECTED')
-  })
-
-  it('pings a silent target, and ends the session when there is no answer', () => {
-    const target = ScriptedTarget.loggedIn({ pingIntervalMs: 1000 })
-    expect(target.core.needsTicks).toBe(true)
-    target.core.tick(1000)
-    const [ping] = target.take()
-    expect(ping?.pdu).toMatchObject({ opcode: Opcode.nopOut, targetTransferTag: RESERVED_TAG })
-    const { initiatorTaskTag: itt } = ping!.pdu as { initiatorTaskTag: number }
-    nopIn(target, { itt, ttt: RESERVED_TAG, statSn: target.takeStatSn() })
-    target.core.tick(1900)
-    expect(target.take()).toEqual([])
-    target.core.tick(2000)
-    expect(target.take()).toHaveLength(1)
-    target.core.tick(2500)
-    expect(target.events.at(-1)).toBe('ended DISCONNECTED')
-  })
-})
-
-describe('task management', () => {
-  it('fails the commands of the logical unit that was reset, and not those of another', () => {
-    const target = ScriptedTarget.loggedIn()
-    const ours = submit(target)
-    const other = submit(target, { lun: 1 })
-    target.take()
-    const answers: number[] = []
-    target.core.full?.manage(
-      { function: 5 },
-      { answered: (response) => answers.push(response), failed: () => expect.fail('it does not fail') },
-    )
-    const later = submit(target)
-    const [reset] = target.take()
-    managed(target, (reset!.pdu as { initiatorTaskTag: number }).initiatorTaskTag, 0)
-    expect(answers).toEqual([0])
-    expect(ours.outcome.error?.code).toBe('DISCONNECTED')
-    expect([other.outcome.calls, later.outcome.calls]).toEqual([0, 0])
-  })
-
-  it('leaves commands alone when the function was refused', () => {
-    const target = ScriptedTarget.loggedIn()
-    const { outcome, tag } = submit(target)
-    target.take()
-    target.core.full?.manage(
-      { function: 1, referencedTaskTag: tag },
-      { answered: () => undefined, failed: () => expect.fail('it does not fail') },
-    )
-    const [abort] = target.take()
-    managed(target, (abort!.pdu as { initiatorTaskTag: number }).initiatorTaskTag, 5)
-    expect(outcome.calls).toBe(0)
-  })
-})
-
-describe('the end', () => {
-  it('tells every handler once, whether its command was sent or waits', () => {
-    const target = new ScriptedTarget()
-    target.windowSize = 1
-    target.core.start()
-    target.take()
-    target.answerLogin({}, LOGIN_ANSWER)
-    const commands = [0, 1, 2].map(() => submit(target))
-    const nop = new Outcome()
-    target.core.full?.ping(new Uint8Array(0), {
-      answered: () => expect.fail('nobody answers'),
-      failed: (error) => nop.failed(error),
-    })
-    target.take()
-    const reason = submit(new ScriptedTarget()).outcome.error!
-    target.core.lost(reason)
-    target.core.lost(reason)
-    expect([...commands.map(({ outcome }) => outcome), nop].map(({ calls }) => calls)).toEqual([1, 1, 1, 1])
-    expect(target.events).toEqual(['logged in', 'ended DISCONNECTED'])
-    expect(target.core.outstanding).toBe(0)
   })
 })

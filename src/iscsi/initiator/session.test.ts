@@ -106,13 +106,14 @@ describe('InitiatorSession', () => {
     expect((await session.closed)?.code).toBe('DISCONNECTED')
   })
 
-  it('fails a command that takes too long, and the session when nothing answers', async () => {
+  it('fails a command that takes too long, and the session with it when nothing answers the abort', async () => {
     const clock = new ManualClock()
     const session = await connect(await portal(), clock)
     const late = session.execute({ cdb: CDB, timeoutMs: 1000 })
     clock.advance(1100)
-    await expect(late).rejects.toMatchObject({ code: 'DISCONNECTED' })
+    expect(session.outstanding).toBe(2)
     clock.advance(5100)
+    await expect(late).rejects.toMatchObject({ code: 'DISCONNECTED' })
     expect((await session.closed)?.message).toBe('the target does not answer')
   })
 

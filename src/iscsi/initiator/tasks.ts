@@ -20,8 +20,9 @@ export class CommandTask {
   tag = 0
   cmdSn = 0
   isSent = false
-  /** Its handler was told of a timeout; what still comes for it is dropped. */
-  isAbandoned = false
+  /** It took too long, and the target was asked to abort it. Its buffers stay lent until that is answered. */
+  isAborting = false
+  isOver = false
   dataInBytes = 0
   nextDataSn = 0
   nextR2tSn = 0
