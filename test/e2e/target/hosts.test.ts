@@ -181,6 +181,32 @@ describe('a stop', () => {
   })
 })
 
+describe('a broken invariant', () => {
+  it('ends the process with 1 and a log line, without serving on, and loses nothing that was flushed', async () => {
+    const breaks = "process.on('SIGUSR2',()=>{throw new Error('an invariant is broken')})"
+    await withBasalt(
+      target(),
+      async (child) => {
+        const { disk, session } = await login(await child.ready())
+        await disk.write(0, 8, patternAt(1, 4096), { fua: true })
+        child.signal('SIGUSR2')
+        const { code, stderr } = await child.exited
+        expect(code).toBe(1)
+        expect(stderr).toMatch(/"message":"an invariant is broken".*"event":"process\.failed"\}\n$/)
+        expect(await session.closed).toMatchObject({ code: 'DISCONNECTED' })
+      },
+      { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(breaks)}` },
+    )
+    await withBasalt(target(), async (child) => {
+      const { disk, session } = await login(await child.ready())
+      const content = new Uint8Array(4096)
+      await disk.read(0, 8, content)
+      expect(Buffer.from(content).equals(patternAt(1, 4096))).toBe(true)
+      await session.logout()
+    })
+  })
+})
+
 describe('basalt start', () => {
   it('tests itself and ends with 0 when told --once', async () => {
     const args = ['start', '--data', data, '--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0']

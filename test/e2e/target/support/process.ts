@@ -116,8 +116,9 @@ export class BasaltProcess {
 export async function withBasalt<T>(
   args: readonly string[],
   body: (child: BasaltProcess) => Promise<T>,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<T> {
-  const child = new BasaltProcess(args)
+  const child = new BasaltProcess(args, environment)
   try {
     return await body(child)
   } finally {
