@@ -1,8 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { GIB, MIB } from '../../base/units.ts'
+import { REGISTRANTS_MAX } from '../../frontend/reservations/state.ts'
 import { COMMANDS, dataOutLengthBytes } from './command-table.ts'
 import { VPD_PAGES } from './inquiry/vpd.ts'
-import { TRANSFER_BYTES_MAX } from './limits.ts'
+import {
+  COMPARE_BLOCKS_MAX,
+  COPIES_MAX,
+  COPY_CSCDS_MAX,
+  COPY_SEGMENT_BYTES_MAX,
+  COPY_SEGMENTS_MAX,
+  LBA_STATUS_BYTES_MAX,
+  LBA_STATUS_DESCRIPTORS_MAX,
+  TRANSFER_BYTES_MAX,
+  UNMAP_DESCRIPTORS_MAX,
+  WRITE_SAME_BYTES_MAX,
+} from './limits.ts'
 import { MODE_PAGES } from './mode/pages.ts'
 
 const hex = (value: number): string => `${value.toString(16).toUpperCase().padStart(2, '0')}h`
@@ -45,6 +58,27 @@ describe('docs/scsi-commands.md', () => {
     expect(listed).toEqual(
       MODE_PAGES.map(({ code, subpage, name }) => [withSub(code, subpage === 0 ? undefined : subpage), name]),
     )
+  })
+})
+
+describe('limits in docs/scsi-commands.md', () => {
+  const document = readFileSync(new URL('../../../docs/scsi-commands.md', import.meta.url), 'utf8')
+
+  it.each([
+    ['transfer of one command, READ, WRITE, VERIFY, ORWRITE, PRE-FETCH', `${TRANSFER_BYTES_MAX / MIB} MiB`],
+    ['COMPARE AND WRITE', `${COMPARE_BLOCKS_MAX} blocks`],
+    ['UNMAP', `${UNMAP_DESCRIPTORS_MAX} descriptors`],
+    ['WRITE SAME', `${WRITE_SAME_BYTES_MAX / MIB} MiB`],
+    ['GET LBA STATUS', `${LBA_STATUS_DESCRIPTORS_MAX} descriptors or ${LBA_STATUS_BYTES_MAX / GIB} GiB`],
+    [
+      'EXTENDED COPY',
+      `${COPY_CSCDS_MAX} CSCD descriptors, ${COPY_SEGMENTS_MAX} segments of ${COPY_SEGMENT_BYTES_MAX / MIB} MiB, ` +
+        `${COPIES_MAX} copies`,
+    ],
+    ['registrations', String(REGISTRANTS_MAX)],
+  ])('%s', (limit, value) => {
+    const row = document.split('\n').find((line) => line.startsWith(`| ${limit} `) && line.includes(value))
+    expect(row).toBeDefined()
   })
 })
 

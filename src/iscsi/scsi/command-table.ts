@@ -15,6 +15,8 @@ import { verify10, verify12, verify16, verifyDataOut } from './blocks/verify.ts'
 import * as write from './blocks/write.ts'
 import { readU16 } from './bytes.ts'
 import { type Command, CommandSet } from './command.ts'
+import { extendedCopy, extendedCopyDataOut } from './copy/extended-copy.ts'
+import { receiveCopyOperatingParameters, receiveCopyStatus } from './copy/receive.ts'
 import { inquiry } from './inquiry/inquiry.ts'
 import { modeSelect6, modeSelect10 } from './mode/mode-select.ts'
 import { modeSense6, modeSense10 } from './mode/mode-sense.ts'
@@ -225,6 +227,31 @@ const TABLE: readonly Command[] = [
   reserveOutCommand('PREEMPT', '04', reserveOut.preempt),
   reserveOutCommand('PREEMPT AND ABORT', '05', reserveOut.preemptAndAbort),
   reserveOutCommand('REGISTER AND IGNORE EXISTING KEY', '06', reserveOut.registerAndIgnoreExistingKey),
+  {
+    name: 'EXTENDED COPY(LID1)',
+    usage: '83 00 0000000000000000 ffffffff 00 00',
+    hasServiceAction: true,
+    conflicts: 'write',
+    paths: 'active',
+    dataOutBytes: extendedCopyDataOut,
+    execute: extendedCopy,
+  },
+  {
+    name: 'RECEIVE COPY STATUS(LID1)',
+    usage: '84 00 ff 00000000000000 ffffffff 00 00',
+    hasServiceAction: true,
+    conflicts: 'write',
+    paths: 'active',
+    execute: receiveCopyStatus,
+  },
+  {
+    name: 'RECEIVE COPY OPERATING PARAMETERS',
+    usage: '84 03 0000000000000000 ffffffff 00 00',
+    hasServiceAction: true,
+    conflicts: 'write',
+    paths: 'active',
+    execute: receiveCopyOperatingParameters,
+  },
   {
     name: 'READ(16)',
     usage: '88 1a ffffffffffffffff ffffffff 3f 00',

@@ -23,3 +23,10 @@ export const WRITE_SAME_BYTES_MAX = 128 * MIB
 /** GET LBA STATUS looks no further than this in one command. */
 export const LBA_STATUS_BYTES_MAX = 4 * GIB
 export const LBA_STATUS_DESCRIPTORS_MAX = 256
+
+/** EXTENDED COPY: one segment, and what one command may name. A copy runs through one buffer of the pool. */
+export const COPY_SEGMENT_BYTES_MAX = 32 * MIB
+export const COPY_SEGMENTS_MAX = 8
+export const COPY_CSCDS_MAX = 4
+/** Copies under way on one logical unit; more are answered BUSY. */
+export const COPIES_MAX = 8

@@ -15,6 +15,7 @@ import type { Reservations } from '../../frontend/reservations/reservations.ts'
 import type { ReservationNotice } from '../../frontend/reservations/transition.ts'
 import type { CompiledCommand } from './command.ts'
 import { COMMANDS } from './command-table.ts'
+import { CopyResults } from './copy/results.ts'
 import { badLba, DEVICE_VERDICTS, TaskAbortedError } from './device-errors.ts'
 import { ModeParameters } from './mode/parameters.ts'
 import { Nexus, type NexusOptions, UNIT_ATTENTION, type UnitAttention } from './nexus.ts'
@@ -90,6 +91,7 @@ export class LogicalUnit {
   readonly atomicWriteBytesMax: number
   readonly blockBytes: 512 | 4096
   readonly modes: ModeParameters
+  readonly copies = new CopyResults()
   readonly #logger: Logger
   readonly #nexuses = new Set<Nexus>()
   readonly #subscriptions: (() => void)[]

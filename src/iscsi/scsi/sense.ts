@@ -12,6 +12,7 @@ export const SENSE_KEY = {
   ILLEGAL_REQUEST: 0x5,
   UNIT_ATTENTION: 0x6,
   DATA_PROTECT: 0x7,
+  COPY_ABORTED: 0xa,
   ABORTED_COMMAND: 0xb,
   MISCOMPARE: 0xe,
 } as const
@@ -37,6 +38,7 @@ export const SENSE = {
   PORT_UNAVAILABLE: sense('NOT_READY', 0x04, 0x0c),
   UNRECOVERED_READ_ERROR: sense('MEDIUM_ERROR', 0x11, 0x00),
   INTERNAL_TARGET_FAILURE: sense('HARDWARE_ERROR', 0x44, 0x00),
+  OPERATION_IN_PROGRESS: sense('ILLEGAL_REQUEST', 0x00, 0x16),
   INVALID_FIELD_IN_INFORMATION_UNIT: sense('ILLEGAL_REQUEST', 0x0e, 0x03),
   PARAMETER_LIST_LENGTH_ERROR: sense('ILLEGAL_REQUEST', 0x1a, 0x00),
   INVALID_OPERATION_CODE: sense('ILLEGAL_REQUEST', 0x20, 0x00),
@@ -45,20 +47,32 @@ export const SENSE = {
   LOGICAL_UNIT_NOT_SUPPORTED: sense('ILLEGAL_REQUEST', 0x25, 0x00),
   INVALID_FIELD_IN_PARAMETER_LIST: sense('ILLEGAL_REQUEST', 0x26, 0x00),
   INVALID_RELEASE: sense('ILLEGAL_REQUEST', 0x26, 0x04),
+  TOO_MANY_CSCD_DESCRIPTORS: sense('ILLEGAL_REQUEST', 0x26, 0x06),
+  UNSUPPORTED_CSCD_DESCRIPTOR: sense('ILLEGAL_REQUEST', 0x26, 0x07),
+  TOO_MANY_SEGMENT_DESCRIPTORS: sense('ILLEGAL_REQUEST', 0x26, 0x08),
+  UNSUPPORTED_SEGMENT_DESCRIPTOR: sense('ILLEGAL_REQUEST', 0x26, 0x09),
+  INLINE_DATA_LENGTH_EXCEEDED: sense('ILLEGAL_REQUEST', 0x26, 0x0b),
   SAVING_PARAMETERS_NOT_SUPPORTED: sense('ILLEGAL_REQUEST', 0x39, 0x00),
   INSUFFICIENT_REGISTRATION_RESOURCES: sense('ILLEGAL_REQUEST', 0x55, 0x04),
   WRITE_PROTECTED: sense('DATA_PROTECT', 0x27, 0x00),
   SOFTWARE_WRITE_PROTECTED: sense('DATA_PROTECT', 0x27, 0x02),
   SPACE_ALLOCATION_FAILED: sense('DATA_PROTECT', 0x27, 0x07),
+  COPY_ABORTED: sense('COPY_ABORTED', 0x00, 0x00),
+  UNREACHABLE_COPY_TARGET: sense('COPY_ABORTED', 0x08, 0x04),
+  THIRD_PARTY_DEVICE_FAILURE: sense('COPY_ABORTED', 0x0d, 0x01),
+  INCORRECT_COPY_TARGET_DEVICE_TYPE: sense('COPY_ABORTED', 0x0d, 0x03),
+  COPY_INVALID_FIELD: sense('COPY_ABORTED', 0x26, 0x00),
   MISCOMPARE: sense('MISCOMPARE', 0x1d, 0x00),
 } as const satisfies Record<string, Sense>
 
-/** The longest that `encodeSense` makes: descriptor format with both descriptors. */
-export const SENSE_BYTES_MAX = 28
+/** The longest that `encodeSense` makes: descriptor format with every descriptor. */
+export const SENSE_BYTES_MAX = 40
 
 export interface SenseDetails {
   /** INFORMATION field: the LBA of a medium error, the offset of a miscompare. */
   readonly information?: number | undefined
+  /** COMMAND-SPECIFIC INFORMATION: the segment at which a copy ended. */
+  readonly commandSpecific?: number | undefined
   /** Field pointer of an ILLEGAL REQUEST: the byte in error, and its highest bit where it is not a whole byte. */
   readonly field?: { readonly in: 'cdb' | 'parameters'; readonly byte: number; readonly bit?: number }
 }
@@ -68,7 +82,8 @@ export function encodeSense(value: Sense, details: SenseDetails, descriptor: boo
   return descriptor ? encodeDescriptor(value, details) : encodeFixed(value, details)
 }
 
-function encodeFixed({ key, asc, ascq }: Sense, { information, field }: SenseDetails): Uint8Array {
+function encodeFixed({ key, asc, ascq }: Sense, details: SenseDetails): Uint8Array {
+  const { information, commandSpecific, field } = details
   const bytes = new Uint8Array(18)
   bytes[0] = 0x70
   bytes[2] = key
@@ -79,32 +94,36 @@ function encodeFixed({ key, asc, ascq }: Sense, { information, field }: SenseDet
     bytes[0] |= 0x80 // VALID
     putU32(bytes, 3, information)
   }
+  if (commandSpecific !== undefined) putU32(bytes, 8, commandSpecific)
   if (field !== undefined) putFieldPointer(bytes, 15, field)
   return bytes
 }
 
-function encodeDescriptor({ key, asc, ascq }: Sense, { information, field }: SenseDetails): Uint8Array {
-  const informationBytes = information === undefined ? 0 : 12
-  const fieldBytes = field === undefined ? 0 : 8
-  const bytes = new Uint8Array(8 + informationBytes + fieldBytes)
+function encodeDescriptor({ key, asc, ascq }: Sense, details: SenseDetails): Uint8Array {
+  const { information, commandSpecific, field } = details
+  const bytes = new Uint8Array(SENSE_BYTES_MAX)
   bytes[0] = 0x72
   bytes[1] = key
   bytes[2] = asc
   bytes[3] = ascq
-  bytes[7] = bytes.byteLength - 8
+  let end = 8
   if (information !== undefined) {
-    bytes[8] = 0x00
-    bytes[9] = 0x0a
-    bytes[10] = 0x80 // VALID
-    putU64(bytes, 12, information)
+    bytes.set([0x00, 0x0a, 0x80 /* VALID */], end)
+    putU64(bytes, end + 4, information)
+    end += 12
+  }
+  if (commandSpecific !== undefined) {
+    bytes.set([0x01, 0x0a], end)
+    putU64(bytes, end + 4, commandSpecific)
+    end += 12
   }
   if (field !== undefined) {
-    const at = 8 + informationBytes
-    bytes[at] = 0x02
-    bytes[at + 1] = 0x06
-    putFieldPointer(bytes, at + 4, field)
+    bytes.set([0x02, 0x06], end)
+    putFieldPointer(bytes, end + 4, field)
+    end += 8
   }
-  return bytes
+  bytes[7] = end - 8
+  return bytes.subarray(0, end)
 }
 
 function putFieldPointer(bytes: Uint8Array, at: number, field: NonNullable<SenseDetails['field']>): void {

@@ -22,6 +22,23 @@ function naaDesignator(uuid: Uint8Array): Uint8Array {
   return Uint8Array.from(Buffer.from(`6024253${serialNumber(uuid).slice(7)}`, 'hex'))
 }
 
+/**
+ * Whether a designator that an initiator sent names this logical unit. Those that fit a CSCD descriptor count: NAA
+ * and UUID.
+ */
+export function isDesignatorOf(
+  unit: LogicalUnit,
+  named: { codeSet: number; association: number; designatorType: number; designator: Uint8Array },
+): boolean {
+  if (named.association !== ASSOCIATION.LOGICAL_UNIT || named.codeSet !== CODE_SET.BINARY) return false
+  const { uuid } = unit.device
+  const own = named.designatorType === TYPE.NAA ? naaDesignator(uuid) : uuidDesignator(uuid)
+  const isKnownType = named.designatorType === TYPE.NAA || named.designatorType === TYPE.UUID
+  return isKnownType && Buffer.compare(own, named.designator) === 0
+}
+
+const uuidDesignator = (uuid: Uint8Array): Uint8Array => Uint8Array.of(0x10, 0, ...uuid)
+
 /** All designation descriptors, one after the other. */
 export function designators(unit: LogicalUnit): Uint8Array {
   const { device, port, identity } = unit
@@ -35,7 +52,7 @@ export function designators(unit: LogicalUnit): Uint8Array {
       TYPE.T10_VENDOR_ID,
       ascii(identity.vendor.slice(0, 8).padEnd(8) + serialNumber(device.uuid)),
     ),
-    descriptor(CODE_SET.BINARY, LOGICAL_UNIT, TYPE.UUID, Uint8Array.of(0x10, 0, ...device.uuid)),
+    descriptor(CODE_SET.BINARY, LOGICAL_UNIT, TYPE.UUID, uuidDesignator(device.uuid)),
     descriptor(
       CODE_SET.UTF8,
       LOGICAL_UNIT,

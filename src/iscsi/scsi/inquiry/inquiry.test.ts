@@ -21,7 +21,7 @@ const STANDARD =
   '06' + // SPC-4
   '12' + // HISUP, response data format 2
   '5b' + // 96 bytes
-  '10' + // TPGS 1
+  '18' + // TPGS 1, 3PC
   '00' + // one port
   '02' + // CMDQUE
   ascii('BASALT  BLOCK VOLUME    0001') +
@@ -33,7 +33,7 @@ const STANDARD =
   ZEROS(30)
 
 const PAGES: Readonly<Record<number, string>> = {
-  0: '00000007' + '00' + '80' + '83' + '86' + 'b0' + 'b1' + 'b2',
+  0: '00000008' + '00' + '80' + '83' + '86' + '8f' + 'b0' + 'b1' + 'b2',
   128: '00800020' + ascii('0f1e2d3c4b5a4978a6b5c4d3e2f10011'),
   131:
     '008300da' +
@@ -57,7 +57,30 @@ const PAGES: Readonly<Record<number, string>> = {
     '53a8001c' +
     ascii('iqn.2026-11.io.basalt:vol') +
     ZEROS(3), // target device
-  134: '0086003c' + '00' + '05' + '01' + ZEROS(6) + '1c' + ZEROS(50), // HEADSUP SIMPSUP, V_SUP, 28 bytes of sense
+  134: '0086003c' + '00' + '05' + '01' + ZEROS(6) + '28' + ZEROS(50), // HEADSUP SIMPSUP, V_SUP, 40 bytes of sense
+  143:
+    '008f0058' +
+    '00010008' +
+    '07' +
+    '830100' +
+    '84020003' + // EXTENDED COPY(LID1); RECEIVE COPY STATUS, OPERATING PARAMETERS
+    '0004001c' +
+    ZEROS(4) +
+    '0004' +
+    '0008' +
+    '00000160' +
+    ZEROS(16) + // 4 CSCDs, 8 segments, 352 bytes
+    '00080004' +
+    '02' +
+    '02' +
+    'e4' +
+    '00' + // block to block, identification descriptor
+    '80010020' +
+    '00000008' +
+    '00000008' +
+    '02000000' +
+    '09' +
+    ZEROS(19), // 8 copies, segment of 32 MiB, 512 bytes
   176:
     '00b0003c' +
     '01' + // WSNZ

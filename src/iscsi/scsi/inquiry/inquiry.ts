@@ -35,7 +35,7 @@ function standardData(unit: LogicalUnit): Uint8Array {
   data[2] = VERSION_SPC4
   data[3] = 0x12 // HISUP; response data format 2
   data[4] = STANDARD_BYTES - 5
-  data[5] = 0x10 // TPGS 01b: implicit asymmetric access
+  data[5] = 0x18 // TPGS 01b: implicit asymmetric access; 3PC
   data[6] = unit.path.groups().reduce((ports, group) => ports + group.relativePorts.length, 0) > 1 ? 0x10 : 0 // MULTIP
   data[7] = 0x02 // CMDQUE
   putAscii(data, 8, 8, unit.identity.vendor)

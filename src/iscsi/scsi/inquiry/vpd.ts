@@ -3,6 +3,7 @@
  * Limits come from limits.ts, where the commands that keep them look as well.
  */
 import { putAscii, putU16, putU32, putU64 } from '../bytes.ts'
+import { thirdPartyCopyPage } from '../copy/receive.ts'
 import {
   COMPARE_BLOCKS_MAX,
   PHYSICAL_BLOCK_BYTES,
@@ -29,6 +30,7 @@ export const VPD_PAGES: readonly VpdPage[] = [
   { code: 0x80, name: 'Unit Serial Number', body: unitSerialNumber },
   { code: 0x83, name: 'Device Identification', body: designators },
   { code: 0x86, name: 'Extended INQUIRY Data', body: extendedInquiry },
+  { code: 0x8f, name: 'Third-party Copy', body: thirdPartyCopyPage },
   { code: 0xb0, name: 'Block Limits', body: blockLimits },
   { code: 0xb1, name: 'Block Device Characteristics', body: characteristics },
   { code: 0xb2, name: 'Logical Block Provisioning', body: provisioning },
