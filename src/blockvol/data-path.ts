@@ -212,14 +212,16 @@ export class DataPath {
     try {
       if (writer.overlapsPending(block, blocks)) await writer.settledSoFar()
       if (!reader.readNow(block, whole)) await reader.read(block, whole)
-      if (!change(whole.subarray(skipBytes, skipBytes + lengthBytes))) return
-      if (space.isLow) await this.#refuseNewSpace(block, blocks)
-      ensureServing()
-      await this.#appendData(block, whole, options)
+      if (change(whole.subarray(skipBytes, skipBytes + lengthBytes))) {
+        if (space.isLow) await this.#refuseNewSpace(block, blocks)
+        ensureServing()
+        await this.#appendData(block, whole, options)
+      }
     } finally {
       release()
       pool.release(whole)
     }
+    // also when nothing was written: what made that needless may not be durable yet
     if (options.fua === true) await writer.sync()
   }
 
