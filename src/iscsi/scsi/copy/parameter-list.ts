@@ -27,7 +27,7 @@ export interface CopySegment {
 }
 
 /** What a CSCD descriptor says of its logical unit. */
-export interface Cscd {
+interface Cscd {
   readonly isNull: boolean
   readonly deviceType: number
   readonly codeSet: number

@@ -178,6 +178,14 @@ describe('PERSISTENT RESERVE OUT', () => {
     expect(h.aborted).toEqual([h.other.initiatorPort])
   })
 
+  it('that could not be stored changes nothing and is repeated', async () => {
+    const h = new Pair()
+    h.device.failNext('BUSY')
+    expect(outcome(await h.out(h.nexus, 'register', { actionKey: A }))).toBe('status 08')
+    expect(await h.report(0)).toBe('0000000000000000')
+    expect(outcome(await h.out(h.nexus, 'register', { actionKey: A }))).toBe('status 00')
+  })
+
   it('a registration outlives its session', async () => {
     const h = new Pair()
     await h.both()
