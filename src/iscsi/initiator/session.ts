@@ -3,6 +3,9 @@
  * of the event loop leave in one write; those that are submitted from within a completion leave with the other
  * answers to the same chunk. There is no promise per PDU, and none at all for commands with a handler.
  *
+ * That the connection's queue is full is not heeded: what stands in it is bounded by the target's command window
+ * and by what it asked for, and consists of the callers' own buffers.
+ *
  * A session that was opened is closed by `logout` or `close`, or ends by itself; `closed` tells how.
  */
 import type { BufferPool } from '../../base/buffer-pool.ts'
