@@ -72,8 +72,8 @@ describe('HostedVolume', () => {
     const reattached = frontEnd.current.nextAttach()
     failing.failures = 1
     openFailures = 2
-    await expect(device?.write(4096, new Uint8Array(4096), { fua: true })).rejects.toSatisfy((error) =>
-      isBlockError(error, 'POISONED'),
+    await expect(device?.write(4096, new Uint8Array(4096).fill(3), { fua: true })).rejects.toSatisfy(
+      (error) => isBlockError(error, 'POISONED'),
     )
     expect(hosted.view()).toMatchObject({ state: 'reopening', status: { health: 'poisoned' } })
     expect(hosted.view().outage).toContain('fdatasync failed')
@@ -96,7 +96,9 @@ describe('HostedVolume', () => {
     const hosted = await host()
     failing.failures = 1
     openFailures = Number.POSITIVE_INFINITY
-    await expect(frontEnd.current.device?.write(0, new Uint8Array(512), { fua: true })).rejects.toThrow()
+    await expect(
+      frontEnd.current.device?.write(0, new Uint8Array(512).fill(3), { fua: true }),
+    ).rejects.toThrow()
     await hosted.stop()
     expect(hosted.view().state).toBe('closed')
     expect(frontEnd.current.events.filter((event) => event === 'attach')).toHaveLength(1)
