@@ -27,6 +27,7 @@ export class MemoryDevice implements BlockDevice {
   readonly #listeners = new Set<(event: DeviceEvent) => void>()
   #frontendState: Uint8Array = new Uint8Array(0)
   #lost = false
+  #waiting = 0
   #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined
 
   constructor(options: {
@@ -52,7 +53,7 @@ export class MemoryDevice implements BlockDevice {
 
   async read(offsetBytes: number, target: Uint8Array): Promise<void> {
     this.#check(offsetBytes, target.byteLength)
-    await this.#gate?.opened
+    await this.#pass()
     this.#copyOut(offsetBytes, target)
   }
 
@@ -61,7 +62,7 @@ export class MemoryDevice implements BlockDevice {
   }
 
   async flush(): Promise<void> {
-    await this.#gate?.opened
+    await this.#pass()
     this.#refuseWhenLost()
     this.counts.flushes++
   }
@@ -145,6 +146,11 @@ export class MemoryDevice implements BlockDevice {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Operations that wait for `letGo`. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   /** From now on operations wait until `letGo`. */
   hold(): void {
     if (this.#gate !== undefined) return
@@ -166,6 +172,13 @@ export class MemoryDevice implements BlockDevice {
   lose(reason: string): void {
     this.#lost = true
     this.#tell({ kind: 'lost', reason })
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#gate === undefined) return
+    this.#waiting++
+    await this.#gate.opened
+    this.#waiting--
   }
 
   #tell(event: DeviceEvent): void {
@@ -191,7 +204,7 @@ export class MemoryDevice implements BlockDevice {
   ): Promise<void> {
     this.#check(offsetBytes, lengthBytes)
     if (this.readOnly) throw new BlockError('READ_ONLY', 'the device is read-only')
-    if (this.#gate !== undefined) await this.#gate.opened
+    await this.#pass()
     this.#refuseWhenLost()
     options?.admit?.()
     apply()
