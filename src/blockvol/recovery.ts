@@ -109,11 +109,14 @@ async function settleTail(
   scan: LogScanResult,
 ): Promise<number> {
   const fromLsn = scan.lastLsn + 1
-  const toLsn = scan.beyond.reduce(
-    (greatest, group) => Math.max(greatest, group.durableLsn),
-    superblocks.current.durableLsn as number,
-  )
-  const isLost = toLsn >= fromLsn
+  let durableLsn: number = superblocks.current.durableLsn
+  let toLsn = durableLsn
+  for (const group of scan.beyond) {
+    durableLsn = Math.max(durableLsn, group.durableLsn)
+    // behind a hole nothing can be kept, so what was appended there without a known flush is lost with it
+    toLsn = Math.max(toLsn, durableLsn, group.lastLsn)
+  }
+  const isLost = durableLsn >= fromLsn
   if (isLost) {
     const recorded = superblocks.current.acceptedLoss
     const isRecorded = recorded.fromLsn === fromLsn && recorded.toLsn >= toLsn

@@ -45,7 +45,8 @@ export interface LogScanOptions {
 /** A group with a valid header that stands past the end of the continuous log. */
 export interface GroupBeyond {
   readonly position: number
-  readonly firstLsn: number
+  /** LSN of its last entry. */
+  readonly lastLsn: number
   readonly durableLsn: number
 }
 
@@ -196,7 +197,8 @@ async function readBeyond(
       const header = parseHeader(bytes, at, options.logTag)
       if (header === undefined || header.position < end) continue
       if (header.position % ringBytes !== (position + at) % ringBytes) continue
-      beyond.push({ position: header.position, firstLsn: header.firstLsn, durableLsn: header.durableLsn })
+      const { firstLsn, entryCount, durableLsn } = header
+      beyond.push({ position: header.position, lastLsn: firstLsn + entryCount - 1, durableLsn })
     }
     if (at === 0) break // a file shorter than its ring: nothing more to see
     position += at
