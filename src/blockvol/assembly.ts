@@ -80,10 +80,11 @@ export async function assemble(
     timeoutMs: tuning.admissionTimeoutMs,
     hungMs: tuning.hungDiskMs,
     onAppended: hooks.appended,
+    onSettled: () => admission.wake(),
     onFull: () => flusher.kick(),
     onFailed: hooks.failed,
   })
-  const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks, () => writer.appendedLsn)
+  const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks)
   const map = new BlockMap({
     files: files.maps,
     cacheBytes: tuning.mapCacheBytes,
@@ -101,7 +102,7 @@ export async function assemble(
     onVerdict: (block, verdict) => telemetry.verdict(block, verdict),
     onRepair: hooks.repaired,
   })
-  const admission = new Admission(clock, tuning, {
+  const admission: Admission = new Admission(clock, tuning, {
     fullness: () => Math.max(writer.usedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),
     pendingBytes: () => writer.queuedBytes,
   })

@@ -57,6 +57,8 @@ export class Checkpointer {
   async flush(cut: StatefulCut): Promise<void> {
     const { ports, dirty, writer, map, maxima, extents, state, superblocks } = this.#o
     await writer.sync(cut.lsn)
+    // before extents and map hold any of it, so that an opening knows what the log must still have (invariant 7)
+    await superblocks.update({ durableLsn: writer.durableLsn })
     const plan = new FlushPlan(cut.generation)
     const written = await writeContent({ plan, content: this.#content, extents, pool: ports.pool })
     this.extentBytes += written.writtenBytes
@@ -83,7 +85,7 @@ export class Checkpointer {
       },
       durableLsn: writer.durableLsn,
     })
-    this.metadataBytes += BLOCK_BYTES
+    this.metadataBytes += 2 * BLOCK_BYTES
     dirty.drop(cut.generation)
     writer.advanceTail(cut.position)
   }

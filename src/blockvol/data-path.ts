@@ -177,8 +177,10 @@ export class DataPath {
     await this.#exclusively(offsetBytes, lengthBytes, options, (content) => {
       const wasZero = isZero(content)
       change(content)
+      if (!wasZero || !isZero(content)) return true
       // zeros over zeros: a part of a block that was trimmed, or never written, takes no space for it
-      return !wasZero || !isZero(content)
+      options.admit?.()
+      return false
     })
   }
 
@@ -212,6 +214,7 @@ export class DataPath {
     try {
       if (writer.overlapsPending(block, blocks)) await writer.settledSoFar()
       if (!reader.readNow(block, whole)) await reader.read(block, whole)
+      ensureServing()
       if (change(whole.subarray(skipBytes, skipBytes + lengthBytes))) {
         if (space.isLow) await this.#refuseNewSpace(block, blocks)
         ensureServing()

@@ -88,6 +88,8 @@ export interface LogWriterOptions {
   readonly hungMs: number
   /** An entry was appended; called in LSN order before anyone is told. */
   readonly onAppended: (entry: AppendedEntry) => void
+  /** Some entries have settled, one way or the other. */
+  readonly onSettled: () => void
   /** Something waits for room. */
   readonly onFull: () => void
   /** An append or fdatasync failed. Called once. */
@@ -271,6 +273,7 @@ export class LogWriter {
   }
 
   #wakeSettled(): void {
+    this.#o.onSettled()
     if (this.#settleWaiters.length === 0) return
     const ready = this.#settleWaiters.filter((waiter) => waiter.lsn <= this.#settledCount)
     this.#settleWaiters = this.#settleWaiters.filter((waiter) => waiter.lsn > this.#settledCount)

@@ -109,8 +109,8 @@ export class BlockMap {
       if (file !== undefined) await file.read(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)
     } catch (error) {
       if (!isBlockError(error, 'DISK')) throw error
-      // a page that cannot be read is a damaged one: its blocks are unknown, the others are not concerned
-      bytes.fill(0xff)
+      // once more from the medium; a page that cannot be read is a damaged one, and concerns its own blocks only
+      await file?.readUncached(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES).catch(() => bytes.fill(0xff))
     }
     return this.#parse(index, bytes, this.#floorNow(index) ?? 0)
   }

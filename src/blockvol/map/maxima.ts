@@ -8,6 +8,11 @@ import type { DiskFile } from '../../base/ports/disk.ts'
 import { decodeMaxima, encodeMaxima, MAXIMA_SECTOR_BYTES, SECTOR_GRAINS } from '../format/maxima-sector.ts'
 
 const CACHED_SECTORS_MAX = 1024
+/**
+ * Stands in for the maxima of a damaged sector, for good: too high is allowed, so scans look at these grains, no more.
+ * Above every checkpoint, it vouches for no page.
+ */
+const UNKNOWN_MAXIMUM = Number.MAX_SAFE_INTEGER
 /** Sectors read at once. */
 const READ_SECTORS = 8
 
@@ -19,21 +24,17 @@ export class GrainMaxima {
   /** Sectors from here on were never written: the file ends. */
   #endSector: number
 
-  readonly #ceiling: () => number
-
-  private constructor(file: DiskFile, grainBlocks: number, endSector: number, ceiling: () => number) {
-    this.#ceiling = ceiling
+  private constructor(file: DiskFile, grainBlocks: number, endSector: number) {
     this.#file = file
     this.grainBlocks = grainBlocks
     this.#endSector = endSector
   }
 
-  /** `ceiling` gives an LSN that nothing in the map exceeds: it stands in for a damaged sector's maxima. */
   static async open(file: DiskFile, grainBlocks: number, ceiling: () => number): Promise<GrainMaxima> {
     // what a process that died left in the page cache counts as raised, so it has to be durable
     await file.datasync()
     const endSector = Math.ceil((await file.sizeBytes()) / MAXIMA_SECTOR_BYTES)
-    return new GrainMaxima(file, grainBlocks, endSector, ceiling)
+    return new GrainMaxima(file, grainBlocks, endSector)
   }
 
   grainOf(block: number): number {
@@ -51,8 +52,7 @@ export class GrainMaxima {
       if (this.#sectors.has(first + s)) continue
       const sector = bytes.subarray(s * MAXIMA_SECTOR_BYTES, (s + 1) * MAXIMA_SECTOR_BYTES)
       const maxima = decodeMaxima(first + s, sector)
-      // too high is allowed: a damaged sector makes scans look at its grains, no more
-      this.#sectors.set(first + s, maxima ?? new Float64Array(SECTOR_GRAINS).fill(this.#ceiling()))
+      this.#sectors.set(first + s, maxima ?? new Float64Array(SECTOR_GRAINS).fill(UNKNOWN_MAXIMUM))
     }
     this.#evict(first)
     const loaded = this.#sectors.get(index)
