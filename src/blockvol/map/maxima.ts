@@ -30,7 +30,7 @@ export class GrainMaxima {
     this.#endSector = endSector
   }
 
-  static async open(file: DiskFile, grainBlocks: number, ceiling: () => number): Promise<GrainMaxima> {
+  static async open(file: DiskFile, grainBlocks: number): Promise<GrainMaxima> {
     // what a process that died left in the page cache counts as raised, so it has to be durable
     await file.datasync()
     const endSector = Math.ceil((await file.sizeBytes()) / MAXIMA_SECTOR_BYTES)
