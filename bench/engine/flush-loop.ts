@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { BLOCK_BYTES, GIB, MIB } from '../../src/base/units.ts'
-import { median, type Row, type Workbench } from './workbench.ts'
+import { atDepth, median, type Row, type Workbench } from './workbench.ts'
 
 const ROUNDS = 5
 const PER_ROUND = 1500
@@ -37,23 +37,34 @@ export async function flushLoop(bench: Workbench): Promise<Row[]> {
     for (let i = 0; i < PER_ROUND; i++) await one()
     return (PER_ROUND * 1000) / (performance.now() - start)
   }
-  await round(bareOne)
-  await round(engineOne)
-  const bare: number[] = []
-  const engine: number[] = []
-  for (let i = 0; i < ROUNDS; i++) {
-    bare.push(await round(bareOne))
-    engine.push(await round(engineOne))
+  const compare = async (): Promise<{ ratio: number; engine: number[]; bare: number[] }> => {
+    await round(bareOne)
+    await round(engineOne)
+    const bare: number[] = []
+    const engine: number[] = []
+    for (let i = 0; i < ROUNDS; i++) {
+      bare.push(await round(bareOne))
+      engine.push(await round(engineOne))
+    }
+    return { ratio: median(engine) / median(bare), engine, bare }
   }
+  const show = ({ ratio, engine, bare }: Awaited<ReturnType<typeof compare>>): string =>
+    `${ratio.toFixed(2)}× (${median(engine).toFixed(0)} against ${median(bare).toFixed(0)} a second)`
+  const first = await compare()
+  // the steady state: every part of the ring was written once
+  const lapBlocks = volume.status().log.sizeBytes / BLOCK_BYTES
+  await atDepth(32, lapBlocks, () => volume.write(Math.floor(Math.random() * blocks) * BLOCK_BYTES, data))
+  await volume.checkpoint()
+  const steady = await compare()
   fs.closeSync(fd)
   await volume.close()
-  const ratio = median(engine) / median(bare)
   return [
     {
       what: 'write + flush each, depth 1, against bare write + fdatasync',
-      figure: `${ratio.toFixed(2)}× (${median(engine).toFixed(0)} against ${median(bare).toFixed(0)} a second)`,
-      bar: { text: '≥ 0.80×', isReached: ratio >= 0.8 },
-      facts: { ratio, engine, bare },
+      figure: show(steady),
+      bar: { text: '≥ 0.80×', isReached: steady.ratio >= 0.8 },
+      facts: steady,
     },
+    { what: "the same on the log's first lap", figure: show(first), facts: first },
   ]
 }
