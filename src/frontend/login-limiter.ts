@@ -14,7 +14,7 @@ export interface LoginLimits {
   readonly addressesMax: number
 }
 
-export const LOGIN_LIMITS: LoginLimits = { burst: 1024, perSecond: 256, failureCost: 32, addressesMax: 4096 }
+const LOGIN_LIMITS: LoginLimits = { burst: 1024, perSecond: 256, failureCost: 32, addressesMax: 4096 }
 
 interface Bucket {
   tokens: number

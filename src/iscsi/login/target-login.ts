@@ -35,7 +35,7 @@ export interface EstablishedLogin extends SessionClaim {
   readonly statSn: number
 }
 
-export type LoginVerdict =
+type LoginVerdict =
   | { readonly kind: 'continue' }
   | { readonly kind: 'established'; readonly login: EstablishedLogin }
   /** To be closed once the response has gone. `reason` is for logs. */

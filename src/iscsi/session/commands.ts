@@ -8,8 +8,6 @@
  * after `close` nothing is answered.
  */
 
-import { parseAhs } from '../pdu/ahs.ts'
-import { lunNumber } from '../pdu/bhs.ts'
 import { type DataOut, decodeDataOut } from '../pdu/data-out.ts'
 import { RESERVED_TAG, RejectReason } from '../pdu/opcodes.ts'
 import { decodeScsiCommand, type ScsiCommand } from '../pdu/scsi-command.ts'
@@ -22,6 +20,7 @@ import { plainResult, type ScsiResult, STATUS } from '../scsi/task.ts'
 import type { OperationalParameters } from '../text/parameters.ts'
 import { commandKind } from './command-kind.ts'
 import type { CommandWindow } from './command-window.ts'
+import { taskOf } from './intake.ts'
 import type { Memory } from './memory.ts'
 import type { Responder } from './responder.ts'
 import type { SessionCounters, SessionOptions } from './session-types.ts'
@@ -89,6 +88,7 @@ export class Commands {
     const { window, reject } = this.#context
     this.#current = undefined
     this.#dataOut = undefined
+    this.#lent = false
     if (!pdu.immediate) {
       const verdict = window.accept(pdu.cmdSn)
       if (verdict === 'gap') this.#context.fail('a command is missing before this one')
@@ -97,7 +97,9 @@ export class Commands {
       reject(RejectReason.immediateCommandReject, view, offset)
       return 'discard'
     }
-    const task = this.#taskOf(pdu, view, offset)
+    const task = this.#isTagTaken(pdu.initiatorTaskTag)
+      ? RejectReason.taskInProgress
+      : taskOf(pdu, view, offset, this.#context)
     if (!(task instanceof Task)) {
       if (!pdu.immediate) window.free()
       reject(task, view, offset)
@@ -134,6 +136,7 @@ export class Commands {
     const task = this.#tasks.get(pdu.initiatorTaskTag)
     const transfer = task?.transfer
     this.#current = undefined
+    this.#lent = false
     if (task === undefined || transfer === undefined || task.state === 'executing') {
       this.#context.reject(RejectReason.protocolError, view, offset)
       return 'discard'
@@ -229,41 +232,12 @@ export class Commands {
     await settled(tasks)
   }
 
-  /** The task of a command, or why it is to be rejected. */
-  #taskOf(pdu: ScsiCommand, view: DataView, offset: number): Task | RejectReason {
-    const { initiatorTaskTag, dataSegmentLength, expectedDataTransferLength } = pdu
-    const { immediateData, initialR2t, firstBurstLengthBytes } = this.#parameters
-    if (initiatorTaskTag === RESERVED_TAG) return RejectReason.invalidPduField
+  /** Whether a task has this tag. One that only waits for data to drop makes way: the initiator reuses the tag. */
+  #isTagTaken(initiatorTaskTag: number): boolean {
     const known = this.#tasks.get(initiatorTaskTag)
-    if (known !== undefined) {
-      if (known.state !== 'draining') return RejectReason.taskInProgress
-      this.#tasks.delete(initiatorTaskTag)
-    }
-    if (dataSegmentLength > 0) {
-      if (!pdu.write || !immediateData) return RejectReason.protocolError
-      const most = Math.min(expectedDataTransferLength, firstBurstLengthBytes)
-      if (dataSegmentLength > most) return RejectReason.protocolError
-    }
-    if (!pdu.final && (!pdu.write || initialR2t)) return RejectReason.protocolError
-    let { cdb } = pdu
-    let dataInLengthMax = pdu.read ? expectedDataTransferLength : 0
-    if (pdu.totalAhsLength > 0) {
-      const headers = parseAhs(view, offset, pdu.totalAhsLength * 4)
-      if (headers === 'bad AHS') return RejectReason.invalidPduField
-      cdb = headers.cdb ?? cdb
-      if (pdu.write) dataInLengthMax = headers.bidirectionalReadExpectedDataTransferLength ?? 0
-    } else if (pdu.write) dataInLengthMax = 0
-    return new Task({
-      initiatorTaskTag,
-      cmdSn: pdu.cmdSn,
-      immediate: pdu.immediate,
-      cdb,
-      lun: lunNumber(pdu.lun),
-      lunField: pdu.lun,
-      dataOutLengthExpected: pdu.write ? expectedDataTransferLength : 0,
-      dataInLengthMax,
-      nexus: this.#context.nexus,
-    })
+    if (known === undefined) return false
+    if (known.state === 'draining') this.#tasks.delete(initiatorTaskTag)
+    return known.state !== 'draining'
   }
 
   /** A command with data from the initiator: how much of it is of use, and where it goes. */

@@ -72,6 +72,8 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
   /** Output is flushed when the present turn's work is done; `wake` has nothing to do. */
   #flushing = false
   #paused = false
+  #pausedTicks = 0
+  #finishing = false
   readonly #ended: Promise<void>
   readonly #resolveEnded: () => void
   readonly connectedWallMs: number
@@ -111,6 +113,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
   drain(): void {
     if (!this.#paused) return
     this.#paused = false
+    this.#pausedTicks = 0
     this.#connection.resume()
   }
 
@@ -148,9 +151,13 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
 
   // ── What the target asks for ──
 
-  /** Once a second, for sessions. */
+  /** Once a second, for sessions. Whoever is not read because he does not read has time of another kind. */
   tick(): void {
-    if (this.#phase === 'session') this.#session!.tick()
+    if (this.#phase !== 'session') return
+    if (!this.#paused) this.#session!.tick()
+    else if (++this.#pausedTicks > this.#context.limits.outputStallSeconds) {
+      this.#cut('the initiator does not take its answers')
+    }
   }
 
   /** Another session takes this one's place. */
@@ -300,7 +307,6 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     void this.#finish()
   }
 
-  #finishing = false
   async #finish(): Promise<void> {
     if (this.#finishing) return
     this.#finishing = true

@@ -12,6 +12,8 @@ export interface TargetLimits extends SessionLimits {
   readonly sessionsPerTargetMax: number
   /** From the connection to the end of the login. */
   readonly loginTimeoutMs: number
+  /** Seconds for which an initiator may take none of the answers that wait for it. */
+  readonly outputStallSeconds: number
   /** Data in flight of all sessions together. */
   readonly bytesMax: number
 }
@@ -22,6 +24,7 @@ export const TARGET_LIMITS: TargetLimits = {
   sessionsMax: 1024,
   sessionsPerTargetMax: 128,
   loginTimeoutMs: 15_000,
+  outputStallSeconds: 60,
   bytesMax: 256 * MIB,
   queueDepth: 128,
   immediateCommandsMax: 16,

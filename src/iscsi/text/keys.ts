@@ -35,12 +35,12 @@ export interface BooleanKey extends KeyRules {
   readonly result: 'and' | 'or'
 }
 /** Declared, in a form that its user checks. */
-export interface TextKey extends KeyRules {
+interface TextKey extends KeyRules {
   readonly kind: 'text'
   readonly bytesMax: number
 }
 /** Not negotiable any more (RFC 7143 §13.25): answered with a fixed value. */
-export interface ObsoleteKey extends KeyRules {
+interface ObsoleteKey extends KeyRules {
   readonly kind: 'obsolete'
   readonly answer: string
 }

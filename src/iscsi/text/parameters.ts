@@ -2,7 +2,7 @@
  * What a login settles (RFC 7143 §13), in the names and units of this code: what a side wishes, and what both
  * agreed. One connection per session, error recovery level 0 and data in order are not up for choice here.
  */
-export type DigestName = 'CRC32C' | 'None'
+type DigestName = 'CRC32C' | 'None'
 
 /** What one side offers and accepts. */
 export interface ParameterWishes {

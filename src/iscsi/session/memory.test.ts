@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { pattern, read10, SessionHarness, write10 } from '../../../test/e2e/iscsi/session-harness.ts'
+import { Opcode } from '../pdu/opcodes.ts'
+
+describe('memory', () => {
+  const write = { write: true, expectedDataTransferLength: 65536 }
+
+  it('that is short makes commands wait without holding any, and serves them in turn', async () => {
+    const h = new SessionHarness({ budgetBytes: 65536 })
+    const first = h.command(write10(0, 128), write)
+    const second = h.command(write10(128, 128), write)
+    const [r2t, ...more] = h.received()
+    expect(more).toEqual([])
+    if (r2t?.pdu.opcode !== Opcode.r2t) throw new Error('no R2T')
+    expect([r2t.pdu.initiatorTaskTag, h.budget.usedBytes]).toEqual([first, 65536])
+    h.dataOut({ initiatorTaskTag: first, targetTransferTag: r2t.pdu.targetTransferTag }, pattern(65536))
+    const sent = await h.settled()
+    expect(sent.map(({ pdu }) => pdu.opcode).sort()).toEqual([Opcode.scsiResponse, Opcode.r2t])
+    expect(sent).toContainEqual(
+      expect.objectContaining({
+        pdu: expect.objectContaining({ opcode: Opcode.r2t, initiatorTaskTag: second }),
+      }),
+    )
+  })
+
+  it('that is short for data which comes unasked is answered with a status that the host repeats', () => {
+    const h = new SessionHarness({ budgetBytes: 65536 })
+    h.command(write10(0, 128), write)
+    h.received()
+    h.command(write10(128, 8), { write: true, expectedDataTransferLength: 4096 }, pattern(4096))
+    expect(h.received()).toMatchObject([{ pdu: { opcode: Opcode.scsiResponse, status: 0x28 } }])
+    expect(h.pool.lentBytes).toBe(65536)
+  })
+
+  it('of long reads is bounded as well', () => {
+    const h = new SessionHarness({ budgetBytes: 262144 })
+    for (const lba of [0, 512, 1024]) {
+      h.command(read10(lba, 512), { read: true, expectedDataTransferLength: 262144 })
+    }
+    const tags = () =>
+      h
+        .received()
+        .flatMap(({ pdu }) => (pdu.opcode === Opcode.dataIn && pdu.final ? [pdu.initiatorTaskTag] : []))
+    expect(tags()).toEqual([1])
+    expect(tags()).toEqual([2])
+    expect(tags()).toEqual([3])
+    expect([h.budget.usedBytes, h.pool.lentBytes]).toEqual([0, 0])
+  })
+
+  it('is all given back when the session closes in the middle of everything', async () => {
+    const h = new SessionHarness({ budgetBytes: 200_000 })
+    h.device.hold()
+    h.command(write10(0, 128), write)
+    h.command(write10(128, 8), { write: true, expectedDataTransferLength: 4096 }, pattern(4096))
+    h.command(read10(0, 128), { read: true, expectedDataTransferLength: 65536 })
+    h.command(write10(512, 256), { write: true, expectedDataTransferLength: 131072 })
+    const closed = h.session.close()
+    h.device.letGo()
+    await closed
+    expect([h.budget.usedBytes, h.pool.lentBytes, h.device.counts.writes]).toEqual([0, 0, 0])
+    expect(h.session.takeOutput()).toBeUndefined()
+  })
+
+  it('is not given back while the parser is filling it', async () => {
+    const h = new SessionHarness()
+    const initiatorTaskTag = h.command(write10(0, 128), write)
+    const [r2t] = h.received()
+    if (r2t?.pdu.opcode !== Opcode.r2t) throw new Error('no R2T')
+    const { targetTransferTag } = r2t.pdu
+    let rest: Uint8Array | undefined
+    const push = h.push.bind(h)
+    h.push = (bytes) => {
+      push(bytes.subarray(0, 30_000))
+      rest = bytes.subarray(30_000)
+    }
+    h.dataOut({ initiatorTaskTag, targetTransferTag }, pattern(65536))
+    h.session.abortTasks()
+    expect(h.pool.lentBytes).toBe(65536)
+    push(rest!)
+    expect([h.pool.lentBytes, h.budget.usedBytes, h.received()]).toEqual([0, 0, []])
+  })
+})
