@@ -1,7 +1,7 @@
 import type { CaseContext, KernelCase } from '../fixture/case.ts'
 
 export const CHAP_USER = 'alice'
-export const CHAP_SECRET = 'correct-horse-battery'
+export const CHAP_SECRET = 'kernel-test-16b'
 
 /** Writes the configuration of a volume that demands CHAP; returns its path. */
 export const chapConfig = (context: CaseContext): string =>

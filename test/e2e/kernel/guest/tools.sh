@@ -81,6 +81,7 @@ check 'sg_opcodes' shows sg_opcodes "$DISK" -- ' 28 .*Read\(10\)' ' 2a .*Write\(
   ' 8a .*Write\(16\)' ' 35 .*Sync' ' 91 .*Sync' ' 42 .*Unmap' ' 41 .*Write same' ' 93 .*Write same' \
   ' 89 .*Compare' ' 8f .*Verify' ' 5e .*Persist' ' a0 .*Report luns' 'Get LBA status'
 check 'sg_opcodes: one command' shows sg_opcodes --opcode=0x2a "$DISK" -- 'Usage|usage|[Cc]db'
+check 'sg_rtpg: the one port group is active' shows sg_rtpg --decode "$DISK" -- 'active/optimized'
 check 'sg_requests' sg_requests "$DISK"
 equal 'the kernel sees a write-back cache' 'write back' "$(cat /sys/class/scsi_disk/*/cache_type)"
 equal 'the kernel may use FUA' 1 "$(disk_attribute queue/fua)"
