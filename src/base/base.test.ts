@@ -60,6 +60,14 @@ describe('BufferPool', () => {
     expect(second.buffer).toBe(first.buffer)
   })
 
+  it('notices a buffer that is released twice, or that is not its own', () => {
+    const pool = new BufferPool()
+    const [a] = [pool.acquire(4096), pool.acquire(4096)]
+    pool.release(a)
+    expect(() => pool.release(a)).toThrow(/released once/)
+    expect(() => pool.release(new Uint8Array(4096))).toThrow(/released once/)
+  })
+
   it('keeps no more than it was told', () => {
     const pool = new BufferPool({ keepBytesMax: 4096 })
     const [a, b] = [pool.acquire(4096), pool.acquire(4096)]

@@ -17,6 +17,11 @@ export class BufferPool {
   readonly #keepBytesMax: number
   #keptBytes = 0
   #lentBytes = 0
+  /**
+   * What is out. A buffer that is released twice would be given to two owners: wrong data. The look-up costs less
+   * than that can.
+   */
+  readonly #lent = new Set<ArrayBufferLike>()
 
   constructor(options: { keepBytesMax?: number } = {}) {
     this.#keepBytesMax = options.keepBytesMax ?? 16 * MIB
@@ -38,14 +43,15 @@ export class BufferPool {
     if (kept !== undefined) this.#keptBytes -= classBytes
     this.#lentBytes += classBytes
     const whole = kept ?? Buffer.allocUnsafeSlow(classBytes)
+    this.#lent.add(whole.buffer)
     return lengthBytes === classBytes ? whole : whole.subarray(0, lengthBytes)
   }
 
   /** Takes back what `acquire` returned. */
   release(buffer: Uint8Array): void {
     const classBytes = buffer.buffer.byteLength
+    assert(this.#lent.delete(buffer.buffer), 'a buffer is released once, to the pool that it is from')
     this.#lentBytes -= classBytes
-    assert(this.#lentBytes >= 0, 'a buffer is released once')
     const list = this.#free[classIndex(classBytes)]
     if (list === undefined || this.#keptBytes + classBytes > this.#keepBytesMax) return
     this.#keptBytes += classBytes

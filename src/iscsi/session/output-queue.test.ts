@@ -46,6 +46,20 @@ describe('an output queue', () => {
     expect(gone).toBe(1)
   })
 
+  it('does not release a batch when an earlier one has gone', () => {
+    const queue = new OutputQueue(new BufferPool())
+    let gone = 0
+    queue.end(header(queue, 1))
+    const first = queue.take()
+    queue.end(header(queue, 2), new Uint8Array(100_000))
+    queue.whenWritten(() => gone++)
+    const second = queue.take()
+    first?.written()
+    expect(gone).toBe(0)
+    second?.written()
+    expect(gone).toBe(1)
+  })
+
   it('adds digests over header, data and padding', () => {
     const queue = new OutputQueue(new BufferPool())
     queue.setDigests({ header: true, data: true })

@@ -138,7 +138,8 @@ export class OutputQueue {
     this.#sealed = 0
     this.#used = 0
     this.#lengthBytes = 0
-    if (releases.length > 0) this.#releases = []
+    // a new list even when this one is empty: the next batch's buffers are not this batch's to release
+    this.#releases = []
     return () => {
       for (const slab of slabs) pool.release(slab)
       for (const release of releases) release()
