@@ -66,14 +66,19 @@ const SEEDS = { first: 101, interrupted: 202, atOnce: 303, written: 404, closed:
 
 export class Explorer {
   readonly #workload: Workload
+  readonly #crashesInside: boolean
   /** Ascending. */
   readonly #touched: readonly number[]
   readonly #explored = new Map<string, Explored>()
   readonly #found = new Map<string, Explored>()
+  /** The volume's content as it was read last. */
+  #content = new Uint8Array(0)
   readonly counts: ExploreCounts = { states: 0, distinct: 0, restarts: 0 }
 
-  constructor(workload: Workload, touchedSectors: readonly number[]) {
+  /** `crashesInside`: whether restarts are crashed again while they recover. */
+  constructor(workload: Workload, touchedSectors: readonly number[], crashesInside = true) {
     this.#workload = workload
+    this.#crashesInside = crashesInside
     this.#touched = [...touchedSectors].sort((a, b) => a - b)
   }
 
@@ -83,7 +88,7 @@ export class Explorer {
 
   /** What a restart on `storage` finds, and restarts after crashes inside that restart. */
   explore(storage: Storage): Promise<Explored> {
-    return this.#once(storage, true)
+    return this.#once(storage, this.#crashesInside)
   }
 
   async #once(storage: Storage, withCrashes: boolean): Promise<Explored> {
@@ -179,7 +184,8 @@ export class Explorer {
   /** Reads the whole volume; `content` is what it has, `wrong` why not. */
   async #look(volume: Volume): Promise<Found> {
     const { appendedLsn, checkpointLsn, epoch } = volume.status()
-    const content = new Uint8Array(volume.sizeBytes)
+    if (this.#content.byteLength !== volume.sizeBytes) this.#content = new Uint8Array(volume.sizeBytes)
+    const content = this.#content
     const values = new Uint32Array(this.#touched.length)
     let wrong: string | undefined
     let isMarked = false

@@ -32,7 +32,7 @@ function judgeFound(
   if (found.wrong !== undefined) return found.wrong
   if (!context.size.allowed(moment).includes(found.sizeBytes)) return `the size is ${found.sizeBytes}`
   if (!context.frontendState.allowed(moment).includes(found.frontendState)) {
-    return `the front-end state is '${found.frontendState}'`
+    return `the front-end state is '${found.frontendState.slice(0, 20)}'`
   }
   // the opening itself appended one entry, the start of its epoch
   const lastLsn = found.appendedLsn - 1

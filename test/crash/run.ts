@@ -1,25 +1,28 @@
-/** One workload from recording to verdicts. */
+/** One interleaving of one workload, from recording to verdicts. */
 import { Explorer } from './explore.ts'
 import { judge } from './judge.ts'
-import { record } from './recorder.ts'
-import { crashStates, FULL_LIMITS, type StateLimits } from './states.ts'
+import { type Recording, record, type Snapshot } from './recorder.ts'
+import { type CrashState, crashStates, FULL_LIMITS, type StateLimits } from './states.ts'
 import type { Workload } from './workload.ts'
 
 export interface Failure {
   readonly workload: string
-  /** Names the state: `--replay` takes it. */
+  /** Names the state: `--replay WORKLOAD/STATE` takes it. */
   readonly state: string
   readonly what: string
+  /** The run itself did not work: no verdict on crashes. */
+  readonly isBroken?: boolean
 }
 
-export interface WorkloadResult {
+export interface RunResult {
   readonly workload: string
-  /** Effects on the disk that were recorded, over all interleavings. */
+  /** Effects on the disk that were recorded. */
   readonly effects: number
-  /** Crash states judged. */
+  /** Crash states judged, those of crashes inside recovery included. */
   readonly states: number
-  /** Disks among them, and among the crashes inside recovery, that differ. */
+  /** Disks among them that differ. */
   readonly distinct: number
+  /** Openings of the volume. */
   readonly restarts: number
   readonly seconds: number
   readonly failures: readonly Failure[]
@@ -27,42 +30,63 @@ export interface WorkloadResult {
 
 export interface RunOptions {
   readonly limits?: StateLimits
-  /** Interleavings; default: as many as the workload asks for. */
-  readonly seeds?: number
+  /** Whether restarts are crashed again while they recover; they are by default. */
+  readonly crashesInside?: boolean
   /** Stop after so many failures. */
   readonly failuresMax?: number
-  /** Only the state of this name. */
-  readonly only?: string
 }
 
-export async function runWorkload(workload: Workload, options: RunOptions = {}): Promise<WorkloadResult> {
-  const started = performance.now()
-  const { limits = FULL_LIMITS, seeds = workload.seeds, failuresMax = 5 } = options
-  const failures: Failure[] = []
-  const totals = { effects: 0, states: 0, distinct: 0, restarts: 0 }
-  for (let seed = 1; seed <= seeds && failures.length < failuresMax; seed++) {
-    const recording = await record(workload, seed)
-    const explorer = new Explorer(workload, recording.model.touchedSectors)
-    totals.effects += recording.snapshots.length - 1
-    for (const [index, snapshot] of recording.snapshots.entries()) {
-      const next = recording.snapshots[index + 1]?.storage
-      for (const [number, state] of crashStates(snapshot.storage, next, limits).entries()) {
-        const name = `${seed}.${index}.${number}`
-        if (options.only !== undefined && options.only !== name) continue
-        const explored = await explorer.explore(state.build())
-        totals.states += 1 + explored.interrupted.length
-        const wrong = judge(recording, snapshot, state.kind, explored, explorer.touchedSectors)
-        if (wrong === undefined) continue
-        const effect =
-          snapshot.effect === undefined ? 'set-up' : `${snapshot.effect.kind} ${snapshot.effect.path}`
-        failures.push({ workload: workload.name, state: name, what: `${effect}, ${state.label}: ${wrong}` })
-        if (failures.length >= failuresMax) break
-      }
-      if (failures.length >= failuresMax) break
-    }
-    totals.distinct += explorer.counts.distinct
-    totals.restarts += explorer.counts.restarts
-  }
-  const seconds = (performance.now() - started) / 1000
-  return { workload: workload.name, ...totals, seconds, failures }
+/** A crash state with the name under which it can be replayed. */
+interface NamedState {
+  readonly name: string
+  readonly snapshot: Snapshot
+  readonly state: CrashState
 }
+
+/** Every crash state of a recording. */
+export function* statesOf(recording: Recording, limits: StateLimits = FULL_LIMITS): Generator<NamedState> {
+  for (const [index, snapshot] of recording.snapshots.entries()) {
+    const next = recording.snapshots[index + 1]?.storage
+    for (const [number, state] of crashStates(snapshot.storage, next, limits).entries()) {
+      yield { name: `${recording.seed}.${index}.${number}`, snapshot, state }
+    }
+  }
+}
+
+/** Runs the workload with interleaving `seed` and judges each of its crash states. */
+export async function runWorkload(
+  workload: Workload,
+  seed: number,
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const started = performance.now()
+  const failures: Failure[] = []
+  const recording = await record(workload, seed)
+  const explorer = new Explorer(workload, recording.model.touchedSectors, options.crashesInside)
+  let states = 0
+  for (const { name, snapshot, state } of statesOf(recording, options.limits)) {
+    const explored = await explorer.explore(state.build())
+    states += 1 + explored.interrupted.length
+    const wrong = judge(recording, snapshot, state.kind, explored, explorer.touchedSectors)
+    if (wrong === undefined) continue
+    failures.push({
+      workload: workload.name,
+      state: name,
+      what: `${describe(snapshot)}, ${state.label}: ${wrong}`,
+    })
+    if (failures.length >= (options.failuresMax ?? 5)) break
+  }
+  return {
+    workload: workload.name,
+    effects: recording.snapshots.length - 1,
+    states,
+    distinct: explorer.counts.distinct,
+    restarts: explorer.counts.restarts,
+    seconds: (performance.now() - started) / 1000,
+    failures,
+  }
+}
+
+/** The effect after which the crash came. */
+export const describe = ({ effect }: Snapshot): string =>
+  effect === undefined ? 'after the set-up' : `after ${effect.kind} ${effect.path}`

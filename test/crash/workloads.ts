@@ -137,14 +137,16 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: 'log-full',
-    about: 'a write that waits until the flusher has made room',
-    shape: TINY_LOG,
-    seeds: 2,
+    about: 'a write that waits until the flusher has made room, and goes where freed entries stood',
+    shape: { ...SMALL, logBytes: 128 * KIB },
+    // nothing is flushed before a write finds no room
+    tuning: { flushWatermark: 0.95 },
+    seeds: 1,
     async setUp(context) {
-      for (const block of [1, 2, 3]) await context.writeBlocks(block)
+      for (let i = 0; i < 9; i++) await context.writeBlocks(1, 2)
     },
     async run(context) {
-      await Promise.all([context.writeBlocks(4, 4), context.writeBlocks(1, 4), context.writeBlocks(6, 4)])
+      await context.writeBlocks(2, 14)
     },
   },
   {
@@ -310,17 +312,17 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: 'frontend-state',
-    about: "the front ends' state changes twice around a checkpoint",
+    about: "the front ends' state, longer than a sector, changes twice around a checkpoint",
     shape: SMALL,
     seeds: 1,
     async setUp(context) {
-      await context.setFrontendState('first')
+      await context.setFrontendState('first'.repeat(300))
       await context.writeBlocks(1)
     },
     async run(context) {
-      await context.setFrontendState('second')
+      await context.setFrontendState('second'.repeat(300))
       await context.checkpoint()
-      await context.setFrontendState('third')
+      await context.setFrontendState('third'.repeat(300))
     },
   },
 ]

@@ -22,7 +22,149 @@ export interface Mutant {
   readonly simSeeds?: number
 }
 
-export const MUTANTS: readonly Mutant[] = []
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'torn-entry-accepted',
+    about: 'the scan of the log believes a header and does not look at the data behind it',
+    patches: [
+      {
+        file: 'src/blockvol/log/log-scan.ts',
+        find: '      if (blockChecksum(content, entry.block + i, entry.lsn) !== entry.checksums[i]) return undefined\n',
+        replace: '',
+      },
+    ],
+    workloads: ['split-write', 'overwrite'],
+  },
+  {
+    name: 'append-at-checkpoint',
+    about: 'a recovered log goes on at the checkpoint: new entries overwrite what was recovered',
+    patches: [
+      {
+        file: 'src/blockvol/log/log-writer.ts',
+        find: 'this.#head = alignUp(options.head, BLOCK_BYTES)',
+        replace: 'this.#head = alignUp(options.checkpoint, BLOCK_BYTES)',
+      },
+    ],
+    workloads: ['overwrite'],
+  },
+  {
+    name: 'progress-before-fdatasync',
+    about: 'flushes are answered when fdatasync is called, not when it returned',
+    patches: [
+      {
+        file: 'src/blockvol/log/log-writer.ts',
+        find: 'this.#syncingNow = this.#o.file.datasync().then(',
+        replace: 'void this.#o.file.datasync()\n    this.#syncingNow = Promise.resolve().then(',
+      },
+    ],
+    workloads: ['overwrite', 'fua-write'],
+  },
+  {
+    name: 'recovered-not-synced',
+    about: 'what an opening found only in the page cache counts as durable without an fdatasync',
+    patches: [
+      {
+        file: 'src/blockvol/recovery.ts',
+        find: '    await log.datasync()\n  }\n',
+        replace: '  }\n',
+      },
+    ],
+    workloads: ['overwrite', 'reopen-twice'],
+  },
+  {
+    name: 'clean-mark-kept',
+    about: 'an opening leaves the mark of the last clean close: the next one does not look at the log',
+    patches: [
+      {
+        file: 'src/blockvol/recovery.ts',
+        find: 'marks: current.marks & ~(MARK.clean | MARK.poisoned)',
+        replace: 'marks: current.marks & ~MARK.poisoned',
+      },
+    ],
+    workloads: ['clean-close', 'overwrite'],
+  },
+  {
+    name: 'epoch-not-raised',
+    about: 'an opening serves in the epoch of the one before it',
+    patches: [
+      {
+        file: 'src/blockvol/recovery.ts',
+        find: 'Math.max(current.epoch.number, scan.epoch.number) + 1',
+        replace: 'Math.max(current.epoch.number, scan.epoch.number, 1)',
+      },
+    ],
+    workloads: ['reopen-twice'],
+  },
+  {
+    name: 'flush-before-log',
+    about: 'content goes into the extents before its log entry is durable',
+    patches: [
+      { file: 'src/blockvol/checkpointer.ts', find: '    await writer.sync(cut.lsn)\n', replace: '' },
+    ],
+    workloads: ['overwrite', 'checkpoint-twice'],
+  },
+  {
+    name: 'checkpoint-before-map',
+    about: 'the checkpoint moves on before the map is durable',
+    patches: [{ file: 'src/blockvol/flush/map-pass.ts', find: '  await options.map.sync()\n', replace: '' }],
+    workloads: ['checkpoint-twice', 'zeroes-then-write'],
+  },
+  {
+    name: 'checkpoint-before-content',
+    about: 'the checkpoint moves on before the extents are durable',
+    patches: [{ file: 'src/blockvol/flush/content-pass.ts', find: '  await pass.sync()\n', replace: '' }],
+    workloads: ['checkpoint-twice', 'trim'],
+  },
+  {
+    name: 'checkpoint-without-state',
+    about: 'the checkpoint passes an entry that changed the state, which is not written',
+    patches: [
+      {
+        file: 'src/blockvol/checkpointer.ts',
+        find: '    this.metadataBytes += await state.save(cut.state)\n',
+        replace: '',
+      },
+    ],
+    workloads: ['frontend-state', 'resize'],
+  },
+  {
+    name: 'slot-not-alternated',
+    about: 'superblock and state are written over their newest copy',
+    patches: [
+      {
+        file: 'src/blockvol/format/dual-slot.ts',
+        find: '(generation % 2) * format.slotBytes',
+        replace: '0 * format.slotBytes',
+      },
+      { file: 'src/blockvol/format/dual-slot.ts', find: 'generation % 2 !== index || ', replace: '' },
+    ],
+    workloads: ['checkpoint-twice', 'frontend-state'],
+  },
+  {
+    name: 'log-freed-before-checkpoint',
+    about: 'log space is given back while the checkpoint that frees it is still on its way',
+    patches: [
+      {
+        file: 'src/blockvol/checkpointer.ts',
+        find: '    await superblocks.update({\n      checkpoint: {',
+        replace: '    writer.advanceTail(cut.position)\n    await superblocks.update({\n      checkpoint: {',
+      },
+    ],
+    workloads: ['log-full'],
+  },
+  {
+    name: 'trim-not-mapped',
+    about: 'a trim is forgotten by the map: once the log is freed, the old content shows again',
+    patches: [
+      {
+        file: 'src/blockvol/flush/map-pass.ts',
+        find: '  for (const range of options.plan.ranges) await pass.mapRange(range)\n',
+        replace: '',
+      },
+    ],
+    workloads: ['trim', 'trim-over-grains'],
+  },
+]
 
 /** The source with the mutant's patches of `file`; throws when a text is not there exactly once. */
 export function applyPatches(source: string, file: string, mutant: Mutant): string {
