@@ -275,7 +275,6 @@ export class Commands {
   }
 
   #copyLent(task: Task, offsetBytes: number, data: Uint8Array): void {
-    this.#lent = false
     const room = task.dataOut.byteLength - offsetBytes
     if (room > 0) task.dataOut.set(data.subarray(0, room), offsetBytes)
   }

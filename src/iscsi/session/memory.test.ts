@@ -32,6 +32,22 @@ describe('memory', () => {
     expect(h.pool.lentBytes).toBe(65536)
   })
 
+  it('is given in turn: a small command does not overtake one that waits', () => {
+    const h = new SessionHarness({ budgetBytes: 100_000 })
+    const tags = [65536, 65536, 4096].map((expectedDataTransferLength, i) =>
+      h.command(write10(i * 128, expectedDataTransferLength / 512), {
+        write: true,
+        expectedDataTransferLength,
+      }),
+    )
+    expect(h.received()).toMatchObject([{ pdu: { opcode: Opcode.r2t, initiatorTaskTag: tags[0] } }])
+    h.session.abortTasks((task) => task.initiatorTaskTag === tags[0])
+    expect(h.received().map(({ pdu }) => pdu)).toMatchObject([
+      { opcode: Opcode.r2t, initiatorTaskTag: tags[1] },
+      { opcode: Opcode.r2t, initiatorTaskTag: tags[2] },
+    ])
+  })
+
   it('of long reads is bounded as well', () => {
     const h = new SessionHarness({ budgetBytes: 262144 })
     for (const lba of [0, 512, 1024]) {

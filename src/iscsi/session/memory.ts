@@ -62,8 +62,6 @@ export class Memory {
   giveBackDataOut(task: Task): void {
     const buffer = task.takeDataOut()
     if (buffer !== undefined) this.#pool.release(buffer)
-    // What is reserved for a write is over with its buffer; a read's is over when its data has gone.
-    if (task.dataOutLengthExpected > 0) this.giveBack(task)
   }
 
   giveBack(task: Task): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { pattern, read10, SessionHarness, write10 } from '../../../test/e2e/iscsi/session-harness.ts'
 import { Opcode, RESERVED_TAG, RejectReason } from '../pdu/opcodes.ts'
+import { encodeScsiCommand } from '../pdu/scsi-command.ts'
 import { senseOf } from '../pdu/scsi-response.ts'
 
 const TEST_UNIT_READY = '00 00 00 00 00 00'
@@ -77,6 +78,43 @@ describe('data in', () => {
     const [sent] = h.received()
     expect(sent?.pdu).toMatchObject({ opcode: Opcode.dataIn, statusPresent: true, ...flags })
     expect(sent?.data.byteLength).toBe(lengthBytes)
+  })
+
+  it('of a command that goes both ways has a status of its own behind it', () => {
+    const h = new SessionHarness()
+    // RFC 7143 §11.2.2.4: the length of the data in stands in an additional header.
+    const header = { read: true, write: true, expectedDataTransferLength: 512, totalAhsLength: 2 }
+    const cdb = Uint8Array.from(Buffer.from('28000000000000000100000000000000', 'hex'))
+    h.send(
+      (view, at) => {
+        encodeScsiCommand(view, at, {
+          ...header,
+          immediate: false,
+          final: true,
+          attr: 1,
+          dataSegmentLength: 512,
+          lun: 0n,
+          initiatorTaskTag: 9,
+          cmdSn: h.takeCmdSn(),
+          expStatSn: 0,
+          cdb,
+        })
+        view.setUint32(at + 48, 0x0005_0200)
+        view.setUint32(at + 52, 1024)
+      },
+      new Uint8Array(512),
+      8,
+    )
+    expect(h.received().map(({ pdu }) => pdu)).toMatchObject([
+      { opcode: Opcode.dataIn, statusPresent: false, final: true, dataSegmentLength: 512 },
+      {
+        opcode: Opcode.scsiResponse,
+        status: 0,
+        residualCount: 0,
+        bidirectionalReadUnderflow: true,
+        bidirectionalReadResidualCount: 512,
+      },
+    ])
   })
 
   it('that nobody expects is all overflow', () => {

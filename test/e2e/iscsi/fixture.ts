@@ -1,6 +1,7 @@
 /** A target on loopback over a device in memory, and initiators for it. */
 import { silentLogger } from '../../../src/base/log.ts'
 import type { Clock } from '../../../src/base/ports/clock.ts'
+import type { Net } from '../../../src/base/ports/net.ts'
 import { MIB } from '../../../src/base/units.ts'
 import { type AccessRules, OPEN_ACCESS } from '../../../src/frontend/access.ts'
 import { Reservations } from '../../../src/frontend/reservations/reservations.ts'
@@ -26,7 +27,7 @@ export const IQN = 'iqn.2026-11.io.basalt:vol'
 export const INITIATOR = 'iqn.2026-11.org.example:host'
 
 const clock = new RealClock({ syscalls: plainSyscalls })
-const net = new RealNet()
+export const net = new RealNet()
 const random = new RealRandom()
 
 export class LoopbackTarget {
@@ -89,8 +90,9 @@ export class LoopbackTarget {
     return Object.assign(client, { session })
   }
 
-  raw(): Promise<RawConnection> {
-    return RawConnection.connect({ net, clock, ...this.portal })
+  /** A connection without a session behind it; `through` another network where a test wants to touch the socket. */
+  raw(through: Net = net): Promise<RawConnection> {
+    return RawConnection.connect({ net: through, clock, ...this.portal })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,12 +4,20 @@
  */
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Connection } from '../../../src/base/ports/net.ts'
 import type { RawConnection } from '../../../src/iscsi/initiator/raw-connection.ts'
 import { encodeLoginRequest, type LoginRequest } from '../../../src/iscsi/pdu/login.ts'
-import { LoginStage, LoginStatus, Opcode, RejectReason } from '../../../src/iscsi/pdu/opcodes.ts'
-import { encodeScsiCommand } from '../../../src/iscsi/pdu/scsi-command.ts'
+import { encodeNopOut } from '../../../src/iscsi/pdu/nop.ts'
+import {
+  LoginStage,
+  LoginStatus,
+  Opcode,
+  RESERVED_TAG,
+  RejectReason,
+} from '../../../src/iscsi/pdu/opcodes.ts'
+import { encodeScsiCommand, type ScsiCommand } from '../../../src/iscsi/pdu/scsi-command.ts'
 import { encodeText } from '../../../src/iscsi/text/pairs.ts'
-import { INITIATOR, IQN, LoopbackTarget, rawLogin, until } from './fixture.ts'
+import { INITIATOR, IQN, LoopbackTarget, net, rawLogin, until } from './fixture.ts'
 import { ManualClock } from './manual-clock.ts'
 import { pattern } from './session-harness.ts'
 
@@ -53,6 +61,28 @@ const loginRequest = (fields: Partial<LoginRequest> = {}): LoginRequest => ({
   expStatSn: 0,
   ...fields,
 })
+
+/** READ(16) from the start, numbered by its tag. */
+const read16 = (options: { tag: number; blocks: number }): Omit<ScsiCommand, 'opcode'> => {
+  const cdb = new Uint8Array(16)
+  cdb[0] = 0x88
+  new DataView(cdb.buffer).setUint32(10, options.blocks)
+  return {
+    immediate: false,
+    final: true,
+    read: true,
+    write: false,
+    attr: 1,
+    totalAhsLength: 0,
+    dataSegmentLength: 0,
+    lun: 0n,
+    initiatorTaskTag: options.tag,
+    expectedDataTransferLength: options.blocks * 512,
+    cmdSn: 1 + options.tag,
+    expStatSn: 0,
+    cdb,
+  }
+}
 
 describe('a connection that does not log in', () => {
   it('is closed when the login takes too long, even if it is busy sending bytes one by one', async () => {
@@ -234,12 +264,50 @@ describe('sessions', () => {
         }),
       )
     }
-    // One megabyte command fits the session's share; the others wait, holding nothing.
-    let r2ts = 0
-    const first = await connection.next()
-    if (first.pdu.opcode === Opcode.r2t) r2ts++
+    connection.send((view, at) =>
+      encodeNopOut(view, at, {
+        immediate: true,
+        dataSegmentLength: 0,
+        lun: 0n,
+        initiatorTaskTag: 1000,
+        targetTransferTag: RESERVED_TAG,
+        cmdSn: 61,
+        expStatSn: 0,
+      }),
+    )
+    // One command of a megabyte fits the session's share; the others wait, holding nothing.
+    expect((await connection.next()).pdu).toMatchObject({ opcode: Opcode.r2t, initiatorTaskTag: 0 })
+    expect((await connection.next()).pdu).toMatchObject({ opcode: Opcode.nopIn, initiatorTaskTag: 1000 })
     await othersWork()
-    expect(r2ts).toBe(1)
+  })
+
+  it('whose answers are not taken are not read any more, and end after a while', async () => {
+    const clock = new ManualClock()
+    setup = await LoopbackTarget.start({ targetClock: clock, limits: { outputStallSeconds: 30 } })
+    let socket: Connection | undefined
+    const connection = await setup.raw({
+      listen: net.listen.bind(net),
+      connect: async (address) => {
+        socket = await net.connect(address)
+        return socket
+      },
+    })
+    open.push(connection)
+    await connection.login(rawLogin())
+    await until(() => setup.target.sessions().length === 1)
+    socket!.pause()
+    for (let i = 0; i < 120; i++) {
+      connection.send((view, at) => encodeScsiCommand(view, at, read16({ tag: i, blocks: 512 })))
+    }
+    await until(() => setup.target.sessions()[0]!.commands > 40)
+    const before = setup.target.sessions()[0]!.commands
+    expect(before).toBeLessThan(121)
+    for (let second = 0; second < 29; second++) clock.advance(1000)
+    await othersWork()
+    await until(() => setup.target.sessions().length === 1)
+    for (let second = 0; second < 3; second++) clock.advance(1000)
+    await until(() => setup.target.sessions().length === 0)
+    await othersWork()
   })
 
   it('survive nothing of random bytes, and nobody else notices', async () => {

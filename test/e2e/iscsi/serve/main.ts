@@ -1,21 +1,21 @@
 /**
  * Serves a volume in memory over iSCSI, to try initiators against by hand:
  *
- *     node test/e2e/iscsi/serve.ts [--port 23260] [--size-mib 256] [--block 512] [--chap USER:SECRET]
+ *     node test/e2e/iscsi/serve/main.ts [--port 23260] [--size-mib 256] [--block 512] [--chap USER:SECRET]
  */
 import { parseArgs } from 'node:util'
-import type { Logger } from '../../../src/base/log.ts'
-import { MIB } from '../../../src/base/units.ts'
-import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
-import { Reservations } from '../../../src/frontend/reservations/reservations.ts'
-import { Secret } from '../../../src/frontend/secret.ts'
-import { FrontendVolume } from '../../../src/frontend/volume.ts'
-import { RealClock } from '../../../src/io/clock.ts'
-import { RealNet } from '../../../src/io/net.ts'
-import { RealRandom } from '../../../src/io/random.ts'
-import { plainSyscalls } from '../../../src/io/syscalls.ts'
-import { IscsiTarget } from '../../../src/iscsi/target/iscsi-target.ts'
-import { MemoryDevice } from './memory-device.ts'
+import type { Logger } from '../../../../src/base/log.ts'
+import { MIB } from '../../../../src/base/units.ts'
+import { OPEN_ACCESS } from '../../../../src/frontend/access.ts'
+import { Reservations } from '../../../../src/frontend/reservations/reservations.ts'
+import { Secret } from '../../../../src/frontend/secret.ts'
+import { FrontendVolume } from '../../../../src/frontend/volume.ts'
+import { RealClock } from '../../../../src/io/clock.ts'
+import { RealNet } from '../../../../src/io/net.ts'
+import { RealRandom } from '../../../../src/io/random.ts'
+import { plainSyscalls } from '../../../../src/io/syscalls.ts'
+import { IscsiTarget } from '../../../../src/iscsi/target/iscsi-target.ts'
+import { MemoryDevice } from '../memory-device.ts'
 
 const { values } = parseArgs({
   options: {
