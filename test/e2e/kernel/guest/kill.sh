@@ -21,16 +21,17 @@ need 'mount' mount "$DISK" "$MOUNT"
 mkdir "$MOUNT/files"
 
 fsync_files new & new=$!
-fsync_files inplace notrunc & inplace=$!
+fsync_files again & again=$!
 unsynced_load & load=$!
 for ((kill = 1; kill <= KILLS; kill++)); do
   need "kill $kill: the session is back and files are synced again" ask kill-amid-writes
   equal "kill $kill: session state" LOGGED_IN "$(session_state)"
   check "kill $kill: the file system takes writes" writable
+  check "kill $kill: what was synced is there" as_told new
 done
 touch /tmp/stop
 check 'no writer saw an error (new files)' wait "$new"
-check 'no writer saw an error (in place)' wait "$inplace"
+check 'no writer saw an error (in place)' wait "$again"
 check 'no writer saw an error (direct)' wait "$load"
 
 check 'umount' umount "$MOUNT"

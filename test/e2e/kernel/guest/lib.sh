@@ -189,25 +189,27 @@ wait_for_blocks() {
   return 1
 }
 
-# fsync_files NAME [DD-FLAG]: until /tmp/stop appears, writes files $MOUNT/files/NAME-*, each synced, and
-# tells the host name and sha256 the moment the sync returned. The checksum is of what was meant to be written. With DD-FLAG
-# `notrunc` files are overwritten in place, else truncated and written anew.
+# fsync_files new|again: until /tmp/stop appears, writes files under $MOUNT/files, each synced, and tells the host
+# name and sha256 the moment the sync returned. The checksum is of what was meant to be written. `new` makes a new
+# file each time, so what a crash loses stays lost; `again` overwrites the same twenty in place.
 fsync_files() {
-  local name=$1 flags=fsync${2:+,$2} index=0 file sum line
+  local kind=$1 flags=fsync count=0 file sum line
+  [[ $kind == new ]] || flags=fsync,notrunc
   exec {line}>"/dev/tcp/$POST"
   while [[ ! -e /tmp/stop ]]; do
-    file=$name-$((index % 20))
-    head -c $((4096 * (1 + index % 20 * 3))) /dev/urandom >"/tmp/$name"
-    sum=$(sha256sum <"/tmp/$name") || return 1
-    dd if="/tmp/$name" of="$MOUNT/files/$file" bs=1M conv="$flags" status=none || return 1
+    if [[ $kind == new ]]; then file=new-$count; else file=again-$((count % 20)); fi
+    head -c $((4096 * (1 + count % 20 * 3))) /dev/urandom >"/tmp/$kind"
+    sum=$(sha256sum <"/tmp/$kind") || return 1
+    dd if="/tmp/$kind" of="$MOUNT/files/$file" bs=1M conv="$flags" status=none || return 1
     printf 'fsynced %s %s\n' "$file" "${sum%% *}" >&"$line"
-    index=$((index + 1))
+    count=$((count + 1))
   done
 }
 
-# as_told: every file that the host was told of has the checksum it was told.
+# as_told [PREFIX]: every file that the host was told of (whose name begins so) has, on the disk, the checksum it was told.
 as_told() {
-  ask list-fsynced && (cd "$MOUNT/files" && sha256sum --quiet --check "$RIG_OUT/fsynced.sha256")
+  ask list-fsynced "${1:-}" && echo 3 >/proc/sys/vm/drop_caches &&
+    (cd "$MOUNT/files" && sha256sum --quiet --check "$RIG_OUT/fsynced.sha256")
 }
 
 # writable: the mounted file system still takes writes and was not turned read-only.

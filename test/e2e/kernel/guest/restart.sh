@@ -8,12 +8,13 @@ need 'login' login
 need 'mkfs.ext4' mkfs.ext4 -q "$DISK"
 need 'mount' mount "$DISK" "$MOUNT"
 mkdir "$MOUNT/files"
-fsync_files live & live=$!
+fsync_files new & new=$!
 need 'the target restarts under a writer' ask restart-amid-writes
 equal 'session state' LOGGED_IN "$(session_state)"
 check 'the file system takes writes' writable
+check 'what was synced is there' as_told
 touch /tmp/stop
-check 'the writer saw no error' wait "$live"
+check 'the writer saw no error' wait "$new"
 check 'umount' umount "$MOUNT"
 check 'logout' logout
 
