@@ -1,6 +1,7 @@
 /** The commands. What one needs is loaded when it is called, so that the light ones start at once. */
 import { type DaemonCommand, type FlagDescription, runCli } from '../cli/program.ts'
 import { SETTING_NAMES, TARGET_SETTINGS, variableOf } from '../server/config/settings.ts'
+import { benchCommand } from './bench.ts'
 import { VERSION } from './version.ts'
 
 const targetFlags: readonly FlagDescription[] = [
@@ -43,6 +44,7 @@ const commands: readonly DaemonCommand[] = [
     ],
     run: async (flags) => (await import('./start.ts')).runStart(flags),
   },
+  benchCommand,
 ]
 
 /** Runs the command that the program's arguments ask for; its exit code. */

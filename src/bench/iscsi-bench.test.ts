@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { IQN, LoopbackTarget } from '../../test/e2e/iscsi/fixture.ts'
+import { formatHostPort } from '../base/address.ts'
+import { KIB, MIB } from '../base/units.ts'
+import { RealClock } from '../io/clock.ts'
+import { RealNet } from '../io/net.ts'
+import { RealRandom } from '../io/random.ts'
+import { plainSyscalls } from '../io/syscalls.ts'
+import { LOADS, writes } from './access.ts'
+import { benchIscsi, type Progress } from './iscsi-bench.ts'
+import type { BenchOptions } from './options.ts'
+import { type BenchResult, describeResult } from './result.ts'
+
+const SECONDS = 0.1
+
+const PORTS = {
+  net: new RealNet(),
+  clock: new RealClock({ syscalls: plainSyscalls }),
+  random: new RealRandom(),
+  cpuMs: () => 0,
+}
+
+let target: LoopbackTarget
+beforeEach(async () => {
+  target = await LoopbackTarget.start({ sizeBytes: 2 * MIB })
+})
+afterEach(() => target[Symbol.asyncDispose]())
+
+function bench(
+  options: Partial<BenchOptions>,
+  onProgress?: (progress: Progress) => void,
+): Promise<BenchResult> {
+  const url = `iscsi://${formatHostPort(target.portal)}/${IQN}/0`
+  const defaults = { unitBytes: 4096, queueDepth: 8, connections: 1, seconds: SECONDS, syncEvery: 0 } as const
+  const all = { url, load: 'randread', ...defaults, verify: false, destroysData: false, ...options } as const
+  return benchIscsi(PORTS, all, onProgress)
+}
+
+describe('a benchmark over iSCSI', () => {
+  it.each(LOADS)('%s counts what the device did, with and without verification', async (load) => {
+    for (const verify of [true, false]) {
+      const before = { ...target.device.counts }
+      const { read, write, seconds, verified } = await bench({ load, verify })
+      const { reads, writes: written } = target.device.counts
+      expect(seconds).toBeGreaterThanOrEqual(SECONDS)
+      expect(write === undefined).toBe(!writes(load))
+      expect(written - before.writes).toBe(write?.operations ?? 0)
+      expect(reads - before.reads).toBeGreaterThanOrEqual(read?.operations ?? 0)
+      if (verify && writes(load)) expect(verified?.checkedBlocks).toBeGreaterThan(0)
+    }
+  })
+
+  it('shares the device among connections, and flushes as often as it was told', async () => {
+    const { write, flush } = await bench({ load: 'write', connections: 3, syncEvery: 10, seconds: 0.3 })
+    expect(target.device.counts.flushes).toBe(flush?.operations)
+    const flushes = write!.operations / 10
+    expect(flush!.operations).toBeGreaterThan(flushes * 0.4)
+    expect(flush!.operations).toBeLessThanOrEqual(flushes)
+  })
+
+  it('finds one damaged byte, in another run too', async () => {
+    const unitBytes = 64 * KIB
+    await bench({ load: 'write', unitBytes, verify: true })
+    const whole = await bench({ load: 'read', unitBytes, verify: true })
+    expect(whole.verified).toMatchObject({ unknownBlocks: 0, spanBytes: 2 * MIB })
+    const block = new Uint8Array(4096)
+    const offsetBytes = 20 * unitBytes
+    target.device.readNow(offsetBytes, block)
+    block[1234]! ^= 1
+    await target.device.write(offsetBytes, block)
+    await expect(bench({ load: 'read', unitBytes, verify: true })).rejects.toMatchObject({
+      code: 'MEDIUM',
+      facts: { offsetBytes: offsetBytes + 1024 },
+    })
+  })
+
+  it('does not write over data, at the beginning or at the end, unless told to', async () => {
+    for (const offsetBytes of [4096, 2 * MIB - 512]) {
+      const data = Uint8Array.of(...new Uint8Array(511), 1)
+      await target.device.write(offsetBytes, data)
+      const { writes: before } = target.device.counts
+      await expect(bench({ load: 'randwrite' })).rejects.toMatchObject({ code: 'CONFLICT' })
+      expect(target.device.counts.writes).toBe(before)
+      expect((await bench({ load: 'read' })).read?.operations).toBeGreaterThan(0)
+      await target.device.write(offsetBytes, new Uint8Array(512))
+    }
+    expect((await bench({ load: 'randwrite', destroysData: true })).write?.operations).toBeGreaterThan(0)
+  })
+
+  it('runs over its own stamps without being told to', async () => {
+    await bench({ load: 'write', verify: true })
+    await bench({ load: 'write', verify: true })
+  })
+
+  it('tells its progress once a second', async () => {
+    const told: Progress[] = []
+    await bench({ seconds: 1.5 }, (progress) => told.push(progress))
+    expect(told).toHaveLength(1)
+    expect(told[0]?.iops).toBeGreaterThan(0)
+  })
+
+  it('refuses operations that do not fit the device', async () => {
+    await expect(bench({ unitBytes: 4 * MIB })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    const many = { verify: true, queueDepth: 256, connections: 2 }
+    await expect(bench(many)).rejects.toThrow('the device has room for 512 operations, 513 are needed')
+  })
+
+  it('ends with the error when the target goes away', async () => {
+    const running = bench({ seconds: 60 }, () => void target.target.close())
+    await expect(running).rejects.toThrow()
+  })
+
+  it('describes itself, and says when it is itself what limits', async () => {
+    const result = await bench({ load: 'mixed', syncEvery: 50 })
+    const lines = describeResult({ ...result, cpuShare: 0.86 })
+    expect(lines[0]).toBe('mixed of 4KiB, 8 under way on 1 connection, 0.1 s')
+    expect(lines[1]).toMatch(/^read +\d+ IOPS +[\d.]+ MB\/s {2}p50 \S+ [µm]s {2}p99 .* p99\.9 .* max /)
+    expect(lines.at(-1)).toMatch(/^That is so much/)
+    expect(describeResult({ ...result, cpuShare: 0.84 }).at(-1)).toBe('generator 84 % of a core')
+  })
+})
