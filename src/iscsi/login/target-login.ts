@@ -65,6 +65,12 @@ const REQUESTS_MAX = 64
 const PAIRS_MAX = 128
 const NO_TEXT = new Uint8Array(0)
 
+/** What of a request its answer repeats. */
+type Answered = Pick<LoginRequest, 'csg' | 'nsg' | 'isid' | 'tsih' | 'cmdSn' | 'initiatorTaskTag'>
+
+/** What an answer echoes when there was no login request yet. */
+const NO_REQUEST = { csg: LoginStage.securityNegotiation, nsg: 0, isid: 0, tsih: 0, cmdSn: 0 } as const
+
 class Refusal {
   readonly status: LoginStatus
   readonly reason: string
@@ -119,9 +125,10 @@ export class TargetLogin {
     return outcome instanceof Refusal ? this.#refuse(request, outcome) : outcome
   }
 
-  /** Refuses `request` for a reason that lies outside the login, such as a full house. */
-  refuse(request: LoginRequest, status: LoginStatus, reason: string): LoginStep {
-    return this.#refuse(request, new Refusal(status, reason))
+  /** Something else than a login request came, with this task tag (§11.13.5, status 020bh). */
+  stranger(initiatorTaskTag: number): LoginStep {
+    const refusal = new Refusal(LoginStatus.invalidDuringLogin, 'not a login request')
+    return this.#refuse({ ...(this.#first ?? NO_REQUEST), initiatorTaskTag }, refusal)
   }
 
   #advance(request: LoginRequest, data: Uint8Array): LoginStep | Refusal {
@@ -352,7 +359,7 @@ export class TargetLogin {
     }
   }
 
-  #refuse(request: LoginRequest, refusal: Refusal): LoginStep {
+  #refuse(request: Answered, refusal: Refusal): LoginStep {
     this.#ended = true
     const { status, reason } = refusal
     const text = refusal.answers.length === 0 ? NO_TEXT : encodeText(refusal.answers)
@@ -363,12 +370,7 @@ export class TargetLogin {
     }
   }
 
-  #header(
-    request: LoginRequest,
-    status: LoginStatus,
-    transit: boolean,
-    text: Uint8Array,
-  ): Fields<LoginResponse> {
+  #header(request: Answered, status: LoginStatus, transit: boolean, text: Uint8Array): Fields<LoginResponse> {
     const expCmdSn = this.#first?.cmdSn ?? request.cmdSn
     const statSn = this.#statSn
     this.#statSn = serialAdd(statSn, 1)

@@ -8,6 +8,7 @@
  * Always true: when the socket takes no more, nothing more is read; an ended connection holds no place in the
  * limits and its session has nothing under way once `ended` has resolved.
  */
+import { assert } from '../../base/assert.ts'
 import type { BufferPool } from '../../base/buffer-pool.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
@@ -15,10 +16,15 @@ import type { Connection, ConnectionHandlers } from '../../base/ports/net.ts'
 import type { LoginLimiter } from '../../frontend/login-limiter.ts'
 import { hostOf } from '../../frontend/login-limiter.ts'
 import { initiatorPortName } from '../login/names.ts'
-import { type EstablishedLogin, TargetLogin, type TargetLoginOptions } from '../login/target-login.ts'
+import {
+  type EstablishedLogin,
+  type LoginStep,
+  TargetLogin,
+  type TargetLoginOptions,
+} from '../login/target-login.ts'
 import { AHS_BYTES_MAX } from '../pdu/ahs.ts'
 import type { Fields } from '../pdu/bhs.ts'
-import { opcodeOf } from '../pdu/bhs.ts'
+import { initiatorTaskTag, opcodeOf } from '../pdu/bhs.ts'
 import {
   decodeLoginRequest,
   encodeLoginResponse,
@@ -131,8 +137,12 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
 
   header(view: DataView, offset: number): DataSink {
     if (this.#phase === 'session') return this.#session!.header(view, offset)
-    if (this.#phase !== 'login' || opcodeOf(view, offset) !== Opcode.loginRequest) {
-      this.#cut('not a login request')
+    if (this.#phase !== 'login') {
+      this.#cut('a PDU before the login was answered')
+      return 'discard'
+    }
+    if (opcodeOf(view, offset) !== Opcode.loginRequest) {
+      this.#loginRefused(this.#login.stranger(initiatorTaskTag(view, offset)))
       return 'discard'
     }
     this.#request = decodeLoginRequest(view, offset)
@@ -180,18 +190,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
         this.#say(step.response, step.text)
         break
       case 'refused':
-        if (verdict.status === LoginStatus.authenticationFailure) {
-          this.#context.limiter.failed(hostOf(this.remoteAddress))
-        }
-        this.#context.logger.warn('iscsi.login_refused', {
-          address: this.remoteAddress,
-          initiator: this.#login.initiatorName,
-          status: verdict.status,
-          reason: verdict.reason,
-        })
-        this.#say(step.response, step.text)
-        this.#stream.stop()
-        this.#connection.end()
+        this.#loginRefused(step)
         break
       case 'established':
         this.#phase = 'establishing'
@@ -199,6 +198,21 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
         void this.#establish(verdict.login, step.response, step.text)
         break
     }
+  }
+
+  #loginRefused({ response, text, verdict }: LoginStep): void {
+    assert(verdict.kind === 'refused', 'a refusal')
+    const { status, reason } = verdict
+    if (status === LoginStatus.authenticationFailure) this.#context.limiter.failed(hostOf(this.remoteAddress))
+    this.#context.logger.warn('iscsi.login_refused', {
+      address: this.remoteAddress,
+      initiator: this.#login.initiatorName,
+      status,
+      reason,
+    })
+    this.#say(response, text)
+    this.#stream.stop()
+    this.#connection.end()
   }
 
   /** Replaces a predecessor, if there is one, and begins the session; only then the initiator is answered. */

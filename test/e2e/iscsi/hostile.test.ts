@@ -127,7 +127,6 @@ describe('a connection that does not log in', () => {
   })
 
   it.each([
-    ['something else than a login', Uint8Array.from({ length: 48 }, (_, i) => (i === 0 ? 0x01 : 0))],
     [
       'a segment of 16 MiB',
       Uint8Array.from({ length: 48 }, (_, i) => (i === 0 ? 0x43 : i >= 5 && i < 8 ? 0xff : 0)),
@@ -141,6 +140,19 @@ describe('a connection that does not log in', () => {
     setup = await LoopbackTarget.start()
     const connection = await raw()
     connection.sendBytes(bytes)
+    await connection.closed
+    await othersWork()
+  })
+
+  it('is told that a command is not a login, then closed', async () => {
+    setup = await LoopbackTarget.start()
+    const connection = await raw()
+    connection.send((view, at) => encodeScsiCommand(view, at, read16({ tag: 77, blocks: 1 })))
+    expect((await connection.next()).pdu).toMatchObject({
+      opcode: Opcode.loginResponse,
+      initiatorTaskTag: 77,
+      status: LoginStatus.invalidDuringLogin,
+    })
     await connection.closed
     await othersWork()
   })
