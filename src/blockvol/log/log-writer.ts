@@ -122,7 +122,7 @@ export class LogWriter {
   #settleWaiters: Waiter[] = []
   #appending = false
   #head: number
-  /** Bytes before it may be durable: the next group does not share a page with them. */
+  /** Where the head was when the last fdatasync began: the next group does not share a page with what lies before. */
   #syncedTo: number
   #tail: number
   #appendedLsn: number
@@ -283,8 +283,8 @@ export class LogWriter {
   /** Starts the next append if there is something to append and room for it. */
   #pump(): void {
     if (this.#failure !== undefined || this.#appending || this.#queue.length === 0) return
-    const shared = this.#head === this.#syncedTo
-    const start = shared ? alignUp(this.#head, BLOCK_BYTES) : this.#head
+    const isShared = alignDown(this.#head, BLOCK_BYTES) < this.#syncedTo
+    const start = isShared ? alignUp(this.#head, BLOCK_BYTES) : this.#head
     const { ringBytes } = this.#o.file
     const freeBytes = this.#tail + ringBytes - start
     const toRingEndBytes = ringBytes - (start % ringBytes)
