@@ -4,8 +4,21 @@ import { chap } from './chap.ts'
 import { ext4, xfs } from './filesystem.ts'
 import { kill } from './kill.ts'
 import { logical4096 } from './logical4096.ts'
+import { parameters } from './parameters.ts'
 import { restartCase } from './restart.ts'
 import { smoke } from './smoke.ts'
+import { stall } from './stall.ts'
 import { tools } from './tools.ts'
 
-export const CASES: readonly KernelCase[] = [smoke, chap, logical4096, tools, restartCase, kill, ext4, xfs]
+export const CASES: readonly KernelCase[] = [
+  smoke,
+  chap,
+  logical4096,
+  parameters,
+  tools,
+  restartCase,
+  stall,
+  kill,
+  ext4,
+  xfs,
+]
