@@ -88,7 +88,7 @@ export interface ScrubStatus {
   readonly lastPassEndedWallMs: number | undefined
 }
 
-export type VolumeHealth =
+type VolumeHealth =
   | 'healthy'
   /** Serves, with something to look at: bad blocks, no space, a flusher that cannot go on. */
   | 'degraded'

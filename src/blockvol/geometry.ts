@@ -5,8 +5,8 @@
 import { BlockError } from '../base/errors.ts'
 import { alignDown, BLOCK_BYTES, GIB, KIB, MIB, TIB } from '../base/units.ts'
 
-export const VOLUME_BYTES_MIN = MIB
-export const VOLUME_BYTES_MAX = 64 * TIB
+const VOLUME_BYTES_MIN = MIB
+const VOLUME_BYTES_MAX = 64 * TIB
 export const LOG_BYTES_MIN = 64 * KIB
 export const LOG_BYTES_MAX = 4 * GIB
 /** Blocks of one extents file: 64 GiB, because ext4 ends below 16 TiB a file. */

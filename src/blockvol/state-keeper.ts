@@ -38,7 +38,7 @@ export function encodeEpochStart(epoch: Epoch): Uint8Array {
 }
 
 /** The state after `entry`; the same object when the entry does not concern it. */
-export function applyToState(state: VolumeState, entry: StateEntry): VolumeState {
+function applyToState(state: VolumeState, entry: StateEntry): VolumeState {
   if (entry.lsn <= state.asOfLsn) return state
   switch (entry.kind) {
     case ENTRY_KIND.write:

@@ -20,20 +20,20 @@ export const FRONTEND_STATE_BYTES_MAX = MIB
 export const EPOCH_HISTORY_MAX = 4096
 export const SNAPSHOTS_MAX = 4096
 
-export interface EpochSpan {
+interface EpochSpan {
   readonly number: number
   readonly id: bigint
   readonly firstLsn: number
 }
 
-export interface SnapshotRecord {
+interface SnapshotRecord {
   readonly id: bigint
   readonly lsn: number
   readonly createdWallMs: number
   readonly name: string
 }
 
-export interface PendingRestore {
+interface PendingRestore {
   readonly snapshotId: bigint
   readonly lsn: number
 }

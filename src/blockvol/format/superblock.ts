@@ -38,7 +38,7 @@ export const MARK = {
   poisoned: 16,
 } as const
 
-export interface Checkpoint {
+interface Checkpoint {
   /** Everything up to here is in extents, map and state. */
   readonly lsn: Lsn
   /** Where the log goes on after it. */
