@@ -60,24 +60,6 @@ describe('an output queue', () => {
     expect(gone).toBe(1)
   })
 
-  it('tells of each batch for itself, in whatever order they are written', () => {
-    const pool = new BufferPool()
-    const queue = new OutputQueue(pool)
-    const gone: number[] = []
-    const batches = Array.from({ length: 6 }, (_, i) => {
-      queue.end(header(queue, i), i % 2 === 0 ? undefined : new Uint8Array(20_000))
-      if (i % 2 === 1) queue.whenWritten(() => gone.push(i))
-      return queue.take()!
-    })
-    const order = [0, 2, 5, 4, 1, 3]
-    const seen = order.map((i) => {
-      batches[i]?.written()
-      return [...gone]
-    })
-    expect(seen).toEqual([[], [], [5], [5], [5, 1], [5, 1, 3]])
-    expect(pool.lentBytes).toBe(0)
-  })
-
   it('adds digests over header, data and padding', () => {
     const queue = new OutputQueue(new BufferPool())
     queue.setDigests({ header: true, data: true })

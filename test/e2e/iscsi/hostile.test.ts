@@ -62,11 +62,13 @@ const loginRequest = (fields: Partial<LoginRequest> = {}): LoginRequest => ({
   ...fields,
 })
 
-/** READ(16) from the start, numbered by its tag. */
-const read16 = (options: { tag: number; blocks: number }): Omit<ScsiCommand, 'opcode'> => {
+/** READ(16), numbered by its tag. */
+const read16 = (options: { tag: number; blocks: number; lba?: number }): Omit<ScsiCommand, 'opcode'> => {
   const cdb = new Uint8Array(16)
   cdb[0] = 0x88
-  new DataView(cdb.buffer).setUint32(10, options.blocks)
+  const view = new DataView(cdb.buffer)
+  view.setUint32(6, options.lba ?? 0)
+  view.setUint32(10, options.blocks)
   return {
     immediate: false,
     final: true,
@@ -320,6 +322,41 @@ describe('sessions', () => {
     for (let second = 0; second < 3; second++) clock.advance(1000)
     await until(() => setup.target.sessions().length === 0)
     await othersWork()
+  })
+
+  it('whose answers wait long in the socket get the right bytes in the end', async () => {
+    setup = await LoopbackTarget.start()
+    const blocks = 128
+    for (let i = 0; i < 40; i++) await setup.device.write(i * blocks * 512, pattern(blocks * 512, i))
+    let socket: Connection | undefined
+    const connection = await setup.raw({
+      listen: net.listen.bind(net),
+      connect: async (address) => {
+        socket = await net.connect(address)
+        return socket
+      },
+    })
+    open.push(connection)
+    await connection.login(rawLogin())
+    await until(() => setup.target.sessions().length === 1)
+    socket!.pause()
+    let tag = 0
+    for (let i = 0; i < 40; i++) {
+      // Answers without data of their own, in batches of their own, between the reads.
+      connection.send((view, at) => encodeScsiCommand(view, at, read16({ tag: tag++, blocks: 0 })))
+      await new Promise((resolve) => setImmediate(resolve))
+      connection.send((view, at) =>
+        encodeScsiCommand(view, at, read16({ tag: tag++, blocks, lba: i * blocks })),
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    socket!.resume()
+    for (let i = 0; i < 40; i++) {
+      expect((await connection.next()).pdu).toMatchObject({ initiatorTaskTag: 2 * i })
+      const { pdu, data } = await connection.next()
+      expect(pdu).toMatchObject({ opcode: Opcode.dataIn, initiatorTaskTag: 2 * i + 1 })
+      expect(Buffer.compare(data, pattern(blocks * 512, i))).toBe(0)
+    }
   })
 
   it('survive nothing of random bytes, and nobody else notices', async () => {

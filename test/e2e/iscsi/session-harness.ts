@@ -23,6 +23,7 @@ import { PduWriter } from '../../../src/iscsi/pdu/writer.ts'
 import { LogicalUnit } from '../../../src/iscsi/scsi/lun.ts'
 import { singlePath } from '../../../src/iscsi/scsi/path-state.ts'
 import { ByteBudget } from '../../../src/iscsi/session/byte-budget.ts'
+import type { OutputBatch } from '../../../src/iscsi/session/output-queue.ts'
 import { Session } from '../../../src/iscsi/session/session.ts'
 import type { CommandObserver, SessionLimits } from '../../../src/iscsi/session/session-types.ts'
 import { TARGET_LIMITS } from '../../../src/iscsi/target/limits.ts'
@@ -250,10 +251,14 @@ export class SessionHarness {
   /** What the session has said since the last call. */
   received(): SentPdu[] {
     const batch = this.session.takeOutput()
-    if (batch !== undefined) {
-      for (const buffer of batch.buffers) this.#answers.push(buffer)
-      batch.written()
-    }
+    if (batch !== undefined) return this.deliver(batch)
+    return []
+  }
+
+  /** Lets a batch of output arrive, as it is by now. Batches have to arrive in order. */
+  deliver(batch: OutputBatch): SentPdu[] {
+    for (const buffer of batch.buffers) this.#answers.push(buffer)
+    batch.written()
     return this.#sent.splice(0)
   }
 
