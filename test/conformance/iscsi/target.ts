@@ -40,8 +40,11 @@ export async function withTarget(run: Run, body: (unit: ServedUnit) => Promise<v
     ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
   ]
   let child = new BasaltProcess(args)
-  const killed = (): void => child.signal('SIGKILL')
-  process.once('exit', killed)
+  const abandon = (): void => {
+    child.signal('SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  }
+  process.once('exit', abandon)
   try {
     let ready = await child.ready()
     if (run.isReadOnly) {
@@ -58,7 +61,7 @@ export async function withTarget(run: Run, body: (unit: ServedUnit) => Promise<v
     await watched
   } finally {
     await child.kill()
-    process.off('exit', killed)
+    process.off('exit', abandon)
     rmSync(directory, { recursive: true, force: true })
   }
 }
