@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { OPEN_ACCESS } from '../../src/frontend/access.ts'
 import { Secret } from '../../src/frontend/secret.ts'
 import { AsyncEvent, TaskManagementFunction } from '../../src/iscsi/pdu/opcodes.ts'
@@ -9,9 +9,21 @@ import { pattern } from './iscsi/session-harness.ts'
 
 const BLOCK = 512
 
+const running: LoopbackTarget[] = []
+
+async function start(...options: Parameters<typeof LoopbackTarget.start>): Promise<LoopbackTarget> {
+  const setup = await LoopbackTarget.start(...options)
+  running.push(setup)
+  return setup
+}
+
+afterEach(async () => {
+  for (const setup of running.splice(0)) await setup[Symbol.asyncDispose]()
+})
+
 describe('discovery', () => {
   it('lists the targets that the initiator may use, at the portals that it reaches', async () => {
-    await using setup = await LoopbackTarget.start({ access: { initiators: [INITIATOR], chap: [] } })
+    const setup = await start({ access: { initiators: [INITIATOR], chap: [] } })
     const found = await setup.initiator().discover(setup.portal)
     expect(found).toEqual([{ targetName: IQN, portals: [{ address: setup.portal, portalGroupTag: 1 }] }])
     expect(await setup.initiator('iqn.2026-11.org.example:stranger').discover(setup.portal)).toEqual([])
@@ -19,7 +31,7 @@ describe('discovery', () => {
 
   it('asks for a secret where there is one', async () => {
     const chap = { user: 'all', secret: Secret.fromText('discovery secret') }
-    await using setup = await LoopbackTarget.start({ discoveryChap: [chap] })
+    const setup = await start({ discoveryChap: [chap] })
     await expect(setup.initiator().discover(setup.portal)).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
     expect(await setup.initiator().discover(setup.portal, { chap })).toHaveLength(1)
   })
@@ -31,7 +43,7 @@ describe('CHAP', () => {
   const mutual = { user: 'alice', secret, mutual: { user: 'disk', secret: back } }
 
   it('lets in with the right secret, one-way and mutually, and nobody else', async () => {
-    await using setup = await LoopbackTarget.start({ access: { initiators: 'any', chap: [mutual] } })
+    const setup = await start({ access: { initiators: 'any', chap: [mutual] } })
     for (const chap of [{ user: 'alice', secret }, mutual]) {
       const session = await setup.connect({ chap })
       expect(setup.target.sessions()).toMatchObject([{ initiator: INITIATOR, target: IQN }])
@@ -49,7 +61,7 @@ describe('CHAP', () => {
 
   it('guessing is slowed down', async () => {
     const loginLimits = { burst: 20, perSecond: 0.001, failureCost: 8, addressesMax: 10 }
-    await using setup = await LoopbackTarget.start({
+    const setup = await start({
       access: { initiators: 'any', chap: [mutual] },
       loginLimits,
     })
@@ -76,7 +88,7 @@ describe('reading and writing', () => {
   }
 
   it.each(Object.entries(variants))('gives back what was written: %s', async (_name, parameters) => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const client = await setup.client({ parameters })
     const oracle = new Uint8Array(4096 * BLOCK)
     const command = fc.record({
@@ -112,7 +124,7 @@ describe('reading and writing', () => {
   })
 
   it('many commands at once do not mix', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const client = await setup.client()
     const places = Array.from({ length: 300 }, (_, i) => i)
     await Promise.all(places.map((i) => client.write(i * 64, 64, pattern(64 * BLOCK, i))))
@@ -129,7 +141,7 @@ describe('reading and writing', () => {
   })
 
   it('under a small budget everything still ends well', async () => {
-    await using setup = await LoopbackTarget.start({
+    const setup = await start({
       limits: { bytesMax: 256 * 1024, sessionBytesMax: 128 * 1024 },
     })
     const parameters = { initialR2t: true, immediateData: false }
@@ -149,7 +161,7 @@ describe('reading and writing', () => {
   })
 
   it('the observer hears of every command', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const heard: [string, number][] = []
     setup.target.addVolume({
       iqn: `${IQN}2`,
@@ -172,7 +184,7 @@ describe('reading and writing', () => {
 
 describe('a command that is aborted', () => {
   it('changes nothing after the abort was answered', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const { session } = await setup.client()
     setup.device.hold()
     const cdb = Uint8Array.from(Buffer.from('2a000000000000000800', 'hex'))
@@ -196,7 +208,7 @@ describe('a command that is aborted', () => {
 
 describe('the end of a session', () => {
   it('comes with the volume: all its connections are reset', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const { session } = await setup.client()
     setup.device.lose('failover')
     expect(await session.closed).toMatchObject({ code: 'DISCONNECTED' })
@@ -204,7 +216,7 @@ describe('the end of a session', () => {
   })
 
   it('comes with rules that no longer allow it', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const { session } = await setup.client()
     setup.volume.setAccess({ initiators: [INITIATOR], chap: [] })
     expect(setup.target.sessions()).toHaveLength(1)
@@ -216,7 +228,7 @@ describe('the end of a session', () => {
   })
 
   it('comes with the removal of the target', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const { session } = await setup.client()
     await setup.target.removeVolume(IQN)
     await session.closed
@@ -224,7 +236,7 @@ describe('the end of a session', () => {
   })
 
   it('is asked for when the target drains; what is under way is finished', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const client = await setup.client()
     const { session } = client
     setup.device.hold()
@@ -242,8 +254,8 @@ describe('the end of a session', () => {
   })
 
   it('does not wait for ever for an initiator that does not log out', async () => {
-    await using setup = await LoopbackTarget.start()
-    using raw = await setup.raw()
+    const setup = await start()
+    const raw = await setup.raw()
     await raw.login(rawLogin())
     await setup.target.close({ drainMs: 50 })
     await raw.closed
@@ -252,7 +264,7 @@ describe('the end of a session', () => {
 
 describe('a second login of the same initiator port', () => {
   it('replaces the first, and waits until nothing of it can change the medium', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const settings = { isid: 0x4000_0000_0001 }
     const first = await setup.client(settings)
     setup.device.hold()
@@ -273,7 +285,7 @@ describe('a second login of the same initiator port', () => {
   })
 
   it('of another port stands beside it', async () => {
-    await using setup = await LoopbackTarget.start()
+    const setup = await start()
     const sessions = await Promise.all([1, 2].map((isid) => setup.connect({ isid })))
     expect(setup.target.sessions().map(({ tsih }) => tsih)).toHaveLength(2)
     for (const session of sessions) await session.logout()
@@ -281,9 +293,9 @@ describe('a second login of the same initiator port', () => {
 })
 
 it('a target that is elsewhere is found there', async () => {
-  await using there = await LoopbackTarget.start()
+  const there = await start()
   const address = `${there.portal.host}:${there.portal.port}`
-  await using here = await LoopbackTarget.start({ resolve: () => ({ kind: 'moved', address }) })
+  const here = await start({ resolve: () => ({ kind: 'moved', address }) })
   await here.target.removeVolume(IQN)
   const session = await here.connect()
   expect([here.target.sessions().length, there.target.sessions().length]).toEqual([0, 1])

@@ -26,9 +26,9 @@ import { MemoryDevice } from './memory-device.ts'
 export const IQN = 'iqn.2026-11.io.basalt:vol'
 export const INITIATOR = 'iqn.2026-11.org.example:host'
 
-export const clock = new RealClock({ syscalls: plainSyscalls })
+const clock = new RealClock({ syscalls: plainSyscalls })
 export const net = new RealNet()
-export const random = new RealRandom()
+const random = new RealRandom()
 
 export class LoopbackTarget {
   readonly target: IscsiTarget
