@@ -22,6 +22,12 @@ export interface ServerOptions {
   readonly cpu: number
 }
 
+/** Programs that must be on this host, and the Debian packages that bring them. */
+const TGTD = 'tgtd'
+const TGTADM = 'tgtadm'
+export const TASKSET = 'taskset'
+export const PROGRAMS = { [TGTD]: 'tgt', [TGTADM]: 'tgt', [TASKSET]: 'util-linux' } as const
+
 const PEER_NAME = 'iqn.2026-11.org.example:peer'
 const PEER_TRIES = 100
 
@@ -49,12 +55,12 @@ export async function startTgt({ directory, sizeBytes, cpu }: ServerOptions): Pr
   writeFileSync(file, '')
   truncateSync(file, sizeBytes)
   const [port, control] = (await freePorts(2)) as [number, number]
-  const child = spawn('tgtd', ['-f', '-C', String(control), '--iscsi', `portal=127.0.0.1:${port}`], {
+  const child = spawn(TGTD, ['-f', '-C', String(control), '--iscsi', `portal=127.0.0.1:${port}`], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit')
   const admin = (...args: string[]): void => {
-    execFileSync('tgtadm', ['-C', String(control), '--lld', 'iscsi', ...args], { stdio: 'pipe' })
+    execFileSync(TGTADM, ['-C', String(control), '--lld', 'iscsi', ...args], { stdio: 'pipe' })
   }
   // Its control socket is there when the daemon has said its first words.
   await Promise.race([once(createInterface({ input: child.stderr }), 'line'), exited])
@@ -92,5 +98,5 @@ function untilItWorks(action: () => void): void {
 
 /** Binds all threads of a process, and those that they will make, to one core. */
 function pin(pid: number, cpu: number): void {
-  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(cpu), String(pid)], { stdio: 'pipe' })
+  execFileSync(TASKSET, ['--all-tasks', '--cpu-list', '--pid', String(cpu), String(pid)], { stdio: 'pipe' })
 }

@@ -10,7 +10,14 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { GIB } from '../src/base/units.ts'
 import type { BenchResult } from '../src/bench/result.ts'
-import { type ServedTarget, type ServerOptions, startBasalt, startTgt } from './iscsi-servers.ts'
+import {
+  PROGRAMS,
+  type ServedTarget,
+  type ServerOptions,
+  startBasalt,
+  startTgt,
+  TASKSET,
+} from './iscsi-servers.ts'
 
 interface Work {
   readonly name: string
@@ -37,7 +44,6 @@ const CLIENT_CPU = '1'
 const CLIENT_CPU_SHARE_MAX = 0.85
 const FILL_SECONDS = '8'
 const BASALT = join(import.meta.dirname, '..', 'basalt')
-const PROGRAMS = { tgtd: 'tgt', tgtadm: 'tgt', taskset: 'util-linux' } as const
 
 interface Sample {
   readonly iops: number
@@ -122,7 +128,7 @@ async function measure({ name, flags, bar }: Work, targets: readonly ServedTarge
 /** One run of `basalt bench` in a process of its own on the client's core. */
 async function bench(url: string, flags: readonly string[]): Promise<Sample> {
   const command = ['--cpu-list', CLIENT_CPU, BASALT, 'bench', '--iscsi', url, '--yes-destroy-data', '--json']
-  const { stdout } = await promisify(execFile)('taskset', [...command, ...flags])
+  const { stdout } = await promisify(execFile)(TASKSET, [...command, ...flags])
   const { read, write, cpuShare } = JSON.parse(stdout) as BenchResult
   const figures = read ?? write
   if (figures === undefined) throw new Error(`${url}: nothing was measured`)

@@ -76,10 +76,17 @@ async function runTool(args: readonly string[], limitMs: number): Promise<ToolEx
     signal: limit,
     killSignal: 'SIGKILL',
   })
+  // Without its target the tool tries to reconnect for ever.
+  const abandon = (): void => void child.kill('SIGKILL')
+  process.once('exit', abandon)
   const exit = new Promise<number | undefined>((resolve, reject) => {
     child.once('exit', (code) => resolve(code ?? undefined))
     child.once('error', (error) => (limit.aborted ? resolve(undefined) : reject(error)))
   })
-  const [code, stdout, stderr] = await Promise.all([exit, text(child.stdout), text(child.stderr)])
-  return { output: `${stdout}\n${stderr}`, code, isOverdue: limit.aborted }
+  try {
+    const [code, stdout, stderr] = await Promise.all([exit, text(child.stdout), text(child.stderr)])
+    return { output: `${stdout}\n${stderr}`, code, isOverdue: limit.aborted }
+  } finally {
+    process.off('exit', abandon)
+  }
 }
