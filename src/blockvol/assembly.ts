@@ -91,7 +91,10 @@ export async function assemble(
     maxima,
     checkpointLsn: () => superblocks.current.checkpoint.lsn,
     onDamage: (sector) => telemetry.mapSectorDamaged(sector),
-    onUnknown: (block) => telemetry.unknown(block),
+    // blocks of the last page past the volume's end concern nobody
+    onUnknown: (block) => {
+      if (block * BLOCK_BYTES < state.current.sizeBytes) telemetry.unknown(block)
+    },
   })
   const reader = new BlockReader({
     dirty,
