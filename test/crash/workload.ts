@@ -8,6 +8,7 @@ import { Volume } from '../../src/blockvol/volume.ts'
 import { type Range, VolumeClient } from '../sim/client.ts'
 import { DATA_DIRECTORY, type SimProcess } from '../sim/machine.ts'
 import type { VolumeModel } from '../sim/model.ts'
+import { Register } from '../sim/register.ts'
 
 /** How the volume of a workload is made. */
 export interface Shape {
@@ -35,35 +36,6 @@ export interface Workload {
 export const VOLUME_DIRECTORY = `${DATA_DIRECTORY}/volume`
 export const VOLUME_UUID = Uint8Array.from({ length: 16 }, (_, i) => 0xa0 + i)
 const BLOCK_SECTORS = 8
-
-/** A value that one operation sets as a whole: size, front-end state. */
-export class Register<T> {
-  readonly #history: { value: T; issuedAt: number; acknowledgedAt: number }[]
-  readonly #model: VolumeModel
-
-  constructor(model: VolumeModel, first: T) {
-    this.#model = model
-    this.#history = [{ value: first, issuedAt: 0, acknowledgedAt: 0 }]
-  }
-
-  /** Runs `change`, which sets the register to `value`. */
-  async set(value: T, change: () => Promise<void>): Promise<void> {
-    const step = { value, issuedAt: this.#model.tick(), acknowledgedAt: Number.POSITIVE_INFINITY }
-    this.#history.push(step)
-    await change()
-    step.acknowledgedAt = this.#model.tick()
-  }
-
-  /** What may be found after a crash at moment `at`: the last acknowledged value, or one set since. */
-  allowed(at: number): T[] {
-    let allowed: T[] = []
-    for (const { value, issuedAt, acknowledgedAt } of this.#history) {
-      if (acknowledgedAt <= at) allowed = [value]
-      else if (issuedAt <= at) allowed.push(value)
-    }
-    return allowed
-  }
-}
 
 export class WorkloadContext {
   readonly model: VolumeModel

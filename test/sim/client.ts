@@ -6,7 +6,7 @@ import { assert } from '../../src/base/assert.ts'
 import { type BlockErrorCode, isBlockError } from '../../src/base/errors.ts'
 import type { BlockDevice, WriteOptions } from '../../src/base/ports/block-device.ts'
 import { fillSectors, identifyAll, patternOf, placeOf, SECTOR_BYTES } from './content.ts'
-import { ModelViolation, type Operation, type OperationKind, type VolumeModel } from './model.ts'
+import { ModelViolation, type Operation, type OperationKind, UNREADABLE, type VolumeModel } from './model.ts'
 
 export type Outcome = 'ok' | 'mismatch' | BlockErrorCode
 
@@ -70,7 +70,7 @@ export class VolumeClient {
         isEqual = (await this.device.compareAndWrite(offsetOf(range), expected, data, options)).equal
         return isEqual
       },
-      () => this.#expectLatest(range, read),
+      (operation) => this.#expectLatest(operation, read),
     )
     return outcome === 'ok' && !isEqual ? 'mismatch' : outcome
   }
@@ -91,9 +91,9 @@ export class VolumeClient {
           },
           options,
         ),
-      () => {
+      (operation) => {
         assert(seen !== undefined, 'content is combined before it is written')
-        this.#expectLatest(range, seen)
+        this.#expectLatest(operation, seen)
       },
     )
   }
@@ -133,11 +133,11 @@ export class VolumeClient {
     kind: OperationKind,
     range: Range,
     start: (operation: Operation, options: WriteOptions) => Promise<unknown>,
-    beforeAdmission?: () => void,
+    beforeAdmission?: (operation: Operation) => void,
   ): Promise<Outcome> {
     const operation = this.model.begin(kind, range)
     const admit = (): void => {
-      beforeAdmission?.()
+      beforeAdmission?.(operation)
       this.model.admitted(operation)
     }
     const started = start(operation, range.fua === undefined ? { admit } : { admit, fua: range.fua })
@@ -159,13 +159,17 @@ export class VolumeClient {
     return identifyAll(bytes, range.firstSector, this.device.logicalBlockBytes)
   }
 
-  #expectLatest(range: Range, values: Uint32Array): void {
-    for (let i = 0; i < range.sectors; i++) {
-      const latest = this.model.settledValue(range.firstSector + i)
-      if (latest !== values[i]) {
+  /** What the operation read must be what its next part replaces. */
+  #expectLatest(operation: Operation, values: Uint32Array): void {
+    const part = operation.parts[operation.entries.length]
+    assert(part !== undefined, 'an operation is admitted once for each of its parts')
+    for (let sector = part.firstSector; sector < part.endSector; sector++) {
+      const read = values[sector - operation.firstSector]
+      const latest = this.model.settledValue(sector)
+      if (latest !== read && latest !== UNREADABLE) {
         throw new ModelViolation(
-          `an atomic operation worked on operation ${values[i]} at ${placeOf(range.firstSector + i)}, but operation ` +
-            `${latest} came before it`,
+          `operation ${operation.id}, an atomic one, worked on operation ${read} at ${placeOf(sector)}, but operation ` +
+            `${latest} came between`,
         )
       }
     }

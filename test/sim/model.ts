@@ -49,6 +49,8 @@ interface Entry extends Run {
   /** Place in the order of entries, from 0. */
   readonly index: number
   readonly value: number
+  /** It zeroes what holds zeros: the device need not write an entry for it. */
+  readonly isVoid: boolean
   readonly operation: Operation
   readonly admittedAt: number
   /** Acknowledged, or seen by a read. */
@@ -57,6 +59,9 @@ interface Entry extends Run {
 }
 
 export type CrashKind = 'process' | 'power'
+
+/** Stands for the content of a sector that cannot be read: it may be any that the sector ever had. */
+export const UNREADABLE = -1
 
 /** What a look at the volume broke. */
 export class ModelViolation extends Error {
@@ -126,10 +131,15 @@ export class VolumeModel {
     const part = operation.parts[operation.entries.length]
     assert(part !== undefined, `operation ${operation.id} was admitted more often than it has parts`)
     const value = operation.kind === 'zero' ? 0 : operation.id
+    let isVoid = value === 0
+    for (let sector = part.firstSector; isVoid && sector < part.endSector; sector++) {
+      isVoid = this.settledValue(sector) === 0
+    }
     const entry: Entry = {
       ...part,
       index: this.#entries.length,
       value,
+      isVoid,
       operation,
       admittedAt: this.#now,
       knownAt: NEVER,
@@ -199,20 +209,24 @@ export class VolumeModel {
     let needed = 0
     for (const entry of happened) {
       const boundAt = kind === 'power' ? entry.durableAt : entry.knownAt
-      if (boundAt <= at) needed = entry.index + 1
+      if (boundAt <= at && !entry.isVoid) needed = entry.index + 1
     }
     const expected = new Map(this.#base)
     for (const sector of this.#bySector.keys()) if (!expected.has(sector)) expected.set(sector, 0)
     const differing = new Set<number>()
+    const isAs = (sector: number, value: number): boolean => {
+      const found = values(sector)
+      return found === value || found === UNREADABLE || value === UNREADABLE
+    }
     const place = (entry: Entry): void => {
       for (let sector = entry.firstSector; sector < entry.endSector; sector++) {
         expected.set(sector, entry.value)
-        if (values(sector) === entry.value) differing.delete(sector)
+        if (isAs(sector, entry.value)) differing.delete(sector)
         else differing.add(sector)
       }
     }
     for (const entry of happened.slice(0, needed)) place(entry)
-    for (const [sector, value] of expected) if (values(sector) !== value) differing.add(sector)
+    for (const [sector, value] of expected) if (!isAs(sector, value)) differing.add(sector)
     let best = { count: differing.size, cut: needed, sectors: [...differing] }
     for (let cut = needed; differing.size > 0 && cut < happened.length; cut++) {
       place(happened[cut]!)
@@ -232,7 +246,10 @@ export class VolumeModel {
     return this.#past.get(sector)?.has(value) ?? value === 0
   }
 
-  /** A crash was recovered from, and this is the content now: history starts over, with nothing in flight. */
+  /**
+   * A crash was recovered from, and this is the content now (UNREADABLE where it cannot be told): history starts
+   * over, with nothing in flight.
+   */
   rebase(values: (sector: number) => number): void {
     this.#now++
     for (const sector of this.#past.keys()) this.#base.set(sector, values(sector))
@@ -257,7 +274,8 @@ export class VolumeModel {
 
   #judgeRead(sector: number, value: number, floor: number): void {
     const entries = this.#bySector.get(sector) ?? []
-    if (floor < 0 && value === (this.#base.get(sector) ?? 0)) return
+    const base = this.#base.get(sector) ?? 0
+    if (floor < 0 && (value === base || (base === UNREADABLE && this.wasEver(sector, value)))) return
     // zeros are ambiguous: the oldest entry that explains them is the weakest claim about later reads
     const entry = entries.find((one) => one.index >= floor && one.value === value)
     if (entry === undefined) {
@@ -275,7 +293,7 @@ export class VolumeModel {
     const list = (this.#bySector.get(sector) ?? []).map((entry) => {
       const durable = entry.durableAt <= at ? ', durable' : ''
       const known = entry.knownAt <= at ? ', known' : entry.admittedAt <= at ? ', admitted' : ', later'
-      return `#${entry.index} ${describe(entry.value)}${known}${durable}`
+      return `#${entry.index} ${describeEntry(entry)}${known}${durable}`
     })
     return [base, ...list].join('; ')
   }
@@ -307,7 +325,14 @@ function rangeParts(firstSector: number, sectors: number): Run[] {
   return runs.filter((run) => run.firstSector < run.endSector)
 }
 
-const describe = (value: number): string => (value === 0 ? 'zeros' : `operation ${value}`)
+function describeEntry({ operation, ...entry }: Entry): string {
+  const { id, kind, firstSector, sectors, parts } = operation
+  const part = operation.entries.findIndex((one) => one.index === entry.index) + 1
+  return `operation ${id} (${kind} of ${sectors} sectors at ${firstSector}, part ${part} of ${parts.length})`
+}
+
+const describe = (value: number): string =>
+  value === 0 ? 'zeros' : value === UNREADABLE ? 'what cannot be read' : `operation ${value}`
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let value = map.get(key)

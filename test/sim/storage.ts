@@ -265,6 +265,11 @@ export class Storage {
     file.badPages.add(page)
   }
 
+  /** Every page can be read again. */
+  healPages(): void {
+    for (const file of this.#files.values()) file.badPages = undefined
+  }
+
   isBad(fileId: number, offsetBytes: number, lengthBytes: number): boolean {
     const { badPages } = this.#file(fileId)
     if (badPages === undefined || badPages.size === 0) return false
