@@ -17,6 +17,7 @@ export const chap: KernelCase = {
   async run(context) {
     const target = await context.target({ volume: 'chap', size: '64MiB', configFile: chapConfig(context) })
     await context.guest({ script: 'chap.sh', target, environment: { CHAP_USER, CHAP_SECRET } })
+    await context.finish(target)
 
     const lines = ['chap:', `  user: ${CHAP_USER}`, `  secret: ${CHAP_SECRET}`]
     lines.push('  mutual:', `    user: ${TARGET_USER}`, `    secret: ${TARGET_SECRET}`, '')
@@ -24,5 +25,6 @@ export const chap: KernelCase = {
     const mutual = await context.target({ volume: 'mutual', size: '64MiB', configFile })
     const environment = { CHAP_USER, CHAP_SECRET, TARGET_USER, TARGET_SECRET }
     await context.guest({ script: 'chap-mutual.sh', target: mutual, environment })
+    await context.finish(mutual)
   },
 }

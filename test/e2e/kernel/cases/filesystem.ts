@@ -54,7 +54,7 @@ async function run(context: CaseContext, fileSystem: 'ext4' | 'xfs'): Promise<vo
     environment: { FILE_SYSTEM: fileSystem, FIO_SIZE: `${FIO_SIZE_MIB}M` },
     handlers: { 'space-taken': () => witness.taken(), 'space-returned': () => witness.returned() },
   })
-  await context.scrub(target)
+  await context.finish(target)
 }
 
 export const ext4: KernelCase = {

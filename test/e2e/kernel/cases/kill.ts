@@ -38,6 +38,6 @@ export const kill: KernelCase = {
         kill: () => killAndRestart(target),
       },
     })
-    await context.scrub(target)
+    await context.finish(target)
   },
 }

@@ -7,6 +7,6 @@ export const logical4096: KernelCase = {
   async run(context) {
     const target = await context.target({ volume: 'wide', size: '1GiB', logicalBlockBytes: 4096 })
     await context.guest({ script: 'logical4096.sh', target })
-    await context.scrub(target)
+    await context.finish(target)
   },
 }

@@ -7,6 +7,6 @@ export const parameters: KernelCase = {
   async run(context) {
     const target = await context.target({ volume: 'parameters', size: '256MiB' })
     await context.guest({ script: 'parameters.sh', target })
-    await context.scrub(target)
+    await context.finish(target)
   },
 }

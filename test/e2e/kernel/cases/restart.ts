@@ -49,6 +49,6 @@ export const restartCase: KernelCase = {
         restart: () => restart(context, target),
       },
     })
-    await context.scrub(target)
+    await context.finish(target)
   },
 }

@@ -8,5 +8,6 @@ export const smoke: KernelCase = {
   async run(context) {
     const target = await context.target({ volume: 'smoke', size: '2GiB', configFile: chapConfig(context) })
     await context.guest({ script: 'smoke.sh', target, environment: { CHAP_USER, CHAP_SECRET } })
+    await context.finish(target)
   },
 }

@@ -24,6 +24,6 @@ export const stall: KernelCase = {
         },
       },
     })
-    await context.scrub(target)
+    await context.finish(target)
   },
 }

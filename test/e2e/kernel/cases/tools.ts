@@ -10,6 +10,6 @@ export const tools: KernelCase = {
     const target = await context.target({ volume: 'tools', size: `${SIZE_MIB}MiB` })
     const environment = { LAST_LBA: String(SIZE_MIB * 2048 - 1) }
     await context.guest({ script: 'tools.sh', target, environment })
-    await context.scrub(target)
+    await context.finish(target)
   },
 }
