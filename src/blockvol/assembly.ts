@@ -29,6 +29,7 @@ import { within } from './within.ts'
 
 export interface VolumeHooks {
   readonly appended: (entry: AppendedEntry) => void
+  readonly groupAppended: () => void
   /** The disk failed. */
   readonly failed: (error: unknown) => void
   readonly repaired: (block: number, source: BlockSource, content: Uint8Array) => void
@@ -80,6 +81,7 @@ export async function assemble(
     timeoutMs: tuning.admissionTimeoutMs,
     hungMs: tuning.hungDiskMs,
     onAppended: hooks.appended,
+    onGroup: hooks.groupAppended,
     onSettled: () => admission.wake(),
     onFull: () => flusher.kick(),
     onFailed: hooks.failed,
@@ -155,9 +157,8 @@ export async function assemble(
     retryMs: tuning.flushRetryMs,
     isNeeded: () => writer.appendedLsn > superblocks.current.checkpoint.lsn,
     freeze: () => ({
+      ...writer.boundary,
       generation: dirty.freeze(),
-      lsn: writer.appendedLsn,
-      position: writer.appendedEnd,
       state: state.current,
       epoch,
       isAfterLoss: recovered.isLossAccepted && writer.appendedLsn === recovered.lastLsn,

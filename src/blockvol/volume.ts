@@ -95,6 +95,7 @@ export class Volume implements BlockDevice {
     const recovered = await recover(this.#ports, options, this.#files, dirty.active)
     const hooks = {
       appended: (entry: AppendedEntry) => this.#appended(entry),
+      groupAppended: () => this.#groupAppended(),
       failed: (error: unknown) => this.#poison(error),
       repaired: (block: number, source: BlockSource, content: Uint8Array) => {
         const { extents } = this.#files
@@ -300,6 +301,10 @@ export class Volume implements BlockDevice {
   #appended({ request, lsn, dataPosition, checksum }: AppendedEntry): void {
     recordEntry(this.#parts.dirty.active, request, lsn, dataPosition, checksum)
     if (request.kind >= ENTRY_KIND.epochStart) this.#parts.state.apply({ ...request, lsn })
+  }
+
+  /** A group is recorded whole: only here may a flush begin, which takes everything up to the group's end. */
+  #groupAppended(): void {
     const isFull =
       this.#parts.writer.usedBytes > this.#parts.log.ringBytes * this.#tuning.flushWatermark ||
       this.#parts.dirty.rangeCount > this.#tuning.dirtyRangesMax / 2
@@ -375,10 +380,16 @@ export class Volume implements BlockDevice {
     await flusher.close(error)
     await writer.quiesced()
     await this.#poisonMark
-    if (isClean && this.#failure === undefined) {
-      await superblocks.update({ marks: superblocks.current.marks | MARK.clean })
+    try {
+      if (isClean && this.#failure === undefined) {
+        await superblocks.update({ marks: superblocks.current.marks | MARK.clean })
+      }
+    } catch (cause) {
+      // everything is in extents and map; the next opening scans an empty log
+      this.#ports.logger.warn('volume.clean-mark-failed', { volume: this.name }, cause)
+    } finally {
+      await this.#files.close()
     }
-    await this.#files.close()
   }
 
   status(): VolumeStatus {

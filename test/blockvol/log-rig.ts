@@ -123,6 +123,7 @@ export class LogRig {
       hardWatermark: 0.95,
       timeoutMs: 5_000,
       hungMs: 30_000,
+      onGroup: () => undefined,
       onAppended: ({ request, lsn, dataPosition, checksum }) => {
         const { kind, block, blocks, argument, data } = request
         const copy = Uint8Array.from(data ?? [])
@@ -168,10 +169,10 @@ export class LogRig {
 
   /** Gives back everything appended so far. */
   checkpoint(): void {
-    const { appendedEnd, appendedLsn } = this.writer
-    this.start = { position: appendedEnd, lastLsn: appendedLsn, epoch: this.epoch }
+    const { position, lsn } = this.writer.boundary
+    this.start = { position, lastLsn: lsn, epoch: this.epoch }
     this.appended = []
-    this.writer.advanceTail(appendedEnd)
+    this.writer.advanceTail(position)
   }
 
   async scan(

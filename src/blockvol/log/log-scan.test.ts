@@ -112,7 +112,7 @@ describe('a damaged log', () => {
   /** A live log that wraps: single entries, groups of several, syncs between them. */
   beforeEach(async () => {
     rig = await LogRig.open(scratch.next(), { ringBytes: RING_BYTES, clock: idleClock() })
-    while (rig.writer.appendedEnd < RING_BYTES - 70 * KIB) await rig.appendData(1, 3, 200)
+    while (rig.writer.boundary.position < RING_BYTES - 70 * KIB) await rig.appendData(1, 3, 200)
     rig.checkpoint()
     const live = rig.groups.length
     for (let i = 0; i < 14; i++) {

@@ -23,6 +23,7 @@ import {
   KIB,
   type LogPosition,
   type Lsn,
+  logPosition,
   lsn as toLsn,
 } from '../../base/units.ts'
 import { blockChecksum } from '../checksum.ts'
@@ -88,6 +89,8 @@ export interface LogWriterOptions {
   readonly hungMs: number
   /** An entry was appended; called in LSN order before anyone is told. */
   readonly onAppended: (entry: AppendedEntry) => void
+  /** All entries of a group were told: LSN and position stand at a boundary again. */
+  readonly onGroup: () => void
   /** Some entries have settled, one way or the other. */
   readonly onSettled: () => void
   /** Something waits for room. */
@@ -121,6 +124,8 @@ export class LogWriter {
   #settledCount = 0
   #settleWaiters: Waiter[] = []
   #appending = false
+  /** A group is in the log and its entries are being told one by one. */
+  #isRecording = false
   #head: number
   /** Where the head was when the last fdatasync began: the next group does not share a page with what lies before. */
   #syncedTo: number
@@ -176,9 +181,10 @@ export class LogWriter {
   get durableLsn(): Lsn {
     return toLsn(this.#durableLsn)
   }
-  /** Where the last appended group ends. */
-  get appendedEnd(): LogPosition {
-    return this.#appendedEnd as LogPosition
+  /** The last entry and the end of its group: where a checkpoint may stand. */
+  get boundary(): { readonly lsn: Lsn; readonly position: LogPosition } {
+    assert(!this.#isRecording, 'a checkpoint does not stand inside a group')
+    return { lsn: toLsn(this.#appendedLsn), position: logPosition(this.#appendedEnd) }
   }
   get usedBytes(): number {
     return this.#head - this.#tail
@@ -249,7 +255,7 @@ export class LogWriter {
     const waiters = [...this.#syncWaiters, ...this.#settleWaiters]
     this.#syncWaiters = []
     this.#settleWaiters = []
-    this.#failBatch(error)
+    // what is on its way settles when the disk is done with its buffers
     this.#rejectQueue(error)
     for (const waiter of waiters) waiter.reject(error)
   }
@@ -417,12 +423,18 @@ export class LogWriter {
     this.#armWatch()
     this.#writing = this.#o.file.write(buffers, start, usedBytes + fillBytes).then(
       () => this.#appended(start, lengthBytes, batch),
-      (error: unknown) => this.#failed(error),
+      (error: unknown) => {
+        this.#failed(error)
+        this.#failBatch()
+      },
     )
   }
 
   #appended(start: number, lengthBytes: number, batch: LogRequest[]): void {
-    if (this.#failure !== undefined) return // a late completion of what was given up
+    if (this.#failure !== undefined) {
+      this.#failBatch() // a late completion of what was given up
+      return
+    }
     this.#appendStartedMs = Number.POSITIVE_INFINITY
     // the fill of the last page does not count: the next group overwrites it before the kernel writes it out
     this.appendedBytes += start + lengthBytes - this.#head
@@ -432,6 +444,7 @@ export class LogWriter {
     let tableAt = GROUP_HEADER_BYTES
     let dataPosition = start + groupHeaderBytes(batch.length, dataBlocksOf(batch))
     const firstLsn = this.#appendedLsn + 1
+    this.#isRecording = true
     for (let i = 0; i < batch.length; i++) {
       const request = batch[i]!
       const blocks = (request.data?.byteLength ?? 0) / BLOCK_BYTES
@@ -447,6 +460,8 @@ export class LogWriter {
       tableAt = sumsAt + blocks * 4
     }
     this.#inFlight = []
+    this.#isRecording = false
+    this.#o.onGroup()
     this.#appending = false
     // the next group is composed before the callers run, so that the disk does not wait for them
     const before = this.#queue.length
@@ -502,7 +517,10 @@ export class LogWriter {
     })
   }
 
-  #failBatch(error: unknown): void {
+  /** Settles what was on its way when the writer failed. */
+  #failBatch(): void {
+    const error = this.#failure?.error
+    assert(error !== undefined, 'only a failed writer gives up what is on its way')
     const batch = this.#inFlight
     this.#inFlight = []
     this.#appending = false
