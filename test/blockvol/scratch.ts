@@ -34,7 +34,7 @@ export const portsWith = (replaced: Partial<VolumePorts> = {}): VolumePorts => (
 })
 
 /** Nothing happens by itself: no flush for idleness, no periodic scrub, no reserve of free space. */
-export const QUIET: Partial<Tuning> = { idleFlushMs: 1e9, scrubIntervalMs: 0, reserveBytes: 0 }
+const QUIET: Partial<Tuning> = { idleFlushMs: 1e9, scrubIntervalMs: 0, reserveBytes: 0 }
 
 /** Gives paths that nobody else uses. To be called once per test file, at its top. */
 export function useScratch(): { next(): string } {
@@ -44,7 +44,7 @@ export function useScratch(): { next(): string } {
   return { next: () => join(root, `v${count++}`) }
 }
 
-export const UUID = Uint8Array.from({ length: 16 }, (_, i) => 0xa0 + i)
+const UUID = Uint8Array.from({ length: 16 }, (_, i) => 0xa0 + i)
 
 /** Makes a volume of 4 MiB with a log of 256 KiB, unless told otherwise. */
 export const makeVolume = (
