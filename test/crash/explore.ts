@@ -35,7 +35,7 @@ export interface Found {
 }
 
 /** A crash inside recovery and what the second restart found. */
-export interface Interrupted {
+interface Interrupted {
   readonly label: string
   readonly kind: CrashKind
   readonly found: Found

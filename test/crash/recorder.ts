@@ -12,7 +12,7 @@ import type { Storage } from '../sim/storage.ts'
 import { entryBlocksMax, type Workload, WorkloadContext } from './workload.ts'
 
 /** Progress that the volume reported; after a crash it must not be below. */
-export interface Reported {
+interface Reported {
   readonly appendedLsn: number
   readonly durableLsn: number
   readonly checkpointLsn: number

@@ -5,7 +5,7 @@ import { type Recording, record, type Snapshot } from './recorder.ts'
 import { type CrashState, crashStates, FULL_LIMITS, type StateLimits } from './states.ts'
 import type { Workload } from './workload.ts'
 
-export interface Failure {
+interface Failure {
   readonly workload: string
   /** Names the state: `--replay WORKLOAD/STATE` takes it. */
   readonly state: string

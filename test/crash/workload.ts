@@ -34,7 +34,7 @@ export interface Workload {
 }
 
 export const VOLUME_DIRECTORY = `${DATA_DIRECTORY}/volume`
-export const VOLUME_UUID = Uint8Array.from({ length: 16 }, (_, i) => 0xa0 + i)
+const VOLUME_UUID = Uint8Array.from({ length: 16 }, (_, i) => 0xa0 + i)
 const BLOCK_SECTORS = 8
 
 export class WorkloadContext {

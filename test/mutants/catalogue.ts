@@ -3,7 +3,7 @@
  * crash enumeration (`workloads`) or the simulator (`simSeeds`); one that survives fails the run. A checker that never
  * fires proves nothing.
  */
-export interface Patch {
+interface Patch {
   /** Path from the root of the repository. */
   readonly file: string
   /** Stands in the file exactly once. */

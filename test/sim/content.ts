@@ -73,7 +73,7 @@ export function identifyAll(bytes: Uint8Array, firstSector: number, logicalBlock
 }
 
 /** Bytes that nobody wrote there. */
-export class WrongContent extends Error {
+class WrongContent extends Error {
   override readonly name = 'WrongContent'
 
   constructor(sector: number, what: string) {

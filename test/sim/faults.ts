@@ -5,7 +5,7 @@
 import type { SeededRandom } from './random.ts'
 
 /** The kinds of fault that the disk knows; `fault-disk.ts` says what each does. */
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   'readError',
   'writeError',
   'syncError',
