@@ -85,7 +85,7 @@ describe('the documents', () => {
     const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, object>
     const [, direct, development] = read('docs/dependencies.md').split(/^## \w+$/m)
     const names = (table: string | undefined) =>
-      [...(table ?? '').matchAll(/^\| `([^`]+)` \| \S.* \|$/gm)].map(([, name]) => name)
+      [...(table ?? '').matchAll(/^\| `([^`]+)` +\| \S.* \|$/gm)].map(([, name]) => name)
     expect(names(direct)).toEqual(Object.keys(dependencies ?? {}))
     expect(names(development)).toEqual(Object.keys(devDependencies ?? {}))
   })
