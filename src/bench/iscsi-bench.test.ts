@@ -113,7 +113,8 @@ describe('a benchmark over iSCSI', () => {
   it('describes itself, and says when it is itself what limits', async () => {
     const result = await bench({ load: 'mixed', syncEvery: 50 })
     const lines = describeResult({ ...result, cpuShare: 0.86 })
-    expect(lines[0]).toBe('mixed of 4KiB, 8 under way on 1 connection, 0.1 s')
+    // a loaded machine takes longer than the tenth of a second that was asked for
+    expect(lines[0]).toMatch(/^mixed of 4KiB, 8 under way on 1 connection, \d+\.\d s$/)
     expect(lines[1]).toMatch(/^read +\d+ IOPS +[\d.]+ MB\/s {2}p50 \S+ [µm]s {2}p99 .* p99\.9 .* max /)
     expect(lines.at(-1)).toMatch(/^That is so much/)
     expect(describeResult({ ...result, cpuShare: 0.84 }).at(-1)).toBe('generator 84 % of a core')
