@@ -55,6 +55,7 @@ describe('parseYaml', () => {
     } catch (error) {
       expect((error as Error).message).toMatch(/^f:/)
     }
-    expect(performance.now() - began).toBeLessThan(500)
+    // unbounded, it would take minutes; the margin is for a loaded machine
+    expect(performance.now() - began).toBeLessThan(2_000)
   })
 })
