@@ -1,4 +1,6 @@
 /** Which blocks have content: what GET LBA STATUS reports, and what a nearly full disk still lets be written. */
+import type { AllocationRun } from '../base/ports/block-device.ts'
+import { BLOCK_BYTES } from '../base/units.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
 import { PAGE_BLOCKS } from './geometry.ts'
 import type { BlockMap } from './map/block-map.ts'
@@ -38,4 +40,21 @@ export async function findAllocation(
     }
   }
   return runs
+}
+
+/** The same in bytes, of any range: what `BlockDevice.allocation` answers. */
+export async function allocationOf(
+  parts: { dirty: DirtyMap; map: BlockMap },
+  offsetBytes: number,
+  lengthBytes: number,
+  runsMax: number,
+): Promise<AllocationRun[]> {
+  const end = offsetBytes + lengthBytes
+  const first = Math.floor(offsetBytes / BLOCK_BYTES)
+  const runs = await findAllocation(parts, first, Math.ceil(end / BLOCK_BYTES), runsMax)
+  return runs.map((run) => {
+    const start = Math.max(offsetBytes, run.start * BLOCK_BYTES)
+    const runEnd = Math.min(end, run.end * BLOCK_BYTES)
+    return { offsetBytes: start, lengthBytes: runEnd - start, mapped: run.mapped }
+  })
 }

@@ -12,8 +12,9 @@ import { Checkpointer, type StatefulCut } from './checkpointer.ts'
 import { DataPath } from './data-path.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
 import { Flusher } from './flush/flusher.ts'
+import type { AppendedEntry } from './log/group-composer.ts'
 import type { LogFile } from './log/log-file.ts'
-import { type AppendedEntry, LogWriter } from './log/log-writer.ts'
+import { LogWriter } from './log/log-writer.ts'
 import { BlockMap } from './map/block-map.ts'
 import { GrainMaxima } from './map/maxima.ts'
 import { BlockReader, type BlockSource } from './reader.ts'
@@ -86,17 +87,16 @@ export async function assemble(
     onFull: () => flusher.kick(),
     onFailed: hooks.failed,
   })
-  const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks)
+  const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks, clock)
   const map = new BlockMap({
     files: files.maps,
+    clock,
     cacheBytes: tuning.mapCacheBytes,
     maxima,
     checkpointLsn: () => superblocks.current.checkpoint.lsn,
     onDamage: (sector) => telemetry.mapSectorDamaged(sector),
-    // blocks of the last page past the volume's end concern nobody
-    onUnknown: (block) => {
-      if (block * BLOCK_BYTES < state.current.sizeBytes) telemetry.unknown(block)
-    },
+    sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
+    onUnknown: (block) => telemetry.unknown(block),
   })
   const reader = new BlockReader({
     dirty,

@@ -59,7 +59,8 @@ export async function recover(
   let lostToLsn = 0
   if ((current.marks & MARK.clean) === 0) {
     lostToLsn = await settleTail(ports, options, superblocks, log, scan)
-    // what was only in the page cache must be durable before it counts as recovered (invariant 6)
+    // the scan made the kernel write back what was only in the page cache; it counts once the device has it too
+    // (invariant 6)
     await log.datasync()
   }
   const isLossAccepted = lostToLsn > 0
@@ -92,8 +93,7 @@ async function scanUnlessClean(
   const { checkpoint, marks, logTag } = superblocks.current
   const start = { lastLsn: checkpoint.lsn, epoch: checkpoint.epoch }
   if ((marks & MARK.clean) !== 0) return { ...start, end: checkpoint.position, groups: 0, beyond: [] }
-  const uncached = (marks & MARK.poisoned) !== 0
-  return scanLog({ file: log, logTag, from: checkpoint.position, ...start, uncached, onEntry })
+  return scanLog({ file: log, logTag, from: checkpoint.position, ...start, onEntry })
 }
 
 /**

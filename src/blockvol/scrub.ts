@@ -105,7 +105,12 @@ export class Scrubber {
 
   async #verifyPage(index: number): Promise<void> {
     const { map, pool, clock, bytesPerSecond } = this.#o
-    const page = await map.get(index)
+    const page = await map.get(index).catch((error: unknown) => {
+      if (!isBlockError(error, 'MEDIUM')) throw error
+      this.#found(index * PAGE_BLOCKS)
+      return undefined
+    })
+    if (page === undefined) return
     const buffer = pool.acquire(PAGE_BLOCKS * BLOCK_BYTES)
     let read = 0
     try {

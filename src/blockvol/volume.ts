@@ -14,8 +14,8 @@ import type {
   DeviceEvent,
   WriteOptions,
 } from '../base/ports/block-device.ts'
-import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
-import { findAllocation } from './allocation.ts'
+import type { Epoch } from '../base/units.ts'
+import { allocationOf } from './allocation.ts'
 import type {
   CreateVolumeOptions,
   OpenVolumeOptions,
@@ -31,7 +31,7 @@ import { recordEntry } from './dirty/record-entry.ts'
 import { ENTRY_KIND } from './format/log-group.ts'
 import { MARK } from './format/superblock.ts'
 import { IdleFlush } from './idle-flush.ts'
-import { type AppendedEntry, BOOKKEEPING_BYTES } from './log/log-writer.ts'
+import type { AppendedEntry } from './log/group-composer.ts'
 import { putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
 import { recover } from './recovery.ts'
@@ -154,8 +154,8 @@ export class Volume implements BlockDevice {
       await this.#files.superblocks.update({ acceptedLoss: { fromLsn: 0, toLsn: 0 } })
     }
     // openings that crashed one after the other may have used up the room that is kept for this
-    const { log, writer, flusher } = this.#parts
-    if (log.ringBytes - writer.usedBytes < BOOKKEEPING_BYTES / 2) await flusher.through(writer.appendedLsn)
+    const { writer, flusher } = this.#parts
+    if (writer.isNearlyFull) await flusher.through(writer.appendedLsn)
     await this.#parts.changes.startEpoch(this.epoch)
     this.#parts.scrubber.start()
   }
@@ -259,17 +259,7 @@ export class Volume implements BlockDevice {
 
   async allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
     this.#check(offsetBytes, lengthBytes, false)
-    const end = offsetBytes + lengthBytes
-    const first = Math.floor(offsetBytes / BLOCK_BYTES)
-    const runs = await findAllocation(this.#parts, first, Math.ceil(end / BLOCK_BYTES), runsMax)
-    return runs.map((run) => {
-      const start = Math.max(offsetBytes, run.start * BLOCK_BYTES)
-      return {
-        offsetBytes: start,
-        lengthBytes: Math.min(end, run.end * BLOCK_BYTES) - start,
-        mapped: run.mapped,
-      }
-    })
+    return allocationOf(this.#parts, offsetBytes, lengthBytes, runsMax)
   }
 
   frontendState(): Uint8Array {
@@ -319,9 +309,9 @@ export class Volume implements BlockDevice {
   }
 
   /** Verifies every block now; the pass under way, if there is one. */
-  scrub(): Promise<ScrubStatus> {
+  async scrub(): Promise<ScrubStatus> {
     this.#ensureServing()
-    return this.#parts.scrubber.run()
+    return await this.#parts.scrubber.run()
   }
 
   /** The disk failed: nothing more is acknowledged; the volume has to be closed and opened from disk. */

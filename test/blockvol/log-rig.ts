@@ -12,8 +12,9 @@ import {
   parseHeader,
 } from '../../src/blockvol/format/log-group.ts'
 import { LogFile } from '../../src/blockvol/log/log-file.ts'
+import type { LogReach } from '../../src/blockvol/log/log-room.ts'
 import { type LogScanResult, scanLog } from '../../src/blockvol/log/log-scan.ts'
-import { type LogReach, LogWriter } from '../../src/blockvol/log/log-writer.ts'
+import { LogWriter } from '../../src/blockvol/log/log-writer.ts'
 import { realDisk } from './scratch.ts'
 
 export const LOG_TAG = 0x0123_4567_89ab_cdefn
@@ -175,9 +176,7 @@ export class LogRig {
     this.writer.advanceTail(position)
   }
 
-  async scan(
-    options: { uncached?: boolean } = {},
-  ): Promise<{ entries: KnownEntry[]; result: LogScanResult }> {
+  async scan(): Promise<{ entries: KnownEntry[]; result: LogScanResult }> {
     const entries: KnownEntry[] = []
     const { position, lastLsn, epoch } = this.start
     const result = await scanLog({
@@ -186,7 +185,6 @@ export class LogRig {
       from: position,
       lastLsn,
       epoch,
-      uncached: options.uncached ?? false,
       onEntry: ({ lsn, kind, block, blocks, argument, dataPosition, checksums, data }) => {
         const copy = Uint8Array.from(data)
         entries.push({ lsn, kind, block, blocks, argument, dataPosition, checksums, data: copy })

@@ -3,7 +3,7 @@
  * `Life.end` no callback runs and no sleep resolves.
  */
 import type { Clock, Timer } from '../../src/base/ports/clock.ts'
-import type { Scheduler } from './scheduler.ts'
+import { Scheduler } from './scheduler.ts'
 
 /** One run of a simulated process, from its start to its exit or crash. Every port that it uses knows it. */
 export class Life {
@@ -71,3 +71,6 @@ export class SimClock implements Clock {
     })
   }
 }
+
+/** A clock for code under test that only reads it. */
+export const idleClock = (): SimClock => new SimClock(new Scheduler(1), new Life())

@@ -11,6 +11,7 @@ import { isBlockError } from '../../base/errors.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { LogPosition, Lsn } from '../../base/units.ts'
 import type { Generation } from '../dirty/dirty-map.ts'
+import { LsnWaiters } from '../lsn-waiters.ts'
 
 /** A generation that is being flushed, and where the log stands after it. */
 export interface Cut {
@@ -34,19 +35,13 @@ export interface FlusherOptions<C extends Cut> {
   readonly onStalled: (error: unknown) => void
 }
 
-interface Waiter {
-  readonly lsn: number
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
-
 export class Flusher<C extends Cut> {
   readonly #o: FlusherOptions<C>
   #cut: C | undefined
   #running: Promise<void> | undefined
   #isWanted = false
   #retry: Timer | undefined
-  #waiters: Waiter[] = []
+  readonly #waiters = new LsnWaiters()
   #flushedLsn = 0
   #stall: unknown
   #isClosed = false
@@ -70,12 +65,11 @@ export class Flusher<C extends Cut> {
   /** Resolves when the checkpoint has reached `lsn`; rejects when the attempt under way fails. */
   through(lsn: number): Promise<void> {
     if (lsn <= this.#flushedLsn || !this.#o.isNeeded()) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ lsn, resolve, reject })
-      this.#retry?.cancel()
-      this.#retry = undefined
-      this.kick()
-    })
+    const reached = this.#waiters.wait(lsn)
+    this.#retry?.cancel()
+    this.#retry = undefined
+    this.kick()
+    return reached
   }
 
   /** No further cycles; resolves when the running one has ended. */
@@ -83,14 +77,8 @@ export class Flusher<C extends Cut> {
     this.#isClosed = true
     this.#retry?.cancel()
     this.#retry = undefined
-    this.#rejectWaiters(error)
+    this.#waiters.reject(error)
     await this.#running
-  }
-
-  #rejectWaiters(error: unknown): void {
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const { reject } of waiters) reject(error)
   }
 
   #start(): void {
@@ -118,15 +106,14 @@ export class Flusher<C extends Cut> {
       this.#stall = undefined
       this.#flushedLsn = cut.lsn
       this.cycles++
-      const ready = this.#waiters.filter((waiter) => waiter.lsn <= cut.lsn)
-      this.#waiters = this.#waiters.filter((waiter) => waiter.lsn > cut.lsn)
-      if (this.#waiters.length > 0) this.#isWanted = true
-      for (const waiter of ready) waiter.resolve()
+      const tell = this.#waiters.take(cut.lsn)
+      if (!this.#waiters.isEmpty) this.#isWanted = true
+      tell()
     }
   }
 
   #stopped(error: unknown): void {
-    this.#rejectWaiters(error)
+    this.#waiters.reject(error)
     if (this.#isClosed) return
     if (!isBlockError(error, 'NO_SPACE') && !isBlockError(error, 'MEDIUM')) {
       this.#o.onFailed(error)

@@ -58,12 +58,12 @@ function parse(format: SlotFormat, slot: Uint8Array, index: number): Verdict {
   return { generation, body }
 }
 
-/** Reads both slots. CORRUPT when neither is valid; UNKNOWN_FORMAT when a valid one has another version. */
+/** Reads both slots, as the medium has them: a sync that failed may have left others in the page cache. CORRUPT when neither is valid; UNKNOWN_FORMAT when a valid one has another version. */
 export async function readSlots(format: SlotFormat, file: DiskFile): Promise<SlotContent> {
   const verdicts: Verdict[] = []
   for (const index of [0, 1]) {
     const slot = new Uint8Array(format.slotBytes)
-    const got = await file.read(slot, index * format.slotBytes)
+    const got = await file.readUncached(slot, index * format.slotBytes)
     verdicts.push(parse(format, slot.subarray(0, got), index))
   }
   if (verdicts.includes('unknown')) {

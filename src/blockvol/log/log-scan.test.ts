@@ -2,16 +2,14 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type KnownEntry, LOG_TAG, LogRig } from '../../../test/blockvol/log-rig.ts'
 import { useScratch } from '../../../test/blockvol/scratch.ts'
-import { Life, SimClock } from '../../../test/sim/clock.ts'
+import { idleClock } from '../../../test/sim/clock.ts'
 import { SeededRandom } from '../../../test/sim/random.ts'
-import { Scheduler } from '../../../test/sim/scheduler.ts'
 import { crc32c } from '../../base/crc32c.ts'
 import { KIB } from '../../base/units.ts'
 import { codeOf } from '../../io/test-support.ts'
 import { ENTRY_KIND, GROUP_FLAG_PAD, GROUP_HEADER_BYTES, type GroupHeader } from '../format/log-group.ts'
 
 const scratch = useScratch()
-const idleClock = (): SimClock => new SimClock(new Scheduler(1), new Life())
 
 const lsnsOf = (entries: readonly { readonly lsn: number }[]): number[] => entries.map(({ lsn }) => lsn)
 
@@ -228,10 +226,5 @@ describe('a damaged log', () => {
       await rig.poke(copy, place(second.position))
       expect(await codeOf(rig.scan())).toBe('UNKNOWN_FORMAT')
     }
-  })
-
-  it('is read from the medium when the page cache is not to be believed', async () => {
-    await rig.writer.sync()
-    expectSame((await rig.scan({ uncached: true })).entries, meant)
   })
 })

@@ -37,8 +37,6 @@ export interface LogScanOptions {
   readonly from: number
   readonly lastLsn: number
   readonly epoch: Epoch
-  /** Read the medium instead of the page cache. */
-  readonly uncached: boolean
   readonly onEntry: (entry: ScannedEntry) => void
 }
 
@@ -60,17 +58,18 @@ export interface LogScanResult {
   readonly beyond: readonly GroupBeyond[]
 }
 
-/** A stretch of the ring in memory. */
+/**
+ * A stretch of the ring in memory, as the medium has it. The page cache may show what a sync that failed has lost; the
+ * process that was told so may have died before it could say it, and the next sync would succeed.
+ */
 class Window {
   readonly #file: LogFile
-  readonly #uncached: boolean
   readonly #buffer: Uint8Array
   #start = 0
   #bytes: Uint8Array = new Uint8Array(0)
 
-  constructor(file: LogFile, uncached: boolean) {
+  constructor(file: LogFile) {
     this.#file = file
-    this.#uncached = uncached
     this.#buffer = new Uint8Array(Math.min(file.ringBytes, WINDOW_BYTES))
   }
 
@@ -82,10 +81,7 @@ class Window {
     const offset = position - this.#start
     if (offset < 0 || offset + needBytes > this.#bytes.byteLength) {
       const target = this.#buffer.subarray(0, Math.min(this.#buffer.byteLength, toEndBytes))
-      const read = this.#uncached
-        ? this.#file.readUncached(target, position)
-        : this.#file.read(target, position)
-      this.#bytes = (await read) ? target : target.subarray(0, 0)
+      this.#bytes = (await this.#file.readUncached(target, position)) ? target : target.subarray(0, 0)
       this.#start = position
       return this.#bytes
     }
@@ -104,7 +100,7 @@ type Group =
 
 export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
   const { file, from } = options
-  const window = new Window(file, options.uncached)
+  const window = new Window(file)
   const limit = from - (from % BLOCK_BYTES) + file.ringBytes
   let { lastLsn, epoch } = options
   let end = from

@@ -8,7 +8,7 @@ import { BlockError } from '../../base/errors.ts'
 import { alignDown, KIB } from '../../base/units.ts'
 import { codeOf } from '../../io/test-support.ts'
 import { ENTRY_KIND, GROUP_ENTRIES_MAX, GROUP_FLAG_PAD } from '../format/log-group.ts'
-import { BOOKKEEPING_BYTES } from './log-writer.ts'
+import { LogRoom } from './log-room.ts'
 
 const RING_BYTES = 256 * KIB
 
@@ -144,7 +144,7 @@ describe('the log writer', () => {
   })
 
   it('lets content fill the ring up to the hard watermark, trims further, bookkeeping to the end', async () => {
-    const ringBytes = 1024 * KIB
+    const ringBytes = 2048 * KIB
     rig = await LogRig.open(scratch.next(), { ringBytes, clock: new SimClock(scheduler, new Life()) })
     const { waiting } = await fill()
     const refused = codeOf(waiting)
@@ -162,15 +162,16 @@ describe('the log writer', () => {
       await rig.writer.sync()
     }
     expect(trimmed).toBe('BUSY')
-    expect(rig.writer.usedBytes).toBeGreaterThan(ringBytes - BOOKKEEPING_BYTES - 4096)
-    expect(rig.writer.usedBytes).toBeLessThanOrEqual(ringBytes - BOOKKEEPING_BYTES)
+    const { reserveBytes } = new LogRoom(ringBytes, 0.95)
+    expect(rig.writer.usedBytes).toBeGreaterThan(ringBytes - reserveBytes - 4096)
+    expect(rig.writer.usedBytes).toBeLessThanOrEqual(ringBytes - reserveBytes)
     const epochStart = {
       kind: ENTRY_KIND.epochStart,
       blocks: 0,
       data: new Uint8Array(4096),
       reach: 'bookkeeping',
     } as const
-    for (let opening = 0; opening < BOOKKEEPING_BYTES / 8192; opening++) await rig.append(epochStart)
+    for (let opening = 0; opening < reserveBytes / 8192; opening++) await rig.append(epochStart)
     expect(rig.writer.usedBytes).toBeLessThanOrEqual(ringBytes)
   })
 

@@ -12,7 +12,6 @@
  * What stops for want of room waits here, bounded in time, and then fails with BUSY: nothing of it was appended.
  */
 import { assert } from '../../base/assert.ts'
-import { viewOf } from '../../base/binary.ts'
 import { BlockError } from '../../base/errors.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import {
@@ -20,59 +19,25 @@ import {
   alignUp,
   BLOCK_BYTES,
   type Epoch,
-  KIB,
   type LogPosition,
   type Lsn,
   logPosition,
   lsn as toLsn,
 } from '../../base/units.ts'
-import { blockChecksum } from '../checksum.ts'
+import { LsnWaiters } from '../lsn-waiters.ts'
 import {
-  ENTRY_BYTES,
-  type EntryKind,
-  GROUP_ENTRIES_MAX,
-  GROUP_FLAG_PAD,
-  GROUP_HEADER_BYTES,
-  groupHeaderBytes,
-  headerBytesMax,
-  sealGroup,
-  writeEntry,
-} from '../format/log-group.ts'
+  type AppendedEntry,
+  type ComposedGroup,
+  dataBlocksOf,
+  GROUP_BYTES_MAX,
+  GroupComposer,
+  groupBytes,
+  type LogRequest,
+} from './group-composer.ts'
+import { HangWatch } from './hang-watch.ts'
 import type { LogFile } from './log-file.ts'
 import { LogPrefill } from './log-prefill.ts'
-
-/**
- * How far into the ring an entry may go: content up to the hard watermark, trims (which free space and are tiny)
- * almost to the end, and the volume's own bookkeeping to the very end, so that an opening always has room.
- */
-export type LogReach = 'content' | 'trim' | 'bookkeeping'
-
-/** Kept free of trims, for bookkeeping: some openings in a row that each crash. */
-export const BOOKKEEPING_BYTES = 32 * KIB
-
-/** An entry on its way into the log. `data` is lent until `settled`. */
-export interface LogRequest {
-  readonly kind: EntryKind
-  readonly block: number
-  readonly blocks: number
-  /** Whole blocks. */
-  readonly data: Uint8Array | undefined
-  readonly argument: number
-  readonly reach: LogReach
-  /** Called where the entry gets its LSN; throws to refuse it. */
-  readonly admit: (() => void) | undefined
-  settled(error: unknown, lsn: Lsn): void
-}
-
-/** One entry as it was appended. */
-export interface AppendedEntry {
-  readonly request: LogRequest
-  readonly lsn: number
-  /** Log position of its first data block. */
-  readonly dataPosition: number
-  /** Checksum of its data block `i`. */
-  checksum(i: number): number
-}
+import { LogRoom } from './log-room.ts'
 
 export interface LogWriterOptions {
   readonly file: LogFile
@@ -99,30 +64,21 @@ export interface LogWriterOptions {
   readonly onFailed: (error: unknown) => void
 }
 
-const GROUP_BLOCKS_MAX = 512
-const GROUP_BYTES_MAX = headerBytesMax(GROUP_BLOCKS_MAX) + GROUP_BLOCKS_MAX * BLOCK_BYTES
 const ENTRY_BLOCKS_MAX = 256
-const ZEROS = new Uint8Array(BLOCK_BYTES)
-
-interface Waiter {
-  readonly lsn: number
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
 
 export class LogWriter {
   readonly #o: LogWriterOptions
-  readonly #groupBlocksMax: number
   readonly #entryBlocksMax: number
-  readonly #header: Uint8Array
-  readonly #view: DataView
+  readonly #room: LogRoom
+  readonly #composer: GroupComposer
+  readonly #watch: HangWatch
   readonly #prefill: LogPrefill
   #queue: LogRequest[] = []
-  #inFlight: LogRequest[] = []
+  #inFlight: readonly LogRequest[] = []
   #queuedBytes = 0
   #submitted = 0
   #settledCount = 0
-  #settleWaiters: Waiter[] = []
+  readonly #settleWaiters = new LsnWaiters()
   #appending = false
   /** A group is in the log and its entries are being told one by one. */
   #isRecording = false
@@ -134,10 +90,8 @@ export class LogWriter {
   #appendedEnd: number
   #durableLsn: number
   #syncing = false
-  #syncWaiters: Waiter[] = []
+  readonly #syncWaiters = new LsnWaiters()
   #stallTimer: Timer | undefined
-  /** Watches the oldest I/O; armed at most once, so that an I/O costs no timer. */
-  #watch: Timer | undefined
   #appendStartedMs = Number.POSITIVE_INFINITY
   #syncStartedMs = Number.POSITIVE_INFINITY
   #failure: { error: unknown } | undefined
@@ -151,11 +105,17 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     this.#o = options
-    const { ringBytes } = options.file
-    this.#groupBlocksMax = Math.max(1, Math.min(GROUP_BLOCKS_MAX, Math.floor(ringBytes / 4 / BLOCK_BYTES)))
+    const { ringBytes, path } = options.file
     this.#entryBlocksMax = Math.max(1, Math.min(ENTRY_BLOCKS_MAX, Math.floor(ringBytes / 8 / BLOCK_BYTES)))
-    this.#header = new Uint8Array(headerBytesMax(this.#groupBlocksMax))
-    this.#view = viewOf(this.#header)
+    this.#room = new LogRoom(ringBytes, options.hardWatermark)
+    this.#composer = new GroupComposer(ringBytes, options.logTag)
+    const hung = `${path}: the disk did not answer for ${options.hungMs} ms`
+    this.#watch = new HangWatch({
+      clock: options.clock,
+      hungMs: options.hungMs,
+      oldestMs: () => Math.min(this.#appendStartedMs, this.#syncStartedMs, this.#prefill.startedMs),
+      onHung: () => this.#failed(new BlockError('DISK', hung)),
+    })
     this.#head = alignUp(options.head, BLOCK_BYTES)
     this.#prefill = new LogPrefill(
       options.file,
@@ -194,6 +154,12 @@ export class LogWriter {
     return this.#queuedBytes
   }
 
+  /** Less is left than some openings in a row may need that each crash. */
+  get isNearlyFull(): boolean {
+    const wantedBytes = Math.max(this.#room.reserveBytes / 2, 2 * BLOCK_BYTES)
+    return this.#o.file.ringBytes - this.usedBytes < wantedBytes
+  }
+
   /** Nothing waits and nothing is on its way to the log. */
   get isQuiet(): boolean {
     return this.#settledCount === this.#submitted && !this.#appending
@@ -219,9 +185,7 @@ export class LogWriter {
   /** Resolves when everything submitted so far has settled. */
   settledSoFar(): Promise<void> {
     if (this.#settledCount === this.#submitted) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#settleWaiters.push({ lsn: this.#submitted, resolve, reject })
-    })
+    return this.#settleWaiters.wait(this.#submitted)
   }
 
   /** Resolves when everything appended up to `lsn` is durable. */
@@ -229,10 +193,9 @@ export class LogWriter {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error)
     if (lsn <= this.#durableLsn) return Promise.resolve()
     assert(lsn <= this.#appendedLsn, 'only what is appended can be made durable')
-    return new Promise((resolve, reject) => {
-      this.#syncWaiters.push({ lsn, resolve, reject })
-      if (!this.#syncing) this.#startSync()
-    })
+    const synced = this.#syncWaiters.wait(lsn)
+    if (!this.#syncing) this.#startSync()
+    return synced
   }
 
   /** Gives back the ring up to `checkpoint`. */
@@ -250,14 +213,11 @@ export class LogWriter {
     this.#failure = { error }
     this.#stallTimer?.cancel()
     this.#stallTimer = undefined
-    this.#watch?.cancel()
-    this.#watch = undefined
-    const waiters = [...this.#syncWaiters, ...this.#settleWaiters]
-    this.#syncWaiters = []
-    this.#settleWaiters = []
+    this.#watch.stop()
     // what is on its way settles when the disk is done with its buffers
     this.#rejectQueue(error)
-    for (const waiter of waiters) waiter.reject(error)
+    this.#syncWaiters.reject(error)
+    this.#settleWaiters.reject(error)
   }
 
   /** Resolves when no system call of this writer is on its way: only then may the log be opened again. */
@@ -280,10 +240,7 @@ export class LogWriter {
 
   #wakeSettled(): void {
     this.#o.onSettled()
-    if (this.#settleWaiters.length === 0) return
-    const ready = this.#settleWaiters.filter((waiter) => waiter.lsn <= this.#settledCount)
-    this.#settleWaiters = this.#settleWaiters.filter((waiter) => waiter.lsn > this.#settledCount)
-    for (const waiter of ready) waiter.resolve()
+    this.#settleWaiters.take(this.#settledCount)()
   }
 
   /** Starts the next append if there is something to append and room for it. */
@@ -295,8 +252,8 @@ export class LogWriter {
     const freeBytes = this.#tail + ringBytes - start
     const toRingEndBytes = ringBytes - (start % ringBytes)
     const first = this.#queue[0]!
-    const neededBytes = groupBytes(start, 1, (first.data?.byteLength ?? 0) / BLOCK_BYTES)
-    const isOver = start + neededBytes - this.#tail > this.#reachBytes(first.reach)
+    const neededBytes = groupBytes(start, 1, dataBlocksOf(first))
+    const isOver = start + neededBytes - this.#tail > this.#room.limitBytes(first.reach)
     if (isOver || neededBytes > freeBytes || (neededBytes > toRingEndBytes && toRingEndBytes >= freeBytes)) {
       this.#stall()
       return
@@ -305,19 +262,27 @@ export class LogWriter {
     if (this.#prefill.isIn(start, start + Math.min(limitBytes, GROUP_BYTES_MAX))) return
     this.#stallTimer?.cancel()
     this.#stallTimer = undefined
-    if (neededBytes > toRingEndBytes) this.#appendPad(start, toRingEndBytes)
-    else this.#appendGroup(start, limitBytes)
-  }
-
-  #reachBytes(reach: LogReach): number {
-    const { ringBytes } = this.#o.file
-    switch (reach) {
-      case 'content':
-        return Math.min(ringBytes * this.#o.hardWatermark, ringBytes - BOOKKEEPING_BYTES)
-      case 'trim':
-        return ringBytes - BOOKKEEPING_BYTES
-      case 'bookkeeping':
-        return ringBytes
+    const place = {
+      start,
+      firstLsn: this.#appendedLsn + 1,
+      epoch: this.#o.epoch,
+      durableLsn: this.#durableLsn,
+    }
+    if (neededBytes > toRingEndBytes) {
+      this.#write(this.#composer.pad(place, toRingEndBytes))
+      return
+    }
+    const fits = (bytes: number, { reach }: LogRequest): boolean =>
+      bytes <= limitBytes && start + bytes - this.#tail <= this.#room.limitBytes(reach)
+    const waiting = this.#queue.length
+    const group = this.#composer.take(this.#queue, place, fits, (request, error) =>
+      this.#settle(request, error, 0),
+    )
+    assert(this.#queue.length < waiting, 'a group takes at least the entry that was checked to fit')
+    if (group !== undefined) this.#write(group)
+    else {
+      this.#wakeSettled()
+      this.#pump()
     }
   }
 
@@ -333,96 +298,13 @@ export class LogWriter {
     })
   }
 
-  #appendPad(start: number, lengthBytes: number): void {
-    sealGroup(this.#header, this.#view, GROUP_HEADER_BYTES, this.#o.logTag, {
-      flags: GROUP_FLAG_PAD,
-      lengthBytes,
-      entryCount: 0,
-      firstLsn: this.#appendedLsn + 1,
-      position: start,
-      epoch: this.#o.epoch,
-      durableLsn: this.#durableLsn,
-    })
-    const headerBytes = groupHeaderBytes(0, 0)
-    this.#write(start, lengthBytes, headerBytes, [this.#header.subarray(0, headerBytes)], [])
-  }
-
-  /** Composes and writes one group of the queue's first entries within `limitBytes`. */
-  #appendGroup(start: number, limitBytes: number): void {
-    const view = this.#view
-    const batch: LogRequest[] = []
-    let taken = 0
-    let dataBlocks = 0
-    let tableAt = GROUP_HEADER_BYTES
-    const buffers: Uint8Array[] = [this.#header]
-    for (; taken < this.#queue.length && batch.length < GROUP_ENTRIES_MAX; taken++) {
-      const request = this.#queue[taken]!
-      const blocks = (request.data?.byteLength ?? 0) / BLOCK_BYTES
-      if (dataBlocks + blocks > this.#groupBlocksMax) break
-      const neededBytes = groupBytes(start, batch.length + 1, dataBlocks + blocks)
-      if (neededBytes > limitBytes || start + neededBytes - this.#tail > this.#reachBytes(request.reach))
-        break
-      try {
-        request.admit?.()
-      } catch (error) {
-        this.#settle(request, error, 0)
-        continue
-      }
-      const lsn = this.#appendedLsn + 1 + batch.length
-      const { kind, block } = request
-      let at = writeEntry(view, tableAt, {
-        kind,
-        block,
-        blocks: request.blocks,
-        argument: request.argument,
-        dataBlocks: blocks,
-      })
-      for (let i = 0; i < blocks; i++, at += 4) {
-        const content = request.data!.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
-        view.setUint32(at, blockChecksum(content, block + i, lsn), true)
-      }
-      tableAt = at
-      dataBlocks += blocks
-      batch.push(request)
-      if (request.data !== undefined) buffers.push(request.data)
-    }
-    assert(taken > 0, 'a group takes at least the entry that was checked to fit')
-    this.#queue.splice(0, taken)
-    if (batch.length === 0) {
-      this.#wakeSettled()
-      this.#pump()
-      return
-    }
-    const headerBytes = groupHeaderBytes(batch.length, dataBlocks)
-    const lengthBytes = headerBytes + dataBlocks * BLOCK_BYTES
-    sealGroup(this.#header, view, tableAt, this.#o.logTag, {
-      flags: 0,
-      lengthBytes,
-      entryCount: batch.length,
-      firstLsn: this.#appendedLsn + 1,
-      position: start,
-      epoch: this.#o.epoch,
-      durableLsn: this.#durableLsn,
-    })
-    buffers[0] = this.#header.subarray(0, headerBytes)
-    this.#write(start, lengthBytes, lengthBytes, buffers, batch)
-  }
-
-  #write(
-    start: number,
-    lengthBytes: number,
-    usedBytes: number,
-    buffers: Uint8Array[],
-    batch: LogRequest[],
-  ): void {
-    const fillBytes = alignUp(start + usedBytes, BLOCK_BYTES) - (start + usedBytes)
-    if (fillBytes > 0) buffers.push(ZEROS.subarray(0, fillBytes))
+  #write(group: ComposedGroup): void {
     this.#appending = true
-    this.#inFlight = batch
+    this.#inFlight = group.batch
     this.#appendStartedMs = this.#o.clock.monotonicMs()
-    this.#armWatch()
-    this.#writing = this.#o.file.write(buffers, start, usedBytes + fillBytes).then(
-      () => this.#appended(start, lengthBytes, batch),
+    this.#watch.arm()
+    this.#writing = this.#o.file.write(group.buffers, group.start, group.writtenBytes).then(
+      () => this.#appended(group),
       (error: unknown) => {
         this.#failed(error)
         this.#failBatch()
@@ -430,35 +312,23 @@ export class LogWriter {
     )
   }
 
-  #appended(start: number, lengthBytes: number, batch: LogRequest[]): void {
+  #appended(group: ComposedGroup): void {
     if (this.#failure !== undefined) {
       this.#failBatch() // a late completion of what was given up
       return
     }
+    const { start, lengthBytes, firstLsn, batch } = group
     this.#appendStartedMs = Number.POSITIVE_INFINITY
     // the fill of the last page does not count: the next group overwrites it before the kernel writes it out
     this.appendedBytes += start + lengthBytes - this.#head
     this.#head = start + lengthBytes
     this.#appendedEnd = this.#head
     this.appends++
-    let tableAt = GROUP_HEADER_BYTES
-    let dataPosition = start + groupHeaderBytes(batch.length, dataBlocksOf(batch))
-    const firstLsn = this.#appendedLsn + 1
     this.#isRecording = true
-    for (let i = 0; i < batch.length; i++) {
-      const request = batch[i]!
-      const blocks = (request.data?.byteLength ?? 0) / BLOCK_BYTES
-      const sumsAt = tableAt + ENTRY_BYTES
-      this.#appendedLsn = firstLsn + i
-      this.#o.onAppended({
-        request,
-        lsn: firstLsn + i,
-        dataPosition,
-        checksum: (c) => this.#view.getUint32(sumsAt + c * 4, true),
-      })
-      dataPosition += blocks * BLOCK_BYTES
-      tableAt = sumsAt + blocks * 4
-    }
+    this.#composer.tell(group, (entry) => {
+      this.#appendedLsn = entry.lsn
+      this.#o.onAppended(entry)
+    })
     this.#inFlight = []
     this.#isRecording = false
     this.#o.onGroup()
@@ -478,7 +348,7 @@ export class LogWriter {
     this.syncs++
     this.#syncStartedMs = this.#o.clock.monotonicMs()
     this.#prefill.advance(this.#head, this.#syncStartedMs)
-    this.#armWatch()
+    this.#watch.arm()
     this.#syncingNow = this.#o.file.datasync().then(
       () => this.#synced(covers),
       (error: unknown) => this.#failed(error),
@@ -491,30 +361,15 @@ export class LogWriter {
     this.#syncStartedMs = Number.POSITIVE_INFINITY
     assert(covers >= this.#durableLsn, 'the durable LSN never goes back')
     this.#durableLsn = covers
-    const ready = this.#syncWaiters.filter((waiter) => waiter.lsn <= covers)
-    this.#syncWaiters = this.#syncWaiters.filter((waiter) => waiter.lsn > covers)
-    if (this.#syncWaiters.length > 0) this.#startSync()
-    for (const waiter of ready) waiter.resolve()
+    const tell = this.#syncWaiters.take(covers)
+    if (!this.#syncWaiters.isEmpty) this.#startSync()
+    tell()
   }
 
   #failed(error: unknown): void {
     if (this.#failure !== undefined) return
     this.#o.onFailed(error)
     assert(this.#failure !== undefined, 'the owner of a failed log ends it')
-  }
-
-  #armWatch(): void {
-    if (this.#watch !== undefined) return
-    this.#watch = this.#o.clock.after(this.#o.hungMs, () => {
-      this.#watch = undefined
-      const oldestMs = Math.min(this.#appendStartedMs, this.#syncStartedMs, this.#prefill.startedMs)
-      if (oldestMs === Number.POSITIVE_INFINITY) return
-      if (this.#o.clock.monotonicMs() - oldestMs >= this.#o.hungMs) {
-        this.#failed(
-          new BlockError('DISK', `${this.#o.file.path}: the disk did not answer for ${this.#o.hungMs} ms`),
-        )
-      } else this.#armWatch()
-    })
   }
 
   /** Settles what was on its way when the writer failed. */
@@ -527,10 +382,3 @@ export class LogWriter {
     for (const request of batch) this.#settle(request, error, 0)
   }
 }
-
-const dataBlocksOf = (batch: readonly LogRequest[]): number =>
-  batch.reduce((sum, request) => sum + (request.data?.byteLength ?? 0) / BLOCK_BYTES, 0)
-
-/** Bytes of the ring that such a group takes from `start`, with the fill of its last page. */
-const groupBytes = (start: number, entries: number, dataBlocks: number): number =>
-  alignUp(start + groupHeaderBytes(entries, dataBlocks) + dataBlocks * BLOCK_BYTES, BLOCK_BYTES) - start

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Gate, HookedDisk, injected } from '../../../test/blockvol/hooked-disk.ts'
 import { realDisk, useScratch } from '../../../test/blockvol/scratch.ts'
+import { idleClock, Life, SimClock } from '../../../test/sim/clock.ts'
 import { SeededRandom } from '../../../test/sim/random.ts'
+import { Scheduler } from '../../../test/sim/scheduler.ts'
 import type { DiskFile } from '../../base/ports/disk.ts'
-import { ENTRY_FLAG_HOLE, type MapPage } from '../format/map-page.ts'
+import { codeOf } from '../../io/test-support.ts'
+import { ENTRY_FLAG_HOLE, type MapPage, PAGE_BYTES } from '../format/map-page.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from '../geometry.ts'
 import { SegmentFiles } from '../segments.ts'
 import { BlockMap } from './block-map.ts'
@@ -22,6 +25,8 @@ describe('the block map', () => {
   let checkpointLsn: number
   let damaged: number[]
   let unknown: number[]
+  let scheduler: Scheduler
+  let sizeBlocks: number
 
   beforeEach(async () => {
     disk = new HookedDisk(realDisk)
@@ -31,6 +36,8 @@ describe('the block map', () => {
     checkpointLsn = 0
     damaged = []
     unknown = []
+    scheduler = new Scheduler(1)
+    sizeBlocks = Number.MAX_SAFE_INTEGER
   })
   afterEach(async () => {
     await files.close()
@@ -40,13 +47,15 @@ describe('the block map', () => {
   async function open(
     grainBlocks: number = PAGE_BLOCKS * 2,
   ): Promise<{ map: BlockMap; maxima: GrainMaxima }> {
-    const maxima = await GrainMaxima.open(maximaFile, grainBlocks)
+    const maxima = await GrainMaxima.open(maximaFile, grainBlocks, idleClock())
     files = await SegmentFiles.load(disk, directory, '.map')
     const map = new BlockMap({
+      clock: new SimClock(scheduler, new Life()),
       files,
       cacheBytes: 0,
       maxima,
       checkpointLsn: () => checkpointLsn,
+      sizeBlocks: () => sizeBlocks,
       onDamage: (sector) => damaged.push(sector),
       onUnknown: (block) => unknown.push(block),
     })
@@ -191,7 +200,7 @@ describe('the block map', () => {
     expect((await (await open(PAGE_BLOCKS)).map.get(3)).isUnknown(7)).toBe(true)
   })
 
-  it('reads a page once more when the disk gives an error, and then takes it for a damaged one', async () => {
+  it('gives a page that the disk does not give once more time, and takes it for damaged only in the end', async () => {
     const { map } = await open()
     await write(map, [2, 3], 10)
     await files.close()
@@ -201,10 +210,36 @@ describe('the block map', () => {
       if (name === 'read') throw injected(name)
     }
     expect((await again.get(2)).lsn(7)).toBe(10)
-    disk.hook = ({ name }) => {
+    const failing = ({ name }: { name: string }): void => {
       if (name === 'read' || name === 'readUncached') throw injected(name)
     }
-    expect((await again.get(3)).isUnknown(7)).toBe(true)
+    disk.hook = failing
+    for (let i = 0; i < 20; i++) expect(await codeOf(again.edit(3))).toBe('MEDIUM')
+    disk.hook = () => undefined
+    expect((await again.get(3)).lsn(7)).toBe(10)
+
+    await files.close()
+    const { map: third } = await open()
+    disk.hook = failing
+    expect(await codeOf(third.get(3))).toBe('MEDIUM')
+    await scheduler.pass(10_000)
+    for (let i = 0; i < 3; i++) expect(await codeOf(third.get(3))).toBe('MEDIUM')
+    expect((await third.get(3)).isUnknown(7)).toBe(true)
+    expect(unknown).toHaveLength(PAGE_BLOCKS)
+  })
+
+  it('knows that nobody has written past the end of the volume, whatever is damaged there', async () => {
+    const { map } = await open()
+    await write(map, [1], 10)
+    await files.close()
+    const file = await disk.open(`${directory}/000000.map`, { create: 'never' })
+    await file.write([new Uint8Array(PAGE_BYTES).fill(0xff)], PAGE_BYTES)
+    await file.close()
+    sizeBlocks = PAGE_BLOCKS + 100
+    const { map: again } = await open()
+    const page = await again.get(1)
+    expect([page.isUnknown(99), page.isUnknown(100), page.hasContent(100)]).toEqual([true, false, false])
+    expect(unknown).toHaveLength(100)
   })
 
   it('makes the names of new files durable before it calls them written', async () => {

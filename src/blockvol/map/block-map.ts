@@ -4,12 +4,13 @@
  * at a page meanwhile asked the dirty map first, which still covers every block that changes.
  */
 import { assert } from '../../base/assert.ts'
-import { isBlockError } from '../../base/errors.ts'
+import type { Clock } from '../../base/ports/clock.ts'
 import type { Extent } from '../../base/ports/disk.ts'
 import { MapPage, PAGE_BYTES } from '../format/map-page.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from '../geometry.ts'
 import type { SegmentFiles } from '../segments.ts'
 import type { GrainMaxima } from './maxima.ts'
+import { PatientReads } from './patient-reads.ts'
 
 const SEGMENT_PAGES = SEGMENT_BLOCKS / PAGE_BLOCKS
 /** A page in memory costs its bytes, two views and an object. */
@@ -17,9 +18,12 @@ const PAGE_COST_BYTES = PAGE_BYTES + 400
 
 export interface BlockMapOptions {
   readonly files: SegmentFiles
+  readonly clock: Clock
   readonly cacheBytes: number
   readonly maxima: GrainMaxima
   readonly checkpointLsn: () => number
+  /** Blocks that the volume has now. */
+  readonly sizeBlocks: () => number
   /** Told of each sector (32 blocks from `sector * 32`) that is damaged or misses a write, when its page is loaded. */
   readonly onDamage: (sector: number) => void
   /** Told of each block whose content is not known, when its page is loaded. */
@@ -36,12 +40,14 @@ export class BlockMap {
   /** Pages that change or are on their way to the disk. */
   readonly #edited = new Set<MapPage>()
   readonly #touched = new Set<number>()
+  readonly #reads: PatientReads
 
   readonly #o: BlockMapOptions
 
   constructor(options: BlockMapOptions) {
     this.#o = options
     this.#files = options.files
+    this.#reads = new PatientReads(options.clock, { isCached: true })
     this.#pagesMax = Math.max(16, Math.floor(options.cacheBytes / PAGE_COST_BYTES))
   }
 
@@ -67,7 +73,7 @@ export class BlockMap {
     return this.#parse(index, bytes, floorLsn)
   }
 
-  /** The page. */
+  /** The page. MEDIUM while the disk gives errors for it. */
   async get(index: number): Promise<MapPage> {
     const cached = this.#pages.get(index)
     if (cached !== undefined) return cached
@@ -93,8 +99,12 @@ export class BlockMap {
   #parse(index: number, bytes: Uint8Array, floorLsn: number): MapPage {
     const known = { floorLsn, checkpointLsn: this.#o.checkpointLsn() }
     const page = MapPage.parse(index, bytes, known, this.#o.onDamage)
+    const end = this.#o.sizeBlocks()
     for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
-      if (page.isUnknown(slot)) this.#o.onUnknown(index * PAGE_BLOCKS + slot)
+      if (!page.isUnknown(slot)) continue
+      const block = index * PAGE_BLOCKS + slot
+      if (block < end) this.#o.onUnknown(block)
+      else page.set(slot, 0, 0, 0) // a volume never shrinks: nobody has written past its end
     }
     return this.#keep(page)
   }
@@ -105,12 +115,10 @@ export class BlockMap {
     const file = await this.#files.get(segment, false)
     const bytes = new Uint8Array(PAGE_BYTES)
     // what lies past the end of the file is not there: zeros
-    try {
-      if (file !== undefined) await file.read(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)
-    } catch (error) {
-      if (!isBlockError(error, 'DISK')) throw error
-      // once more from the medium; a page that cannot be read is a damaged one, and concerns its own blocks only
-      await file?.readUncached(bytes, (index % SEGMENT_PAGES) * PAGE_BYTES).catch(() => bytes.fill(0xff))
+    if (file !== undefined) {
+      const isRead = await this.#reads.read(index, file, bytes, (index % SEGMENT_PAGES) * PAGE_BYTES)
+      // a page that stays unreadable is a damaged one, and concerns its own blocks only
+      if (!isRead) bytes.fill(0xff)
     }
     return this.#parse(index, bytes, this.#floorNow(index) ?? 0)
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { realDisk, useScratch } from '../../../test/blockvol/scratch.ts'
+import { idleClock } from '../../../test/sim/clock.ts'
 import type { DiskFile } from '../../base/ports/disk.ts'
 import { MAXIMA_SECTOR_BYTES, SECTOR_GRAINS } from '../format/maxima-sector.ts'
 import { GrainMaxima } from './maxima.ts'
@@ -15,7 +16,7 @@ describe('the maxima of the grains', () => {
   })
   afterEach(() => file.close())
 
-  const open = (): Promise<GrainMaxima> => GrainMaxima.open(file, 256)
+  const open = (): Promise<GrainMaxima> => GrainMaxima.open(file, 256, idleClock())
 
   it('are never below what was raised, through syncs and reopenings', async () => {
     const grains = fc.oneof(fc.nat(130), fc.nat(2 ** 20 - 1))

@@ -4,8 +4,10 @@
  * it covers are written. Sectors are cached within a bound; those that changed stay until they are durable.
  */
 import { assert } from '../../base/assert.ts'
+import type { Clock } from '../../base/ports/clock.ts'
 import type { DiskFile } from '../../base/ports/disk.ts'
 import { decodeMaxima, encodeMaxima, MAXIMA_SECTOR_BYTES, SECTOR_GRAINS } from '../format/maxima-sector.ts'
+import { PatientReads } from './patient-reads.ts'
 
 const CACHED_SECTORS_MAX = 1024
 /**
@@ -21,20 +23,23 @@ export class GrainMaxima {
   readonly #file: DiskFile
   readonly #sectors = new Map<number, Float64Array>()
   readonly #changed = new Set<number>()
+  readonly #reads: PatientReads
   /** Sectors from here on were never written: the file ends. */
   #endSector: number
 
-  private constructor(file: DiskFile, grainBlocks: number, endSector: number) {
+  private constructor(file: DiskFile, grainBlocks: number, endSector: number, clock: Clock) {
+    // what a failed sync of an earlier process has lost may still be in the page cache, and must not count as raised
+    this.#reads = new PatientReads(clock, { isCached: false })
     this.#file = file
     this.grainBlocks = grainBlocks
     this.#endSector = endSector
   }
 
-  static async open(file: DiskFile, grainBlocks: number): Promise<GrainMaxima> {
-    // what a process that died left in the page cache counts as raised, so it has to be durable
+  static async open(file: DiskFile, grainBlocks: number, clock: Clock): Promise<GrainMaxima> {
+    // what a process that died left behind counts as raised, so it has to be durable
     await file.datasync()
     const endSector = Math.ceil((await file.sizeBytes()) / MAXIMA_SECTOR_BYTES)
-    return new GrainMaxima(file, grainBlocks, endSector)
+    return new GrainMaxima(file, grainBlocks, endSector, clock)
   }
 
   grainOf(block: number): number {
@@ -47,7 +52,8 @@ export class GrainMaxima {
     if (index >= this.#endSector) return new Float64Array(SECTOR_GRAINS)
     const first = index - (index % READ_SECTORS)
     const bytes = new Uint8Array(READ_SECTORS * MAXIMA_SECTOR_BYTES)
-    await this.#file.read(bytes, first * MAXIMA_SECTOR_BYTES)
+    const isRead = await this.#reads.read(first, this.#file, bytes, first * MAXIMA_SECTOR_BYTES)
+    if (!isRead) bytes.fill(0xff)
     for (let s = 0; s < READ_SECTORS; s++) {
       if (this.#sectors.has(first + s)) continue
       const sector = bytes.subarray(s * MAXIMA_SECTOR_BYTES, (s + 1) * MAXIMA_SECTOR_BYTES)
@@ -80,7 +86,7 @@ export class GrainMaxima {
     return maxima[grain % SECTOR_GRAINS]!
   }
 
-  /** The maximum of `grain`; 0 when no block of it was ever touched. */
+  /** The maximum of `grain`; 0 when no block of it was ever touched. MEDIUM while the disk gives errors for it. */
   async get(grain: number): Promise<number> {
     return (await this.#load(Math.floor(grain / SECTOR_GRAINS)))[grain % SECTOR_GRAINS]!
   }

@@ -1,0 +1,36 @@
+/** Those who wait for a number that only rises (an LSN, a count) to reach theirs. */
+export class LsnWaiters {
+  #waiters: {
+    readonly lsn: number
+    readonly resolve: () => void
+    readonly reject: (error: unknown) => void
+  }[] = []
+
+  get isEmpty(): boolean {
+    return this.#waiters.length === 0
+  }
+
+  wait(lsn: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ lsn, resolve, reject })
+    })
+  }
+
+  /** Takes out those who wait for at most `lsn`; they are told when the caller calls what it gets. */
+  take(lsn: number): () => void {
+    if (this.#waiters.length === 0) return nobody
+    const ready = this.#waiters.filter((waiter) => waiter.lsn <= lsn)
+    if (ready.length > 0) this.#waiters = this.#waiters.filter((waiter) => waiter.lsn > lsn)
+    return () => {
+      for (const waiter of ready) waiter.resolve()
+    }
+  }
+
+  reject(error: unknown): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter.reject(error)
+  }
+}
+
+const nobody = (): void => undefined
