@@ -20,6 +20,8 @@ export interface Mutant {
   readonly workloads?: readonly string[]
   /** The simulator must fail within so many seeds. */
   readonly simSeeds?: number
+  /** The faults of those seeds, where it takes certain ones; comma-separated, as `--faults` takes them. */
+  readonly simFaults?: string
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -163,6 +165,95 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     workloads: ['trim', 'trim-over-grains'],
+  },
+  {
+    name: 'cut-inside-group',
+    about:
+      'a flush may begin between two entries of one group: the checkpoint then stands behind an unflushed entry',
+    patches: [
+      {
+        file: 'src/blockvol/log/log-writer.ts',
+        find: '      this.#o.onAppended(entry)\n',
+        replace:
+          '      this.#o.onAppended(entry)\n      this.#isRecording = false\n      this.#o.onGroup()\n',
+      },
+    ],
+    simSeeds: 60,
+  },
+  {
+    name: 'plain-write-ignores-lock',
+    about: 'a write of whole blocks slips in between the read and the write of an atomic operation',
+    patches: [
+      {
+        file: 'src/blockvol/data-path.ts',
+        find: 'locks.isFree(block, end) ? undefined : await locks.acquire(block, end)',
+        replace: 'true || locks.isFree(block, end) ? undefined : await locks.acquire(block, end)',
+      },
+    ],
+    simSeeds: 60,
+  },
+  {
+    name: 'atomic-reads-too-early',
+    about: 'an atomic operation does not wait for writes to its blocks that are on their way',
+    patches: [
+      {
+        file: 'src/blockvol/data-path.ts',
+        find: 'if (writer.overlapsPending(block, blocks)) await writer.settledSoFar()',
+        replace: '',
+      },
+    ],
+    simSeeds: 60,
+  },
+  {
+    name: 'damaged-entry-dropped',
+    about:
+      'the flusher passes a damaged log entry as if a newer one replaced it: the block goes back in time',
+    patches: [
+      {
+        file: 'src/blockvol/flush/content-pass.ts',
+        find: 'if (!content.isReplaced(block, planned.lsn)) throw damagedEntry(planned)',
+        replace: '',
+      },
+    ],
+    simSeeds: 200,
+  },
+  {
+    name: 'read-unverified',
+    about: 'what stands where a block was is believed, also after the place in the log was used again',
+    patches: [
+      {
+        file: 'src/blockvol/reader.ts',
+        find: '  blockChecksum(content, source.seedBlock, source.lsn) === source.checksum\n',
+        replace: '  source !== undefined || content !== undefined || blockChecksum === undefined\n',
+      },
+    ],
+    simSeeds: 200,
+  },
+  {
+    name: 'page-cache-believed',
+    about: 'the scan of the log believes the page cache, which may show what a failed sync has lost',
+    patches: [
+      {
+        file: 'src/blockvol/log/log-scan.ts',
+        find: 'this.#file.readUncached(target, position)',
+        replace: 'this.#file.read(target, position)',
+      },
+    ],
+    simSeeds: 200,
+    simFaults: 'syncError,cacheMiss',
+  },
+  {
+    name: 'failed-sync-tried-again',
+    about: 'an fdatasync of the log that failed is called again, and its success believed',
+    patches: [
+      {
+        file: 'src/blockvol/log/log-writer.ts',
+        find: '      () => this.#synced(covers),\n      (error: unknown) => this.#failed(error),\n',
+        replace: '      () => this.#synced(covers),\n      () => this.#startSync(),\n',
+      },
+    ],
+    simSeeds: 100,
+    simFaults: 'syncError,cacheMiss',
   },
 ]
 

@@ -29,7 +29,8 @@
  * medium or lost, and the kernel marks all their pages clean: the next sync succeeds without them. The page cache
  * goes on showing them until it drops a page; then the old content is back. `readUncached` sees through it.
  *
- * **A read that fails** (`readError`, D13) throws; one time in two the page stays unreadable until it is written.
+ * **A read that fails** (`readError`, D13) throws once; after `badPage` its first page stays unreadable until it is
+ * written.
  * **A write that fails** (`writeError`, D14) throws and has taken effect for some prefix of its pages, which may be
  * none or all. **A full disk** (D15): a write or allocation that needs more pages than `capacityBytes` leaves throws
  * NO_SPACE, having taken effect for a prefix; overwriting pages that a file has already always fits.
@@ -95,6 +96,8 @@ interface InFlight {
 export class FaultDisk implements Disk {
   readonly storage: Storage
   readonly faults: FaultPlan
+  /** Bytes that were asked for through the page cache. */
+  readBytes = 0
   readonly #o: FaultDiskOptions
   readonly #inFlight = new Set<InFlight>()
   readonly #locks = new Set<string>()

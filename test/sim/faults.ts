@@ -5,8 +5,9 @@
 import type { SeededRandom } from './random.ts'
 
 /** The kinds of fault that the disk knows; `fault-disk.ts` says what each does. */
-const FAULT_KINDS = [
+export const FAULT_KINDS = [
   'readError',
+  'badPage',
   'writeError',
   'syncError',
   'syncLie',

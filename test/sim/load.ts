@@ -56,6 +56,7 @@ export class Load {
   readonly #client: VolumeClient
   readonly #clock: SimClock
   readonly #random: SeededRandom
+  readonly #underWay = new Map<number, Step>()
   #isStopped = false
   /** One operation at a time sets a register, so that "the last one acknowledged" has a meaning. */
   #isSetting = false
@@ -71,15 +72,22 @@ export class Load {
   /** Runs all clients until the steps are done or the volume stopped serving. Returns whether it still serves. */
   async run(): Promise<boolean> {
     const { clients } = this.#state.profile
-    await Promise.all(Array.from({ length: clients }, () => this.#work()))
+    await Promise.all(Array.from({ length: clients }, (_, client) => this.#work(client)))
     return !this.#isStopped
   }
 
-  async #work(): Promise<void> {
+  /** What clients wait for, for messages. */
+  get underWay(): string {
+    return [...this.#underWay.values()].join(', ') || 'nothing'
+  }
+
+  async #work(client: number): Promise<void> {
     while (!this.#isStopped && this.#state.stepsLeft > 0) {
       this.#state.stepsLeft--
       const step = this.#random.weighted(WEIGHTS)
+      this.#underWay.set(client, step)
       const outcome = await this.#perform(step)
+      this.#underWay.delete(client)
       this.#judge(step, outcome)
       this.#state.afterStep()
       if (this.#random.chance(0.3)) await this.#clock.sleep(this.#random.pick([0.05, 1, 20]))

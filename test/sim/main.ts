@@ -4,9 +4,17 @@
  *   --seed N     the first seed, 1 by default
  *   --seeds K    how many seeds, 1 by default (100 without --seed)
  *   --ops M      client operations of each, 300 by default
+ *   --faults F,… these instead of what each seed draws: see `SWARM_FAULTS` in profile.ts
+ *   --failures F stop after so many, 10 by default
  *   --verbose    outcomes and faults of each seed
+ *   --mutants    instead: every known bug that the simulator must catch; --mutant NAME only this one
  */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { MUTANTS } from '../mutants/catalogue.ts'
+import { mutantRun } from '../mutants/launch.ts'
+import { SWARM_FAULTS, type Swarm } from './profile.ts'
 import { describeSeed, type SimResult, simulate } from './volume-sim.ts'
 
 const { values: flags } = parseArgs({
@@ -15,12 +23,19 @@ const { values: flags } = parseArgs({
     seeds: { type: 'string' },
     ops: { type: 'string', default: '300' },
     verbose: { type: 'boolean' },
+    mutants: { type: 'boolean' },
+    mutant: { type: 'string' },
+    faults: { type: 'string' },
+    failures: { type: 'string', default: '10' },
   },
 })
 
 const first = Number(flags.seed ?? 1)
 const count = Number(flags.seeds ?? (flags.seed === undefined ? 100 : 1))
 const steps = Number(flags.ops)
+const failuresMax = Number(flags.failures)
+const faults = parseFaults(flags.faults)
+const SCRIPT = fileURLToPath(import.meta.url)
 let current = first
 let failed = 0
 const totals: Record<string, number> = {}
@@ -30,18 +45,52 @@ process.on('unhandledRejection', (error) => {
   process.exit(1)
 })
 
-const started = performance.now()
-for (current = first; current < first + count && failed < 10; current++) {
-  try {
-    add(await simulate(current, steps))
-  } catch (error) {
-    report(current, error)
-    failed++
+if (flags.mutants === true || flags.mutant !== undefined) await catchMutants()
+else await runSeeds()
+
+async function runSeeds(): Promise<void> {
+  const started = performance.now()
+  for (current = first; current < first + count && failed < failuresMax; current++) {
+    try {
+      add(await simulate(current, steps, faults))
+    } catch (error) {
+      report(current, error)
+      failed++
+    }
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  print(`${current - first} seeds, ${failed} failed, ${seconds} s: ${JSON.stringify(totals)}`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+/** Runs the seeds of each mutant in a process that has it; a mutant that passes them all has survived. */
+async function catchMutants(): Promise<void> {
+  for (const mutant of MUTANTS) {
+    const seeds = mutant.simSeeds
+    if (seeds === undefined || (flags.mutant !== undefined && flags.mutant !== mutant.name)) continue
+    const { execArgv, env } = mutantRun(mutant)
+    const args = [...execArgv, SCRIPT, '--seeds', String(seeds), '--ops', String(steps), '--failures', '1']
+    if (mutant.simFaults !== undefined) args.push('--faults', mutant.simFaults)
+    const { status, stdout } = spawnSync(process.execPath, args, {
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+    })
+    const verdict = /failed: (.*)/.exec(stdout)?.[1]
+    const isCaught = status === 1 && verdict !== undefined && !/^(Reference|Type|Syntax)Error/.test(verdict)
+    print(`known bug ${mutant.name}: ${isCaught ? `caught: ${verdict}` : `SURVIVED ${seeds} seeds`}`)
+    if (!isCaught) process.exitCode = 1
   }
 }
-const seconds = ((performance.now() - started) / 1000).toFixed(1)
-print(`${current - first} seeds, ${failed} failed, ${seconds} s: ${JSON.stringify(totals)}`)
-process.exitCode = failed === 0 ? 0 : 1
+
+function parseFaults(text: string | undefined): Swarm | undefined {
+  const names = text?.split(',')
+  const unknown = names?.find((name) => !SWARM_FAULTS.some((one) => one === name))
+  if (unknown !== undefined) {
+    print(`--faults: there is no ${unknown}; there are ${SWARM_FAULTS.join(', ')}`)
+    process.exit(2)
+  }
+  return names && SWARM_FAULTS.filter((one) => names.includes(one))
+}
 
 function add(result: SimResult): void {
   const { seed, lives, crashes, faults, lost, traceHash, outcomes } = result
@@ -57,8 +106,10 @@ function add(result: SimResult): void {
 
 function report(seed: number, error: unknown): void {
   print(`seed ${seed} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-  print(`  drawn: ${describeSeed(seed)}`)
-  print(`  npm run sim -- --seed ${seed} --ops ${steps}`)
+  print(`  drawn: ${describeSeed(seed, faults)}`)
+  print(
+    `  npm run sim -- --seed ${seed} --ops ${steps}${flags.faults === undefined ? '' : ` --faults ${flags.faults}`}`,
+  )
 }
 
 function print(text: string): void {

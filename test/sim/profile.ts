@@ -5,7 +5,7 @@
  */
 import { GIB, KIB, MIB } from '../../src/base/units.ts'
 import type { Tuning } from '../../src/blockvol/tuning.ts'
-import type { FaultKind, FaultRates } from './faults.ts'
+import { FAULT_KINDS, type FaultKind, type FaultRates } from './faults.ts'
 import type { SeededRandom } from './random.ts'
 
 export interface SimProfile {
@@ -42,25 +42,32 @@ export interface Damage {
   readonly mayFail: boolean
 }
 
+/** Faults that occur together. */
+export type Swarm = readonly SwarmFault[]
+export const SWARM_FAULTS = [...FAULT_KINDS, 'rot', 'full'] as const
+type SwarmFault = (typeof SWARM_FAULTS)[number]
+
 const RATES: Record<FaultKind, number> = {
-  readError: 0.002,
+  readError: 0.01,
+  badPage: 0.01,
   writeError: 0.001,
   syncError: 0.004,
   syncLie: 0.05,
   misdirectedWrite: 0.01,
-  misdirectedRead: 0.005,
+  misdirectedRead: 0.02,
   slow: 0.02,
-  hang: 0.001,
+  hang: 0.002,
   cacheMiss: 0.2,
 }
 
 /** Faults that go together in a seed. */
-const SWARMS: readonly (readonly (FaultKind | 'rot' | 'full')[])[] = [
+const SWARMS: readonly Swarm[] = [
   [],
   ['cacheMiss'],
   ['slow', 'cacheMiss'],
   ['hang'],
   ['readError', 'cacheMiss'],
+  ['badPage', 'cacheMiss'],
   ['writeError'],
   ['syncError', 'cacheMiss'],
   ['syncLie'],
@@ -70,11 +77,13 @@ const SWARMS: readonly (readonly (FaultKind | 'rot' | 'full')[])[] = [
   ['full'],
   ['full', 'slow'],
   ['readError', 'writeError', 'syncError', 'slow', 'hang'],
-  ['rot', 'misdirectedRead', 'misdirectedWrite', 'readError'],
+  ['rot', 'misdirectedRead', 'misdirectedWrite', 'badPage'],
 ]
 
-export function drawProfile(random: SeededRandom): SimProfile {
-  const swarm = random.pick(SWARMS)
+/** What a seed draws; the faults are `only`, if that is given. */
+export function drawProfile(random: SeededRandom, only?: Swarm): SimProfile {
+  const drawn = random.pick(SWARMS)
+  const swarm = only ?? drawn
   const logBytes = random.pick([64 * KIB, 128 * KIB, 256 * KIB, MIB])
   const faults: FaultRates = {}
   for (const kind of swarm) if (kind !== 'rot' && kind !== 'full') faults[kind] = RATES[kind]
@@ -112,8 +121,15 @@ export function drawProfile(random: SeededRandom): SimProfile {
 export function damageOf({ faults, rot }: SimProfile): Damage {
   const has = (kind: FaultKind): boolean => (faults[kind] ?? 0) > 0
   return {
-    mayBreak: rot > 0 || has('misdirectedWrite') || has('misdirectedRead') || has('readError'),
+    mayBreak:
+      rot > 0 || has('misdirectedWrite') || has('misdirectedRead') || has('readError') || has('badPage'),
     mayLie: has('syncLie') || has('misdirectedWrite'),
-    mayFail: has('readError') || has('writeError') || has('syncError') || has('hang') || has('slow'),
+    mayFail:
+      has('readError') ||
+      has('badPage') ||
+      has('writeError') ||
+      has('syncError') ||
+      has('hang') ||
+      has('slow'),
   }
 }

@@ -27,6 +27,7 @@ export class SimFile implements DiskFile {
     const { storage, faults } = this.#disk
     if (this.#disk.isDead || storage.isBad(this.#id, offsetBytes, target.byteLength)) return false
     if (faults.hits('cacheMiss', this.path)) return false
+    this.#disk.readBytes += target.byteLength
     return storage.cacheOf(this.#id).read(target, offsetBytes) === target.byteLength
   }
 
@@ -34,6 +35,7 @@ export class SimFile implements DiskFile {
     this.#assertOpen()
     return this.#perform('read', 'read', () => {
       this.#failRead(target, offsetBytes)
+      this.#disk.readBytes += target.byteLength
       const { storage } = this.#disk
       const cache = storage.cacheOf(this.#id)
       return cache.read(target, this.#readFrom(cache, target, offsetBytes))
@@ -190,9 +192,9 @@ export class SimFile implements DiskFile {
   #failRead(target: Uint8Array, offsetBytes: number): void {
     const { storage, faults } = this.#disk
     const isBad = storage.isBad(this.#id, offsetBytes, target.byteLength)
-    if (!isBad && !faults.hits('readError', this.path)) return
-    if (!isBad && faults.random.chance(0.5))
-      storage.setBadPage(this.#id, Math.floor(offsetBytes / PAGE_BYTES))
+    const turnsBad = !isBad && faults.hits('badPage', this.path)
+    if (!isBad && !turnsBad && !faults.hits('readError', this.path)) return
+    if (turnsBad) storage.setBadPage(this.#id, Math.floor(offsetBytes / PAGE_BYTES))
     target.fill(0xee)
     throw new BlockError('DISK', `read ${this.path} at ${offsetBytes}: EIO (injected)`)
   }

@@ -115,9 +115,8 @@ export class Storage {
 
   /** All that a power loss may take, oldest first. */
   unsynced(): Unsynced[] {
-    const all: Unsynced[] = [...this.#unsyncedNames]
-    for (const file of this.#files.values()) all.push(...file.unsynced)
-    return all.sort((a, b) => a.order - b.order)
+    const contents = [...this.#files.values()].flatMap((file) => file.unsynced)
+    return [...this.#unsyncedNames, ...contents].sort((a, b) => a.order - b.order)
   }
 
   /** The key of this state: equal keys mean that nothing that follows can tell the two apart. */

@@ -30,10 +30,10 @@ import { FaultPlan } from './faults.ts'
 import { Load, type LoadState } from './load.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from './machine.ts'
 import { type CrashKind, ModelViolation, UNREADABLE, VolumeModel } from './model.ts'
-import { damageOf, drawProfile, type SimProfile } from './profile.ts'
+import { damageOf, drawProfile, type SimProfile, type Swarm } from './profile.ts'
 import { SeededRandom } from './random.ts'
 import { Register } from './register.ts'
-import { Scheduler } from './scheduler.ts'
+import { Scheduler, StuckError } from './scheduler.ts'
 import type { Kept, Storage, Unsynced } from './storage.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
@@ -56,15 +56,15 @@ export interface SimResult {
 }
 
 /** Runs the history of `seed`, `steps` client operations long; throws what it broke. */
-export async function simulate(seed: number, steps: number): Promise<SimResult> {
-  const sim = new VolumeSim(seed, steps)
-  return sim.run()
+export async function simulate(seed: number, steps: number, faults?: Swarm): Promise<SimResult> {
+  return new VolumeSim(seed, steps, faults).run()
 }
 
 /** The faults and the shape that the seed draws, for messages. */
-export function describeSeed(seed: number): string {
+export function describeSeed(seed: number, swarm?: Swarm): string {
   const { faults, shape, tuning, clients, rot, spareBytes } = drawProfile(
     new SeededRandom(seed).fork('profile'),
+    swarm,
   )
   return JSON.stringify({ faults, rot, spareBytes, clients, shape, tuning })
 }
@@ -91,12 +91,12 @@ class VolumeSim {
   #hasLogRotted = false
   #failedOpenings = 0
 
-  constructor(seed: number, steps: number) {
+  constructor(seed: number, steps: number, faults: Swarm | undefined) {
     this.#seed = seed
     this.#steps = steps
     this.#random = new SeededRandom(seed)
     this.#scheduler = new Scheduler(seed)
-    this.#profile = drawProfile(this.#random.fork('profile'))
+    this.#profile = drawProfile(this.#random.fork('profile'), faults)
     this.#faults = new FaultPlan(this.#random.fork('faults'))
     // where a lost write of bookkeeping goes unnoticed is described in docs/formats; here it hits content and log
     if ((this.#profile.faults.misdirectedWrite ?? 0) > 0) {
@@ -149,12 +149,18 @@ class VolumeSim {
   /** Starts a process that dies after `calls` calls of its disk port. */
   #start(calls: number | undefined): SimProcess {
     let left = calls ?? Number.POSITIVE_INFINITY
+    let { syncError } = this.#faults.counts
     const process: SimProcess = startProcess({
       storage: this.#storage,
       scheduler: this.#scheduler,
       seed: this.#random.u32(),
       faults: this.#faults,
       onCall: () => {
+        if (this.#faults.counts.syncError > syncError) {
+          // a machine whose disk fails may go down soon: what the failed sync has lost must not have been promised
+          ;({ syncError } = this.#faults.counts)
+          if (this.#random.chance(0.5)) left = Math.min(left, this.#random.integer(20))
+        }
         if (left-- <= 0) process.life.end()
       },
     })
@@ -166,19 +172,21 @@ class VolumeSim {
     this.#lives++
     // some lives are long, whatever the profile says: a history that only ever restarts shows little
     const calls = this.#random.chance(0.2) ? 5_000 : this.#profile.callsPerCrash
+    const { syncError } = this.#faults.counts
     const process = this.#start(1 + this.#random.integer(2 * calls))
     const died = new Promise<'died'>((resolve) => {
       process.life.onEnd(() => resolve('died'))
     })
     let volume: Volume | undefined
+    let load: Load | undefined
     const session = async (): Promise<'closed' | { lost: string }> => {
       for (;;) {
         const opened = await this.#open(process)
         if (opened === undefined) continue
         if (typeof opened === 'object' && 'lost' in opened) return opened
         volume = opened
-        await this.#verify(volume)
-        const load = new Load(
+        if (!(await this.#verifyUnlessPoisoned(volume))) continue
+        load = new Load(
           this.#load,
           volume,
           process.clock as SimClock,
@@ -187,22 +195,31 @@ class VolumeSim {
         const isServing = await load.run()
         const closed = await outcomeOf(volume.close())
         this.#expectClosed(closed)
-        if (!isServing || closed !== 'ok') this.#judgeBy = worse(this.#judgeBy, 'power')
+        const isWhole = isServing && closed === 'ok' && volume.status().health !== 'poisoned'
+        if (!isWhole) this.#judgeBy = worse(this.#judgeBy, 'power')
         if (this.#load.stepsLeft <= 0) return 'closed'
       }
     }
-    const end = await this.#scheduler.until(Promise.race([session(), died]), {
-      what: `life ${this.#lives}`,
-      limitMs: LIFE_LIMIT_MS,
-    })
+    const end = await this.#scheduler
+      .until(Promise.race([session(), died]), {
+        what: `life ${this.#lives}`,
+        limitMs: LIFE_LIMIT_MS,
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof StuckError)) throw error
+        const health = volume === undefined ? 'closed' : volume.status().health
+        throw new StuckError(`${error.message}; the volume is ${health}, clients wait for: ${load?.underWay}`)
+      })
     if (volume !== undefined) this.#note(volume)
-    if (end === 'died') this.#crash(process)
+    if (end === 'died') this.#crash(process, this.#faults.counts.syncError > syncError)
     process.life.end()
     return typeof end === 'object' ? end.lost : undefined
   }
 
-  #crash(process: SimProcess): void {
+  #crash(process: SimProcess, hasLostASync: boolean): void {
     this.#crashes++
+    // what a failed sync left out is gone, although only the process died
+    if (hasLostASync) this.#judgeBy = worse(this.#judgeBy, 'power')
     process.disk.settleInFlight(this.#random)
     if (this.#random.chance(0.5)) {
       this.#judgeBy = worse(this.#judgeBy, 'process')
@@ -265,6 +282,19 @@ class VolumeSim {
   #note(volume: Volume): void {
     const { durableLsn, epoch } = volume.status()
     this.#reported = { durableLsn, epoch: epoch.number }
+  }
+
+  /** As `#verify`; false when the disk failed meanwhile, and the volume has to be opened again. */
+  async #verifyUnlessPoisoned(volume: Volume): Promise<boolean> {
+    try {
+      await this.#verify(volume)
+      return true
+    } catch (error) {
+      if (!isBlockError(error, 'POISONED') || !this.#load.damage.mayFail) throw error
+      this.#expectClosed(await outcomeOf(volume.close()))
+      this.#judgeBy = worse(this.#judgeBy, 'power')
+      return false
+    }
   }
 
   /** Holds everything that the volume shows after an opening against the oracle; a new history starts from it. */
