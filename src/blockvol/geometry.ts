@@ -42,3 +42,16 @@ export function checkGeometry(sizeBytes: number, logicalBlockBytes: number, logB
     fail(`log size ${logBytes} is not a multiple of 4KiB between 64KiB and 4GiB`)
   }
 }
+
+/** OUT_OF_RANGE unless [offsetBytes, offsetBytes + lengthBytes) is whole logical blocks of the volume. */
+export function checkRange(
+  { sizeBytes, logicalBlockBytes: unit }: { readonly sizeBytes: number; readonly logicalBlockBytes: number },
+  offsetBytes: number,
+  lengthBytes: number,
+): void {
+  const isAligned = offsetBytes % unit === 0 && lengthBytes % unit === 0
+  if (isAligned && offsetBytes >= 0 && lengthBytes >= 0 && offsetBytes + lengthBytes <= sizeBytes) return
+  const facts = { offsetBytes, lengthBytes, sizeBytes }
+  const what = `${lengthBytes} bytes at ${offsetBytes} are not whole blocks of the volume`
+  throw new BlockError('OUT_OF_RANGE', what, { facts })
+}

@@ -30,12 +30,14 @@ import { DirtyMap } from './dirty/dirty-map.ts'
 import { recordEntry } from './dirty/record-entry.ts'
 import { ENTRY_KIND } from './format/log-group.ts'
 import { MARK } from './format/superblock.ts'
+import { checkRange } from './geometry.ts'
 import { IdleFlush } from './idle-flush.ts'
 import type { AppendedEntry } from './log/group-composer.ts'
 import { putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
 import { recover } from './recovery.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
+import { Underway } from './underway.ts'
 import { VolumeFiles } from './volume-files.ts'
 import { VolumeTelemetry } from './volume-status.ts'
 
@@ -52,7 +54,7 @@ export class Volume implements BlockDevice {
   /** Undefined only until recovery has run. */
   #assembled: VolumeParts | undefined
   #failure: BlockError | undefined
-  readonly #repairs = new Set<Promise<void>>()
+  readonly #repairs = new Underway()
   #poisonMark: Promise<void> = Promise.resolve()
   #isClosing = false
   #closed: Promise<void> | undefined
@@ -98,11 +100,8 @@ export class Volume implements BlockDevice {
       groupAppended: () => this.#groupAppended(),
       failed: (error: unknown) => this.#poison(error),
       repaired: (block: number, source: BlockSource, content: Uint8Array) => {
-        const { extents } = this.#files
-        const parts = { ...this.#parts, extents, isServing: hooks.isServing }
-        const repair = putBack(parts, block, source, content).catch((error: unknown) => this.#poison(error))
-        this.#repairs.add(repair)
-        void repair.finally(() => this.#repairs.delete(repair))
+        const parts = { ...this.#parts, extents: this.#files.extents, isServing: hooks.isServing }
+        this.#repairs.add(putBack(parts, block, source, content).catch(hooks.failed))
       },
       ensureServing: () => this.#ensureServing(),
       isServing: () => this.#failure === undefined && !this.#isClosing,
@@ -171,13 +170,7 @@ export class Volume implements BlockDevice {
 
   #check(offsetBytes: number, lengthBytes: number, isWrite: boolean): void {
     this.#ensureServing()
-    const unit = this.logicalBlockBytes
-    const isAligned = offsetBytes % unit === 0 && lengthBytes % unit === 0
-    if (!isAligned || offsetBytes < 0 || lengthBytes < 0 || offsetBytes + lengthBytes > this.sizeBytes) {
-      const facts = { offsetBytes, lengthBytes, sizeBytes: this.sizeBytes }
-      const what = `${lengthBytes} bytes at ${offsetBytes} are not whole blocks of the volume`
-      throw new BlockError('OUT_OF_RANGE', what, { facts })
-    }
+    checkRange(this, offsetBytes, lengthBytes)
     if (isWrite && this.readOnly) throw new BlockError('READ_ONLY', `volume ${this.name} is read-only`)
   }
 
@@ -351,7 +344,7 @@ export class Volume implements BlockDevice {
     this.#isClosing = true
     this.#idleFlush.stop()
     await scrubber.stop()
-    await Promise.all(this.#repairs)
+    await this.#repairs.ended()
     if (this.#failure === undefined) {
       try {
         await writer.settledSoFar()
