@@ -29,6 +29,8 @@ export interface SessionClaim {
   readonly cid: number
   /** Normal form; undefined for discovery. */
   readonly targetName: string | undefined
+  /** Of the portal by which it came: with the target's name, the SCSI target port. Undefined for discovery. */
+  readonly portalGroupTag: number | undefined
   /** The name that CHAP established. */
   readonly user: string | undefined
 }

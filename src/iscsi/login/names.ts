@@ -14,3 +14,12 @@ export function normalName(text: string): string | undefined {
 /** Name of an initiator port (RFC 7143 §4.2.7.1 and SAM): the initiator's name and its ISID. */
 export const initiatorPortName = (initiatorName: string, isid: number): string =>
   `${initiatorName},i,0x${isid.toString(16).padStart(12, '0')}`
+
+/** Name of an I_T nexus: the initiator port and the target port, which is the target's name with a portal group tag. */
+export const nexusName = (login: {
+  readonly initiatorName: string
+  readonly isid: number
+  readonly targetName: string | undefined
+  readonly portalGroupTag: number | undefined
+}): string =>
+  `${initiatorPortName(login.initiatorName, login.isid)}@${login.targetName},t,${login.portalGroupTag}`

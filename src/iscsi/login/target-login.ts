@@ -87,6 +87,7 @@ interface Identity {
   readonly sessionType: SessionType
   readonly initiatorName: string
   readonly targetName: string | undefined
+  readonly portalGroupTag: number | undefined
   readonly credentials: readonly ChapCredential[]
 }
 
@@ -197,6 +198,7 @@ export class TargetLogin {
     const sessionType: SessionType = type === 'Normal' ? 'normal' : 'discovery'
     let credentials = this.#options.directory.discoveryChap
     let targetName: string | undefined
+    let portalGroupTag: number | undefined
     if (sessionType === 'normal') {
       const text = values.get('TargetName')
       if (text === undefined) return new Refusal(LoginStatus.missingParameter, 'no TargetName')
@@ -225,10 +227,11 @@ export class TargetLogin {
         return new Refusal(LoginStatus.authorizationFailure, 'not on the list of initiators')
       }
       credentials = target.access.chap
-      greetings.push({ key: 'TargetPortalGroupTag', value: String(target.portalGroupTag) })
+      portalGroupTag = target.portalGroupTag
+      greetings.push({ key: 'TargetPortalGroupTag', value: String(portalGroupTag) })
       if (target.alias !== undefined) greetings.push({ key: 'TargetAlias', value: target.alias })
     }
-    this.#identity = { sessionType, initiatorName, targetName, credentials }
+    this.#identity = { sessionType, initiatorName, targetName, portalGroupTag, credentials }
     this.#negotiation = new Negotiation({ role: 'target', sessionType, wishes: this.#options.wishes })
     if (credentials.length === 0) this.#security = { kind: 'passed', user: undefined }
     return undefined
@@ -326,10 +329,10 @@ export class TargetLogin {
     }
     const unmet = this.#negotiation!.unmet()
     if (unmet !== undefined) return new Refusal(LoginStatus.initiatorError, unmet)
-    const { sessionType, initiatorName, targetName } = this.#identity!
+    const { credentials: _, ...identity } = this.#identity!
     assert(this.#security.kind === 'passed', 'nobody passes who has not proved himself')
     const { isid, cid } = request
-    const claim = { sessionType, initiatorName, isid, cid, targetName, user: this.#security.user }
+    const claim = { ...identity, isid, cid, user: this.#security.user }
     const step = this.#respond(request, { transit: true, answers })
     if (step instanceof Refusal) return step
     const admission = this.#options.directory.admit(claim)

@@ -4,7 +4,7 @@ import { BLOCK_ERROR_CODES } from '../../base/errors.ts'
 import { MIB } from '../../base/units.ts'
 import { UNIT_ATTENTION } from './nexus.ts'
 import { type AccessState, singlePath } from './path-state.ts'
-import { bytesOf, Harness, type HarnessOptions, hexOf, outcome, UUID } from './testing.ts'
+import { bytesOf, Harness, type HarnessOptions, hexOf, outcome, portOf, UUID } from './testing.ts'
 
 const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
   new Harness(new MemoryDevice({ sizeBytes: 16 * MIB, uuid: UUID, ...device }), unit)
@@ -16,7 +16,11 @@ const WRITE10 = '2a 00 00000000 00 0001 00'
 describe('unit attention', () => {
   it('tells a new nexus of the power on, once, and lets INQUIRY, REPORT LUNS and REQUEST SENSE through', async () => {
     const h = harness()
-    const nexus = h.unit.attach({ initiatorPort: 'iqn.b,i,0x1', abortTasks: async () => undefined })
+    const nexus = h.unit.attach({
+      initiatorPort: 'iqn.b,i,0x1',
+      port: portOf(1),
+      abortTasks: async () => undefined,
+    })
     expect(outcome(await h.send('12 00 00 0024 00', { nexus }))).toBe('status 00')
     expect(outcome(await h.send('a0 00 00 000000 00000100 00 00', { nexus }))).toBe('status 00')
     expect(outcome(await h.send(TUR, { nexus }))).toBe('6/29/01')
@@ -56,6 +60,7 @@ describe('unit attention', () => {
     h.unit.detach(h.nexus)
     const nexus = h.unit.attach({
       initiatorPort: h.nexus.initiatorPort,
+      port: portOf(1),
       afterNexusLoss: true,
       abortTasks: async () => undefined,
     })
@@ -162,7 +167,7 @@ describe('asymmetric access', () => {
     ['transitioning', '2/04/0a', '2/04/0a', 'status 00'],
   ]
   it.each(CASES)('%s: TEST UNIT READY, MODE SENSE, REPORT TARGET PORT GROUPS', async (state, ...expected) => {
-    const h = harness({ unit: { path: { ...singlePath({ groupId: 1, relativePort: 1 }), state } } })
+    const h = harness({ unit: { path: { ...singlePath({ groupId: 1, relativePorts: () => [1] }), state } } })
     const outcomes = [
       outcome(await h.send(TUR)),
       outcome(await h.send('1a 00 3f 00 ff 00')),
@@ -174,7 +179,7 @@ describe('asymmetric access', () => {
   it('tells of a change', async () => {
     const listeners: (() => void)[] = []
     const path = {
-      ...singlePath({ groupId: 1, relativePort: 1 }),
+      ...singlePath({ groupId: 1, relativePorts: () => [1] }),
       subscribe: (listener: () => void) => {
         listeners.push(listener)
         return () => undefined

@@ -34,25 +34,12 @@ export interface ProductIdentity {
   readonly revision: string
 }
 
-/** The SCSI target port through which this logical unit is reached here. */
-export interface TargetPort {
-  /** iSCSI name of the target. */
-  readonly targetName: string
-  /** iSCSI target portal group tag: with the name it is the port's name. */
-  readonly portalGroupTag: number
-  /** 1 to 65535, different for each server that serves the volume. */
-  readonly relativePort: number
-  /** Id of the target port group that holds the port. */
-  readonly groupId: number
-}
-
 export interface LogicalUnitOptions {
   readonly device: BlockDevice
   readonly pool: BufferPool
   /** Of the volume, shared with its other front ends. */
   readonly reservations: Reservations
   readonly path: PathState
-  readonly port: TargetPort
   readonly logger: Logger
   readonly identity?: ProductIdentity
   /** Up to here one `device.write` is atomic; 0 (default): WRITE ATOMIC is neither advertised nor accepted. */
@@ -86,7 +73,6 @@ export class LogicalUnit {
   readonly pool: BufferPool
   readonly reservations: Reservations
   readonly path: PathState
-  readonly port: TargetPort
   readonly identity: ProductIdentity
   readonly atomicWriteBytesMax: number
   readonly blockBytes: 512 | 4096
@@ -102,7 +88,6 @@ export class LogicalUnit {
     this.pool = options.pool
     this.reservations = options.reservations
     this.path = options.path
-    this.port = options.port
     this.identity = options.identity ?? DEFAULT_IDENTITY
     this.atomicWriteBytesMax = options.atomicWriteBytesMax ?? 0
     this.blockBytes = options.device.logicalBlockBytes
@@ -120,9 +105,9 @@ export class LogicalUnit {
     return this.device.sizeBytes / this.blockBytes
   }
 
-  /** Starts an I_T nexus; `detach` ends it. A nexus of the same initiator port has to be detached before. */
+  /** Starts an I_T nexus; `detach` ends it. A nexus of the same two ports has to be detached before. */
   attach(options: NexusOptions): Nexus {
-    const nexus = new Nexus(options, registrantOf(this.port.relativePort, options.initiatorPort))
+    const nexus = new Nexus(options, registrantOf(options.port.relativePort, options.initiatorPort))
     this.#nexuses.add(nexus)
     return nexus
   }

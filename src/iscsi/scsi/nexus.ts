@@ -26,9 +26,22 @@ export const UNIT_ATTENTION = {
   REPORTED_LUNS_CHANGED: { asc: 0x3f, ascq: 0x0e },
 } as const satisfies Record<string, UnitAttention>
 
+/** A SCSI target port: one portal group of the target. */
+export interface TargetPort {
+  /** iSCSI name of the target. */
+  readonly targetName: string
+  /** iSCSI target portal group tag: with the name it is the port's name. */
+  readonly portalGroupTag: number
+  /** 1 to 65535, different for each port of the volume, on all servers that serve it. */
+  readonly relativePort: number
+  /** Id of the target port group that holds the port. */
+  readonly groupId: number
+}
+
 export interface NexusOptions {
   /** iSCSI initiator port name (RFC 7143 §4.2.7.1): `<iSCSI name>,i,0x<ISID as 12 hex digits>`. */
   readonly initiatorPort: string
+  readonly port: TargetPort
   /**
    * The same initiator port had a session before that ended without logout, or was reinstated: it is told of an
    * I_T nexus loss rather than of a power on.
@@ -44,6 +57,8 @@ export interface NexusOptions {
 /** Made by `LogicalUnit.attach`. */
 export class Nexus {
   readonly initiatorPort: string
+  /** The target port by which the initiator came. */
+  readonly port: TargetPort
   /** The identity under which reservations know it: initiator port and target port together. */
   readonly registrant: RegistrantId
   readonly abortTasks: (except: TaskSignal) => Promise<void>
@@ -51,6 +66,7 @@ export class Nexus {
 
   constructor(options: NexusOptions, registrant: RegistrantId) {
     this.initiatorPort = options.initiatorPort
+    this.port = options.port
     this.registrant = registrant
     this.abortTasks = options.abortTasks
     this.raise(

@@ -31,10 +31,15 @@ export interface PathState {
   subscribe(listener: () => void): () => void
 }
 
-/** One active/optimized group with one port: a volume that is served in one place. */
-export function singlePath(port: { groupId: number; relativePort: number }): PathState {
-  const groups: readonly TargetPortGroup[] = [
-    { id: port.groupId, state: 'active-optimized', preferred: false, relativePorts: [port.relativePort] },
-  ]
-  return { groups: () => groups, state: 'active-optimized', subscribe: () => () => undefined }
+/**
+ * One active/optimized group: a volume that is served in one place, by ports that are all as good as each other.
+ * `relativePorts` is asked each time, for portals may come after the volume.
+ */
+export function singlePath(options: { groupId: number; relativePorts: () => readonly number[] }): PathState {
+  const { groupId: id, relativePorts } = options
+  return {
+    groups: () => [{ id, state: 'active-optimized', preferred: false, relativePorts: relativePorts() }],
+    state: 'active-optimized',
+    subscribe: () => () => undefined,
+  }
 }

@@ -16,7 +16,7 @@ import { MIB } from '../../base/units.ts'
 import { Reservations } from '../../frontend/reservations/reservations.ts'
 import { dataOutLengthBytes } from './command-table.ts'
 import { LogicalUnit, type LogicalUnitOptions } from './lun.ts'
-import type { Nexus } from './nexus.ts'
+import type { Nexus, TargetPort } from './nexus.ts'
 import { singlePath } from './path-state.ts'
 import type { ScsiResult } from './task.ts'
 
@@ -166,6 +166,14 @@ export interface HarnessOptions {
   readonly unit?: Partial<LogicalUnitOptions>
 }
 
+/** Port N of the tests' target is its portal group N. */
+export const portOf = (relativePort: number): TargetPort => ({
+  targetName: 'iqn.2026-11.io.basalt:vol',
+  portalGroupTag: relativePort,
+  relativePort,
+  groupId: 1,
+})
+
 /** A logical unit over `memory`, with one nexus whose power on condition was already reported. */
 export class Harness {
   readonly memory: TestDevice
@@ -183,17 +191,18 @@ export class Harness {
       device: this.device,
       pool: this.pool,
       reservations: Reservations.load(this.device, { after: 'power-loss' }),
-      path: singlePath({ groupId: 1, relativePort: 1 }),
-      port: { targetName: 'iqn.2026-11.io.basalt:vol', portalGroupTag: 1, relativePort: 1, groupId: 1 },
+      path: singlePath({ groupId: 1, relativePorts: () => [1] }),
       logger: silentLogger,
       ...unit,
     })
     this.nexus = this.attach('iqn.2026-11.example:first,i,0x00023d000001')
   }
 
-  attach(initiatorPort: string): Nexus {
+  /** A nexus of `initiatorPort` through port 1, or through another one. */
+  attach(initiatorPort: string, relativePort = 1): Nexus {
     const nexus = this.unit.attach({
       initiatorPort,
+      port: portOf(relativePort),
       abortTasks: async () => {
         this.aborted.push(initiatorPort)
       },

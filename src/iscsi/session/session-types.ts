@@ -4,6 +4,7 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { EstablishedLogin } from '../login/target-login.ts'
 import type { LogicalUnit } from '../scsi/lun.ts'
+import type { TargetPort } from '../scsi/nexus.ts'
 import type { TextPair } from '../text/pairs.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import type { CommandKind } from './command-kind.ts'
@@ -47,8 +48,8 @@ export interface SessionHost {
 
 export interface SessionOptions {
   readonly login: EstablishedLogin
-  /** What is behind LUN 0; undefined in a discovery session. */
-  readonly unit: LogicalUnit | undefined
+  /** What is behind LUN 0, and the port by which the initiator came to it; undefined in a discovery session. */
+  readonly lun: { readonly unit: LogicalUnit; readonly port: TargetPort } | undefined
   /** The initiator port had a session here before, which ended without logout. */
   readonly afterNexusLoss: boolean
   readonly limits: SessionLimits

@@ -65,11 +65,11 @@ export class Session implements PduHandler {
   #closing: Promise<void> | undefined
 
   constructor(options: SessionOptions) {
-    const { login, unit, limits, pool } = options
+    const { login, lun, limits, pool } = options
     const { parameters } = login
     this.login = login
     this.#options = options
-    this.#unit = unit
+    this.#unit = lun?.unit
     this.#window = new CommandWindow({ expCmdSn: login.cmdSn, depth: limits.queueDepth })
     this.#output = new OutputQueue(pool)
     this.#output.setDigests({ header: parameters.headerDigest, data: parameters.dataDigest })
@@ -84,9 +84,11 @@ export class Session implements PduHandler {
       sessionType: login.sessionType,
       sendTargets: (value) => options.host.sendTargets(value),
     })
-    if (unit === undefined) return
+    if (lun === undefined) return
+    const { unit, port } = lun
     this.nexus = unit.attach({
       initiatorPort: initiatorPortName(login.initiatorName, login.isid),
+      port,
       afterNexusLoss: options.afterNexusLoss,
       abortTasks: (except) => settled(this.abortTasks((task) => task !== except)),
     })

@@ -15,7 +15,7 @@ import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Connection, ConnectionHandlers } from '../../base/ports/net.ts'
 import type { LoginLimiter } from '../../frontend/login-limiter.ts'
 import { hostOf } from '../../frontend/login-limiter.ts'
-import { initiatorPortName } from '../login/names.ts'
+import { nexusName } from '../login/names.ts'
 import {
   type EstablishedLogin,
   type LoginStep,
@@ -51,6 +51,8 @@ export interface ConnectionContext {
   readonly limiter: LoginLimiter
   readonly registry: SessionRegistry
   readonly login: Omit<TargetLoginOptions, 'queueDepth'>
+  /** Which of the target's portals it came by. */
+  readonly portalIndex: number
   node(targetName: string): TargetNode | undefined
   sendTargets(login: EstablishedLogin, value: string, localAddress: string): readonly TextPair[] | undefined
   /** The login is over, well or not. */
@@ -233,8 +235,8 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     this.#timer.cancel()
     this.#session = new Session({
       login,
-      unit: node?.unit,
-      afterNexusLoss: node?.wasLost(initiatorPortName(login.initiatorName, login.isid)) ?? false,
+      lun: node && { unit: node.unit, port: node.port(this.#context.portalIndex) },
+      afterNexusLoss: node?.wasLost(nexusName(login)) ?? false,
       limits,
       budget,
       pool,
@@ -327,9 +329,8 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     const session = this.#session
     if (session !== undefined) {
       await session.close()
-      const { initiatorName, isid } = session.login
       this.#node?.sessions.delete(this)
-      this.#node?.remember(initiatorPortName(initiatorName, isid), this.#loggedOut ? 'logout' : 'lost')
+      this.#node?.remember(nexusName(session.login), this.#loggedOut ? 'logout' : 'lost')
       this.#log('iscsi.session_closed')
     }
     if (this.#tsih !== 0) this.#context.registry.remove(this.#tsih)

@@ -23,7 +23,7 @@ import type { TextPair } from '../text/pairs.ts'
 import { type ParameterWishes, TARGET_WISHES } from '../text/parameters.ts'
 import { IscsiConnection } from './connection.ts'
 import { TARGET_LIMITS, type TargetLimits } from './limits.ts'
-import { advertisedAddresses, type Portal } from './portals.ts'
+import { advertisedPortals, type Portal } from './portals.ts'
 import { SessionRegistry } from './session-registry.ts'
 import { TargetNode } from './target-node.ts'
 
@@ -47,11 +47,12 @@ export interface VolumeOptions {
   readonly iqn: string
   readonly volume: FrontendVolume
   readonly alias?: string
-  /** 1 by default. */
-  readonly portalGroupTag?: number
-  /** 1 by default; the servers of one volume need different ones. */
-  readonly relativePort?: number
-  /** Of the target port group that this port belongs to in `path`; 1 by default. */
+  /**
+   * Relative target port, and portal group tag, of the first portal; the next portals count on. 1 by default; what
+   * several servers of one volume have must not overlap.
+   */
+  readonly firstPort?: number
+  /** Of the target port group that these ports belong to in `path`; 1 by default. */
   readonly groupId?: number
   /** One active path by default. */
   readonly path?: PathState
@@ -66,6 +67,8 @@ export interface SessionInfo extends SessionCounters {
   readonly address: string
   readonly type: SessionType
   readonly target: string | undefined
+  /** Of the portal by which it came, as its target numbers them; undefined for discovery. */
+  readonly portalGroupTag: number | undefined
   readonly tsih: number
   readonly connectedWallMs: number
 }
@@ -81,6 +84,7 @@ export class IscsiTarget {
   readonly #registry: SessionRegistry
   readonly #nodes = new Map<string, TargetNode>()
   readonly #portals: Portal[] = []
+  #portalsAsked = 0
   readonly #connections = new Set<IscsiConnection>()
   readonly #sessions = new Set<IscsiConnection>()
   #logins = 0
@@ -99,8 +103,8 @@ export class IscsiTarget {
   }
 
   /**
-   * Listens at one more portal; port 0 picks one. `advertise` is what initiators are told instead. IN_USE when the
-   * address is taken.
+   * Listens at one more portal, which is a portal group of its own; port 0 picks a port. `advertise` is what
+   * initiators are told instead. IN_USE when the address is taken.
    */
   async listen(address: {
     host: string
@@ -108,8 +112,11 @@ export class IscsiTarget {
     advertise?: { readonly host: string; readonly port: number }
   }): Promise<{ host: string; port: number }> {
     const { host, port, advertise } = address
-    const listener = await this.#options.net.listen({ host, port }, (connection) => this.#accept(connection))
-    this.#portals.push({ listener, advertise })
+    const index = this.#portalsAsked++
+    const listener = await this.#options.net.listen({ host, port }, (connection) =>
+      this.#accept(connection, index),
+    )
+    this.#portals.push({ listener, advertise, index })
     return { host: listener.host, port: listener.port }
   }
 
@@ -122,8 +129,8 @@ export class IscsiTarget {
       {
         iqn,
         volume: options.volume,
-        portalGroupTag: options.portalGroupTag ?? 1,
-        relativePort: options.relativePort ?? 1,
+        firstPort: options.firstPort ?? 1,
+        portals: () => this.#portals.map(({ index }) => index),
         groupId: options.groupId ?? 1,
         path: options.path,
         alias: options.alias,
@@ -156,6 +163,7 @@ export class IscsiTarget {
         address: connection.remoteAddress,
         type: login.sessionType,
         target: login.targetName,
+        portalGroupTag: login.portalGroupTag,
         tsih: login.tsih,
         connectedWallMs: connection.connectedWallMs,
         ...counters,
@@ -199,7 +207,7 @@ export class IscsiTarget {
     this.#ticker = undefined
   }
 
-  #accept(connection: Connection): void {
+  #accept(connection: Connection, portalIndex: number): void {
     const { connectionsMax, loginsMax } = this.#limits
     const isFull = this.#connections.size >= connectionsMax || this.#logins >= loginsMax
     if (isFull || !this.#limiter.admit(hostOf(connection.remoteAddress))) {
@@ -220,7 +228,7 @@ export class IscsiTarget {
         registry: this.#registry,
         login: {
           directory: {
-            find: (targetName) => this.#find(targetName),
+            find: (targetName) => this.#find(targetName, portalIndex),
             discoveryChap: this.#options.discoveryChap ?? [],
             hasSession: (initiatorName, tsih) => this.#registry.has(initiatorName, tsih),
             admit: (claim) => this.#registry.admit(claim),
@@ -228,6 +236,7 @@ export class IscsiTarget {
           wishes: { ...TARGET_WISHES, ...this.#options.wishes },
           random,
         },
+        portalIndex,
         node: (targetName) => this.#nodes.get(targetName),
         sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
         loginEnded: () => {
@@ -245,11 +254,12 @@ export class IscsiTarget {
     )
   }
 
-  #find(targetName: string): TargetVerdict {
+  #find(targetName: string, portalIndex: number): TargetVerdict {
     const node = this.#nodes.get(targetName)
     if (node === undefined) return this.#options.resolve?.(targetName) ?? { kind: 'unknown' }
     if (this.#draining || node.volume.lost) return { kind: 'unavailable' }
-    const { portalGroupTag, alias } = node
+    const { alias } = node
+    const { portalGroupTag } = node.port(portalIndex)
     return {
       kind: 'here',
       access: node.volume.access,
@@ -268,14 +278,14 @@ export class IscsiTarget {
     if (value === 'All' && sessionType !== 'discovery') return undefined
     if (value === '' && targetName === undefined) return undefined
     const wanted = value === '' ? targetName : normalName(value)
-    const addresses = advertisedAddresses(this.#portals, localAddress)
+    const portals = advertisedPortals(this.#portals, localAddress)
     const pairs: TextPair[] = []
     for (const node of this.#nodes.values()) {
       if (value !== 'All' && node.iqn !== wanted) continue
       if (!mayConnect(node.volume.access, initiatorName)) continue
       pairs.push({ key: 'TargetName', value: node.iqn })
-      for (const address of addresses) {
-        pairs.push({ key: 'TargetAddress', value: `${address},${node.portalGroupTag}` })
+      for (const { address, index } of portals) {
+        pairs.push({ key: 'TargetAddress', value: `${address},${node.port(index).portalGroupTag}` })
       }
     }
     return pairs

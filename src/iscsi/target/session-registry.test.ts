@@ -8,6 +8,7 @@ const claim = (fields: Partial<SessionClaim> = {}): SessionClaim => ({
   isid: 1,
   cid: 0,
   targetName: 'iqn.t',
+  portalGroupTag: 1,
   user: undefined,
   ...fields,
 })
@@ -46,6 +47,16 @@ describe('the session registry', () => {
       true,
       false,
     ])
+  })
+
+  it('lets one ISID have a session with each portal group, and replaces only within a group', async () => {
+    const registry = new SessionRegistry({ sessionsMax: 10, sessionsPerTargetMax: 10 })
+    const replaced: number[] = []
+    expect(await enter(registry, { portalGroupTag: 1 }, replaced)).toBe(1)
+    expect(await enter(registry, { portalGroupTag: 2 }, replaced)).toBe(2)
+    expect(replaced).toEqual([])
+    expect(await enter(registry, { portalGroupTag: 2 }, replaced)).toBe(3)
+    expect(replaced).toEqual([2])
   })
 
   it('lets discovery sessions stand beside each other', async () => {

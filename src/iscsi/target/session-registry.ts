@@ -1,9 +1,10 @@
 /**
- * All sessions of the process: who holds which identifying handle (TSIH), and who has which initiator port at which
- * target. A new session of the same port replaces the old one (reinstatement, RFC 7143 §6.3.5).
+ * All sessions of the process: who holds which identifying handle (TSIH), and which initiator port is connected to
+ * which target port. A new session between the same two ports replaces the old one (reinstatement, RFC 7143 §6.3.5);
+ * the same initiator port may have one session with each portal group of a target (§4.4.3, the ISID rule).
  */
 import type { AdmissionVerdict, SessionClaim } from '../login/directory.ts'
-import { initiatorPortName } from '../login/names.ts'
+import { nexusName } from '../login/names.ts'
 
 /** Somebody who holds a session, or is about to. */
 export interface SessionOwner {
@@ -55,7 +56,7 @@ export class SessionRegistry {
     return { kind: 'admitted', tsih }
   }
 
-  /** `owner` takes the place of whoever has the same port at the same target; resolves when that one is gone. */
+  /** `owner` takes the place of whoever has the same two ports; resolves when that one is gone. */
   async take(claim: SessionClaim & { readonly tsih: number }, owner: SessionOwner): Promise<boolean> {
     const key = keyOf(claim)
     if (key === undefined) return false
@@ -87,6 +88,4 @@ export class SessionRegistry {
 
 /** Discovery sessions do not replace each other. */
 const keyOf = (claim: SessionClaim): string | undefined =>
-  claim.targetName === undefined
-    ? undefined
-    : `${initiatorPortName(claim.initiatorName, claim.isid)}@${claim.targetName}`
+  claim.targetName === undefined ? undefined : nexusName(claim)

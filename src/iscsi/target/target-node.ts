@@ -7,6 +7,7 @@ import type { Logger } from '../../base/log.ts'
 import { mayConnect } from '../../frontend/access.ts'
 import type { FrontendVolume, VolumeEvent } from '../../frontend/volume.ts'
 import { LogicalUnit, type ProductIdentity } from '../scsi/lun.ts'
+import type { TargetPort } from '../scsi/nexus.ts'
 import { type PathState, singlePath } from '../scsi/path-state.ts'
 import type { Session } from '../session/session.ts'
 import type { CommandObserver } from '../session/session-types.ts'
@@ -22,9 +23,10 @@ export interface TargetNodeOptions {
   /** iSCSI name, normal form. */
   readonly iqn: string
   readonly volume: FrontendVolume
-  readonly portalGroupTag: number
-  /** 1 to 65535; servers of one volume differ in it. */
-  readonly relativePort: number
+  /** Relative port and portal group tag of the first portal; the next ones count on. */
+  readonly firstPort: number
+  /** Indices of the portals that there are by now. */
+  readonly portals: () => readonly number[]
   /** The target port group that `path` knows this port's group by. */
   readonly groupId: number
   readonly path: PathState | undefined
@@ -33,32 +35,38 @@ export interface TargetNodeOptions {
   readonly observer: CommandObserver | undefined
 }
 
-/** Initiator ports that are remembered because their last session was lost. */
+/** Pairs of ports that are remembered because their last session was lost. */
 const LOST_PORTS_MAX = 1024
 
 export class TargetNode {
   readonly iqn: string
   readonly volume: FrontendVolume
-  readonly portalGroupTag: number
   readonly alias: string | undefined
   readonly observer: CommandObserver | undefined
   readonly unit: LogicalUnit
   readonly sessions = new Set<AttachedSession>()
   readonly #unsubscribe: () => void
   readonly #lostPorts = new Set<string>()
+  readonly #firstPort: number
+  readonly #groupId: number
 
   constructor(options: TargetNodeOptions, context: { pool: BufferPool; logger: Logger }) {
-    const { iqn, volume, portalGroupTag, relativePort, groupId, identity } = options
+    const { iqn, volume, firstPort, portals, groupId, identity } = options
     this.iqn = iqn
     this.volume = volume
-    this.portalGroupTag = portalGroupTag
+    this.#firstPort = firstPort
+    this.#groupId = groupId
     this.alias = options.alias
     this.observer = options.observer
     this.unit = new LogicalUnit({
       device: volume.device,
       reservations: volume.reservations,
-      path: options.path ?? singlePath({ groupId, relativePort }),
-      port: { targetName: iqn, portalGroupTag, relativePort, groupId },
+      path:
+        options.path ??
+        singlePath({
+          groupId,
+          relativePorts: () => portals().map((index) => this.port(index).relativePort),
+        }),
       pool: context.pool,
       logger: context.logger,
       ...(identity !== undefined && { identity }),
@@ -66,14 +74,20 @@ export class TargetNode {
     this.#unsubscribe = volume.subscribe((event) => this.#onVolume(event))
   }
 
-  /** Whether the last session of this initiator port ended without logout. */
-  wasLost(initiatorPort: string): boolean {
-    return this.#lostPorts.has(initiatorPort)
+  /** The SCSI target port that the portal with this index makes up. Its tag and its relative port are one number. */
+  port(portalIndex: number): TargetPort {
+    const relativePort = this.#firstPort + portalIndex
+    return { targetName: this.iqn, portalGroupTag: relativePort, relativePort, groupId: this.#groupId }
   }
 
-  /** A session of this initiator port has ended. */
-  remember(initiatorPort: string, end: 'lost' | 'logout'): void {
-    this.#lostPorts.delete(initiatorPort)
+  /** Whether the last session of these two ports ended without logout. */
+  wasLost(nexus: string): boolean {
+    return this.#lostPorts.has(nexus)
+  }
+
+  /** A session of these two ports has ended. */
+  remember(nexus: string, end: 'lost' | 'logout'): void {
+    this.#lostPorts.delete(nexus)
     if (end === 'logout') return
     if (this.#lostPorts.size >= LOST_PORTS_MAX) {
       for (const oldest of this.#lostPorts) {
@@ -81,7 +95,7 @@ export class TargetNode {
         break
       }
     }
-    this.#lostPorts.add(initiatorPort)
+    this.#lostPorts.add(nexus)
   }
 
   /** Cuts all connections; resolves when nothing of them is under way. */

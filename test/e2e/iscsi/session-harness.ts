@@ -21,6 +21,7 @@ import {
 } from '../../../src/iscsi/pdu/task-management.ts'
 import { PduWriter } from '../../../src/iscsi/pdu/writer.ts'
 import { LogicalUnit } from '../../../src/iscsi/scsi/lun.ts'
+import type { TargetPort } from '../../../src/iscsi/scsi/nexus.ts'
 import { singlePath } from '../../../src/iscsi/scsi/path-state.ts'
 import { ByteBudget } from '../../../src/iscsi/session/byte-budget.ts'
 import type { OutputBatch } from '../../../src/iscsi/session/output-queue.ts'
@@ -47,6 +48,8 @@ export interface HarnessOptions {
   readonly beside?: SessionHarness
   readonly sendTargets?: (value: string) => readonly TextPair[] | undefined
 }
+
+const PORT: TargetPort = { targetName: 'iqn.t', portalGroupTag: 1, relativePort: 1, groupId: 1 }
 
 const PARAMETERS: OperationalParameters = {
   headerDigest: false,
@@ -91,8 +94,7 @@ export class SessionHarness {
         device: this.device,
         pool: this.pool,
         reservations: Reservations.load(this.device, { after: 'power-loss' }),
-        path: singlePath({ groupId: 1, relativePort: 1 }),
-        port: { targetName: 'iqn.t', portalGroupTag: 1, relativePort: 1, groupId: 1 },
+        path: singlePath({ groupId: 1, relativePorts: () => [1] }),
         logger: silentLogger,
       })
     this.#peers = beside === undefined ? [] : beside.#peers
@@ -104,12 +106,13 @@ export class SessionHarness {
         cid: 0,
         tsih: this.#peers.length + 1,
         targetName: options.discovery === true ? undefined : 'iqn.t',
+        portalGroupTag: options.discovery === true ? undefined : 1,
         user: undefined,
         parameters,
         cmdSn: this.cmdSn,
         statSn: 500,
       },
-      unit: options.discovery === true ? undefined : this.unit,
+      lun: options.discovery === true ? undefined : { unit: this.unit, port: PORT },
       afterNexusLoss: false,
       limits: { ...TARGET_LIMITS, ...options.limits },
       budget: this.budget,

@@ -4,6 +4,7 @@
  */
 import { putU16 } from '../bytes.ts'
 import type { LogicalUnit } from '../lun.ts'
+import type { TargetPort } from '../nexus.ts'
 
 const CODE_SET = { BINARY: 1, ASCII: 2, UTF8: 3 } as const
 const ASSOCIATION = { LOGICAL_UNIT: 0, TARGET_PORT: 1, TARGET_DEVICE: 2 } as const
@@ -39,9 +40,9 @@ export function isDesignatorOf(
 
 const uuidDesignator = (uuid: Uint8Array): Uint8Array => Uint8Array.of(0x10, 0, ...uuid)
 
-/** All designation descriptors, one after the other. */
-export function designators(unit: LogicalUnit): Uint8Array {
-  const { device, port, identity } = unit
+/** All designation descriptors, one after the other, for an initiator that came by `port`. */
+export function designators(unit: LogicalUnit, port: TargetPort): Uint8Array {
+  const { device, identity } = unit
   const naa = naaDesignator(device.uuid)
   const { LOGICAL_UNIT, TARGET_PORT, TARGET_DEVICE } = ASSOCIATION
   const list = [

@@ -146,7 +146,7 @@ describe('INQUIRY', () => {
   })
 
   it('tells of several ports', async () => {
-    const path = singlePath({ groupId: 1, relativePort: 1 })
+    const path = singlePath({ groupId: 1, relativePorts: () => [1] })
     const groups = [
       ...path.groups(),
       { id: 2, state: 'standby', preferred: false, relativePorts: [2] } as const,

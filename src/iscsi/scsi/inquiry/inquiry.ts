@@ -22,7 +22,7 @@ export const inquiry: CommandHandler = (unit, request) => {
   if (!isVpd) return unit.dataIn(request, standardData(unit), allocationLength)
   const page = VPD_PAGES.find((known) => known.code === pageCode)
   if (page === undefined) return unit.invalidCdb(2)
-  const body = page.body(unit)
+  const body = page.body(unit, request.nexus.port)
   const data = new Uint8Array(4 + body.byteLength)
   data[1] = pageCode
   putU16(data, 2, body.byteLength)

@@ -14,14 +14,15 @@ import {
   WRITE_SAME_BYTES_MAX,
 } from '../limits.ts'
 import type { LogicalUnit } from '../lun.ts'
+import type { TargetPort } from '../nexus.ts'
 import { SENSE_BYTES_MAX } from '../sense.ts'
 import { designators, serialNumber } from './designators.ts'
 
 export interface VpdPage {
   readonly code: number
   readonly name: string
-  /** What follows the page's four header bytes. */
-  readonly body: (unit: LogicalUnit) => Uint8Array
+  /** What follows the page's four header bytes, for an initiator that came by `port`. */
+  readonly body: (unit: LogicalUnit, port: TargetPort) => Uint8Array
 }
 
 /** In ascending order, as page 00h has to list them. */

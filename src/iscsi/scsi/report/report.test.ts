@@ -122,7 +122,7 @@ describe('REPORT TARGET PORT GROUPS', () => {
     { id: 1, state: 'active-optimized', preferred: true, relativePorts: [1] },
     { id: 0x102, state: 'standby', preferred: false, relativePorts: [2, 0x103] },
   ] as const
-  const path = { ...singlePath({ groupId: 1, relativePort: 1 }), groups: () => groups }
+  const path = { ...singlePath({ groupId: 1, relativePorts: () => [1] }), groups: () => groups }
   const BODY =
     '80cf0001' +
     '00020001' +
