@@ -11,6 +11,7 @@ const targetFlags: readonly FlagDescription[] = [
     placeholder: TARGET_SETTINGS[name].placeholder,
     help: TARGET_SETTINGS[name].help,
     default: TARGET_SETTINGS[name].default,
+    isList: TARGET_SETTINGS[name].isList,
   })),
   {
     name: 'config',

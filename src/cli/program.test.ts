@@ -117,7 +117,10 @@ describe('volume commands', () => {
     },
     iscsi: {
       iqn: 'iqn.2026-11.io.basalt:vol1',
-      portal: '127.0.0.1:3260',
+      portals: [
+        { address: '127.0.0.1:3260', portalGroupTag: 1 },
+        { address: '127.0.0.1:3261', portalGroupTag: 2 },
+      ],
       sessions: [{ initiator: 'iqn.a', address: '10.0.0.1:5' }],
     },
     extra: 'kept for --json',

@@ -13,6 +13,8 @@ export interface FlagDescription {
   readonly placeholder: string | undefined
   readonly help: string
   readonly default?: string | undefined
+  /** May be given several times; its value is then all of them with commas between. */
+  readonly isList?: boolean
   /** Environment variable that gives the same. */
   readonly variable?: string
 }
@@ -83,16 +85,20 @@ function addDaemonCommand(
     ]
     const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join(', ')})`
     if (flag.placeholder !== undefined) {
-      command.addOption(new Option(`--${flag.name} <${flag.placeholder}>`, help))
+      const option = new Option(`--${flag.name} <${flag.placeholder}>`, help)
+      if (flag.isList === true) option.argParser(joined)
+      command.addOption(option)
       continue
     }
     command.addOption(new Option(`--${flag.name}`, help))
     command.addOption(new Option(`--no-${flag.name}`).hideHelp())
   }
-  command.action(async (given: Readonly<Record<string, string | boolean | undefined>>) => {
+  command.action(async (given: FlagValues) => {
     await run(Object.fromEntries(daemon.flags.map(({ name }) => [name, given[camelCase(name)]])))
   })
 }
+
+const joined = (text: string, before?: string): string => (before === undefined ? text : `${before},${text}`)
 
 const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 

@@ -47,7 +47,7 @@ export const Volume = Type.Object({
   space: Type.Optional(Space),
   iscsi: Type.Object({
     iqn: Type.String(),
-    portal: Type.String(),
+    portals: Type.Array(Type.Object({ address: Type.String(), portalGroupTag: Type.Number() })),
     sessions: Type.Array(Type.Object({ initiator: Type.String(), address: Type.String() })),
   }),
 })

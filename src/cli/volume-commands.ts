@@ -140,7 +140,7 @@ function volumeFacts(volume: Volume): [string, string][] {
     ['dirty', `${volume.dirtyBlocks} blocks`],
     ['on disk', volume.space ? formatSize(volume.space.totalBytes) : '-'],
     ['reopened', `${volume.reopens} times`],
-    ['iSCSI', `${iscsi.iqn} at ${iscsi.portal}`],
+    ['iSCSI', `${iscsi.iqn} at ${iscsi.portals.map(({ address }) => address).join(', ')}`],
     ...iscsi.sessions.map(({ initiator, address }): [string, string] => [
       'session',
       `${initiator} from ${address}`,

@@ -49,7 +49,7 @@ describe('IscsiFrontEnd', () => {
     directory.remove()
   })
   const place = (): { iscsi: string; iqn: string } => ({
-    iscsi: formatHostPort(frontEnd.address),
+    iscsi: formatHostPort(frontEnd.addresses[0]!),
     iqn: frontEnd.iqn,
   })
 

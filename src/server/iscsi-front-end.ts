@@ -29,12 +29,14 @@ export interface IscsiFrontEndPorts {
 }
 
 const US_PER_MS = 1000
+/** Portal group tag of the first portal; the next ones count on. */
+const FIRST_TAG = 1
 
 export class IscsiFrontEnd implements TargetFrontEnd {
   readonly iqn: string
-  readonly address: HostPort
+  readonly addresses: readonly HostPort[]
   readonly #target: IscsiTarget
-  readonly #portal: HostPort
+  readonly #portals: readonly HostPort[]
   readonly #latencies: LatencyRecorders
   #access: AccessRules
   #volume: FrontendVolume | undefined
@@ -44,16 +46,16 @@ export class IscsiFrontEnd implements TargetFrontEnd {
     target: IscsiTarget,
     options: {
       iqn: string
-      address: HostPort
-      portal: HostPort
+      addresses: readonly HostPort[]
+      portals: readonly HostPort[]
       access: AccessRules
       latencies: LatencyRecorders
     },
   ) {
     this.#target = target
     this.iqn = options.iqn
-    this.address = options.address
-    this.#portal = options.portal
+    this.addresses = options.addresses
+    this.#portals = options.portals
     this.#access = options.access
     this.#latencies = options.latencies
   }
@@ -71,14 +73,21 @@ export class IscsiFrontEnd implements TargetFrontEnd {
       ...ports,
       resolve: (name) => ({ kind: name === iqn ? 'unavailable' : 'unknown' }),
     })
-    const address = await target
-      .listen({ ...settings.iscsi, ...(advertise === undefined ? {} : { advertise }) })
-      .catch((cause: unknown) => {
-        if (!isBlockError(cause)) throw cause
-        throw new BlockError(cause.code, `--iscsi ${cause.message}`, { facts: cause.facts, cause })
-      })
-    const portal = advertise ?? address
-    return new IscsiFrontEnd(target, { iqn, address, portal, access: rulesOf(access), latencies })
+    const addresses: HostPort[] = []
+    try {
+      for (const [index, address] of settings.iscsi.entries()) {
+        const told = advertise?.[index]
+        addresses.push(
+          await target.listen({ ...address, ...(told === undefined ? {} : { advertise: told }) }),
+        )
+      }
+    } catch (cause) {
+      await target.close()
+      if (!isBlockError(cause)) throw cause
+      throw new BlockError(cause.code, `--iscsi ${cause.message}`, { facts: cause.facts, cause })
+    }
+    const portals = advertise ?? addresses
+    return new IscsiFrontEnd(target, { iqn, addresses, portals, access: rulesOf(access), latencies })
   }
 
   async attach(device: BlockDevice): Promise<void> {
@@ -90,6 +99,7 @@ export class IscsiFrontEnd implements TargetFrontEnd {
     this.#target.addVolume({
       iqn: this.iqn,
       volume,
+      firstPort: FIRST_TAG,
       observer: {
         command: (kind, durationMs) => latencies[kind].record(durationMs * US_PER_MS),
       },
@@ -116,10 +126,14 @@ export class IscsiFrontEnd implements TargetFrontEnd {
     const sessions = this.#target.sessions().filter(({ target }) => target === this.iqn)
     return {
       iqn: this.iqn,
-      portal: formatHostPort(this.#portal),
-      sessions: sessions.map(({ initiator, address, connectedWallMs }) => ({
+      portals: this.#portals.map((portal, index) => ({
+        address: formatHostPort(portal),
+        portalGroupTag: FIRST_TAG + index,
+      })),
+      sessions: sessions.map(({ initiator, address, portalGroupTag = FIRST_TAG, connectedWallMs }) => ({
         initiator,
         address,
+        portalGroupTag,
         connectedWallMs,
       })),
     }

@@ -11,7 +11,7 @@ import { TargetDaemon, type TargetFrontEnd } from './target-daemon.ts'
 
 class ListeningFrontEnd extends RecordingFrontEnd implements TargetFrontEnd {
   readonly iqn = 'iqn.2026-11.io.basalt:vol1'
-  readonly address: HostPort = { host: '127.0.0.1', port: 3260 }
+  readonly addresses: readonly HostPort[] = [{ host: '127.0.0.1', port: 3260 }]
   access: AccessConfig | undefined
   /** While set, hosts do not log out. */
   stubborn = false

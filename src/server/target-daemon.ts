@@ -31,7 +31,8 @@ import { addVolumeMetrics } from './volume-metrics.ts'
 /** A front end as the daemon makes it: it listens before the volume is opened, and knows who may log in. */
 export interface TargetFrontEnd extends FrontEnd {
   readonly iqn: string
-  readonly address: HostPort
+  /** Where it listens: one address for each portal, at least one. */
+  readonly addresses: readonly HostPort[]
   /** New rules; sessions that they do not admit end. */
   setAccess(access: AccessConfig): void
   close(): Promise<void>
@@ -57,7 +58,10 @@ export interface ReadyLine {
   readonly pid: number
   readonly volume: string
   readonly iqn: string
+  /** The first portal. */
   readonly iscsi: string
+  /** All portals, in the order of their portal group tags. */
+  readonly portals: readonly string[]
   readonly admin: string
 }
 
@@ -152,16 +156,18 @@ export class TargetDaemon {
     volumes.add(hosted)
     view.current = { ...view.current, state: 'serving' }
 
+    const portals = frontEnd.addresses.map(formatHostPort)
     const ready: ReadyLine = {
       ready: true,
       pid,
       volume: settings.volume,
       iqn: frontEnd.iqn,
-      iscsi: formatHostPort(frontEnd.address),
+      iscsi: portals[0]!,
+      portals,
       admin: formatHostPort(admin.address),
     }
-    const { volume, iqn, iscsi, admin: adminAddress } = ready
-    logger.info('target.ready', { volume, iqn, iscsi, admin: adminAddress })
+    const { volume, iqn, admin: adminAddress } = ready
+    logger.info('target.ready', { volume, iqn, iscsi: portals.join(' '), admin: adminAddress })
     return new TargetDaemon(options, { resources, frontEnd, volumes, view, ready })
   }
 

@@ -17,7 +17,15 @@ interface SessionView {
   readonly initiator: string
   /** Address and port from which it came. */
   readonly address: string
+  /** Of the portal by which it came. */
+  readonly portalGroupTag: number
   readonly connectedWallMs: number
+}
+
+interface PortalView {
+  /** `HOST:PORT`. */
+  readonly address: string
+  readonly portalGroupTag: number
 }
 
 /** Commands of the front ends by what they do. */
@@ -41,8 +49,8 @@ export interface VolumeView {
   readonly reopens: number
   readonly iscsi: {
     readonly iqn: string
-    /** `HOST:PORT` told to initiators. */
-    readonly portal: string
+    /** Told to initiators; at least one. */
+    readonly portals: readonly PortalView[]
     readonly sessions: readonly SessionView[]
   }
   readonly latency: Readonly<Record<CommandKind, LatencyView>>

@@ -57,16 +57,17 @@ export function checkChap(chap: NonNullable<AccessConfig['chap']>, place: string
 
 /** ACCESS_DENIED when `iscsi` or `admin` would serve everybody who reaches this machine. */
 export function refuseOpenService(options: {
-  readonly iscsi: HostPort
+  readonly iscsi: readonly HostPort[]
   readonly admin: HostPort
   readonly access: AccessConfig
   readonly hasAdminToken: boolean
 }): void {
   const { iscsi, admin, access, hasAdminToken } = options
-  if (!isLoopback(iscsi.host) && access.chap === undefined && access.initiators === undefined) {
+  const open = iscsi.find(({ host }) => !isLoopback(host))
+  if (open !== undefined && access.chap === undefined && access.initiators === undefined) {
     throw new BlockError(
       'ACCESS_DENIED',
-      `--iscsi ${formatHostPort(iscsi)} would let everybody who reaches this machine write to the volume; add chap or initiators to the --config file, or listen on 127.0.0.1`,
+      `--iscsi ${formatHostPort(open)} would let everybody who reaches this machine write to the volume; add chap or initiators to the --config file, or listen on 127.0.0.1`,
     )
   }
   if (!isLoopback(admin.host) && !hasAdminToken) {

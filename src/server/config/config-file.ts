@@ -75,6 +75,7 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
   for (const name of SETTING_NAMES) {
     const given = (value as Readonly<Record<string, YamlValue>>)[name]
     if (given === undefined) continue
+    // A list becomes what a variable would hold: its items with commas between.
     const text = TARGET_SETTINGS[name].isPath ? resolve(dirname(path), String(given)) : String(given)
     settings.set(name, { text, place: `${document.at(`/${name}`)}: ${name}` })
   }

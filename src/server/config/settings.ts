@@ -25,8 +25,10 @@ export interface TargetSettings {
   readonly volume: string
   readonly size: number | undefined
   readonly 'logical-block': 512 | 4096 | undefined
-  readonly iscsi: HostPort
-  readonly 'iscsi-portal': HostPort | undefined
+  /** One portal each, in the order of their portal group tags; at least one. */
+  readonly iscsi: readonly HostPort[]
+  /** What initiators are told instead, one for each of `iscsi`. */
+  readonly 'iscsi-portal': readonly HostPort[] | undefined
   readonly 'iqn-prefix': string
   readonly admin: HostPort
   readonly 'admin-token-file': string | undefined
@@ -46,6 +48,8 @@ export interface Setting<T> {
   readonly expects: string
   readonly default: string | undefined
   readonly required: boolean
+  /** May be given several times: a list in the file, commas in the variable; `parse` takes the latter form. */
+  readonly isList: boolean
   /** A path: in the file, relative to the file's directory. */
   readonly isPath: boolean
   /** SIGHUP changes it in a running server. */
@@ -57,6 +61,8 @@ export interface Setting<T> {
 }
 
 const DRAIN_TIMEOUT_MS_MAX = 3_600_000
+/** More paths than any host uses to one target. */
+const PORTALS_MAX = 16
 
 type Draft<T> = Pick<Setting<T>, 'help' | 'expects' | 'parse'> & Partial<Setting<T>>
 
@@ -64,6 +70,7 @@ const setting = <T>(draft: Draft<T>): Setting<T> => ({
   placeholder: undefined,
   default: undefined,
   required: false,
+  isList: false,
   isPath: false,
   reloads: false,
   schema: Type.String({ description: draft.expects }),
@@ -72,6 +79,35 @@ const setting = <T>(draft: Draft<T>): Setting<T> => ({
 
 const integerOrText = (expects: string): TSchema =>
   Type.Union([Type.Integer(), Type.String()], { description: expects })
+
+const textOrList = (expects: string): TSchema =>
+  Type.Union(
+    [Type.String(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: PORTALS_MAX })],
+    {
+      description: expects,
+    },
+  )
+
+/** The items of a comma-separated list, each parsed by itself and none twice. */
+function listOf(parse: (text: string, what: string) => HostPort, text: string, what: string): HostPort[] {
+  const items = text.split(',')
+  if (items.length > PORTALS_MAX) {
+    throw new BlockError(
+      'INVALID_ARGUMENT',
+      `${what}: ${items.length} portals; at most ${PORTALS_MAX} are possible`,
+    )
+  }
+  const addresses = items.map((item) => parse(item.trim(), what))
+  const known = new Set<string>()
+  for (const address of addresses) {
+    const name = formatHostPort(address)
+    if (address.port !== 0 && known.has(name)) {
+      throw new BlockError('INVALID_ARGUMENT', `${what}: ${name} is given twice`)
+    }
+    known.add(name)
+  }
+  return addresses
+}
 
 const path = (text: string, what: string): string => {
   if (text !== '' && !text.includes('\0')) return resolve(text)
@@ -118,15 +154,19 @@ export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSe
   iscsi: setting({
     placeholder: 'HOST:PORT',
     default: '127.0.0.1:3260',
-    help: 'where iSCSI listens; outside loopback the file must name CHAP or initiators',
-    expects: 'HOST:PORT',
-    parse: parseHostPort,
+    help: 'where iSCSI listens, given once for each portal; outside loopback the file must name CHAP or initiators',
+    expects: 'HOST:PORT or a list of them',
+    isList: true,
+    schema: textOrList('HOST:PORT or a list of them'),
+    parse: (text, what) => listOf(parseHostPort, text, what),
   }),
   'iscsi-portal': setting({
     placeholder: 'HOST:PORT',
-    help: 'iSCSI address told to initiators, when they reach it by another than --iscsi',
-    expects: 'HOST:PORT',
-    parse: portal,
+    help: 'iSCSI address told to initiators, when they reach it by another than --iscsi; one for each --iscsi',
+    expects: 'HOST:PORT or a list of them',
+    isList: true,
+    schema: textOrList('HOST:PORT or a list of them'),
+    parse: (text, what) => listOf(portal, text, what),
   }),
   'iqn-prefix': setting({
     placeholder: 'IQN',

@@ -42,7 +42,7 @@ describe('where a setting comes from', () => {
     expect(settings['log-level']).toBe('debug')
     expect(settings.size).toBe(2 * 1024 ** 3)
     expect(settings['drain-timeout']).toBe(5000)
-    expect(settings.iscsi).toEqual({ host: '127.0.0.1', port: 3260 })
+    expect(settings.iscsi).toEqual([{ host: '127.0.0.1', port: 3260 }])
     expect(settings.admin).toEqual({ host: '127.0.0.1', port: 7462 })
   })
 
@@ -89,6 +89,8 @@ describe('values', () => {
     ['iscsi', '3260', /--iscsi: '3260' is not HOST:PORT/],
     ['iscsi', '127.0.0.1:70000', /--iscsi/],
     ['iscsi-portal', '0.0.0.0:3260', /--iscsi-portal: initiators cannot connect to 0.0.0.0:3260/],
+    ['iscsi', '127.0.0.1:1,127.0.0.1:1', /--iscsi: 127.0.0.1:1 is given twice/],
+    ['iscsi', Array(17).fill('127.0.0.1:0').join(), /--iscsi: 17 portals; at most 16/],
     ['iqn-prefix', 'basalt', /--iqn-prefix: 'basalt' is not an iSCSI name/],
     ['accept-log-loss', '9..5', /--accept-log-loss: '9..5' is not FROM..TO/],
     ['log-level', 'loud', /--log-level: 'loud' is not a level/],
@@ -169,6 +171,39 @@ describe('the file', () => {
     const error = await refusal(load({ ...GIVEN, config: '/nowhere/basalt.yaml' }))
     expect(error.code).toBe('NOT_FOUND')
     expect(error.message).toBe('--config: /nowhere/basalt.yaml does not exist')
+  })
+})
+
+describe('several portals', () => {
+  const TWO = [
+    { host: '127.0.0.1', port: 1 },
+    { host: '::1', port: 2 },
+  ]
+
+  it.each<[string, () => Promise<TargetConfig>]>([
+    ['the flag', () => load({ ...GIVEN, iscsi: '127.0.0.1:1, [::1]:2' })],
+    ['the variable', () => load(GIVEN, { BASALT_ISCSI: '127.0.0.1:1,[::1]:2' })],
+    ['the file', () => loadFile("iscsi: ['127.0.0.1:1', '[::1]:2']\n")],
+  ])('may be given by %s', async (_, read) => {
+    expect((await read()).settings.iscsi).toEqual(TWO)
+  })
+
+  it('need as many addresses to be told as there are', async () => {
+    const two = { ...GIVEN, iscsi: '127.0.0.1:1,127.0.0.1:2' }
+    const one = { ...two, 'iscsi-portal': '10.0.2.2:1' }
+    expect((await refusal(load(one))).message).toMatch(
+      /--iscsi-portal names 1 and --iscsi 2; give one for each/,
+    )
+    const both = { ...two, 'iscsi-portal': '10.0.2.2:1,10.0.3.2:2' }
+    expect((await load(both)).settings['iscsi-portal']).toEqual([
+      { host: '10.0.2.2', port: 1 },
+      { host: '10.0.3.2', port: 2 },
+    ])
+  })
+
+  it('are open to all when one of them is', async () => {
+    const open = { ...GIVEN, iscsi: '127.0.0.1:1,0.0.0.0:2' }
+    expect((await refusal(load(open))).message).toContain('--iscsi 0.0.0.0:2')
   })
 })
 

@@ -26,7 +26,7 @@ export interface TargetConfig {
 
 /** Where settings come from. Kept for the life of the process: a reload asks the same sources again. */
 export interface ConfigSources {
-  /** Flags that were given, by name; a switch is `true` or `false`. */
+  /** Flags that were given, by name; a switch is `true` or `false`, a flag given several times has commas. */
   readonly flags: Readonly<Record<string, string | boolean | undefined>>
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -44,6 +44,7 @@ export async function loadTargetConfig(sources: ConfigSources): Promise<TargetCo
   for (const name of SETTING_NAMES) values[name] = resolveSetting(name, sources, file)
   const settings = values as unknown as TargetSettings
 
+  pairPortals(settings)
   const warnings = [...(file?.warnings ?? []), ...mistypedVariables(environment)]
   const adminToken = await readToken(settings['admin-token-file'], warnings)
   const access = file?.access ?? {}
@@ -54,6 +55,15 @@ export async function loadTargetConfig(sources: ConfigSources): Promise<TargetCo
     hasAdminToken: adminToken !== undefined,
   })
   return { settings, access, adminToken, warnings }
+}
+
+/** Portals told to initiators are the portals that listen, one by one. */
+function pairPortals({ iscsi, 'iscsi-portal': told }: TargetSettings): void {
+  if (told === undefined || told.length === iscsi.length) return
+  throw new BlockError(
+    'INVALID_ARGUMENT',
+    `--iscsi-portal names ${told.length} and --iscsi ${iscsi.length}; give one for each, in the same order`,
+  )
 }
 
 function resolveSetting(name: SettingName, sources: ConfigSources, file: ConfigFile | undefined): unknown {

@@ -79,9 +79,15 @@ export const Volume = Type.Object(
     space: Type.Optional(Space),
     iscsi: Type.Object({
       iqn: Type.String(),
-      portal: Type.String(),
+      portal: Type.String({ description: 'The first portal' }),
+      portals: Type.Array(Type.Object({ address: Type.String(), portalGroupTag: Count })),
       sessions: Type.Array(
-        Type.Object({ initiator: Type.String(), address: Type.String(), connectedAt: Timestamp }),
+        Type.Object({
+          initiator: Type.String(),
+          address: Type.String(),
+          portalGroupTag: Count,
+          connectedAt: Timestamp,
+        }),
       ),
     }),
   },
@@ -144,10 +150,12 @@ export function volumeResource(view: VolumeView, space: SpaceReport | undefined)
     ...(space === undefined ? {} : { space }),
     iscsi: {
       iqn: iscsi.iqn,
-      portal: iscsi.portal,
-      sessions: iscsi.sessions.map(({ initiator, address, connectedWallMs }) => ({
+      portal: iscsi.portals[0]!.address,
+      portals: iscsi.portals.map(({ address, portalGroupTag }) => ({ address, portalGroupTag })),
+      sessions: iscsi.sessions.map(({ initiator, address, portalGroupTag, connectedWallMs }) => ({
         initiator,
         address,
+        portalGroupTag,
         connectedAt: new Date(connectedWallMs).toISOString(),
       })),
     },

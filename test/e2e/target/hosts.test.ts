@@ -1,7 +1,7 @@
 /** What hosts experience of `basalt target`: their data over crashes, who may log in, and how it stops under them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseHostPort } from '../../../src/base/address.ts'
+import { formatHostPort, parseHostPort } from '../../../src/base/address.ts'
 import { isBlockError } from '../../../src/base/errors.ts'
 import type { ChapCredential } from '../../../src/frontend/access.ts'
 import { Secret } from '../../../src/frontend/secret.ts'
@@ -135,6 +135,35 @@ describe('who may log in', () => {
       const { iscsi } = await child.ready()
       const [found] = await initiatorOf().discover(parseHostPort(iscsi, 'portal'))
       expect(found?.portals.map(({ address }) => address)).toEqual([{ host: '192.0.2.7', port: 13260 }])
+    })
+  })
+})
+
+describe('two portals', () => {
+  it('are in the ready line, in discovery and in the status, and a host works through both', async () => {
+    await withBasalt(target('--iscsi', '127.0.0.1:0'), async (child) => {
+      const ready = await child.ready()
+      expect(ready.portals).toHaveLength(2)
+      expect(ready.iscsi).toBe(ready.portals[0])
+      const [found] = await initiatorOf().discover(parseHostPort(ready.portals[1]!, 'portal'))
+      expect(
+        found?.portals.map(({ address, portalGroupTag }) => [formatHostPort(address), portalGroupTag]),
+      ).toEqual(ready.portals.map((portal, index) => [portal, index + 1]))
+      const hosts = await Promise.all(ready.portals.map((iscsi) => login({ iscsi, iqn: ready.iqn })))
+      for (const { disk } of hosts) await disk.testUnitReady()
+      await hosts[0]!.disk.write(0, 8, patternAt(1, 4096))
+      const content = new Uint8Array(4096)
+      await hosts[1]!.disk.read(0, 8, content)
+      expect(Buffer.from(content).equals(patternAt(1, 4096))).toBe(true)
+
+      const answer = await fetch(`http://${ready.admin}/status`)
+      const { volumes } = (await answer.json()) as { volumes: { iscsi: Record<string, unknown> }[] }
+      expect(volumes[0]?.iscsi).toMatchObject({
+        portal: ready.portals[0],
+        portals: ready.portals.map((address, index) => ({ address, portalGroupTag: index + 1 })),
+        sessions: [{ portalGroupTag: 1 }, { portalGroupTag: 2 }],
+      })
+      for (const { session } of hosts) await session.logout()
     })
   })
 })

@@ -37,6 +37,7 @@ describe('a target that serves', () => {
         volume: 'vol1',
         iqn: 'iqn.2026-11.io.basalt:vol1',
         iscsi: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
+        portals: [ready.iscsi],
         admin: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
       })
       expect(await getJson(ready.admin, '/healthz')).toEqual({ healthy: true, reasons: [] })

@@ -72,6 +72,7 @@ export class RecordingFrontEnd implements FrontEnd {
   }
 
   describe(): ReturnType<FrontEnd['describe']> {
-    return { iqn: 'iqn.2026-11.io.basalt:vol1', portal: '127.0.0.1:3260', sessions: [] }
+    const portals = [{ address: '127.0.0.1:3260', portalGroupTag: 1 }]
+    return { iqn: 'iqn.2026-11.io.basalt:vol1', portals, sessions: [] }
   }
 }
