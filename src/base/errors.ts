@@ -40,6 +40,10 @@ export const BLOCK_ERROR_CODES = [
   'ACCESS_DENIED',
   /** A connection or a peer went away. */
   'DISCONNECTED',
+  /** No answer came in time, and it was given up; whether it was done is unknown. */
+  'TIMED_OUT',
+  /** It was aborted at somebody's wish; whether it was done before is unknown. */
+  'ABORTED',
   /** The disk returned an error of its own (EIO and the like). */
   'DISK',
 ] as const

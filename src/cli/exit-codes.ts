@@ -35,6 +35,8 @@ const EXIT_OF = {
   PROTOCOL: EXIT.failed,
   ACCESS_DENIED: EXIT.refused,
   DISCONNECTED: EXIT.unavailable,
+  TIMED_OUT: EXIT.unavailable,
+  ABORTED: EXIT.failed,
   DISK: EXIT.failed,
 } as const satisfies Record<BlockErrorCode, ExitCode>
 

@@ -200,7 +200,7 @@ describe('a command that is aborted', () => {
     expect(setup.device.counts.writes).toBe(0)
     setup.device.letGo()
     expect(await response).toBe(0)
-    expect(await ended.promise).toBe('DISCONNECTED')
+    expect(await ended.promise).toBe('ABORTED')
     expect(setup.device.counts.writes).toBe(0)
     await session.logout()
   })

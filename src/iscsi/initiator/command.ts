@@ -37,8 +37,9 @@ export interface CommandResult {
 export interface CommandHandler {
   completed(result: CommandResult): void
   /**
-   * No status came: DISCONNECTED (connection lost, aborted by task management, or aborted because it took too
-   * long), PROTOCOL, INVALID_ARGUMENT, BUSY (too many commands wait). Whether it was executed is unknown.
+   * No status came: DISCONNECTED (connection lost), ABORTED (by task management), TIMED_OUT (aborted because it took
+   * too long), PROTOCOL: whether it was executed is unknown. INVALID_ARGUMENT, BUSY (too many commands wait): it was
+   * not.
    */
   failed(error: BlockError): void
 }

@@ -191,7 +191,7 @@ export class Commands {
   }
 }
 
-export const tookTooLong = (): BlockError => new BlockError('DISCONNECTED', 'the command took too long')
+export const tookTooLong = (): BlockError => new BlockError('TIMED_OUT', 'the command took too long')
 
 /** Data comes in order (DataPDUInOrder, DataSequenceInOrder), and never beyond what the initiator expects. */
 const isMisplaced = (task: CommandTask, pdu: DataIn): boolean =>

@@ -117,7 +117,7 @@ describe('time', () => {
     })
     expect(outcome.calls).toBe(0)
     managed(target, tagOf(abort), 0)
-    expect(outcome).toMatchObject({ calls: 1, error: { code: 'DISCONNECTED' } })
+    expect(outcome).toMatchObject({ calls: 1, error: { code: 'TIMED_OUT' } })
     expect(target.core.outstanding).toBe(0)
     expect(target.core.isEnded).toBe(false)
   })
@@ -163,7 +163,7 @@ describe('time', () => {
     const late = submit(target)
     const patient = submit(target, { timeoutMs: 5000 })
     target.core.tick(1000)
-    expect(late.outcome.error?.code).toBe('DISCONNECTED')
+    expect(late.outcome.error?.code).toBe('TIMED_OUT')
     target.windowSize = 4
     nopIn(target, { itt: RESERVED_TAG, ttt: RESERVED_TAG, statSn: target.statSn })
     expect(target.take().map(describePdu)).toEqual([`command ${CMD_SN} F 0 with 0`])
@@ -213,8 +213,39 @@ describe('task management', () => {
     const [reset] = target.take()
     managed(target, tagOf(reset), 0)
     expect(answers).toEqual([0])
-    expect(ours.outcome.error?.code).toBe('DISCONNECTED')
+    expect(ours.outcome.error?.code).toBe('ABORTED')
     expect([other.outcome.calls, later.outcome.calls]).toEqual([0, 0])
+  })
+
+  it('follows the command that was submitted in the same turn', () => {
+    const target = ScriptedTarget.loggedIn()
+    const { tag } = submit(target)
+    target.core.full?.manage(
+      { function: 1, referencedTaskTag: tag },
+      { answered: () => undefined, failed: () => undefined },
+    )
+    const sent = target.take()
+    expect(sent.map(({ pdu }) => pdu.opcode)).toEqual([Opcode.scsiCommand, Opcode.taskManagementRequest])
+    expect(sent[1]?.pdu).toMatchObject({ referencedTaskTag: tag, refCmdSn: CMD_SN })
+  })
+
+  it('takes a command that waits for the window away without asking the target', () => {
+    const target = new ScriptedTarget()
+    target.windowSize = 0
+    target.core.start()
+    target.take()
+    target.answerLogin({}, LOGIN_ANSWER)
+    const waiting = submit(target)
+    const answers: number[] = []
+    target.core.full?.manage(
+      { function: 1, referencedTaskTag: waiting.tag },
+      { answered: (response) => answers.push(response), failed: () => expect.fail('it does not fail') },
+    )
+    expect(answers).toEqual([0])
+    expect(waiting.outcome).toMatchObject({ calls: 1, error: { code: 'ABORTED' } })
+    target.windowSize = 4
+    nopIn(target, { itt: RESERVED_TAG, ttt: RESERVED_TAG, statSn: target.statSn })
+    expect(target.take()).toEqual([])
   })
 
   it('leaves commands alone when the function was refused', () => {

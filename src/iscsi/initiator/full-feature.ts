@@ -129,14 +129,24 @@ export class FullFeature {
     this.#controls.text(pairs, { ...call, deadlineMs: this.#controlDeadlineMs() })
   }
 
-  /** `referencedTaskTag` is what `submit` returned, for ABORT TASK. */
+  /**
+   * Sends a task management function, behind every command that the window lets out. `referencedTaskTag` is what
+   * `submit` returned, for ABORT TASK; of a command that still waits for the window the target knows nothing, so
+   * that one is aborted here.
+   */
   manage(
     request: { function: number; lun?: number; referencedTaskTag?: number },
     call: { answered: (response: number) => void; failed: (error: BlockError) => void },
   ): void {
     const { function: code, lun, referencedTaskTag = RESERVED_TAG } = request
+    this.#commands.sendWaiting()
     const referenced = this.#tasks.get(referencedTaskTag)
     const command = referenced?.kind === 'command' ? referenced : undefined
+    if (code === TaskManagementFunction.abortTask && command?.isSent === false) {
+      this.#commands.fail(command, wasAborted())
+      call.answered(TaskManagementResponseCode.functionComplete)
+      return
+    }
     this.#controls.manage(
       {
         function: code,
@@ -257,8 +267,7 @@ export class FullFeature {
           ? task.tag === referencedTaskTag
           : (isWholeTarget || task.lun === lun) && serialBefore(task.cmdSn, cmdSn)
       if (!isMeant) continue
-      const error = new BlockError('DISCONNECTED', 'the command was aborted')
-      this.#commands.fail(task, task.isAborting ? tookTooLong() : error)
+      this.#commands.fail(task, task.isAborting ? tookTooLong() : wasAborted())
     }
   }
 
@@ -324,6 +333,8 @@ export class FullFeature {
     return this.#nowMs + this.#options.controlTimeoutMs
   }
 }
+
+const wasAborted = (): BlockError => new BlockError('ABORTED', 'the command was aborted')
 
 const verdict = (wrong: string | undefined): SessionEnd | undefined =>
   wrong === undefined ? undefined : problem(wrong)

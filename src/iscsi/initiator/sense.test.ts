@@ -60,7 +60,7 @@ describe('scsiError', () => {
     [ScsiStatus.busy, 'BUSY'],
     [ScsiStatus.taskSetFull, 'BUSY'],
     [ScsiStatus.reservationConflict, 'RESERVATION_CONFLICT'],
-    [ScsiStatus.taskAborted, 'DISCONNECTED'],
+    [ScsiStatus.taskAborted, 'ABORTED'],
     [0x42, 'PROTOCOL'],
     [ScsiStatus.checkCondition, 'PROTOCOL'],
   ])('names status %i without sense data as %s', (status, code) => {

@@ -70,7 +70,7 @@ function codeOfStatus(status: number): BlockErrorCode {
     case ScsiStatus.reservationConflict:
       return 'RESERVATION_CONFLICT'
     case ScsiStatus.taskAborted:
-      return 'DISCONNECTED'
+      return 'ABORTED'
     case ScsiStatus.busy:
     case ScsiStatus.taskSetFull:
     case ScsiStatus.acaActive:

@@ -11,7 +11,11 @@ import { SENSE, type Sense } from './sense.ts'
 import { STATUS } from './task.ts'
 
 /** A status without sense data, or the sense of a CHECK CONDITION. */
-export type DeviceVerdict = typeof STATUS.BUSY | typeof STATUS.RESERVATION_CONFLICT | Sense
+export type DeviceVerdict =
+  | typeof STATUS.BUSY
+  | typeof STATUS.RESERVATION_CONFLICT
+  | typeof STATUS.TASK_ABORTED
+  | Sense
 
 export const DEVICE_VERDICTS = {
   OUT_OF_RANGE: SENSE.LBA_OUT_OF_RANGE,
@@ -32,6 +36,8 @@ export const DEVICE_VERDICTS = {
   PROTOCOL: SENSE.INTERNAL_TARGET_FAILURE,
   ACCESS_DENIED: SENSE.INTERNAL_TARGET_FAILURE,
   DISCONNECTED: STATUS.BUSY,
+  TIMED_OUT: STATUS.BUSY,
+  ABORTED: STATUS.TASK_ABORTED,
   DISK: SENSE.INTERNAL_TARGET_FAILURE,
 } as const satisfies Record<BlockErrorCode, DeviceVerdict>
 

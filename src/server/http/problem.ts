@@ -39,6 +39,8 @@ const STATUS_OF = {
   PROTOCOL: 502,
   ACCESS_DENIED: 403,
   DISCONNECTED: 503,
+  TIMED_OUT: 503,
+  ABORTED: 409,
   DISK: 500,
 } as const satisfies Record<BlockErrorCode, number>
 
