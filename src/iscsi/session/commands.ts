@@ -173,11 +173,17 @@ export class Commands {
       final: pdu.final,
     })
     if (task.state === 'draining') this.#drop(task)
-    else if (transfer.complete) this.#start(task)
+    else if (task.failure !== undefined) {
+      if (!transfer.waiting) this.#breakOff(task, task.failure)
+    } else if (transfer.complete) this.#start(task)
     else this.#collect(task)
   }
 
-  /** The data of the present PDU has a wrong digest (§7.8): the command fails, the connection goes on. */
+  /**
+   * The data of the present PDU has a wrong digest (§7.8): the command fails, the connection goes on. A command that
+   * still has data under way is answered when all of it has come. One whose own PDU is damaged is answered as well, although
+   * §7.3 would have it forgotten: an initiator at level 0 does not send it again by itself.
+   */
   damaged(): void {
     const task = this.#current
     if (task === undefined) return
@@ -191,7 +197,14 @@ export class Commands {
       })
     }
     if (task.aborted) this.#drop(task)
-    else this.#breakOff(task, transferSense(this.#unit, 'damaged'))
+    else {
+      task.failure = transferSense(this.#unit, 'damaged')
+      if (task.transfer?.waiting !== true) this.#breakOff(task, task.failure)
+      else {
+        task.state = 'collecting'
+        this.#tasks.set(task.initiatorTaskTag, task)
+      }
+    }
   }
 
   /** Memory was found for a task that waited for it. */

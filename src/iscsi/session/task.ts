@@ -10,7 +10,7 @@
  * the rest of it is dropped without a word.
  */
 import type { Nexus } from '../scsi/nexus.ts'
-import type { ScsiRequest, TaskSignal } from '../scsi/task.ts'
+import type { ScsiRequest, ScsiResult, TaskSignal } from '../scsi/task.ts'
 import type { WriteTransfer } from './write-transfer.ts'
 
 export type TaskState = 'arrived' | 'waiting' | 'collecting' | 'executing' | 'draining'
@@ -34,6 +34,8 @@ export class Task implements ScsiRequest, TaskSignal {
   /** Of the pool, for as long as the task holds it. */
   dataOut: Uint8Array = NO_DATA
   transfer: WriteTransfer | undefined = undefined
+  /** Part of the data came damaged: the answer, once all that the initiator owes has come. */
+  failure: ScsiResult | undefined = undefined
   /** What the task holds of the budget. */
   reservedBytes = 0
   /** Settles when the logical unit is done with the task. */

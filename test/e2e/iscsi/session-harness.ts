@@ -47,6 +47,11 @@ export interface HarnessOptions {
   /** Shares the logical unit of another session. */
   readonly beside?: SessionHarness
   readonly sendTargets?: (value: string) => readonly TextPair[] | undefined
+  readonly device?: MemoryDevice
+  /** The first CmdSN; 1000 by default. */
+  readonly cmdSn?: number
+  /** The first StatSN; 500 by default. */
+  readonly statSn?: number
 }
 
 const PORT: TargetPort = { targetName: 'iqn.t', portalGroupTag: 1, relativePort: 1, groupId: 1 }
@@ -78,7 +83,7 @@ export class SessionHarness {
   readonly #writer: PduWriter
   readonly #answers: PduStream
   readonly #sent: SentPdu[] = []
-  cmdSn = 1000
+  cmdSn: number
   #tag = 0
   wakes = 0
 
@@ -86,7 +91,8 @@ export class SessionHarness {
     const { beside, observer } = options
     const parameters = { ...PARAMETERS, ...options.parameters }
     this.pool = beside?.pool ?? new BufferPool()
-    this.device = beside?.device ?? new MemoryDevice({ sizeBytes: 64 * MIB })
+    this.cmdSn = options.cmdSn ?? 1000
+    this.device = beside?.device ?? options.device ?? new MemoryDevice({ sizeBytes: 64 * MIB })
     this.budget = beside?.budget ?? new ByteBudget(options.budgetBytes ?? 64 * MIB)
     this.unit =
       beside?.unit ??
@@ -110,7 +116,7 @@ export class SessionHarness {
         user: undefined,
         parameters,
         cmdSn: this.cmdSn,
-        statSn: 500,
+        statSn: options.statSn ?? 500,
       },
       lun: options.discovery === true ? undefined : { unit: this.unit, port: PORT },
       afterNexusLoss: false,
