@@ -1,0 +1,61 @@
+/**
+ * Reads what the target says to a hostile initiator, and holds it to the book: PDUs of a target, digests right, each
+ * status numbered by the one before it (RFC 7143 §4.2.2.2), a Reject with the header that it is about (§11.17).
+ */
+import { viewOf } from '../../../src/base/binary.ts'
+import { dataSegmentLength } from '../../../src/iscsi/pdu/bhs.ts'
+import { decodeTargetPdu } from '../../../src/iscsi/pdu/decode.ts'
+import { BHS_BYTES, Opcode, RESERVED_TAG } from '../../../src/iscsi/pdu/opcodes.ts'
+import { PduStream } from '../../../src/iscsi/pdu/stream.ts'
+
+export class StrictListener {
+  pdus = 0
+  rejects = 0
+  readonly #stream: PduStream
+  readonly #digests: { readonly header: boolean; readonly data: boolean }
+  #header: Uint8Array = new Uint8Array(BHS_BYTES)
+  #statSn: number | undefined
+
+  constructor(digests: { readonly header: boolean; readonly data: boolean }) {
+    this.#digests = digests
+    this.#stream = new PduStream(
+      {
+        header: (view, offset) => {
+          this.#header = new Uint8Array(view.buffer, view.byteOffset + offset, BHS_BYTES).slice()
+          return new Uint8Array(dataSegmentLength(view, offset))
+        },
+        end: (data) => this.#take(data),
+        fault: (fault) => {
+          throw new Error(`the target sent a ${fault}`)
+        },
+      },
+      { dataSegmentBytesMax: 8192, ahsBytesMax: 0 },
+    )
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#stream.push(chunk)
+  }
+
+  #take(data: Uint8Array): void {
+    const pdu = decodeTargetPdu(viewOf(this.#header), 0)
+    this.pdus++
+    if (pdu.opcode === 'malformed') throw new Error(`the target sent opcode ${pdu.receivedOpcode}`)
+    if (pdu.opcode === Opcode.loginResponse) {
+      if (pdu.status === 0) this.#stream.setDigests(this.#digests)
+      this.#statSn = (pdu.statSn + 1) >>> 0
+      return
+    }
+    if (pdu.opcode === Opcode.reject) {
+      this.rejects++
+      if (data.byteLength !== BHS_BYTES) throw new Error('a Reject without the header that it rejects')
+    }
+    const showsNext =
+      pdu.opcode === Opcode.r2t ||
+      (pdu.opcode === Opcode.nopIn && pdu.initiatorTaskTag === RESERVED_TAG) ||
+      (pdu.opcode === Opcode.dataIn && !pdu.statusPresent)
+    if (pdu.opcode === Opcode.dataIn && !pdu.statusPresent) return
+    if (pdu.statSn !== this.#statSn) throw new Error(`StatSN ${pdu.statSn}, not ${this.#statSn}`)
+    if (!showsNext) this.#statSn = (pdu.statSn + 1) >>> 0
+  }
+}

@@ -1,0 +1,56 @@
+/** One hostile connection, drawn from a seed: what it sends, in which pieces, and how it leaves. */
+import { SeededRandom } from '../../sim/random.ts'
+import { chunks, mutateBytes, mutateFields, wire } from './mutate.ts'
+import { anyDraft, Counters, loginDraft } from './pdus.ts'
+
+export interface HostileStream {
+  readonly seed: number
+  /** What it sends before it waits for the answer to its login, and after. */
+  readonly chunks: readonly [login: readonly Uint8Array[], rest: readonly Uint8Array[]]
+  /**
+   * - `closes`: the peer resets the connection when it has sent all;
+   * - `silent`: it says nothing more and waits for the target to end it.
+   */
+  readonly ending: 'closes' | 'silent'
+  /** The login is right and asks for these digests: what the target sends can be read. */
+  readonly readable: { readonly header: boolean; readonly data: boolean } | undefined
+}
+
+const PDUS_MAX = 24
+const ISIDS = 8
+
+export function hostileStream(seed: number, targetName: string): HostileStream {
+  const random = new SeededRandom(seed)
+  const digests = { header: random.chance(0.3), data: random.chance(0.3) }
+  const shape = random.weighted({ right: 8, wrongLogin: 2, noLogin: 1 })
+  const logins: Uint8Array[] = []
+  if (shape !== 'noLogin') {
+    const login = loginDraft({
+      initiatorName: 'iqn.2026-11.org.example:fuzz',
+      targetName: random.chance(0.9) ? targetName : undefined,
+      isid: random.integer(ISIDS),
+      headerDigest: digests.header,
+      dataDigest: digests.data,
+    })
+    const none = { header: false, data: false }
+    if (shape === 'right') logins.push(wire(login, none))
+    else if (random.chance(0.5)) logins.push(wire(mutateFields(random, login), none))
+    else logins.push(mutateBytes(random, wire(login, none)))
+  }
+  const parts = random.chance(0.05) ? logins.splice(0) : []
+  const counters = new Counters()
+  // Few streams are all right, and few all wrong: what is wrong has to find some state.
+  const wrongShare = random.pick([0, 0.05, 0.2, 0.2, 0.5])
+  for (let left = random.integer(PDUS_MAX); left > 0; left--) {
+    const draft = anyDraft(random, counters)
+    if (!random.chance(wrongShare)) parts.push(wire(draft, digests))
+    else if (random.chance(0.6)) parts.push(wire(mutateFields(random, draft), digests))
+    else parts.push(mutateBytes(random, wire(draft, digests)))
+  }
+  return {
+    seed,
+    chunks: [chunks(random, Buffer.concat(logins)), chunks(random, Buffer.concat(parts))],
+    ending: random.chance(0.1) ? 'silent' : 'closes',
+    readable: shape === 'right' ? digests : undefined,
+  }
+}
