@@ -224,6 +224,12 @@ export class Commands {
     this.#drop(task)
   }
 
+  /** Aborts `tasks`; none of them gets to run with the memory that another of them gives back. */
+  abortAll(tasks: readonly Task[]): void {
+    for (const task of tasks) this.#context.memory.stopWaiting(task)
+    for (const task of tasks) this.abort(task)
+  }
+
   /** Once a second or so. */
   tick(): void {
     const limit = this.#context.options.limits.dataOutTimeoutSeconds
@@ -241,7 +247,7 @@ export class Commands {
     this.#current = undefined
     if (current !== undefined) this.abort(current)
     const tasks = [...this.#tasks.values()]
-    for (const task of tasks) this.abort(task)
+    this.abortAll(tasks)
     await settled(tasks)
   }
 

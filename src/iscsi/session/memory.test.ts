@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { pattern, read10, SessionHarness, write10 } from '../../../test/e2e/iscsi/session-harness.ts'
-import { Opcode } from '../pdu/opcodes.ts'
+import { Opcode, TaskManagementFunction } from '../pdu/opcodes.ts'
 
 describe('memory', () => {
   const write = { write: true, expectedDataTransferLength: 65536 }
@@ -75,6 +75,23 @@ describe('memory', () => {
     await closed
     expect([h.budget.usedBytes, h.pool.lentBytes, h.device.counts.writes]).toEqual([0, 0, 0])
     expect(h.session.takeOutput()).toBeUndefined()
+  })
+
+  it('that aborted tasks give back serves none that is aborted with them', async () => {
+    for (const end of ['abort task set', 'close'] as const) {
+      const h = new SessionHarness({ budgetBytes: 128 * 1024 })
+      h.command(write10(0, 256), { write: true, expectedDataTransferLength: 128 * 1024 })
+      h.command(read10(0, 256), { read: true, expectedDataTransferLength: 128 * 1024 })
+      h.received() // the R2T of the write
+      const { reads } = h.device.counts
+      if (end === 'close') await h.session.close()
+      else h.manage(TaskManagementFunction.abortTaskSet)
+      const sent = await h.settled()
+      expect(sent.map(({ pdu }) => pdu.opcode)).toEqual(
+        end === 'close' ? [] : [Opcode.taskManagementResponse],
+      )
+      expect([h.device.counts.reads - reads, h.pool.lentBytes, h.budget.usedBytes]).toEqual([0, 0, 0])
+    }
   })
 
   it('is not given back while the parser is filling it', async () => {

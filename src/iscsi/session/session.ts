@@ -198,7 +198,7 @@ export class Session implements PduHandler {
   /** Aborts the tasks that `which` picks, all by default, and returns them. */
   abortTasks(which: (task: Task) => boolean = () => true): Task[] {
     const tasks = [...(this.#commands?.active() ?? [])].filter(which)
-    for (const task of tasks) this.#commands!.abort(task)
+    this.#commands?.abortAll(tasks)
     return tasks
   }
 

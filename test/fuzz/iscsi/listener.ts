@@ -1,8 +1,10 @@
 /**
  * Reads what the target says to a hostile initiator, and holds it to the book: PDUs of a target, digests right, each
- * status numbered by the one before it (RFC 7143 §4.2.2.2), a Reject with the header that it is about (§11.17).
+ * status numbered by the one before it (RFC 7143 §4.2.2.2), a window that never goes back (§4.2.2.1), a Reject with the
+ * header that it is about (§11.17).
  */
 import { viewOf } from '../../../src/base/binary.ts'
+import { serialBefore } from '../../../src/base/serial32.ts'
 import { dataSegmentLength } from '../../../src/iscsi/pdu/bhs.ts'
 import { decodeTargetPdu } from '../../../src/iscsi/pdu/decode.ts'
 import { BHS_BYTES, Opcode, RESERVED_TAG } from '../../../src/iscsi/pdu/opcodes.ts'
@@ -15,6 +17,8 @@ export class StrictListener {
   readonly #digests: { readonly header: boolean; readonly data: boolean }
   #header: Uint8Array = new Uint8Array(BHS_BYTES)
   #statSn: number | undefined
+  #expCmdSn = 0
+  #maxCmdSn = 0
 
   constructor(digests: { readonly header: boolean; readonly data: boolean }) {
     this.#digests = digests
@@ -37,10 +41,22 @@ export class StrictListener {
     this.#stream.push(chunk)
   }
 
+  #window({ expCmdSn, maxCmdSn }: { readonly expCmdSn: number; readonly maxCmdSn: number }): void {
+    if (this.pdus > 1) {
+      if (serialBefore(expCmdSn, this.#expCmdSn))
+        throw new Error(`ExpCmdSN ${expCmdSn} after ${this.#expCmdSn}`)
+      if (serialBefore(maxCmdSn, this.#maxCmdSn))
+        throw new Error(`MaxCmdSN ${maxCmdSn} after ${this.#maxCmdSn}`)
+    }
+    this.#expCmdSn = expCmdSn
+    this.#maxCmdSn = maxCmdSn
+  }
+
   #take(data: Uint8Array): void {
     const pdu = decodeTargetPdu(viewOf(this.#header), 0)
     this.pdus++
     if (pdu.opcode === 'malformed') throw new Error(`the target sent opcode ${pdu.receivedOpcode}`)
+    this.#window(pdu)
     if (pdu.opcode === Opcode.loginResponse) {
       if (pdu.status === 0) this.#stream.setDigests(this.#digests)
       this.#statSn = (pdu.statSn + 1) >>> 0
