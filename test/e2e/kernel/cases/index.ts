@@ -4,7 +4,9 @@ import { chap } from './chap.ts'
 import { ext4, xfs } from './filesystem.ts'
 import { kill } from './kill.ts'
 import { logical4096 } from './logical4096.ts'
+import { multipath } from './multipath.ts'
 import { parameters } from './parameters.ts'
+import { reservations } from './reservations.ts'
 import { restartCase } from './restart.ts'
 import { smoke } from './smoke.ts'
 import { stall } from './stall.ts'
@@ -16,9 +18,11 @@ export const CASES: readonly KernelCase[] = [
   logical4096,
   parameters,
   tools,
+  reservations,
   restartCase,
   stall,
   kill,
+  multipath,
   ext4,
   xfs,
 ]

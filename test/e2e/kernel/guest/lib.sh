@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What guest scripts share: checks that the harness reads, the line to the host, the iSCSI session. Sourced first.
-# In the environment: PORTAL (address:port), IQN, POST (address/port of the host's listener), RIG_OUT.
+# In the environment: PORTAL (address:port), PORTALS (all of them), IQN, POST (address/port of the host's listener), RIG_OUT.
 set -uo pipefail
 
 MOUNT=/mnt
@@ -37,6 +37,41 @@ refused() {
   "$@" >"$OUTPUT" 2>&1 || status=$?
   log_command "$status" "$@"
   if ((status == 0)); then fail "$name" "$* succeeded"; else pass "$name"; fi
+}
+
+# fails_with STATUS COMMAND...: succeeds when the command ends with just that status.
+fails_with() {
+  local expected=$1 status=0
+  shift
+  "$@" || status=$?
+  ((status == expected)) || { echo "status $status"; return 1; }
+}
+
+# shows COMMAND... -- PATTERN...: the command passes and its output has each pattern (extended regular expressions).
+shows() {
+  local command=() output
+  while [[ $1 != -- ]]; do
+    command+=("$1")
+    shift
+  done
+  shift
+  output=$("${command[@]}") || return
+  printf '%s\n' "$output"
+  local pattern missing=0
+  for pattern in "$@"; do
+    grep -qE "$pattern" <<<"$output" || { echo "missing: $pattern"; missing=1; }
+  done
+  return "$missing"
+}
+
+# eventually SECONDS COMMAND...: tries the command until it succeeds, for so long at most.
+eventually() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.3
+  done
 }
 
 log_command() { # STATUS COMMAND...

@@ -1,22 +1,14 @@
 #!/bin/bash
-# sg3-utils against the disk: what it says about itself, that each page it lists is there, and commands that the
+# sg3-utils against the disk: what it says about itself, that each page and command it lists is there, and commands that the
 # kernel's block layer does not send. In the environment besides lib.sh's: LAST_LBA.
 source ./lib.sh
 
-# Exit statuses of sg3-utils (sg3_utils(8)): sense key ILLEGAL REQUEST and MISCOMPARE.
-ILLEGAL_REQUEST=5 MISCOMPARE=14
+# Exit statuses of sg3-utils (sg3_utils(8)): sense key ILLEGAL REQUEST, its case of an unknown opcode, MISCOMPARE.
+ILLEGAL_REQUEST=5 INVALID_OPCODE=9 MISCOMPARE=14
 BLOCK=512
 PATTERN=/tmp/pattern OTHER=/tmp/other
 head -c $((8 * BLOCK)) /dev/urandom >"$PATTERN"
 head -c $((8 * BLOCK)) /dev/urandom >"$OTHER"
-
-# fails_with STATUS COMMAND...: passes when the command ends with just that status.
-fails_with() {
-  local expected=$1 status=0
-  shift
-  "$@" || status=$?
-  ((status == expected)) || { echo "status $status"; return 1; }
-}
 
 # refused_with PATTERN COMMAND...: passes when the command fails and says so.
 refused_with() {
@@ -25,23 +17,6 @@ refused_with() {
   output=$("$@" 2>&1) || status=$?
   printf '%s\n(status %s)\n' "$output" "$status"
   ((status != 0)) && grep -qE "$pattern" <<<"$output"
-}
-
-# shows COMMAND... -- PATTERN...: the command passes and its output has each pattern (extended regular expressions).
-shows() {
-  local command=() output
-  while [[ $1 != -- ]]; do
-    command+=("$1")
-    shift
-  done
-  shift
-  output=$("${command[@]}") || return
-  printf '%s\n' "$output"
-  local pattern missing=0
-  for pattern in "$@"; do
-    grep -qE "$pattern" <<<"$output" || { echo "missing: $pattern"; missing=1; }
-  done
-  return "$missing"
 }
 
 write_at() { dd if="$1" of="$DISK" bs="$BLOCK" seek="$2" oflag=direct conv=notrunc status=none; } # FILE LBA
@@ -81,6 +56,35 @@ check 'sg_opcodes' shows sg_opcodes "$DISK" -- ' 28 .*Read\(10\)' ' 2a .*Write\(
   ' 8a .*Write\(16\)' ' 35 .*Sync' ' 91 .*Sync' ' 42 .*Unmap' ' 41 .*Write same' ' 93 .*Write same' \
   ' 89 .*Compare' ' 8f .*Verify' ' 5e .*Persist' ' a0 .*Report luns' 'Get LBA status'
 check 'sg_opcodes: one command' shows sg_opcodes --opcode=0x2a "$DISK" -- 'Usage|usage|[Cc]db'
+check 'sg_readcap (10)' shows sg_readcap --brief "$DISK" -- '^0x'
+# One command a line: opcode, service action where there is one, length of the CDB, name.
+opcodes=$(sg_opcodes --no-inquiry "$DISK" | awk '$1 ~ /^[0-9a-f][0-9a-f]$/ {print $1, $3 ~ /^[0-9]+$/ ? $2 : ""}')
+at_least 'sg_opcodes: commands are listed' 40 "$(wc -l <<<"$opcodes")"
+while read -r opcode action; do
+  check "sg_opcodes: usage of $opcode${action:+,$action}" shows sg_opcodes --no-inquiry --rctd \
+    --opcode="0x$opcode${action:+,0x$action}" "$DISK" -- 'Cdb supported|supported|conform'
+done <<<"$opcodes"
+# Each page follows a line that begins with its name; PS, its highest bit, is not part of the code.
+modes=$(sg_modes -a --dbd "$DISK" | awk '/^>>/ {getline; print "0x" $2}' | while read -r code; do printf '0x%02x\n' $((code & 0x3f)); done)
+at_least 'sg_modes: pages are listed' 4 "$(wc -w <<<"$modes")"
+for page in $modes; do
+  for control in 0 1 2; do
+    check "sg_modes: page $page, control $control" sg_modes --page="$page" --control="$control" "$DISK"
+  done
+  check "sg_modes: page $page, saved values are refused" fails_with "$ILLEGAL_REQUEST" \
+    sg_modes --page="$page" --control=3 "$DISK"
+done
+check 'sg_modes: the 6-byte form' sg_modes --six -a "$DISK"
+# What is listed is walked; what is not listed is refused as unknown.
+if grep -q '^4d' <<<"$opcodes"; then
+  check 'sg_logs: the list' sg_logs "$DISK"
+  for page in $(sg_logs --raw "$DISK" | tail -c +5 | od -An -v -tx1); do
+    check "sg_logs: page $page" sg_logs --page="0x$page" "$DISK"
+  done
+else
+  check 'sg_logs: not listed, and refused' fails_with "$INVALID_OPCODE" sg_logs "$DISK"
+fi
+check 'sg_rtpg: extended header' sg_rtpg --extended --decode "$DISK"
 check 'sg_rtpg: the one port group is active' shows sg_rtpg --decode "$DISK" -- 'active/optimized'
 check 'sg_requests' sg_requests "$DISK"
 equal 'the kernel sees a write-back cache' 'write back' "$(cat /sys/class/scsi_disk/*/cache_type)"
@@ -134,7 +138,17 @@ check 'sg_persist: the reservation is there' shows sg_persist --in --read-reserv
   'Write Exclusive, registrants only'
 write_at "$PATTERN" 2048
 check 'its holder still writes' holds 2048 "$PATTERN"
+check 'sg_persist: every report' sg_persist --in --report-capabilities "$DISK"
+check 'sg_persist: full status' sg_persist --in --read-full-status "$DISK"
 check 'sg_persist: clear' sg_persist --out --clear --param-rk=0xabc "$DISK"
+
+if grep -q '^48' <<<"$opcodes"; then
+  check 'sg_sanitize: block erase' sg_sanitize --block --quick --wait "$DISK"
+  check 'nothing is left' is_zero 2048 8
+  write_at "$PATTERN" 2048
+else
+  check 'sg_sanitize: not listed, and refused' fails_with "$INVALID_OPCODE" sg_sanitize --block --quick --wait "$DISK"
+fi
 
 check 'logical unit reset' sg_reset --device "$DISK"
 check 'the data is there afterwards' holds 2048 "$PATTERN"
