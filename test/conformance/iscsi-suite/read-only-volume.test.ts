@@ -15,7 +15,7 @@ it.each([
   ['UNMAP', '42 00 00000000 00 0018 00', 24],
   ['COMPARE AND WRITE', '89 00 0000000000000000 000000 01 00 00', 1024],
 ])(
-  'SBC-3 4.12: %s to a write protected medium ends with DATA PROTECT, and reads go on',
+  'SBC-3, write protection: %s to a write protected medium ends with DATA PROTECT, and reads go on',
   async (_name, cdb, bytes) => {
     const device = new MemoryDevice({ sizeBytes: 64 * MIB, readOnly: true })
     const h = new SessionHarness({ device })

@@ -31,7 +31,7 @@ async function start(): Promise<[SessionHarness, SessionHarness]> {
   return [a, b]
 }
 
-it('SPC-4 5.12.11: a write that waits when PREEMPT is answered gets RESERVATION CONFLICT and does not land', async () => {
+it('SPC-4, PERSISTENT RESERVE OUT: a write that waits when PREEMPT is answered gets RESERVATION CONFLICT and does not land', async () => {
   const [a, b] = await start()
   a.device.hold()
   a.command(write10(0, 8), { write: true, expectedDataTransferLength: 4096 }, pattern(4096))
@@ -42,7 +42,7 @@ it('SPC-4 5.12.11: a write that waits when PREEMPT is answered gets RESERVATION 
   expect(a.device.counts.writes).toBe(0)
 })
 
-it('SPC-4 5.12.11: PREEMPT AND ABORT is answered when what it aborts can no longer land, and nobody answers that', async () => {
+it('SPC-4, PERSISTENT RESERVE OUT: PREEMPT AND ABORT is answered when what it aborts can no longer land, and nobody answers that', async () => {
   const [a, b] = await start()
   a.device.hold()
   a.command(write10(0, 8), { write: true, expectedDataTransferLength: 4096 }, pattern(4096))

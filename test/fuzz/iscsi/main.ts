@@ -96,6 +96,7 @@ async function overTcp(streams: number): Promise<void> {
   await attempt('500 connections that say nothing', () => fuzz.flood(500, 'nothing'))
   await attempt('500 connections that say a byte at a time', () => fuzz.flood(500, 'a byte at a time'))
   await attempt('1000 logins of one port', () => fuzz.loginFlood(1000))
+  await attempt('1000 discoveries', () => fuzz.discoveryFlood(1000))
   await attempt('the session beside, over TCP', () => fuzz.close())
   print(`over TCP, all: ${JSON.stringify(fuzz.totals)}`)
 }

@@ -24,6 +24,8 @@ const LIMITS = {
 const PATIENCE_MS = 20_000
 const NO_LOGIN_LIMITS = { burst: 1e9, perSecond: 1e9, failureCost: 0, addressesMax: 16 }
 
+const DISCOVERIES_AT_ONCE = 20
+
 /** The longest that the session beside may wait for one write and read while others misbehave. */
 const WITNESS_WAIT_MS_MAX = 2_000
 
@@ -123,6 +125,18 @@ export class TcpFuzz {
       await raw.login(rawLogin())
       if (i % 2 === 0) raw.close()
     }
+  }
+
+  /** Discovery sessions, several at a time, each with its question. */
+  async discoveryFlood(count: number): Promise<void> {
+    const portal = this.#setup.portal
+    const ask = async (): Promise<void> => {
+      for (let i = 0; i < count / DISCOVERIES_AT_ONCE; i++) {
+        const found = await this.#setup.initiator().discover(portal)
+        if (found.length !== 2) throw new Error(`discovery lists ${found.length} targets`)
+      }
+    }
+    await Promise.all(Array.from({ length: DISCOVERIES_AT_ONCE }, ask))
   }
 
   /** Ends all; throws when the session beside noticed anything, or something is left. */
