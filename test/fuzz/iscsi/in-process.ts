@@ -18,6 +18,8 @@ import { MemoryDevice } from '../../e2e/iscsi/memory-device.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { StrictListener } from './listener.ts'
 import { MemoryNet } from './memory-net.ts'
+import { wire } from './mutate.ts'
+import { solicitedDraft } from './pdus.ts'
 import { type HostileStream, hostileStream } from './stream.ts'
 import { Witness } from './witness.ts'
 
@@ -57,6 +59,8 @@ export class InProcessFuzz {
   readonly #pool = new BufferPool()
   readonly #target: IscsiTarget
   readonly #volumes: FrontendVolume[] = []
+  /** What the hostile ones write to. */
+  readonly #device = new MemoryDevice({ sizeBytes: 64 * MIB })
   #session: InitiatorSession | undefined
   #witness: Witness | undefined
 
@@ -68,7 +72,7 @@ export class InProcessFuzz {
       limits: { bytesMax: 4 * MIB, sessionBytesMax: MIB },
     })
     for (const iqn of [FUZZED, OTHERS]) {
-      const device = new MemoryDevice({ sizeBytes: 64 * MIB })
+      const device = iqn === FUZZED ? this.#device : new MemoryDevice({ sizeBytes: 64 * MIB })
       const reservations = Reservations.load(device, { after: 'power-loss' })
       const volume = new FrontendVolume({ device, reservations, access: OPEN_ACCESS })
       this.#target.addVolume({ iqn, volume })
@@ -90,15 +94,16 @@ export class InProcessFuzz {
     return fuzz
   }
 
-  /** Runs one stream to its end. Throws what was not by the book. */
-  async run(seed: number): Promise<void> {
-    const stream = hostileStream(seed, FUZZED)
+  /** Runs streams beside each other, to their end. Throws what was not by the book. */
+  async run(...seeds: number[]): Promise<void> {
     const witness = this.#witness!
     const beside = bounded(witness.step(), 'the session beside hangs')
-    await this.#attack(stream)
+    const attacks = await Promise.allSettled(seeds.map((seed) => this.#attack(hostileStream(seed, FUZZED))))
+    const failed = attacks.find((attack) => attack.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
     await beside
     await this.#settled()
-    this.totals.streams++
+    this.totals.streams += seeds.length
     this.totals.verified = witness.operations
   }
 
@@ -110,9 +115,14 @@ export class InProcessFuzz {
       throw new Error(`${this.#pool.lentBytes} bytes of buffers were not given back`)
   }
 
-  async #attack({ chunks, ending, readable }: HostileStream): Promise<void> {
+  async #attack({ seed, chunks, ending, readable, holds, solicitedShare }: HostileStream): Promise<void> {
     const connection = this.#net.open()
-    const listener = readable === undefined ? undefined : new StrictListener(readable)
+    const random = new SeededRandom(seed, 1)
+    const listener =
+      readable &&
+      new StrictListener(readable, (r2t) => {
+        if (random.chance(solicitedShare)) connection.write([wire(solicitedDraft(random, r2t), readable)])
+      })
     let complaint: unknown
     connection.start({
       data: (chunk) => {
@@ -125,6 +135,7 @@ export class InProcessFuzz {
       drain: () => undefined,
       closed: () => undefined,
     })
+    if (holds) this.#device.hold()
     for (const part of chunks) {
       for (const chunk of part) {
         if (connection.isClosed) break
@@ -133,6 +144,7 @@ export class InProcessFuzz {
       }
       await turn()
     }
+    if (holds && ending === 'silent') this.#device.letGo()
     for (let second = 0; ending === 'silent' && !connection.isClosed; second++) {
       if (second > PATIENCE_SECONDS) throw new Error('the target waits for ever for a silent peer')
       this.#clock.advance(1000)
@@ -140,6 +152,7 @@ export class InProcessFuzz {
     }
     if (connection.isClosed) this.totals.endedByTarget++
     connection.destroy()
+    if (holds) this.#device.letGo()
     this.totals.answers += listener?.pdus ?? 0
     this.totals.rejects += listener?.rejects ?? 0
     if (complaint !== undefined) throw complaint

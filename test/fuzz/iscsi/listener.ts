@@ -8,6 +8,7 @@ import { serialBefore } from '../../../src/base/serial32.ts'
 import { dataSegmentLength } from '../../../src/iscsi/pdu/bhs.ts'
 import { decodeTargetPdu } from '../../../src/iscsi/pdu/decode.ts'
 import { BHS_BYTES, Opcode, RESERVED_TAG } from '../../../src/iscsi/pdu/opcodes.ts'
+import type { R2t } from '../../../src/iscsi/pdu/r2t.ts'
 import { PduStream } from '../../../src/iscsi/pdu/stream.ts'
 
 export class StrictListener {
@@ -15,13 +16,18 @@ export class StrictListener {
   rejects = 0
   readonly #stream: PduStream
   readonly #digests: { readonly header: boolean; readonly data: boolean }
+  readonly #onR2t: (r2t: R2t) => void
   #header: Uint8Array = new Uint8Array(BHS_BYTES)
   #statSn: number | undefined
   #expCmdSn = 0
   #maxCmdSn = 0
 
-  constructor(digests: { readonly header: boolean; readonly data: boolean }) {
+  constructor(
+    digests: { readonly header: boolean; readonly data: boolean },
+    onR2t: (r2t: R2t) => void = () => undefined,
+  ) {
     this.#digests = digests
+    this.#onR2t = onR2t
     this.#stream = new PduStream(
       {
         header: (view, offset) => {
@@ -62,6 +68,7 @@ export class StrictListener {
       this.#statSn = (pdu.statSn + 1) >>> 0
       return
     }
+    if (pdu.opcode === Opcode.r2t) this.#onR2t(pdu)
     if (pdu.opcode === Opcode.reject) {
       this.rejects++
       if (data.byteLength !== BHS_BYTES) throw new Error('a Reject without the header that it rejects')

@@ -3,9 +3,10 @@
  *
  *   --seed N      the first stream's seed, 1 by default
  *   --streams K   streams in process, 100000 by default
+ *   --together K  so many of them beside each other, 3 by default
  *   --tcp K       streams over TCP, 1000 by default
  *
- * A stream that breaks something is named by its seed: `--seed N --streams 1 --tcp 0` runs it again. The last line is
+ * Streams that break something are named by the flags that run them again. The last line is
  * `N passed, N failed`, counting streams and floods.
  */
 import { parseArgs } from 'node:util'
@@ -18,10 +19,12 @@ const { values: flags } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     streams: { type: 'string', default: '100000' },
+    together: { type: 'string', default: '3' },
     tcp: { type: 'string', default: '1000' },
   },
 })
 const first = Number(flags.seed)
+const together = Number(flags.together)
 const TCP_AT_ONCE = 8
 const FAILURES_MAX = 10
 /** After the first streams everything that is kept for good is there; from then on nothing may grow. */
@@ -62,12 +65,14 @@ async function inProcess(streams: number): Promise<void> {
   let fuzz = await InProcessFuzz.start(first)
   const startedMs = performance.now()
   let warmBytes = 0
-  for (let seed = first; seed < first + streams && failed < FAILURES_MAX; seed++) {
+  for (let seed = first; seed < first + streams && failed < FAILURES_MAX; seed += together) {
     const before = failed
-    await attempt(`--seed ${seed} --streams 1 --tcp 0`, () => fuzz.run(seed))
+    const seeds = Array.from({ length: together }, (_, i) => seed + i)
+    const again = `--seed ${seed} --streams ${together} --together ${together} --tcp 0`
+    await attempt(again, () => fuzz.run(...seeds))
     // What a failure left may fail all that follows.
     if (failed > before) fuzz = await InProcessFuzz.start(seed)
-    if (seed === first + WARM_UP_STREAMS) warmBytes = heldBytes()
+    if (warmBytes === 0 && seed >= first + WARM_UP_STREAMS) warmBytes = heldBytes()
   }
   print(`in process: ${rate(fuzz.totals.streams, startedMs)}, ${JSON.stringify(fuzz.totals)}`)
   await attempt('the end of the streams in process', () => fuzz.close())

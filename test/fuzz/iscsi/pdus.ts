@@ -7,6 +7,7 @@ import { encodeLoginRequest } from '../../../src/iscsi/pdu/login.ts'
 import { encodeLogoutRequest } from '../../../src/iscsi/pdu/logout.ts'
 import { encodeNopOut } from '../../../src/iscsi/pdu/nop.ts'
 import { BHS_BYTES, LoginStage, RESERVED_TAG } from '../../../src/iscsi/pdu/opcodes.ts'
+import type { R2t } from '../../../src/iscsi/pdu/r2t.ts'
 import { encodeScsiCommand } from '../../../src/iscsi/pdu/scsi-command.ts'
 import { encodeSnackRequest } from '../../../src/iscsi/pdu/snack.ts'
 import { encodeTaskManagementRequest } from '../../../src/iscsi/pdu/task-management.ts'
@@ -97,6 +98,20 @@ export function loginDraft(options: {
         initiatorTaskTag: 0,
         cmdSn: 1,
         expStatSn: 0,
+      }),
+    data,
+  )
+}
+
+/** The data that an R2T asks for, in one PDU. */
+export function solicitedDraft(random: SeededRandom, r2t: R2t): Draft {
+  const data = random.bytes(Math.min(r2t.desiredDataTransferLength, 65_536))
+  return draft(
+    (view, at) =>
+      encodeDataOut(view, at, {
+        ...{ lun: r2t.lun, initiatorTaskTag: r2t.initiatorTaskTag, targetTransferTag: r2t.targetTransferTag },
+        ...{ final: true, expStatSn: 0, dataSn: 0, bufferOffset: r2t.bufferOffset },
+        dataSegmentLength: data.byteLength,
       }),
     data,
   )

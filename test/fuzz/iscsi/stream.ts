@@ -12,6 +12,10 @@ export interface HostileStream {
    * - `silent`: it says nothing more and waits for the target to end it.
    */
   readonly ending: 'closes' | 'silent'
+  /** The volume stands still while the peer sends, and until it has gone if it closes. */
+  readonly holds: boolean
+  /** How often an R2T is answered with the data that it asks for, where answers can be read. */
+  readonly solicitedShare: number
   /** The login is right and asks for these digests: what the target sends can be read. */
   readonly readable: { readonly header: boolean; readonly data: boolean } | undefined
 }
@@ -50,6 +54,8 @@ export function hostileStream(seed: number, targetName: string): HostileStream {
   return {
     seed,
     chunks: [chunks(random, Buffer.concat(logins)), chunks(random, Buffer.concat(parts))],
+    holds: random.chance(0.2),
+    solicitedShare: random.pick([0, 0.5, 1]),
     ending: random.chance(0.1) ? 'silent' : 'closes',
     readable: shape === 'right' ? digests : undefined,
   }
