@@ -11,7 +11,7 @@ export function normalName(text: string): string | undefined {
   return NAME.test(name) ? name : undefined
 }
 
-/** Name of an initiator port (RFC 7143 §4.2.7.1 and SAM): the initiator's name and its ISID. */
+/** Name of an initiator port (RFC 7143 §4.4.2 and SAM): the initiator's name and its ISID. */
 export const initiatorPortName = (initiatorName: string, isid: number): string =>
   `${initiatorName},i,0x${isid.toString(16).padStart(12, '0')}`
 

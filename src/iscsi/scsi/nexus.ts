@@ -39,7 +39,7 @@ export interface TargetPort {
 }
 
 export interface NexusOptions {
-  /** iSCSI initiator port name (RFC 7143 §4.2.7.1): `<iSCSI name>,i,0x<ISID as 12 hex digits>`. */
+  /** iSCSI initiator port name (RFC 7143 §4.4.2): `<iSCSI name>,i,0x<ISID as 12 hex digits>`. */
   readonly initiatorPort: string
   readonly port: TargetPort
   /**

@@ -1,6 +1,6 @@
 /**
  * The addresses at which the target listens, and what initiators are told of them. Every portal is a portal group of
- * its own, and so a SCSI target port of its own (RFC 7143 §4.4.1): an initiator that uses one ISID everywhere gets a
+ * its own, and so a SCSI target port of its own (RFC 7143 §4.4.2): an initiator that uses one ISID everywhere gets a
  * session at each portal, and reservations know by which path it registered. The price: no session spans portals,
  * which sessions of one connection never do.
  */
