@@ -8,6 +8,7 @@ import { silentLogger } from '../../../src/base/log.ts'
 import { MIB } from '../../../src/base/units.ts'
 import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
 import { Reservations } from '../../../src/frontend/reservations/reservations.ts'
+import { Secret } from '../../../src/frontend/secret.ts'
 import { FrontendVolume } from '../../../src/frontend/volume.ts'
 import { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
 import { Initiator } from '../../../src/iscsi/initiator/initiator.ts'
@@ -24,7 +25,9 @@ import { type HostileStream, hostileStream } from './stream.ts'
 import { Witness } from './witness.ts'
 
 const FUZZED = 'iqn.2026-11.io.basalt:fuzz'
+const CLOSED = 'iqn.2026-11.io.basalt:closed'
 const OTHERS = 'iqn.2026-11.io.basalt:others'
+const ALICE = { user: 'alice', secret: Secret.fromText('nobody tells them') }
 /** Longer than every wait of the limits together: login, ping, owed data, an idle discovery session. */
 const PATIENCE_SECONDS = 130
 const TURNS_MAX = 1000
@@ -71,10 +74,14 @@ export class InProcessFuzz {
       loginLimits: NO_LOGIN_LIMITS,
       limits: { bytesMax: 4 * MIB, sessionBytesMax: MIB },
     })
-    for (const iqn of [FUZZED, OTHERS]) {
+    for (const iqn of [FUZZED, CLOSED, OTHERS]) {
       const device = iqn === FUZZED ? this.#device : new MemoryDevice({ sizeBytes: 64 * MIB })
       const reservations = Reservations.load(device, { after: 'power-loss' })
-      const volume = new FrontendVolume({ device, reservations, access: OPEN_ACCESS })
+      const volume = new FrontendVolume({
+        device,
+        reservations,
+        access: iqn === CLOSED ? { initiators: 'any', chap: [ALICE] } : OPEN_ACCESS,
+      })
       this.#target.addVolume({ iqn, volume })
       this.#volumes.push(volume)
     }
@@ -96,14 +103,19 @@ export class InProcessFuzz {
 
   /** Runs streams beside each other, to their end. Throws what was not by the book. */
   async run(...seeds: number[]): Promise<void> {
+    await this.replay(...seeds.map((seed) => hostileStream(seed, { open: FUZZED, closed: CLOSED })))
+  }
+
+  /** As `run`, with streams that were drawn or recorded before. */
+  async replay(...streams: HostileStream[]): Promise<void> {
     const witness = this.#witness!
     const beside = bounded(witness.step(), 'the session beside hangs')
-    const attacks = await Promise.allSettled(seeds.map((seed) => this.#attack(hostileStream(seed, FUZZED))))
+    const attacks = await Promise.allSettled(streams.map((stream) => this.#attack(stream)))
     const failed = attacks.find((attack) => attack.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     await beside
     await this.#settled()
-    this.totals.streams += seeds.length
+    this.totals.streams += streams.length
     this.totals.verified = witness.operations
   }
 

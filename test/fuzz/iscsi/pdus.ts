@@ -12,7 +12,8 @@ import { encodeScsiCommand } from '../../../src/iscsi/pdu/scsi-command.ts'
 import { encodeSnackRequest } from '../../../src/iscsi/pdu/snack.ts'
 import { encodeTaskManagementRequest } from '../../../src/iscsi/pdu/task-management.ts'
 import { encodeTextRequest } from '../../../src/iscsi/pdu/text.ts'
-import { encodeText } from '../../../src/iscsi/text/pairs.ts'
+import { KEYS } from '../../../src/iscsi/text/keys.ts'
+import { encodeText, type TextPair } from '../../../src/iscsi/text/pairs.ts'
 import type { SeededRandom } from '../../sim/random.ts'
 
 /** A PDU without digests: header with its additional segments, and data. */
@@ -68,6 +69,23 @@ export class Counters {
   cmdSn = 1
 }
 
+const login = (
+  fields: { isid: number; csg: LoginStage; nsg: LoginStage; transit: boolean; continue?: boolean },
+  pairs: readonly TextPair[],
+): Draft => {
+  const data = encodeText(pairs)
+  return draft(
+    (view, at) =>
+      encodeLoginRequest(view, at, {
+        ...{ versionMax: 0, versionMin: 0, tsih: 0, cid: 0, initiatorTaskTag: 0, cmdSn: 1, expStatSn: 0 },
+        ...{ continue: false, dataSegmentLength: data.byteLength, ...fields },
+      }),
+    data,
+  )
+}
+const pairsOf = (record: Readonly<Record<string, string>>): TextPair[] =>
+  Object.entries(record).map(([key, value]) => ({ key, value }))
+
 /** One login request that asks for all at once: no proof, these digests, and the full feature phase. */
 export function loginDraft(options: {
   initiatorName: string
@@ -77,30 +95,79 @@ export function loginDraft(options: {
   dataDigest: boolean
 }): Draft {
   const digest = (wanted: boolean): string => (wanted ? 'CRC32C' : 'None')
-  const data = encodeText(
-    Object.entries({
+  const { isid, targetName } = options
+  return login(
+    { isid, csg: LoginStage.operationalNegotiation, nsg: LoginStage.fullFeaturePhase, transit: true },
+    pairsOf({
       InitiatorName: options.initiatorName,
-      ...(options.targetName === undefined
+      ...(targetName === undefined
         ? { SessionType: 'Discovery' }
-        : { TargetName: options.targetName, InitialR2T: 'No', MaxOutstandingR2T: '4' }),
+        : { TargetName: targetName, InitialR2T: 'No', MaxOutstandingR2T: '4' }),
       HeaderDigest: digest(options.headerDigest),
       DataDigest: digest(options.dataDigest),
-    }).map(([key, value]) => ({ key, value })),
+    }),
   )
-  return draft(
-    (view, at) =>
-      encodeLoginRequest(view, at, {
-        ...{ transit: true, continue: false, versionMax: 0, versionMin: 0, tsih: 0, cid: 0 },
-        csg: LoginStage.operationalNegotiation,
-        nsg: LoginStage.fullFeaturePhase,
-        dataSegmentLength: data.byteLength,
-        isid: options.isid,
-        initiatorTaskTag: 0,
-        cmdSn: 1,
-        expStatSn: 0,
-      }),
-    data,
+}
+
+/** Somebody who does not know the secret: he begins as one who does, answers with what he has, and goes on as if let in. */
+export function strangerDrafts(
+  random: SeededRandom,
+  names: { initiatorName: string; targetName: string },
+): Draft[] {
+  const { securityNegotiation: security, operationalNegotiation: operational, fullFeaturePhase } = LoginStage
+  const isid = random.integer(8)
+  const hex = (bytes: number): string => `0x${Buffer.from(random.bytes(bytes)).toString('hex')}`
+  const ask = { isid, csg: security, nsg: operational, transit: false }
+  const bytes = random.pick([0, 1, 16, 32, 64, 65, 1024])
+  const answer = pairsOf({
+    CHAP_N: random.pick(['alice', '', 'x'.repeat(300)]),
+    CHAP_R: random.pick([hex(bytes), `0b${Buffer.from(random.bytes(bytes)).toString('base64')}`, '0x', '5']),
+    ...(random.chance(0.5) ? { CHAP_I: random.pick(['0', '255', '256', '-1']), CHAP_C: hex(bytes) } : {}),
+  })
+  return [
+    login(
+      ask,
+      pairsOf({ InitiatorName: names.initiatorName, TargetName: names.targetName, AuthMethod: 'CHAP,None' }),
+    ),
+    login(ask, pairsOf({ CHAP_A: random.pick(['5', '7,5', '99', '5,5,5', '']) })),
+    login({ ...ask, transit: random.chance(0.8) }, random.chance(0.2) ? [...answer, ...answer] : answer),
+    login({ isid, csg: operational, nsg: fullFeaturePhase, transit: true }, []),
+  ]
+}
+
+/** Keys of all kinds with values of all kinds, in the middle of a login that goes on. */
+export function haggleDrafts(
+  random: SeededRandom,
+  names: { initiatorName: string; targetName: string },
+): Draft[] {
+  const { operationalNegotiation: operational, fullFeaturePhase } = LoginStage
+  const stay = { isid: random.integer(8), csg: operational, nsg: fullFeaturePhase, transit: false }
+  const keys = [...Object.keys(KEYS), 'X-com.example', 'k'.repeat(random.pick([1, 63, 64]))]
+  const value = (): string =>
+    random.pick([
+      'Yes',
+      'No',
+      '0',
+      '1',
+      '512',
+      '16777215',
+      '16777216',
+      '0x200',
+      'None',
+      'CRC32C,None',
+      '',
+      ',',
+      'Reject',
+      'v'.repeat(random.pick([255, 256, 8000])),
+    ])
+  const haggling = Array.from({ length: 1 + random.integer(4) }, () =>
+    login(
+      { ...stay, continue: random.chance(0.2) },
+      Array.from({ length: random.integer(12) }, () => ({ key: random.pick(keys), value: value() })),
+    ),
   )
+  const first = login(stay, pairsOf({ InitiatorName: names.initiatorName, TargetName: names.targetName }))
+  return [first, ...haggling, login({ ...stay, transit: true }, [])]
 }
 
 /** The data that an R2T asks for, in one PDU. */

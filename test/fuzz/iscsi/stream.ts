@@ -1,7 +1,7 @@
 /** One hostile connection, drawn from a seed: what it sends, in which pieces, and how it leaves. */
 import { SeededRandom } from '../../sim/random.ts'
 import { chunks, mutateBytes, mutateFields, wire } from './mutate.ts'
-import { anyDraft, Counters, loginDraft } from './pdus.ts'
+import { anyDraft, Counters, haggleDrafts, loginDraft, strangerDrafts } from './pdus.ts'
 
 export interface HostileStream {
   readonly seed: number
@@ -23,20 +23,33 @@ export interface HostileStream {
 const PDUS_MAX = 24
 const ISIDS = 8
 
-export function hostileStream(seed: number, targetName: string): HostileStream {
+/** `targets`: one that is open to all, and one that asks for a secret. */
+export function hostileStream(
+  seed: number,
+  targets: { readonly open: string; readonly closed: string },
+): HostileStream {
   const random = new SeededRandom(seed)
   const digests = { header: random.chance(0.3), data: random.chance(0.3) }
-  const shape = random.weighted({ right: 8, wrongLogin: 2, noLogin: 1 })
+  const shape = random.weighted({ right: 16, wrongLogin: 4, noLogin: 2, stranger: 1, haggle: 2 })
   const logins: Uint8Array[] = []
-  if (shape !== 'noLogin') {
+  const none = { header: false, data: false }
+  const initiatorName = 'iqn.2026-11.org.example:fuzz'
+  if (shape === 'stranger' || shape === 'haggle') {
+    const drafts =
+      shape === 'stranger'
+        ? strangerDrafts(random, { initiatorName, targetName: targets.closed })
+        : haggleDrafts(random, { initiatorName, targetName: targets.open })
+    for (const draft of drafts) {
+      logins.push(wire(random.chance(0.9) ? draft : mutateFields(random, draft), none))
+    }
+  } else if (shape !== 'noLogin') {
     const login = loginDraft({
-      initiatorName: 'iqn.2026-11.org.example:fuzz',
-      targetName: random.chance(0.9) ? targetName : undefined,
+      initiatorName,
+      targetName: random.chance(0.9) ? targets.open : undefined,
       isid: random.integer(ISIDS),
       headerDigest: digests.header,
       dataDigest: digests.data,
     })
-    const none = { header: false, data: false }
     if (shape === 'right') logins.push(wire(login, none))
     else if (random.chance(0.5)) logins.push(wire(mutateFields(random, login), none))
     else logins.push(mutateBytes(random, wire(login, none)))

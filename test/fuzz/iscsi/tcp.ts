@@ -63,7 +63,10 @@ export class TcpFuzz {
 
   /** One stream, until the connection is gone. */
   async run(seed: number): Promise<void> {
-    const { chunks, ending, readable } = hostileStream(seed, IQN)
+    const { chunks, ending, readable } = hostileStream(seed, {
+      open: IQN,
+      closed: 'iqn.2026-11.io.basalt:closed',
+    })
     const [login, rest] = chunks
     const connection = await net.connect({ ...this.#setup.portal, timeoutMs: PATIENCE_MS })
     const listener = readable === undefined ? undefined : new StrictListener(readable)
