@@ -245,7 +245,9 @@ export class Commands {
     this.#closed = true
     const current = this.#current
     this.#current = undefined
-    if (current !== undefined) this.abort(current)
+    // Aborted before, by another session, it still holds the buffer that the parser was filling.
+    if (current?.aborted === true) this.#drop(current)
+    else if (current !== undefined) this.abort(current)
     const tasks = [...this.#tasks.values()]
     this.abortAll(tasks)
     await settled(tasks)

@@ -77,6 +77,18 @@ describe('memory', () => {
     expect(h.session.takeOutput()).toBeUndefined()
   })
 
+  it('of a command that was aborted in the middle of its data is given back when the connection ends there', async () => {
+    const a = new SessionHarness()
+    const b = new SessionHarness({ beside: a })
+    const push = a.push.bind(a)
+    a.push = (bytes) => push(bytes.subarray(0, 1000))
+    a.command(write10(0, 8), { write: true, expectedDataTransferLength: 4096 }, pattern(4096))
+    b.manage(TaskManagementFunction.logicalUnitReset)
+    await a.session.close()
+    await b.session.close()
+    expect([a.pool.lentBytes, a.budget.usedBytes]).toEqual([0, 0])
+  })
+
   it('that aborted tasks give back serves none that is aborted with them', async () => {
     for (const end of ['abort task set', 'close'] as const) {
       const h = new SessionHarness({ budgetBytes: 128 * 1024 })
