@@ -1,5 +1,6 @@
 /** A target on loopback over a device in memory, and initiators for it. */
 import { silentLogger } from '../../../src/base/log.ts'
+import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
 import type { Clock } from '../../../src/base/ports/clock.ts'
 import type { Net } from '../../../src/base/ports/net.ts'
 import { MIB } from '../../../src/base/units.ts'
@@ -30,6 +31,10 @@ const clock = new RealClock({ syscalls: plainSyscalls })
 export const net = new RealNet()
 const random = new RealRandom()
 
+/** What front ends share of a volume, over a device whose server has just started. */
+export const volumeOver = (device: BlockDevice, access: AccessRules = OPEN_ACCESS): FrontendVolume =>
+  new FrontendVolume({ device, reservations: Reservations.load(device, { after: 'power-loss' }), access })
+
 export class LoopbackTarget {
   readonly target: IscsiTarget
   readonly device: MemoryDevice
@@ -57,11 +62,7 @@ export class LoopbackTarget {
   ): Promise<LoopbackTarget> {
     const { access = OPEN_ACCESS, targetClock = clock, sizeBytes = 64 * MIB, ...rest } = options
     const device = new MemoryDevice({ sizeBytes })
-    const volume = new FrontendVolume({
-      device,
-      reservations: Reservations.load(device, { after: 'power-loss' }),
-      access,
-    })
+    const volume = volumeOver(device, access)
     const target = new IscsiTarget({ net, clock: targetClock, random, logger: silentLogger, ...rest })
     target.addVolume({ iqn: IQN, volume })
     const portal = await target.listen({ host: '127.0.0.1', port: 0 })

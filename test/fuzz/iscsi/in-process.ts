@@ -7,13 +7,13 @@ import { BufferPool } from '../../../src/base/buffer-pool.ts'
 import { silentLogger } from '../../../src/base/log.ts'
 import { MIB } from '../../../src/base/units.ts'
 import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
-import { Reservations } from '../../../src/frontend/reservations/reservations.ts'
 import { Secret } from '../../../src/frontend/secret.ts'
-import { FrontendVolume } from '../../../src/frontend/volume.ts'
+import type { FrontendVolume } from '../../../src/frontend/volume.ts'
 import { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
 import { Initiator } from '../../../src/iscsi/initiator/initiator.ts'
 import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
 import { IscsiTarget } from '../../../src/iscsi/target/iscsi-target.ts'
+import { volumeOver } from '../../e2e/iscsi/fixture.ts'
 import { ManualClock } from '../../e2e/iscsi/manual-clock.ts'
 import { MemoryDevice } from '../../e2e/iscsi/memory-device.ts'
 import { SeededRandom } from '../../sim/random.ts'
@@ -62,8 +62,8 @@ export class InProcessFuzz {
   readonly #pool = new BufferPool()
   readonly #target: IscsiTarget
   readonly #volumes: FrontendVolume[] = []
-  /** What the hostile ones write to. */
-  readonly #device = new MemoryDevice({ sizeBytes: 64 * MIB })
+  /** What the hostile ones write to; small, for its content is memory that this test counts. */
+  readonly #device = new MemoryDevice({ sizeBytes: 8 * MIB })
   #session: InitiatorSession | undefined
   #witness: Witness | undefined
 
@@ -76,12 +76,7 @@ export class InProcessFuzz {
     })
     for (const iqn of [FUZZED, CLOSED, OTHERS]) {
       const device = iqn === FUZZED ? this.#device : new MemoryDevice({ sizeBytes: 64 * MIB })
-      const reservations = Reservations.load(device, { after: 'power-loss' })
-      const volume = new FrontendVolume({
-        device,
-        reservations,
-        access: iqn === CLOSED ? { initiators: 'any', chap: [ALICE] } : OPEN_ACCESS,
-      })
+      const volume = volumeOver(device, iqn === CLOSED ? { initiators: 'any', chap: [ALICE] } : OPEN_ACCESS)
       this.#target.addVolume({ iqn, volume })
       this.#volumes.push(volume)
     }

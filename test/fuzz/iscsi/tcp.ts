@@ -3,12 +3,10 @@
  * say nothing, and such that say a byte now and then. The limits are those of the product with shorter waits.
  */
 import { MIB } from '../../../src/base/units.ts'
-import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
-import { Reservations } from '../../../src/frontend/reservations/reservations.ts'
-import { FrontendVolume } from '../../../src/frontend/volume.ts'
+import type { FrontendVolume } from '../../../src/frontend/volume.ts'
 import { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
 import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
-import { IQN, LoopbackTarget, net, rawLogin } from '../../e2e/iscsi/fixture.ts'
+import { IQN, LoopbackTarget, net, rawLogin, volumeOver } from '../../e2e/iscsi/fixture.ts'
 import { MemoryDevice } from '../../e2e/iscsi/memory-device.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { StrictListener } from './listener.ts'
@@ -52,8 +50,7 @@ export class TcpFuzz {
   static async start(seed: number): Promise<TcpFuzz> {
     const setup = await LoopbackTarget.start({ limits: LIMITS, loginLimits: NO_LOGIN_LIMITS })
     const device = new MemoryDevice({ sizeBytes: 64 * MIB })
-    const reservations = Reservations.load(device, { after: 'power-loss' })
-    const volume = new FrontendVolume({ device, reservations, access: OPEN_ACCESS })
+    const volume = volumeOver(device)
     setup.target.addVolume({ iqn: OTHERS, volume })
     const session = await setup.connect({ targetName: OTHERS, isid: 99 })
     const client = new BlockClient(session)
