@@ -84,11 +84,13 @@ check 'write exclusive, registrants only: b cannot write' fails_with "$CONFLICT"
 check 'write exclusive, registrants only: b reads' reads "$B"
 check 'write exclusive, registrants only: b registers and writes' register "$B" "$KEY_B"
 check 'write exclusive, registrants only: b writes again' writes "$B"
+udevadm settle # its own reads would take what b is to be told
 check 'a releases, and b is told' release "$A" "$KEY_A" "$WRITE_EXCLUSIVE_REGISTRANTS"
 check 'b is told that the reservation was released' fails_with "$ATTENTION" sg_turs "$B"
 
 check 'write exclusive: a reserves' reserve "$A" "$KEY_A" "$WRITE_EXCLUSIVE"
 check 'write exclusive: b cannot write' fails_with "$CONFLICT" writes "$B"
+udevadm settle
 check 'b preempts a' out "$B" --preempt --param-rk="$KEY_B" --param-sark="$KEY_A" --prout-type="$WRITE_EXCLUSIVE"
 check 'a is told that its registration is gone' fails_with "$ATTENTION" sg_turs "$A"
 equal 'only the key of b is left' "$KEY_B" "$(keys "$A")"
