@@ -154,6 +154,11 @@ export class IscsiTarget {
     await node.close('the volume was removed')
   }
 
+  /** What all sessions together hold, or have reserved, for data in flight. */
+  get bytesInFlight(): number {
+    return this.#budget.usedBytes
+  }
+
   /** Every session, in the order in which they began. */
   sessions(): SessionInfo[] {
     return [...this.#sessions].map((connection) => {

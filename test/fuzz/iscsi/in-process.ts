@@ -167,11 +167,12 @@ export class InProcessFuzz {
 
   /** Waits until only the session beside is left, with nothing lent but what it needs itself. */
   async #settled(): Promise<void> {
-    for (let turns = 0; this.#target.sessions().length !== 1 || this.#pool.lentBytes !== 0; turns++) {
-      if (turns > TURNS_MAX) {
-        const { lentBytes } = this.#pool
-        throw new Error(`${this.#target.sessions().length} sessions are left, ${lentBytes} bytes are lent`)
-      }
+    const left = (): string => {
+      const { bytesInFlight } = this.#target
+      return `${this.#target.sessions().length} sessions, ${this.#pool.lentBytes} bytes lent, ${bytesInFlight} reserved`
+    }
+    for (let turns = 0; left() !== '1 sessions, 0 bytes lent, 0 reserved'; turns++) {
+      if (turns > TURNS_MAX) throw new Error(`not all was given back: ${left()}`)
       await turn()
     }
   }
