@@ -295,6 +295,7 @@ export class DataPath {
     return new Promise((resolve, reject) => {
       this.#o.writer.submit({
         kind,
+        epoch: undefined,
         block,
         blocks,
         data,

@@ -8,12 +8,18 @@ import { assert } from '../base/assert.ts'
 import { BlockError } from '../base/errors.ts'
 import { type Epoch, epochNumber, type LogPosition, type Lsn, logPosition, lsn } from '../base/units.ts'
 import type { OpenVolumeOptions, VolumePorts } from './api.ts'
-import type { Generation } from './dirty/dirty-map.ts'
+import { Generation } from './dirty/dirty-map.ts'
 import { recordEntry } from './dirty/record-entry.ts'
 import { GROUP_ALIGN_BYTES } from './format/log-group.ts'
 import { MARK } from './format/superblock.ts'
 import { LogFile } from './log/log-file.ts'
-import { type GroupBeyond, type LogScanResult, type ScannedEntry, scanLog } from './log/log-scan.ts'
+import {
+  type GroupBeyond,
+  type LogCut,
+  type LogScanResult,
+  type ScannedEntry,
+  scanLog,
+} from './log/log-scan.ts'
 import { StateKeeper } from './state-keeper.ts'
 import type { SuperblockStore } from './superblock-store.ts'
 import type { VolumeFiles } from './volume-files.ts'
@@ -21,6 +27,8 @@ import type { VolumeFiles } from './volume-files.ts'
 export interface Recovered {
   readonly log: LogFile
   readonly state: StateKeeper
+  /** Everything that the log holds and extents and map do not. */
+  readonly generation: Generation
   /** The epoch of this opening, in the superblock already. */
   readonly epoch: Epoch
   readonly lastLsn: Lsn
@@ -38,7 +46,6 @@ export async function recover(
   ports: VolumePorts,
   options: OpenVolumeOptions,
   files: VolumeFiles,
-  generation: Generation,
 ): Promise<Recovered> {
   const { superblocks } = files
   const { current } = superblocks
@@ -48,14 +55,7 @@ export async function recover(
       facts: { path: files.log.path, expectedBytes: current.logBytes },
     })
   }
-  const state = await StateKeeper.open(files.state, current.checkpoint.stateGeneration)
-  let replayedEntries = 0
-  const scan = await scanUnlessClean(superblocks, log, (entry) => {
-    replayedEntries++
-    const { lsn: entryLsn, dataPosition, checksums } = entry
-    recordEntry(generation, entry, entryLsn, dataPosition, (i) => checksums[i]!)
-    state.apply(entry)
-  })
+  const { state, scan, generation, replayedEntries } = await replay(files, log)
   let lostToLsn = 0
   if ((current.marks & MARK.clean) === 0) {
     lostToLsn = await settleTail(ports, options, superblocks, log, scan)
@@ -76,6 +76,7 @@ export async function recover(
   return {
     log,
     state,
+    generation,
     epoch,
     lastLsn: lsn(lastLsn),
     end: logPosition(scan.end),
@@ -84,16 +85,38 @@ export async function recover(
   }
 }
 
+/** State and dirty map from the log's entries; from the start again, without what a cut behind them has voided. */
+async function replay(
+  files: VolumeFiles,
+  log: LogFile,
+  cuts: readonly LogCut[] = [],
+): Promise<Pick<Recovered, 'state' | 'generation' | 'replayedEntries'> & { readonly scan: LogScanResult }> {
+  const { superblocks } = files
+  const state = await StateKeeper.open(files.state, superblocks.current.checkpoint.stateGeneration)
+  const generation = new Generation()
+  let replayedEntries = 0
+  const scan = await scanUnlessClean(superblocks, log, cuts, (entry) => {
+    replayedEntries++
+    const { lsn: entryLsn, dataPosition, checksums } = entry
+    recordEntry(generation, entry, entryLsn, dataPosition, (i) => checksums[i]!)
+    state.apply(entry)
+  })
+  if (scan.cuts.length > cuts.length) return replay(files, log, scan.cuts)
+  return { state, scan, generation, replayedEntries }
+}
+
 /** After a clean close the log holds nothing and nothing lies beyond its end: no scan. */
 async function scanUnlessClean(
   superblocks: SuperblockStore,
   log: LogFile,
+  cuts: readonly LogCut[],
   onEntry: (entry: ScannedEntry) => void,
 ): Promise<LogScanResult> {
   const { checkpoint, marks, logTag } = superblocks.current
   const start = { lastLsn: checkpoint.lsn, epoch: checkpoint.epoch }
-  if ((marks & MARK.clean) !== 0) return { ...start, end: checkpoint.position, groups: 0, beyond: [] }
-  return scanLog({ file: log, logTag, from: checkpoint.position, ...start, onEntry })
+  if ((marks & MARK.clean) !== 0)
+    return { ...start, end: checkpoint.position, groups: 0, beyond: [], cuts: [] }
+  return scanLog({ file: log, logTag, from: checkpoint.position, ...start, cuts, onEntry })
 }
 
 /**

@@ -24,7 +24,8 @@ export class StateChanges {
   }
 
   startEpoch(epoch: Epoch): Promise<void> {
-    return this.#append(ENTRY_KIND.epochStart, { argument: 0, blocks: 0, data: encodeEpochStart(epoch) })
+    const data = encodeEpochStart(epoch)
+    return this.#append(ENTRY_KIND.epochStart, { argument: 0, blocks: 0, data, epoch })
   }
 
   /** INVALID_ARGUMENT when the size is not allowed, or below what the volume has when the entry gets its LSN. */
@@ -60,7 +61,7 @@ export class StateChanges {
 
   async #append(
     kind: EntryKind,
-    entry: { argument: number; blocks: number; data: Uint8Array | undefined },
+    entry: { argument: number; blocks: number; data: Uint8Array | undefined; epoch?: Epoch },
     admit?: () => void,
   ): Promise<void> {
     const lsn = await new Promise<number>((resolve, reject) => {
@@ -68,6 +69,7 @@ export class StateChanges {
         kind,
         block: 0,
         ...entry,
+        epoch: entry.epoch,
         reach: 'bookkeeping',
         admit,
         settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),

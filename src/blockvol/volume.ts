@@ -93,8 +93,8 @@ export class Volume implements BlockDevice {
   }
 
   async #start(options: OpenVolumeOptions): Promise<void> {
-    const dirty = new DirtyMap()
-    const recovered = await recover(this.#ports, options, this.#files, dirty.active)
+    const recovered = await recover(this.#ports, options, this.#files)
+    const dirty = new DirtyMap(recovered.generation)
     const hooks = {
       appended: (entry: AppendedEntry) => this.#appended(entry),
       groupAppended: () => this.#groupAppended(),

@@ -13,7 +13,7 @@ import {
 } from '../../src/blockvol/format/log-group.ts'
 import { LogFile } from '../../src/blockvol/log/log-file.ts'
 import type { LogReach } from '../../src/blockvol/log/log-room.ts'
-import { type LogScanResult, scanLog } from '../../src/blockvol/log/log-scan.ts'
+import { type LogCut, type LogScanResult, scanLog } from '../../src/blockvol/log/log-scan.ts'
 import { LogWriter } from '../../src/blockvol/log/log-writer.ts'
 import { realDisk } from './scratch.ts'
 
@@ -27,6 +27,7 @@ export interface EntryToAppend {
   readonly argument?: number
   readonly reach?: LogReach
   readonly admit?: () => void
+  readonly epoch?: Epoch
 }
 
 /** An entry as it was appended, or as a scan found it. */
@@ -151,6 +152,7 @@ export class LogRig {
     return new Promise((resolve, reject) => {
       this.writer.submit({
         kind,
+        epoch: entry.epoch,
         block,
         blocks,
         data,
@@ -176,7 +178,8 @@ export class LogRig {
     this.writer.advanceTail(position)
   }
 
-  async scan(): Promise<{ entries: KnownEntry[]; result: LogScanResult }> {
+  /** As recovery scans: once more when a cut voids what was given before it. */
+  async scan(cuts: readonly LogCut[] = []): Promise<{ entries: KnownEntry[]; result: LogScanResult }> {
     const entries: KnownEntry[] = []
     const { position, lastLsn, epoch } = this.start
     const result = await scanLog({
@@ -185,12 +188,13 @@ export class LogRig {
       from: position,
       lastLsn,
       epoch,
+      cuts,
       onEntry: ({ lsn, kind, block, blocks, argument, dataPosition, checksums, data }) => {
         const copy = Uint8Array.from(data)
         entries.push({ lsn, kind, block, blocks, argument, dataPosition, checksums, data: copy })
       },
     })
-    return { entries, result }
+    return result.cuts.length > cuts.length ? this.scan(result.cuts) : { entries, result }
   }
 
   /** The next opening: what a scan finds goes on in a new epoch. */

@@ -36,13 +36,17 @@ export class Generation {
 export type DirtyKind = 'clean' | 'data' | 'zeros' | 'pattern'
 
 export class DirtyMap {
-  readonly #generations: Generation[] = [new Generation()]
+  readonly #generations: Generation[]
   /** Results of the last `lookup`, kept in fields so that a look-up allocates nothing. */
   lsn = 0
   position = 0
   checksum = 0
   /** For a pattern: the block with which its checksum was seeded. */
   seedBlock = 0
+
+  constructor(first: Generation = new Generation()) {
+    this.#generations = [first]
+  }
 
   get active(): Generation {
     return this.#generations[this.#generations.length - 1]!

@@ -19,6 +19,11 @@ const GROUP_MAGIC = 0x31474c42 // "BLG1"
 const GROUP_VERSION = 1
 /** The group only fills the ring up to its end. */
 export const GROUP_FLAG_PAD = 1
+/**
+ * The group has no entries and voids those before it with an LSN of `firstLsn` or above: a replica gave them up. The log
+ * goes on with `firstLsn`; the header's epoch is that of the entry before.
+ */
+export const GROUP_FLAG_CUT = 2
 
 /** Kinds of entries. A kind is used only once the volume's format level allows it. */
 export const ENTRY_KIND = {
@@ -165,8 +170,8 @@ export function parseHeader(buffer: Uint8Array, at: number, logTag: bigint): Gro
     durableLsn: readU64(view, AT.durableLsn),
   }
   if (!isKnown) return facts
-  const isPad = facts.flags === GROUP_FLAG_PAD
-  if ((!isPad && facts.flags !== 0) || isPad !== (facts.entryCount === 0)) return undefined
+  const isEmpty = facts.flags === GROUP_FLAG_PAD || facts.flags === GROUP_FLAG_CUT
+  if ((!isEmpty && facts.flags !== 0) || isEmpty !== (facts.entryCount === 0)) return undefined
   if (facts.lengthBytes % GROUP_ALIGN_BYTES !== 0 || facts.lengthBytes < headerBytes) return undefined
   return facts
 }

@@ -9,6 +9,7 @@ import {
   ENTRY_BYTES,
   type EntryKind,
   GROUP_ENTRIES_MAX,
+  GROUP_FLAG_CUT,
   GROUP_FLAG_PAD,
   GROUP_HEADER_BYTES,
   groupHeaderBytes,
@@ -25,6 +26,8 @@ const ZEROS = new Uint8Array(BLOCK_BYTES)
 /** An entry on its way into the log. `data` is lent until `settled`. */
 export interface LogRequest {
   readonly kind: EntryKind
+  /** In which it was first appended, when that is another than the entry's before it. */
+  readonly epoch: Epoch | undefined
   readonly block: number
   readonly blocks: number
   /** Whole blocks. */
@@ -58,12 +61,16 @@ export interface GroupPlace {
 export interface ComposedGroup {
   readonly start: number
   readonly firstLsn: number
+  readonly epoch: Epoch
   readonly lengthBytes: number
   /** Bytes to write: the group, or a pad's header, with zeros to the end of the last page. */
   readonly writtenBytes: number
   readonly buffers: readonly Uint8Array[]
   readonly batch: readonly LogRequest[]
 }
+
+const isOfEpoch = ({ epoch }: LogRequest, wanted: Epoch): boolean =>
+  epoch === undefined || epoch === wanted || (epoch.number === wanted.number && epoch.id === wanted.id)
 
 export const dataBlocksOf = (request: LogRequest): number => (request.data?.byteLength ?? 0) / BLOCK_BYTES
 
@@ -90,6 +97,13 @@ export class GroupComposer {
     return this.#composed(place, { headerBytes: groupHeaderBytes(0, 0), lengthBytes }, [])
   }
 
+  /** A group that voids all entries from `place.firstLsn` on; its epoch is that of the entry before. */
+  cut(place: GroupPlace): ComposedGroup {
+    const lengthBytes = groupHeaderBytes(0, 0)
+    this.#seal(place, { flags: GROUP_FLAG_CUT, headerBytes: GROUP_HEADER_BYTES, lengthBytes, entryCount: 0 })
+    return this.#composed(place, { headerBytes: lengthBytes, lengthBytes }, [])
+  }
+
   /**
    * Takes the queue's first entries off it, as many as `fits` allows for a group of that length. Entries that `admit`
    * refuses are given to `refused` and get no LSN; undefined when none is left.
@@ -107,7 +121,7 @@ export class GroupComposer {
     for (; taken < queue.length && batch.length < GROUP_ENTRIES_MAX; taken++) {
       const request = queue[taken]!
       const blocks = dataBlocksOf(request)
-      if (dataBlocks + blocks > this.#blocksMax) break
+      if (dataBlocks + blocks > this.#blocksMax || !isOfEpoch(request, place.epoch)) break
       if (!fits(groupBytes(place.start, batch.length + 1, dataBlocks + blocks), request)) break
       try {
         request.admit?.()
@@ -147,7 +161,7 @@ export class GroupComposer {
   }
 
   #composed(
-    { start, firstLsn }: GroupPlace,
+    { start, firstLsn, epoch }: GroupPlace,
     { headerBytes, lengthBytes }: { headerBytes: number; lengthBytes: number },
     batch: readonly LogRequest[],
   ): ComposedGroup {
@@ -156,7 +170,7 @@ export class GroupComposer {
     const usedBytes = batch.length === 0 ? headerBytes : lengthBytes
     const fillBytes = alignUp(start + usedBytes, BLOCK_BYTES) - (start + usedBytes)
     if (fillBytes > 0) buffers.push(ZEROS.subarray(0, fillBytes))
-    return { start, firstLsn, lengthBytes, writtenBytes: usedBytes + fillBytes, buffers, batch }
+    return { start, firstLsn, epoch, lengthBytes, writtenBytes: usedBytes + fillBytes, buffers, batch }
   }
 
   /** Tells of each entry of the group that was composed last, in LSN order. */

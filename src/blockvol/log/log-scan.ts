@@ -11,8 +11,10 @@ import { alignUp, BLOCK_BYTES, type Epoch, MIB } from '../../base/units.ts'
 import { blockChecksum } from '../checksum.ts'
 import {
   GROUP_ALIGN_BYTES,
+  GROUP_FLAG_CUT,
   GROUP_FLAG_PAD,
   GROUP_HEADER_BYTES,
+  type GroupHeader,
   headerBytesMax,
   type ParsedEntry,
   parseEntries,
@@ -38,6 +40,14 @@ export interface LogScanOptions {
   readonly lastLsn: number
   readonly epoch: Epoch
   readonly onEntry: (entry: ScannedEntry) => void
+  /** Entries that these void are not given. */
+  readonly cuts?: readonly LogCut[]
+}
+
+/** A place from which on the log goes on at an earlier LSN. */
+export interface LogCut {
+  readonly position: number
+  readonly above: number
 }
 
 /** A group with a valid header that stands past the end of the continuous log. */
@@ -56,6 +66,8 @@ export interface LogScanResult {
   readonly end: number
   readonly groups: number
   readonly beyond: readonly GroupBeyond[]
+  /** What voids entries that were given before it: whoever cannot take those back scans again, with these. */
+  readonly cuts: readonly LogCut[]
 }
 
 /**
@@ -89,14 +101,11 @@ class Window {
   }
 }
 
-type Group =
-  | { readonly isPad: true; readonly end: number; readonly epoch: Epoch }
-  | {
-      readonly isPad: false
-      readonly end: number
-      readonly epoch: Epoch
-      readonly entries: readonly ScannedEntry[]
-    }
+type Group = { readonly end: number; readonly epoch: Epoch } & (
+  | { readonly kind: 'pad' }
+  | { readonly kind: 'cut'; readonly above: number; readonly position: number }
+  | { readonly kind: 'entries'; readonly entries: readonly ScannedEntry[] }
+)
 
 export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
   const { file, from } = options
@@ -105,6 +114,7 @@ export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
   let { lastLsn, epoch } = options
   let end = from
   let groups = 0
+  const cuts: LogCut[] = []
   for (;;) {
     const aligned = alignUp(end, BLOCK_BYTES)
     const expected = { lastLsn, epoch, limit }
@@ -112,9 +122,13 @@ export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
       (await readGroup(options, window, end, expected)) ??
       (aligned === end ? undefined : await readGroup(options, window, aligned, expected))
     if (group === undefined) break
-    if (!group.isPad) {
+    if (group.kind === 'cut') {
+      lastLsn = group.above
+      cuts.push({ position: group.position, above: group.above })
+    }
+    if (group.kind === 'entries') {
       for (const entry of group.entries) {
-        options.onEntry(entry)
+        if (!isVoid(entry, end, options.cuts)) options.onEntry(entry)
         lastLsn = entry.lsn
       }
     }
@@ -122,8 +136,11 @@ export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
     groups++
   }
   const beyond = await readBeyond(options, window, end, limit)
-  return { lastLsn, epoch, end, groups, beyond }
+  return { lastLsn, epoch, end, groups, beyond, cuts }
 }
+
+const isVoid = (entry: ScannedEntry, position: number, cuts: readonly LogCut[] = []): boolean =>
+  cuts.some((cut) => cut.position > position && cut.above < entry.lsn)
 
 /** The whole group at `position`, if it continues the log. */
 async function readGroup(
@@ -136,13 +153,14 @@ async function readGroup(
   const head = await window.at(position, HEADER_BYTES_MAX)
   const header = parseHeader(head, 0, options.logTag)
   if (header === undefined || header.position !== position) return undefined
+  if (header.flags === GROUP_FLAG_CUT && header.isKnown) return cutOf(options, header, expected.lastLsn)
   if (header.firstLsn !== expected.lastLsn + 1 || !continues(expected.epoch, header.epoch)) return undefined
   if (!header.isKnown) throw laterFormat(options, header.firstLsn)
   const { ringBytes } = options.file
   if (header.lengthBytes > ringBytes - (position % ringBytes)) return undefined
   if (position + header.lengthBytes > expected.limit) return undefined
   const end = position + header.lengthBytes
-  if (header.flags === GROUP_FLAG_PAD) return { isPad: true, end, epoch: header.epoch }
+  if (header.flags === GROUP_FLAG_PAD) return { kind: 'pad', end, epoch: header.epoch }
   if (header.lengthBytes > GROUP_BYTES_MAX) return undefined
   const whole = await window.at(position, header.lengthBytes)
   const parsed = parseEntries(whole, 0, header)
@@ -157,7 +175,15 @@ async function readGroup(
     }
     entries.push({ ...entry, dataPosition: position + entry.dataOffset, data })
   }
-  return { isPad: false, end, epoch: header.epoch, entries }
+  return { kind: 'entries', end, epoch: header.epoch, entries }
+}
+
+/** A cut goes back to an entry of this stretch of the log, never behind what is flushed. */
+function cutOf({ lastLsn }: LogScanOptions, header: GroupHeader, endLsn: number): Group | undefined {
+  const above = header.firstLsn - 1
+  if (above < lastLsn || above > endLsn) return undefined
+  const { position, lengthBytes, epoch } = header
+  return { kind: 'cut', above, position, end: position + lengthBytes, epoch }
 }
 
 const laterFormat = ({ file }: LogScanOptions, lsn: number): BlockError =>

@@ -31,6 +31,7 @@ import {
   dataBlocksOf,
   GROUP_BYTES_MAX,
   GroupComposer,
+  type GroupPlace,
   groupBytes,
   type LogRequest,
 } from './group-composer.ts'
@@ -43,6 +44,7 @@ export interface LogWriterOptions {
   readonly file: LogFile
   readonly clock: Clock
   readonly logTag: bigint
+  /** Of the last entry. */
   readonly epoch: Epoch
   /** End of the last valid group; appending goes on at the next page. */
   readonly head: LogPosition
@@ -89,6 +91,8 @@ export class LogWriter {
   #appendedLsn: number
   #appendedEnd: number
   #durableLsn: number
+  /** Of the last entry. */
+  #epoch: Epoch
   #syncing = false
   readonly #syncWaiters = new LsnWaiters()
   #stallTimer: Timer | undefined
@@ -128,6 +132,7 @@ export class LogWriter {
     this.#tail = alignDown(options.checkpoint, BLOCK_BYTES)
     this.#appendedLsn = options.lastLsn
     this.#durableLsn = options.lastLsn
+    this.#epoch = options.epoch
     assert(this.#head - this.#tail <= ringBytes, 'the live log fits the ring')
   }
 
@@ -262,19 +267,14 @@ export class LogWriter {
     if (this.#prefill.isIn(start, start + Math.min(limitBytes, GROUP_BYTES_MAX))) return
     this.#stallTimer?.cancel()
     this.#stallTimer = undefined
-    const place = {
-      start,
-      firstLsn: this.#appendedLsn + 1,
-      epoch: this.#o.epoch,
-      durableLsn: this.#durableLsn,
-    }
     if (neededBytes > toRingEndBytes) {
-      this.#write(this.#composer.pad(place, toRingEndBytes))
+      this.#write(this.#composer.pad(this.#place(start, this.#epoch), toRingEndBytes))
       return
     }
     const fits = (bytes: number, { reach }: LogRequest): boolean =>
       bytes <= limitBytes && start + bytes - this.#tail <= this.#room.limitBytes(reach)
     const waiting = this.#queue.length
+    const place = this.#place(start, first.epoch ?? this.#epoch)
     const group = this.#composer.take(this.#queue, place, fits, (request, error) =>
       this.#settle(request, error, 0),
     )
@@ -284,6 +284,29 @@ export class LogWriter {
       this.#wakeSettled()
       this.#pump()
     }
+  }
+
+  #place(start: number, epoch: Epoch): GroupPlace {
+    return { start, firstLsn: this.#appendedLsn + 1, epoch, durableLsn: this.#durableLsn }
+  }
+
+  /**
+   * Voids every entry above `above`, durably; the log goes on with the next LSN. `epoch` is that of the entry `above`.
+   * Only for what nobody was promised, and when nothing is on its way; the dirty map has to be built anew afterwards.
+   */
+  async cut(above: Lsn, epoch: Epoch): Promise<void> {
+    assert(this.isQuiet, 'a log is cut when nothing is on its way to it')
+    assert(above <= this.#appendedLsn, 'a log is cut at an entry that it has')
+    const start = alignUp(this.#head, BLOCK_BYTES)
+    if (start + BLOCK_BYTES - this.#tail > this.#o.file.ringBytes) {
+      throw new BlockError('BUSY', 'the log has no room for the mark that voids its last entries')
+    }
+    this.#appendedLsn = above
+    this.#durableLsn = Math.min(this.#durableLsn, above)
+    this.#write(this.#composer.cut(this.#place(start, epoch)))
+    await this.#writing
+    if (this.#failure !== undefined) throw this.#failure.error
+    await this.#o.file.datasync()
   }
 
   #stall(): void {
@@ -318,6 +341,7 @@ export class LogWriter {
       return
     }
     const { start, lengthBytes, firstLsn, batch } = group
+    this.#epoch = group.epoch
     this.#appendStartedMs = Number.POSITIVE_INFINITY
     // the fill of the last page does not count: the next group overwrites it before the kernel writes it out
     this.appendedBytes += start + lengthBytes - this.#head
