@@ -9,6 +9,7 @@ import { findAllocation } from './allocation.ts'
 import type { OpenVolumeOptions, VolumePorts } from './api.ts'
 import { BlockLocks } from './block-locks.ts'
 import { Checkpointer, type StatefulCut } from './checkpointer.ts'
+import { type Commitment, CommittedAlone } from './commitment.ts'
 import { DataPath } from './data-path.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
 import { Flusher } from './flush/flusher.ts'
@@ -46,6 +47,7 @@ export interface VolumeParts {
   readonly dirty: DirtyMap
   readonly map: BlockMap
   readonly writer: LogWriter
+  readonly commitment: Commitment
   readonly reader: BlockReader
   readonly admission: Admission
   readonly locks: BlockLocks
@@ -87,6 +89,7 @@ export async function assemble(
     onFull: () => flusher.kick(),
     onFailed: hooks.failed,
   })
+  const commitment: Commitment = new CommittedAlone(writer)
   const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks, clock)
   const map = new BlockMap({
     files: files.maps,
@@ -100,6 +103,7 @@ export async function assemble(
   })
   const reader = new BlockReader({
     dirty,
+    commitment,
     map,
     log,
     extents,
@@ -115,6 +119,7 @@ export async function assemble(
     pool,
     reader,
     writer,
+    commitment,
     admission,
     locks,
     space: new SpaceGuard({
@@ -163,7 +168,11 @@ export async function assemble(
       epoch,
       isAfterLoss: recovered.isLossAccepted && writer.appendedLsn === recovered.lastLsn,
     }),
-    flush: (cut) => checkpointer.flush(cut),
+    flush: async (cut) => {
+      const committed = commitment.committed(cut.lsn)
+      if (committed !== undefined) await committed
+      await checkpointer.flush(cut)
+    },
     onFailed: hooks.failed,
     onStalled: (error) => ports.logger.error('volume.flush-stalled', { volume: superblock.name }, error),
   })
@@ -181,11 +190,12 @@ export async function assemble(
   return {
     epoch,
     state,
-    changes: new StateChanges(writer, state, log.ringBytes),
+    changes: new StateChanges(writer, commitment, state, log.ringBytes),
     log,
     dirty,
     map,
     writer,
+    commitment,
     reader,
     admission,
     locks,

@@ -11,6 +11,7 @@ import type { CompareResult, WriteOptions } from '../base/ports/block-device.ts'
 import { alignDown, alignUp, BLOCK_BYTES } from '../base/units.ts'
 import type { Admission } from './admission.ts'
 import type { BlockLocks } from './block-locks.ts'
+import type { Commitment } from './commitment.ts'
 import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
 import type { LogReach } from './log/log-room.ts'
 import type { LogWriter } from './log/log-writer.ts'
@@ -21,6 +22,7 @@ export interface DataPathOptions {
   readonly pool: BufferPool
   readonly reader: BlockReader
   readonly writer: LogWriter
+  readonly commitment: Commitment
   readonly admission: Admission
   readonly locks: BlockLocks
   readonly space: SpaceGuard
@@ -214,7 +216,7 @@ export class DataPath {
     const release = await locks.acquire(block, block + blocks)
     try {
       if (writer.overlapsPending(block, blocks)) await writer.settledSoFar()
-      if (!reader.readNow(block, whole)) await reader.read(block, whole)
+      if (!reader.readNow(block, whole)) await reader.readAppended(block, whole)
       ensureServing()
       if (change(whole.subarray(skipBytes, skipBytes + lengthBytes))) {
         if (space.isLow) await this.#refuseNewSpace(block, blocks)
@@ -225,8 +227,8 @@ export class DataPath {
       release()
       pool.release(whole)
     }
-    // also when nothing was written: what made that needless may not be durable yet
-    if (options.fua === true) await writer.sync()
+    // also when nothing was written: what made that needless, and is told by that, may not be committed yet
+    await this.#counted(writer.appendedLsn, options)
   }
 
   /**
@@ -239,7 +241,7 @@ export class DataPath {
     options: WriteOptions,
     append: () => Promise<number>,
   ): Promise<void> {
-    const { locks, writer, ensureServing } = this.#o
+    const { locks, ensureServing } = this.#o
     const end = block + blocks
     const release = locks.isFree(block, end) ? undefined : await locks.acquire(block, end)
     let lsn: number
@@ -249,7 +251,15 @@ export class DataPath {
     } finally {
       release?.()
     }
-    if (options.fua === true) await writer.sync(lsn)
+    await this.#counted(lsn, options)
+  }
+
+  /** Until the entry may be acknowledged: committed, and with FUA durable. */
+  async #counted(lsn: number, { fua }: WriteOptions): Promise<void> {
+    const { commitment } = this.#o
+    const committed = commitment.committed(lsn)
+    if (committed !== undefined) await committed
+    if (fua === true) await commitment.flushed(lsn)
   }
 
   async #refuseNewSpace(block: number, blocks: number): Promise<void> {

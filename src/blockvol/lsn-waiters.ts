@@ -27,9 +27,14 @@ export class LsnWaiters {
   }
 
   reject(error: unknown): void {
+    this.rejectUpTo(Number.POSITIVE_INFINITY, error)
+  }
+
+  /** Those who wait for at most `lsn` get `error`. */
+  rejectUpTo(lsn: number, error: unknown): void {
     const waiters = this.#waiters
-    this.#waiters = []
-    for (const waiter of waiters) waiter.reject(error)
+    this.#waiters = waiters.filter((waiter) => waiter.lsn > lsn)
+    for (const waiter of waiters) if (waiter.lsn <= lsn) waiter.reject(error)
   }
 }
 

@@ -11,6 +11,7 @@ import { BlockError, isBlockError } from '../base/errors.ts'
 import { BLOCK_BYTES, blockNumber, lsn as toLsn } from '../base/units.ts'
 import type { RepairSource } from './api.ts'
 import { blockChecksum } from './checksum.ts'
+import type { Commitment } from './commitment.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from './geometry.ts'
 import type { LogFile } from './log/log-file.ts'
@@ -19,6 +20,7 @@ import type { SegmentFiles } from './segments.ts'
 
 export interface ReaderOptions {
   readonly dirty: DirtyMap
+  readonly commitment: Commitment
   readonly map: BlockMap
   readonly log: LogFile
   readonly extents: SegmentFiles
@@ -59,10 +61,12 @@ export class BlockReader {
   /** Fills `target` (whole blocks) from `block` at once, or returns false and leaves it undefined. */
   readNow(block: number, target: Uint8Array): boolean {
     const { dirty, map } = this.#o
+    const commitLsn = this.#o.commitment.lsn
     const blocks = target.byteLength / BLOCK_BYTES
     for (let i = 0; i < blocks; ) {
       const at = block + i
       const kind = dirty.lookup(at)
+      if (kind !== 'clean' && dirty.lsn > commitLsn) return false
       if (kind === 'zeros') {
         target.fill(0, i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
         i++
@@ -106,8 +110,18 @@ export class BlockReader {
     return blockChecksum(target, dirty.seedBlock, dirty.lsn) === dirty.checksum
   }
 
-  /** Fills `target` (whole blocks) from `block`. MEDIUM when a block is bad and no good copy can be had. */
+  /**
+   * Fills `target` (whole blocks) from `block`. MEDIUM when a block is bad and no good copy can be had. What is newest is
+   * shown once it is committed: what it replaced would be stale.
+   */
   async read(block: number, target: Uint8Array): Promise<void> {
+    await this.readAppended(block, target)
+    const committed = this.#o.commitment.committed(this.#newestLsn(block, target.byteLength / BLOCK_BYTES))
+    if (committed !== undefined) await committed
+  }
+
+  /** As `read`, committed or not: for what is not shown to anybody yet. */
+  async readAppended(block: number, target: Uint8Array): Promise<void> {
     const blocks = target.byteLength / BLOCK_BYTES
     for (let i = 0; i < blocks; ) {
       const first = await this.#locate(block + i)
@@ -136,6 +150,16 @@ export class BlockReader {
       }
       i += run.length
     }
+  }
+
+  /** The greatest LSN that any of these blocks had when they were read, or a greater one. */
+  #newestLsn(block: number, blocks: number): number {
+    const { dirty } = this.#o
+    let newest = 0
+    for (let i = 0; i < blocks; i++) {
+      if (dirty.lookup(block + i) !== 'clean' && dirty.lsn > newest) newest = dirty.lsn
+    }
+    return newest
   }
 
   /** The newest version of `block`, without waiting; undefined when its map page is not in memory. */

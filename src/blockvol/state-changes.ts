@@ -1,9 +1,10 @@
 /**
  * Entries that change what a volume is rather than what its blocks hold: the start of an epoch, a new size, the
- * front ends' state. Each is durable before its promise resolves.
+ * front ends' state. Each is committed and durable before its promise resolves.
  */
 import { BlockError } from '../base/errors.ts'
 import { alignUp, BLOCK_BYTES, type Epoch } from '../base/units.ts'
+import type { Commitment } from './commitment.ts'
 import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
 import { FRONTEND_STATE_BYTES_MAX } from './format/state.ts'
 import { checkGeometry } from './geometry.ts'
@@ -12,13 +13,15 @@ import { encodeEpochStart, type StateKeeper } from './state-keeper.ts'
 
 export class StateChanges {
   readonly #writer: LogWriter
+  readonly #commitment: Commitment
   readonly #state: StateKeeper
   readonly #logBytes: number
   /** The greatest size that an entry on its way or in the log has. */
   #resizingTo = 0
 
-  constructor(writer: LogWriter, state: StateKeeper, logBytes: number) {
+  constructor(writer: LogWriter, commitment: Commitment, state: StateKeeper, logBytes: number) {
     this.#writer = writer
+    this.#commitment = commitment
     this.#state = state
     this.#logBytes = logBytes
   }
@@ -75,6 +78,8 @@ export class StateChanges {
         settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
       })
     })
-    await this.#writer.sync(lsn)
+    const committed = this.#commitment.committed(lsn)
+    if (committed !== undefined) await committed
+    await this.#commitment.flushed(lsn)
   }
 }

@@ -72,6 +72,7 @@ export class VolumeTelemetry {
     isClosed: boolean
     stall: unknown
     writer: LogWriter
+    commitLsn: number
     checkpointLsn: number
     logBytes: number
     dirtyBlocks: number
@@ -101,7 +102,7 @@ export class VolumeTelemetry {
       reasons,
       epoch: { number: volume.epoch.number, id: volume.epoch.id.toString(16).padStart(16, '0') },
       appendedLsn: writer.appendedLsn,
-      commitLsn: writer.appendedLsn,
+      commitLsn: parts.commitLsn,
       durableLsn: writer.durableLsn,
       checkpointLsn: parts.checkpointLsn,
       log: { sizeBytes: parts.logBytes, usedBytes: writer.usedBytes },

@@ -196,7 +196,8 @@ export class Volume implements BlockDevice {
   async flush(): Promise<void> {
     this.#ensureServing()
     this.#telemetry.flushes++
-    await this.#parts.writer.sync()
+    const { commitment, writer } = this.#parts
+    await commitment.flushed(writer.appendedLsn)
   }
 
   async trim(offsetBytes: number, lengthBytes: number, options: WriteOptions = {}): Promise<void> {
@@ -317,6 +318,7 @@ export class Volume implements BlockDevice {
     this.#ports.logger.error('volume.poisoned', { volume: this.name, epoch: this.epoch.number }, error)
     this.#parts.writer.fail(this.#failure)
     this.#parts.admission.fail(this.#failure)
+    this.#parts.commitment.fail(this.#failure)
     void this.#parts.flusher.close(this.#failure)
     this.#idleFlush.stop()
     const { superblocks } = this.#files
@@ -339,7 +341,7 @@ export class Volume implements BlockDevice {
   }
 
   async #close(): Promise<void> {
-    const { writer, flusher, admission, scrubber } = this.#parts
+    const { writer, flusher, admission, scrubber, commitment } = this.#parts
     const { superblocks } = this.#files
     this.#isClosing = true
     this.#idleFlush.stop()
@@ -360,6 +362,7 @@ export class Volume implements BlockDevice {
     const isClean = writer.isQuiet && writer.appendedLsn === superblocks.current.checkpoint.lsn
     writer.fail(error)
     admission.fail(error)
+    commitment.fail(error)
     await flusher.close(error)
     await writer.quiesced()
     await this.#poisonMark
@@ -383,6 +386,7 @@ export class Volume implements BlockDevice {
       isClosed: this.#isClosing,
       stall: this.#parts.flusher.stall,
       writer: this.#parts.writer,
+      commitLsn: this.#parts.commitment.lsn,
       checkpointLsn: checkpoint.lsn,
       logBytes: this.#parts.log.ringBytes,
       dirtyBlocks: this.#parts.dirty.blockCount,
