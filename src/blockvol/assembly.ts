@@ -81,6 +81,7 @@ export async function assemble(
     lastLsn: recovered.lastLsn,
     checkpoint: superblock.checkpoint.position,
     hardWatermark: tuning.hardWatermark,
+    index: undefined,
     timeoutMs: tuning.admissionTimeoutMs,
     hungMs: tuning.hungDiskMs,
     onAppended: hooks.appended,

@@ -12,6 +12,7 @@ import {
   parseHeader,
 } from '../../src/blockvol/format/log-group.ts'
 import { LogFile } from '../../src/blockvol/log/log-file.ts'
+import { LogIndex } from '../../src/blockvol/log/log-index.ts'
 import type { LogReach } from '../../src/blockvol/log/log-room.ts'
 import { type LogCut, type LogScanResult, scanLog } from '../../src/blockvol/log/log-scan.ts'
 import { LogWriter } from '../../src/blockvol/log/log-writer.ts'
@@ -54,6 +55,7 @@ const EPOCH_0: Epoch = { number: epochNumber(0), id: 0n }
 export class LogRig {
   readonly ringBytes: number
   readonly file: LogFile
+  readonly index: LogIndex
   readonly #raw: DiskFile
   readonly #clock: Clock
   writer: LogWriter
@@ -81,6 +83,7 @@ export class LogRig {
     this.#raw = raw
     this.ringBytes = ringBytes
     this.#clock = clock
+    this.index = new LogIndex(ringBytes)
     this.file = new LogFile(this.#recording(), ringBytes)
     this.writer = this.#write(0, 0)
   }
@@ -123,6 +126,7 @@ export class LogRig {
       lastLsn: toLsn(lastLsn),
       checkpoint: logPosition(this.start.position),
       hardWatermark: 0.95,
+      index: this.index,
       timeoutMs: 5_000,
       hungMs: 30_000,
       onGroup: () => undefined,

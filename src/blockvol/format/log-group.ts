@@ -42,6 +42,7 @@ export const ENTRY_KIND = {
 } as const
 export type EntryKind = (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND]
 const KNOWN_KINDS: ReadonlySet<number> = new Set(Object.values(ENTRY_KIND))
+export const isEntryKind = (kind: number): kind is EntryKind => KNOWN_KINDS.has(kind)
 
 /** Group header, little-endian. */
 const Header = layout('LogGroup', 80, {
@@ -203,12 +204,12 @@ export function parseEntries(
     if (next + ENTRY_BYTES > end) return undefined
     const kind = view.getUint16(next + ENTRY_AT.kind, true)
     const dataBlocks = view.getUint16(next + ENTRY_AT.dataBlocks, true)
-    if (!KNOWN_KINDS.has(kind)) return 'unknown-kind'
+    if (!isEntryKind(kind)) return 'unknown-kind'
     if (next + ENTRY_BYTES + dataBlocks * 4 > end) return undefined
     const checksums: number[] = []
     for (let c = 0; c < dataBlocks; c++) checksums.push(view.getUint32(next + ENTRY_BYTES + c * 4, true))
     entries.push({
-      kind: kind as EntryKind,
+      kind,
       lsn: header.firstLsn + i,
       argument: view.getUint32(next + ENTRY_AT.argument, true),
       block: readU64(view, next + ENTRY_AT.block),

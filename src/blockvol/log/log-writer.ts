@@ -37,6 +37,7 @@ import {
 } from './group-composer.ts'
 import { HangWatch } from './hang-watch.ts'
 import type { LogFile } from './log-file.ts'
+import type { LogIndex } from './log-index.ts'
 import { LogPrefill } from './log-prefill.ts'
 import { LogRoom } from './log-room.ts'
 
@@ -51,6 +52,8 @@ export interface LogWriterOptions {
   readonly lastLsn: Lsn
   readonly checkpoint: LogPosition
   readonly hardWatermark: number
+  /** Is told of every group; only a volume whose log is shipped has one. */
+  readonly index: LogIndex | undefined
   readonly timeoutMs: number
   /** An append or fdatasync that takes longer has failed: a disk that hangs is a disk that is gone. */
   readonly hungMs: number
@@ -301,6 +304,7 @@ export class LogWriter {
     if (start + BLOCK_BYTES - this.#tail > this.#o.file.ringBytes) {
       throw new BlockError('BUSY', 'the log has no room for the mark that voids its last entries')
     }
+    this.#o.index?.cut(above)
     this.#appendedLsn = above
     this.#durableLsn = Math.min(this.#durableLsn, above)
     this.#write(this.#composer.cut(this.#place(start, epoch)))
@@ -322,6 +326,7 @@ export class LogWriter {
   }
 
   #write(group: ComposedGroup): void {
+    this.#o.index?.reclaim(group.start + group.writtenBytes)
     this.#appending = true
     this.#inFlight = group.batch
     this.#appendStartedMs = this.#o.clock.monotonicMs()
@@ -348,6 +353,7 @@ export class LogWriter {
     this.#head = start + lengthBytes
     this.#appendedEnd = this.#head
     this.appends++
+    if (batch.length > 0) this.#o.index?.add(firstLsn, start)
     this.#isRecording = true
     this.#composer.tell(group, (entry) => {
       this.#appendedLsn = entry.lsn
