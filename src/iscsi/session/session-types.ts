@@ -40,8 +40,8 @@ export interface SessionHost {
   end(how: 'after-output' | 'at-once', reason: string): void
   /** Sessions of the same target, this one included. */
   peers(): Iterable<Session>
-  /** TARGET COLD RESET: every session of the target has to end. */
-  endAll(reason: string): void
+  /** TARGET COLD RESET: every session of the target but this one has to end, at once. */
+  endOthers(reason: string): void
   /** Answers to `SendTargets=<value>` (RFC 7143 §13.3, appendix C); undefined: not to be asked here. */
   sendTargets(value: string): readonly TextPair[] | undefined
 }

@@ -24,6 +24,7 @@ import {
   Opcode,
   RESERVED_TAG,
   RejectReason,
+  TaskManagementFunction,
 } from '../pdu/opcodes.ts'
 import type { DataSink, PduHandler, StreamFault } from '../pdu/stream.ts'
 import type { TaskManagementRequest } from '../pdu/task-management.ts'
@@ -309,8 +310,15 @@ export class Session implements PduHandler {
         if (this.#state === 'closed') return
         this.#responder.taskManagement(pdu.initiatorTaskTag, code)
         this.#options.host.wake()
+        if (pdu.function === TaskManagementFunction.targetColdReset) this.#endAll('target cold reset')
       })
     }
+  }
+
+  /** RFC 7143 §11.5.1: the response to TARGET COLD RESET goes out before the connections of the target end. */
+  #endAll(reason: string): void {
+    this.#end('after-output', reason)
+    this.#options.host.endOthers(reason)
   }
 
   #logout(pdu: LogoutRequest): void {

@@ -139,11 +139,11 @@ describe('functions over many tasks', () => {
     },
   )
 
-  it('TARGET COLD RESET also ends all sessions', async () => {
+  it('TARGET COLD RESET also ends all sessions, the asking one when its answer has gone', async () => {
     const h = new SessionHarness()
     h.manage(Action.targetColdReset)
-    await h.settled()
-    expect(h.ends).toEqual(['all: target cold reset'])
+    expect(codes(await h.settled())).toEqual([Response.functionComplete])
+    expect(h.ends).toEqual(['after-output: target cold reset', 'others: target cold reset'])
   })
 
   it('a command whose data is only half there at the reset is aborted as well', () => {

@@ -1,6 +1,7 @@
 /**
  * Task management functions (RFC 7143 §11.5, §11.6; SAM-5 clause 7). An abort is answered when the logical unit is
- * done with what was aborted: from then on nothing of it changes the medium, and none of it is ever answered.
+ * done with what was aborted: from then on nothing of it changes the medium, and none of it is ever answered. The
+ * sessions that TARGET COLD RESET ends are ended by the session that was asked, when its response is on the way.
  */
 import { serialBefore } from '../../base/serial32.ts'
 import { lunNumber } from '../pdu/bhs.ts'
@@ -37,9 +38,8 @@ export function manage(context: ManagementContext, request: TaskManagementReques
     case TaskManagementFunction.logicalUnitReset:
       return isHere ? reset(context) : Response.lunDoesNotExist
     case TaskManagementFunction.targetWarmReset:
-      return reset(context)
     case TaskManagementFunction.targetColdReset:
-      return coldReset(context)
+      return reset(context)
     case TaskManagementFunction.taskReassign:
       return Response.reassignmentNotSupported
     case TaskManagementFunction.clearAca:
@@ -85,12 +85,6 @@ function clearTaskSet({ session, host }: ManagementContext): number | Promise<nu
 async function reset({ unit, host }: ManagementContext): Promise<number> {
   const response = await abortAll(host.peers())
   unit.reset()
-  return response
-}
-
-async function coldReset(context: ManagementContext): Promise<number> {
-  const response = await reset(context)
-  context.host.endAll('target cold reset')
   return response
 }
 

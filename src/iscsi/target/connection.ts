@@ -267,8 +267,8 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
         else this.#endAfterOutput(reason)
       },
       peers: () => [...(node?.sessions ?? [])].map(({ session }) => session),
-      endAll: (reason) => {
-        for (const attached of [...(node?.sessions ?? [])]) void attached.reset(reason)
+      endOthers: (reason) => {
+        for (const attached of [...(node?.sessions ?? [])]) if (attached !== this) void attached.reset(reason)
       },
       sendTargets: (value) => this.#context.sendTargets(login, value, this.#connection.localAddress),
     }

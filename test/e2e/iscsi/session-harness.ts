@@ -132,7 +132,7 @@ export class SessionHarness {
         },
         end: (how, reason) => this.ends.push(`${how}: ${reason}`),
         peers: () => this.#peers,
-        endAll: (reason) => this.ends.push(`all: ${reason}`),
+        endOthers: (reason) => this.ends.push(`others: ${reason}`),
         sendTargets: options.sendTargets ?? (() => undefined),
       },
     })
