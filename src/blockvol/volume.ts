@@ -14,7 +14,7 @@ import type {
   DeviceEvent,
   WriteOptions,
 } from '../base/ports/block-device.ts'
-import type { Epoch } from '../base/units.ts'
+import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
 import { allocationOf } from './allocation.ts'
 import type {
   CreateVolumeOptions,
@@ -161,6 +161,12 @@ export class Volume implements BlockDevice {
 
   get sizeBytes(): number {
     return this.#parts.state.current.sizeBytes
+  }
+
+  get atomicWriteBytesMax(): number {
+    // one entry of the log; a range that begins and ends inside blocks touches one block more than it fills
+    const partBlocks = this.logicalBlockBytes < BLOCK_BYTES ? 1 : 0
+    return (this.#parts.writer.entryBlocksMax - partBlocks) * BLOCK_BYTES
   }
 
   #ensureServing(): void {

@@ -41,6 +41,12 @@ export interface BlockDevice {
   readonly sizeBytes: number
   readonly logicalBlockBytes: 512 | 4096
   readonly readOnly: boolean
+  /**
+   * A `write` of at most this many bytes, wherever it begins, is one change: after a crash all of it is there or none,
+   * and no other write comes between its blocks. `readNow` sees all of it or none; `read`, which waits for the disk,
+   * may see a part. 0: nothing is promised.
+   */
+  readonly atomicWriteBytesMax: number
 
   /**
    * Fills `target` at once when the bytes can be had without waiting for the disk; else returns false and leaves
@@ -51,6 +57,11 @@ export interface BlockDevice {
   write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void>
   /** Resolves when every write acknowledged before the call is durable. */
   flush(): Promise<void>
+  /**
+   * Resolves when everything acknowledged before the call has taken the place of the old content, which a log alone
+   * leaves where it was. Slow: for who wipes, or writes more in patterns than the device should have to carry.
+   */
+  checkpoint(): Promise<void>
   /** Deallocates; the range reads as zeros. */
   trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void>
   writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void>

@@ -34,6 +34,7 @@ class Probe implements BlockDevice {
   readonly uuid: Uint8Array
   readonly name: string
   readonly logicalBlockBytes: 512 | 4096
+  readonly atomicWriteBytesMax: number
   readOnly: boolean
   /** Whether `readNow` has the bytes at hand. */
   isCached = true
@@ -48,6 +49,7 @@ class Probe implements BlockDevice {
     this.uuid = inner.uuid
     this.name = inner.name
     this.logicalBlockBytes = inner.logicalBlockBytes
+    this.atomicWriteBytesMax = inner.atomicWriteBytesMax
     this.readOnly = inner.readOnly
   }
 
@@ -78,6 +80,11 @@ class Probe implements BlockDevice {
   async flush(): Promise<void> {
     this.#begin('flush')
     await this.#inner.flush()
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#begin('checkpoint')
+    await this.#inner.checkpoint()
   }
 
   async trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
@@ -129,9 +136,9 @@ class Probe implements BlockDevice {
     return this.#inner.frontendState()
   }
 
-  async setFrontendState(state: Uint8Array): Promise<void> {
+  async setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
     await this.#turn('setFrontendState')
-    await this.#inner.setFrontendState(state)
+    await this.#inner.setFrontendState(state, options)
   }
 
   subscribe(listener: (event: DeviceEvent) => void): () => void {
@@ -163,6 +170,7 @@ export interface SendOptions {
 export interface HarnessOptions {
   readonly sizeBytes?: number
   readonly logicalBlockBytes?: 512 | 4096
+  readonly atomicWriteBytesMax?: number
   readonly unit?: Partial<LogicalUnitOptions>
 }
 

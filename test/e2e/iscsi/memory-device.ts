@@ -20,9 +20,10 @@ export class MemoryDevice implements BlockDevice {
   readonly name: string
   readonly logicalBlockBytes: 512 | 4096
   readonly readOnly: boolean
+  readonly atomicWriteBytesMax: number
   sizeBytes: number
   /** Operations that were let in, for tests. */
-  readonly counts = { reads: 0, writes: 0, flushes: 0 }
+  readonly counts = { reads: 0, writes: 0, flushes: 0, checkpoints: 0 }
   readonly #blocks = new Map<number, Uint8Array>()
   readonly #listeners = new Set<(event: DeviceEvent) => void>()
   #frontendState: Uint8Array = new Uint8Array(0)
@@ -36,12 +37,14 @@ export class MemoryDevice implements BlockDevice {
     uuid?: Uint8Array
     logicalBlockBytes?: 512 | 4096
     readOnly?: boolean
+    atomicWriteBytesMax?: number
   }) {
     this.sizeBytes = options.sizeBytes
     this.name = options.name ?? 'memory'
     this.uuid = options.uuid ?? Uint8Array.from({ length: 16 }, (_, i) => 0x40 + i)
     this.logicalBlockBytes = options.logicalBlockBytes ?? 512
     this.readOnly = options.readOnly ?? false
+    this.atomicWriteBytesMax = options.atomicWriteBytesMax ?? 0
   }
 
   readNow(offsetBytes: number, target: Uint8Array): boolean {
@@ -65,6 +68,12 @@ export class MemoryDevice implements BlockDevice {
     await this.#pass()
     this.#refuseWhenLost()
     this.counts.flushes++
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.#pass()
+    this.#refuseWhenLost()
+    this.counts.checkpoints++
   }
 
   async trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
@@ -137,7 +146,9 @@ export class MemoryDevice implements BlockDevice {
     return this.#frontendState
   }
 
-  async setFrontendState(state: Uint8Array): Promise<void> {
+  async setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
+    this.#refuseWhenLost()
+    options?.admit?.()
     this.#frontendState = Uint8Array.from(state)
   }
 
