@@ -1,13 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import { ManualClock } from '../../test/e2e/iscsi/manual-clock.ts'
 import { MemoryDevice } from '../../test/e2e/iscsi/memory-device.ts'
+import { silentLogger } from '../base/log.ts'
 import { mayConnect, OPEN_ACCESS } from './access.ts'
-import { Reservations } from './reservations/reservations.ts'
 import { FrontendVolume, type VolumeEvent } from './volume.ts'
 
 function start(): { device: MemoryDevice; volume: FrontendVolume; events: VolumeEvent[] } {
   const device = new MemoryDevice({ sizeBytes: 1 << 20, name: 'vol' })
-  const reservations = Reservations.load(device, { after: 'power-loss' })
-  const volume = new FrontendVolume({ device, reservations, access: OPEN_ACCESS })
+  const volume = new FrontendVolume({
+    device,
+    access: OPEN_ACCESS,
+    after: 'power-loss',
+    clock: new ManualClock(),
+    logger: silentLogger,
+  })
   const events: VolumeEvent[] = []
   volume.subscribe((event) => events.push(event))
   return { device, volume, events }

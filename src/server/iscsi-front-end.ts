@@ -11,7 +11,6 @@ import type { Clock } from '../base/ports/clock.ts'
 import type { Net } from '../base/ports/net.ts'
 import type { Random } from '../base/ports/random.ts'
 import type { AccessRules } from '../frontend/access.ts'
-import { Reservations } from '../frontend/reservations/reservations.ts'
 import { FrontendVolume } from '../frontend/volume.ts'
 import { IscsiTarget } from '../iscsi/target/iscsi-target.ts'
 import type { AccessConfig } from './config/access-config.ts'
@@ -38,6 +37,8 @@ export class IscsiFrontEnd implements TargetFrontEnd {
   readonly #target: IscsiTarget
   readonly #portals: readonly HostPort[]
   readonly #latencies: LatencyRecorders
+  readonly #ports: Pick<IscsiFrontEndPorts, 'clock' | 'logger'>
+  readonly #sanitizeBytesPerSecond: number
   #access: AccessRules
   #volume: FrontendVolume | undefined
   #openings = 0
@@ -50,6 +51,8 @@ export class IscsiFrontEnd implements TargetFrontEnd {
       portals: readonly HostPort[]
       access: AccessRules
       latencies: LatencyRecorders
+      ports: Pick<IscsiFrontEndPorts, 'clock' | 'logger'>
+      sanitizeBytesPerSecond: number
     },
   ) {
     this.#target = target
@@ -58,6 +61,8 @@ export class IscsiFrontEnd implements TargetFrontEnd {
     this.#portals = options.portals
     this.#access = options.access
     this.#latencies = options.latencies
+    this.#ports = options.ports
+    this.#sanitizeBytesPerSecond = options.sanitizeBytesPerSecond
   }
 
   /** Listens where the configuration says; IN_USE and INVALID_ARGUMENT name the flag. */
@@ -87,14 +92,29 @@ export class IscsiFrontEnd implements TargetFrontEnd {
       throw new BlockError(cause.code, `--iscsi ${cause.message}`, { facts: cause.facts, cause })
     }
     const portals = advertise ?? addresses
-    return new IscsiFrontEnd(target, { iqn, addresses, portals, access: rulesOf(access), latencies })
+    return new IscsiFrontEnd(target, {
+      iqn,
+      addresses,
+      portals,
+      access: rulesOf(access),
+      latencies,
+      ports,
+      sanitizeBytesPerSecond: settings['sanitize-rate'],
+    })
   }
 
   async attach(device: BlockDevice): Promise<void> {
     // A server that starts has lost power as far as hosts can tell; one that reopens a volume has not.
     const after = this.#openings++ === 0 ? 'power-loss' : 'failover'
-    const reservations = Reservations.load(device, { after })
-    const volume = new FrontendVolume({ device, reservations, access: this.#access })
+    const { clock, logger } = this.#ports
+    const volume = new FrontendVolume({
+      device,
+      access: this.#access,
+      after,
+      clock,
+      logger,
+      sanitizeBytesPerSecond: this.#sanitizeBytesPerSecond,
+    })
     const latencies = this.#latencies
     this.#target.addVolume({
       iqn: this.iqn,

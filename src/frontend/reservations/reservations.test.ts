@@ -1,9 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { crc32c } from '../../base/crc32c.ts'
-import { decodeReservations, encodeReservations } from './codec.ts'
-import { type ReservationStore, Reservations } from './reservations.ts'
+import { FrontendRecords, type RecordStore } from '../records.ts'
+import { decodeFrontendState, encodeFrontendState } from '../records-codec.ts'
+import { Reservations } from './reservations.ts'
 import { isAllRegistrants, NO_RESERVATIONS, RESERVATION_TYPES, type ReservationState } from './state.ts'
+
+const encodeReservations = (reservations: ReservationState): Uint8Array =>
+  encodeFrontendState({ reservations, sanitize: undefined })
+const decodeReservations = (bytes: Uint8Array): ReservationState => decodeFrontendState(bytes).reservations
 
 const stateOf = (persistent: boolean): ReservationState => ({
   generation: 7,
@@ -77,16 +82,16 @@ describe('encoded reservations', () => {
     for (let at = 0; at < encoded.byteLength; at++) {
       const damaged = Uint8Array.from(encoded)
       damaged[at]! ^= 0x40
-      expect(() => decodeReservations(damaged), `byte ${at}`).toThrow(/stored reservations|version/)
-      if (at > 0) expect(() => decodeReservations(encoded.subarray(0, at))).toThrow(/stored reservations/)
+      expect(() => decodeReservations(damaged), `byte ${at}`).toThrow(/stored records|version/)
+      if (at > 0) expect(() => decodeReservations(encoded.subarray(0, at))).toThrow(/stored records/)
     }
     const later = Uint8Array.from(encoded)
-    later[4] = 2
-    expect(() => decodeReservations(later)).toThrow('version 2')
+    later[4] = 3
+    expect(() => decodeReservations(later)).toThrow('version 3')
   })
 })
 
-class Store implements ReservationStore {
+class Store implements RecordStore {
   bytes: Uint8Array = new Uint8Array(0)
   gate: Promise<void> = Promise.resolve()
   frontendState(): Uint8Array {
@@ -98,6 +103,9 @@ class Store implements ReservationStore {
   }
 }
 
+const reservationsOf = (store: RecordStore, options: { after: 'power-loss' | 'failover' }): Reservations =>
+  new Reservations(FrontendRecords.load(store, options))
+
 const register = (from: string, key: bigint, persistent: boolean) =>
   ({ kind: 'register', from, currentKey: 0n, newKey: key, persistent }) as const
 const exclusive = (from: string, key: bigint) =>
@@ -107,11 +115,11 @@ describe('reservations in force', () => {
   it('survive a loss of power when they were asked to, and a failover always', async () => {
     for (const persistent of [true, false]) {
       const store = new Store()
-      const first = Reservations.load(store, { after: 'power-loss' })
+      const first = reservationsOf(store, { after: 'power-loss' })
       await first.execute(register('a', 1n, persistent))
       await first.execute(exclusive('a', 1n))
-      expect(Reservations.load(store, { after: 'failover' }).state).toEqual(first.state)
-      const restarted = Reservations.load(store, { after: 'power-loss' })
+      expect(reservationsOf(store, { after: 'failover' }).state).toEqual(first.state)
+      const restarted = reservationsOf(store, { after: 'power-loss' })
       expect(restarted.state).toEqual(persistent ? first.state : NO_RESERVATIONS)
       expect(restarted.inForce).toBe(persistent)
     }
@@ -119,7 +127,7 @@ describe('reservations in force', () => {
 
   it('while a change is on its way both the old and the new state bind', async () => {
     const store = new Store()
-    const reservations = Reservations.load(store, { after: 'power-loss' })
+    const reservations = reservationsOf(store, { after: 'power-loss' })
     await reservations.execute(register('a', 1n, true))
     await reservations.execute(register('b', 2n, true))
     await reservations.execute(exclusive('a', 1n))
@@ -144,7 +152,7 @@ describe('reservations in force', () => {
 
   it('a change that could not be stored did not happen', async () => {
     const store = new Store()
-    const reservations = Reservations.load(store, { after: 'power-loss' })
+    const reservations = reservationsOf(store, { after: 'power-loss' })
     await reservations.execute(register('a', 1n, true))
     store.gate = Promise.reject(new Error('disk'))
     await expect(reservations.execute(exclusive('a', 1n))).rejects.toThrow('disk')
@@ -154,7 +162,7 @@ describe('reservations in force', () => {
   })
 
   it('changes run one after the other', async () => {
-    const reservations = Reservations.load(new Store(), { after: 'power-loss' })
+    const reservations = reservationsOf(new Store(), { after: 'power-loss' })
     const verdicts = await Promise.all([
       reservations.execute(register('a', 1n, false)),
       reservations.execute(register('b', 2n, false)),
@@ -165,7 +173,7 @@ describe('reservations in force', () => {
   })
 
   it('tells listeners what changed for whom', async () => {
-    const reservations = Reservations.load(new Store(), { after: 'power-loss' })
+    const reservations = reservationsOf(new Store(), { after: 'power-loss' })
     const heard: unknown[] = []
     const end = reservations.subscribe((notices) => heard.push(...notices))
     await reservations.execute(register('a', 1n, false))
@@ -176,7 +184,7 @@ describe('reservations in force', () => {
   })
 
   it('RESERVE of SPC-2 excludes all but its holder', () => {
-    const reservations = Reservations.load(new Store(), { after: 'power-loss' })
+    const reservations = reservationsOf(new Store(), { after: 'power-loss' })
     reservations.setUnitHolder('a')
     expect([
       reservations.inForce,

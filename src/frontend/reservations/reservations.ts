@@ -4,18 +4,11 @@
  *
  * Changes run one after the other. While one is on its way to the disk, access must be allowed by the old and
  * by the new state: whichever a crash leaves, nobody wrote what it forbids. Each change is stored, also without
- * APTPL, so that a failover keeps what a power loss would end; `load` says which of the two it was.
+ * APTPL, so that a failover keeps what a power loss would end; `FrontendRecords.load` says which of the two it was.
  */
 import { assert } from '../../base/assert.ts'
-import type { BlockDevice } from '../../base/ports/block-device.ts'
-import { decodeReservations, encodeReservations } from './codec.ts'
-import {
-  conflicts,
-  NO_RESERVATIONS,
-  REGISTRANT_ID_BYTES_MAX,
-  type RegistrantId,
-  type ReservationState,
-} from './state.ts'
+import type { FrontendRecords } from '../records.ts'
+import { conflicts, REGISTRANT_ID_BYTES_MAX, type RegistrantId, type ReservationState } from './state.ts'
 import {
   type ReservationCommand,
   type ReservationNotice,
@@ -23,13 +16,10 @@ import {
   transition,
 } from './transition.ts'
 
-/** The part of the device that reservations need. */
-export type ReservationStore = Pick<BlockDevice, 'frontendState' | 'setFrontendState'>
-
 export type NoticeListener = (notices: readonly ReservationNotice[]) => void
 
 export class Reservations {
-  readonly #store: ReservationStore
+  readonly #records: FrontendRecords
   #state: ReservationState
   #pending: ReservationState | undefined
   /** Holder of the whole logical unit by RESERVE(6) or RESERVE(10) of SPC-2. Volatile. */
@@ -38,20 +28,11 @@ export class Reservations {
   #tail: Promise<unknown> = Promise.resolve()
   readonly #listeners = new Set<NoticeListener>()
 
-  private constructor(store: ReservationStore, state: ReservationState) {
-    this.#store = store
-    this.#state = state
-    this.#inForce = state.reservation !== undefined
-  }
-
-  /**
-   * Reads what is stored. `after` 'power-loss' (a server that starts) drops registrations that did not ask to
-   * persist; 'failover' keeps all. Throws CORRUPT or UNKNOWN_FORMAT.
-   */
-  static load(store: ReservationStore, options: { after: 'power-loss' | 'failover' }): Reservations {
-    const stored = decodeReservations(store.frontendState())
-    const lost = options.after === 'power-loss' && !stored.persistent
-    return new Reservations(store, lost ? NO_RESERVATIONS : stored)
+  constructor(records: FrontendRecords) {
+    const { reservations } = records.current
+    this.#records = records
+    this.#state = reservations
+    this.#inForce = reservations.reservation !== undefined
   }
 
   get state(): ReservationState {
@@ -91,7 +72,7 @@ export class Reservations {
     this.#pending = verdict.state
     this.#update()
     try {
-      await this.#store.setFrontendState(encodeReservations(verdict.state))
+      await this.#records.change({ reservations: verdict.state })
       this.#state = verdict.state
     } finally {
       this.#pending = undefined

@@ -14,7 +14,7 @@ import {
   LBA_STATUS_DESCRIPTORS_MAX,
   TRANSFER_BYTES_MAX,
   UNMAP_DESCRIPTORS_MAX,
-  WRITE_SAME_BYTES_MAX,
+  WRITE_SAME_PIECE_BYTES,
 } from './limits.ts'
 import { MODE_PAGES } from './mode/pages.ts'
 
@@ -48,6 +48,15 @@ describe('docs/scsi-commands.md', () => {
     expect(rowsUnder('Commands')).toEqual(expected)
   })
 
+  it('lists exactly what is executed while the volume is being sanitized', () => {
+    const line = document
+      .split('While a sanitize operation runs, only these are executed: ')[1]
+      ?.split('.')[0]
+    const names = COMMANDS.commands.filter(({ whileSanitizing }) => whileSanitizing === 'always')
+    const families = [...new Set(names.map(({ name }) => name.split(',')[0]))]
+    expect(line?.replaceAll('\n', ' ').split(', ').toSorted()).toEqual(families.toSorted())
+  })
+
   it('lists exactly the vital product data pages', () => {
     const listed = rowsUnder('Vital product data pages').map((cells) => cells.slice(0, 2))
     expect(listed).toEqual(VPD_PAGES.map(({ code, name }) => [hex(code), name]))
@@ -68,7 +77,7 @@ describe('limits in docs/scsi-commands.md', () => {
     ['transfer of one command, READ, WRITE, VERIFY, ORWRITE, PRE-FETCH', `${TRANSFER_BYTES_MAX / MIB} MiB`],
     ['COMPARE AND WRITE', `${COMPARE_BLOCKS_MAX} blocks`],
     ['UNMAP', `${UNMAP_DESCRIPTORS_MAX} descriptors`],
-    ['WRITE SAME', `${WRITE_SAME_BYTES_MAX / MIB} MiB`],
+    ['WRITE SAME', `${WRITE_SAME_PIECE_BYTES / MIB} MiB`],
     ['GET LBA STATUS', `${LBA_STATUS_DESCRIPTORS_MAX} descriptors or ${LBA_STATUS_BYTES_MAX / GIB} GiB`],
     [
       'EXTENDED COPY',
@@ -124,6 +133,11 @@ describe('length of data out', () => {
     ['ORWRITE(16)', '8b 00 0000000000000000 00000003 00 00', 1536],
     ['WRITE ATOMIC(16)', '9c 00 0000000000000000 0000 0003 00 00', 1536],
     ['UNMAP', '42 00 00000000 00 0018 00', 24],
+    ['SANITIZE, OVERWRITE', '48 01 0000000000 0008 00', 8],
+    ['SANITIZE, OVERWRITE of a whole block', '48 01 0000000000 0204 00', 516],
+    ['SANITIZE, OVERWRITE of more than a block', '48 01 0000000000 0205 00', 0],
+    ['SANITIZE, OVERWRITE without a pattern', '48 01 0000000000 0004 00', 0],
+    ['SANITIZE, BLOCK ERASE', '48 02 0000000000 0008 00', 0],
     ['MODE SELECT(6)', '15 10 0000 14 00', 20],
     ['MODE SELECT(10)', '55 10 0000000000 0118 00', 280],
     ['PERSISTENT RESERVE OUT', '5f 00 00 0000 00000018 00', 24],

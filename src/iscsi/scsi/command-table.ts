@@ -1,6 +1,6 @@
 /**
- * Every command of the device server, in the order of operation codes (SPC-4, SBC-3, WRITE ATOMIC of SBC-4,
- * RESERVE and RELEASE of SPC-2). What is not here is refused; what is here is complete. docs/scsi-commands.md
+ * Every command of the device server, in the order of operation codes (SPC-4, SBC-3, WRITE ATOMIC and
+ * SANITIZE of SBC-4, RESERVE and RELEASE of SPC-2). What is not here is refused; what is here is complete. docs/scsi-commands.md
  * lists the same, and a test compares them.
  *
  * Usage maps allow GROUP NUMBER and DPO, which are hints without effect here, and the obsolete FUA_NV and
@@ -11,6 +11,7 @@ import { compareAndWrite, compareDataOut } from './blocks/compare-and-write.ts'
 import * as medium from './blocks/medium.ts'
 import * as provisioning from './blocks/provisioning.ts'
 import { read6, read10, read12, read16 } from './blocks/read.ts'
+import * as sanitize from './blocks/sanitize.ts'
 import { verify10, verify12, verify16, verifyDataOut } from './blocks/verify.ts'
 import * as write from './blocks/write.ts'
 import { readU16 } from './bytes.ts'
@@ -18,6 +19,7 @@ import { type Command, CommandSet } from './command.ts'
 import { extendedCopy, extendedCopyDataOut } from './copy/extended-copy.ts'
 import { receiveCopyOperatingParameters, receiveCopyStatus } from './copy/receive.ts'
 import { inquiry } from './inquiry/inquiry.ts'
+import { atomicWriteBlocksMax } from './inquiry/vpd.ts'
 import { modeSelect6, modeSelect10 } from './mode/mode-select.ts'
 import { modeSense6, modeSense10 } from './mode/mode-sense.ts'
 import { reportLuns, requestSense, sendDiagnostic } from './report/diagnostics.ts'
@@ -43,6 +45,7 @@ const TABLE: readonly Command[] = [
     conflicts: 'never',
     paths: 'any',
     ignoresAttention: true,
+    whileSanitizing: 'always',
     execute: requestSense,
   },
   { name: 'READ(6)', usage: '08 1f ffff ff 00', conflicts: 'read', paths: 'active', execute: read6 },
@@ -60,6 +63,7 @@ const TABLE: readonly Command[] = [
     conflicts: 'never',
     paths: 'any',
     ignoresAttention: true,
+    whileSanitizing: 'always',
     execute: inquiry,
   },
   {
@@ -186,6 +190,34 @@ const TABLE: readonly Command[] = [
     paths: 'active',
     dataOutBytes: provisioning.unmapDataOut,
     execute: provisioning.unmap,
+  },
+  {
+    name: 'SANITIZE, OVERWRITE',
+    usage: '48 a1 0000000000 ffff 00',
+    hasServiceAction: true,
+    conflicts: 'write',
+    paths: 'active',
+    whileSanitizing: 'failed',
+    dataOutBytes: sanitize.overwriteDataOut,
+    execute: sanitize.overwrite,
+  },
+  {
+    name: 'SANITIZE, BLOCK ERASE',
+    usage: '48 a2 0000000000 0000 00',
+    hasServiceAction: true,
+    conflicts: 'write',
+    paths: 'active',
+    whileSanitizing: 'failed',
+    execute: sanitize.blockErase,
+  },
+  {
+    name: 'SANITIZE, EXIT FAILURE MODE',
+    usage: '48 9f 0000000000 0000 00',
+    hasServiceAction: true,
+    conflicts: 'write',
+    paths: 'active',
+    whileSanitizing: 'failed',
+    execute: sanitize.exitFailureMode,
   },
   {
     name: 'MODE SELECT(10)',
@@ -327,7 +359,7 @@ const TABLE: readonly Command[] = [
     conflicts: 'write',
     paths: 'active',
     dataOutBytes: write.dataOutOf(write.atomicExtent),
-    isSupported: (unit) => unit.atomicWriteBytesMax >= unit.blockBytes,
+    isSupported: (unit) => atomicWriteBlocksMax(unit) > 0,
     execute: write.writeAtomic16,
   },
   {
@@ -352,6 +384,7 @@ const TABLE: readonly Command[] = [
     conflicts: 'never',
     paths: 'any',
     ignoresAttention: true,
+    whileSanitizing: 'always',
     execute: reportLuns,
   },
   {
@@ -360,6 +393,7 @@ const TABLE: readonly Command[] = [
     hasServiceAction: true,
     conflicts: 'never',
     paths: 'any',
+    whileSanitizing: 'always',
     execute: reportTargetPortGroups,
   },
   {
@@ -368,6 +402,7 @@ const TABLE: readonly Command[] = [
     hasServiceAction: true,
     conflicts: 'read',
     paths: 'standby',
+    whileSanitizing: 'always',
     execute: reportSupportedOperationCodes(() => COMMANDS),
   },
   {
@@ -376,6 +411,7 @@ const TABLE: readonly Command[] = [
     hasServiceAction: true,
     conflicts: 'read',
     paths: 'standby',
+    whileSanitizing: 'always',
     execute: reportSupportedTaskManagementFunctions,
   },
   {
@@ -426,6 +462,7 @@ function reserveInCommand(action: string, code: string, execute: Command['execut
     hasServiceAction: true,
     conflicts: 'never',
     paths: 'standby',
+    whileSanitizing: 'always',
     execute,
   }
 }

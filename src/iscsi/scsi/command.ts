@@ -30,6 +30,11 @@ export interface Command {
   readonly paths: PathClass
   /** Executed although a unit attention condition is pending. */
   readonly ignoresAttention?: boolean
+  /**
+   * Executed while the volume is being sanitized, and after that has failed ('always'); or only after that
+   * ('failed'), as what may end this state. Other commands are refused in both.
+   */
+  readonly whileSanitizing?: 'always' | 'failed'
   /** Length of the data that the initiator has to send; 0 for what `execute` will refuse because of it. */
   readonly dataOutBytes?: (cdb: Uint8Array, logicalBlockBytes: number) => number
   /** False: the command is not there on this logical unit. */

@@ -56,3 +56,8 @@ export function badLba(error: BlockError, logicalBlockBytes: number): number | u
 export class TaskAbortedError extends Error {
   override readonly name = 'TaskAbortedError'
 }
+
+/** Thrown from `WriteOptions.admit` for a change that comes after a sanitize operation began: nothing was done. */
+export class SanitizingError extends Error {
+  override readonly name = 'SanitizingError'
+}

@@ -11,12 +11,15 @@ import type { BufferPool } from '../../base/buffer-pool.ts'
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { BlockDevice, DeviceEvent, WriteOptions } from '../../base/ports/block-device.ts'
+import type { AtomicRanges } from '../../frontend/atomic-ranges.ts'
 import type { Reservations } from '../../frontend/reservations/reservations.ts'
 import type { ReservationNotice } from '../../frontend/reservations/transition.ts'
+import type { Sanitizer } from '../../frontend/sanitize/sanitizer.ts'
+import type { FrontendVolume } from '../../frontend/volume.ts'
 import type { CompiledCommand } from './command.ts'
 import { COMMANDS } from './command-table.ts'
 import { CopyResults } from './copy/results.ts'
-import { badLba, DEVICE_VERDICTS, TaskAbortedError } from './device-errors.ts'
+import { badLba, DEVICE_VERDICTS, SanitizingError, TaskAbortedError } from './device-errors.ts'
 import { ModeParameters } from './mode/parameters.ts'
 import { Nexus, type NexusOptions, UNIT_ATTENTION, type UnitAttention } from './nexus.ts'
 import type { AccessState, PathState } from './path-state.ts'
@@ -35,15 +38,12 @@ export interface ProductIdentity {
 }
 
 export interface LogicalUnitOptions {
-  readonly device: BlockDevice
+  /** Its device, and what is shared with its other front ends. */
+  readonly volume: FrontendVolume
   readonly pool: BufferPool
-  /** Of the volume, shared with its other front ends. */
-  readonly reservations: Reservations
   readonly path: PathState
   readonly logger: Logger
   readonly identity?: ProductIdentity
-  /** Up to here one `device.write` is atomic; 0 (default): WRITE ATOMIC is neither advertised nor accepted. */
-  readonly atomicWriteBytesMax?: number
 }
 
 const DEFAULT_IDENTITY: ProductIdentity = {
@@ -72,9 +72,10 @@ export class LogicalUnit {
   readonly device: BlockDevice
   readonly pool: BufferPool
   readonly reservations: Reservations
+  readonly sanitizer: Sanitizer
+  readonly atomicRanges: AtomicRanges
   readonly path: PathState
   readonly identity: ProductIdentity
-  readonly atomicWriteBytesMax: number
   readonly blockBytes: 512 | 4096
   readonly modes: ModeParameters
   readonly copies = new CopyResults()
@@ -84,19 +85,21 @@ export class LogicalUnit {
   #lost = false
 
   constructor(options: LogicalUnitOptions) {
-    this.device = options.device
+    const { device, reservations, sanitizer, atomicRanges } = options.volume
+    this.device = device
     this.pool = options.pool
-    this.reservations = options.reservations
+    this.reservations = reservations
+    this.sanitizer = sanitizer
+    this.atomicRanges = atomicRanges
     this.path = options.path
     this.identity = options.identity ?? DEFAULT_IDENTITY
-    this.atomicWriteBytesMax = options.atomicWriteBytesMax ?? 0
-    this.blockBytes = options.device.logicalBlockBytes
+    this.blockBytes = device.logicalBlockBytes
     this.modes = new ModeParameters()
     this.#logger = options.logger
     this.#subscriptions = [
-      options.device.subscribe((event) => this.#onDevice(event)),
+      device.subscribe((event) => this.#onDevice(event)),
       options.path.subscribe(() => this.raise(UNIT_ATTENTION.ACCESS_STATE_CHANGED)),
-      options.reservations.subscribe((notices) => this.#onReservations(notices)),
+      reservations.subscribe((notices) => this.#onReservations(notices)),
     ]
   }
 
@@ -203,29 +206,49 @@ export class LogicalUnit {
 
   /** DATA PROTECT when nothing may be written now. */
   refuseWrite(): ScsiResult | undefined {
-    if (this.device.readOnly) return this.check(SENSE.WRITE_PROTECTED)
-    return this.modes.softwareWriteProtect ? this.check(SENSE.SOFTWARE_WRITE_PROTECTED) : undefined
+    const isProtected = this.device.readOnly || this.modes.softwareWriteProtect
+    return isProtected ? this.check(SENSE.WRITE_PROTECTED) : undefined
   }
 
   /**
-   * For every change: the command is refused, where it gets its place in the log, when it was aborted or a
-   * reservation forbids it by then.
+   * For every change of the blocks: the command is refused, where it gets its place in the log, when it was aborted,
+   * a reservation forbids it by then, or a sanitize operation has begun before.
    */
   writeOptions(request: ScsiRequest, fua: boolean): WriteOptions {
-    const { signal, nexus } = request
-    const { reservations } = this
     return {
       fua,
       admit: () => {
-        if (signal.aborted) throw new TaskAbortedError()
-        if (reservations.inForce && reservations.conflicts(nexus.registrant, 'write')) {
-          throw new BlockError('RESERVATION_CONFLICT', 'reserved by another initiator')
-        }
+        if (this.sanitizer.operation !== undefined) throw new SanitizingError()
+        this.admit(request)
       },
     }
   }
 
-  /** What stops a command before its own code, in the order of SAM-5: attention, then validity, path, reservations. */
+  /** Throws when the command was aborted, or a reservation forbids it now. */
+  admit({ signal, nexus }: ScsiRequest): void {
+    const { reservations } = this
+    if (signal.aborted) throw new TaskAbortedError()
+    if (reservations.inForce && reservations.conflicts(nexus.registrant, 'write')) {
+      throw new BlockError('RESERVATION_CONFLICT', 'reserved by another initiator')
+    }
+  }
+
+  /** What is told while a sanitize operation runs, or after it failed (SBC-4, Sanitize operations); else undefined. */
+  sanitizeSense(): { readonly sense: Sense; readonly details: SenseDetails } | undefined {
+    switch (this.sanitizer.operation?.state) {
+      case undefined:
+        return undefined
+      case 'running':
+        return { sense: SENSE.SANITIZE_IN_PROGRESS, details: { progress: this.sanitizer.progress } }
+      case 'failed':
+        return { sense: SENSE.SANITIZE_COMMAND_FAILED, details: {} }
+    }
+  }
+
+  /**
+   * What stops a command before its own code, in the order of SAM-5: attention, then validity, path, reservations;
+   * last whether the blocks can be used at all.
+   */
   #refuse(command: CompiledCommand | undefined, request: ScsiRequest): ScsiResult | undefined {
     const { cdb, nexus } = request
     if (nexus.hasAttention && command?.ignoresAttention !== true) return this.#reportAttention(nexus)
@@ -242,7 +265,18 @@ export class LogicalUnit {
         return this.check(sense)
       if (this.#lost) return plainResult(STATUS.BUSY)
     }
-    return this.reservations.inForce ? this.#refuseReserved(command, request) : undefined
+    if (this.reservations.inForce) {
+      const reserved = this.#refuseReserved(command, request)
+      if (reserved !== undefined) return reserved
+    }
+    return this.sanitizer.operation === undefined ? undefined : this.#refuseSanitizing(command)
+  }
+
+  #refuseSanitizing({ whileSanitizing }: CompiledCommand): ScsiResult | undefined {
+    const told = this.sanitizeSense()
+    if (told === undefined || whileSanitizing === 'always') return undefined
+    const hasFailed = this.sanitizer.operation?.state === 'failed'
+    return hasFailed && whileSanitizing === 'failed' ? undefined : this.check(told.sense, told.details)
   }
 
   #refuseReserved(command: CompiledCommand, { cdb, nexus }: ScsiRequest): ScsiResult | undefined {
@@ -270,6 +304,10 @@ export class LogicalUnit {
   #failed(request: ScsiRequest, error: unknown): ScsiResult {
     const moved = request.dataOut.byteLength
     if (error instanceof TaskAbortedError) return plainResult(STATUS.TASK_ABORTED, moved)
+    if (error instanceof SanitizingError) {
+      const { sense, details } = this.sanitizeSense() ?? { sense: SENSE.SANITIZE_IN_PROGRESS, details: {} }
+      return this.check(sense, details, moved)
+    }
     if (!isBlockError(error)) throw error
     const verdict = DEVICE_VERDICTS[error.code]
     if (typeof verdict === 'number') return plainResult(verdict, moved)

@@ -36,7 +36,9 @@ export const SENSE = {
   ACCESS_STATE_TRANSITION: sense('NOT_READY', 0x04, 0x0a),
   PORT_IN_STANDBY: sense('NOT_READY', 0x04, 0x0b),
   PORT_UNAVAILABLE: sense('NOT_READY', 0x04, 0x0c),
+  SANITIZE_IN_PROGRESS: sense('NOT_READY', 0x04, 0x1b),
   UNRECOVERED_READ_ERROR: sense('MEDIUM_ERROR', 0x11, 0x00),
+  SANITIZE_COMMAND_FAILED: sense('MEDIUM_ERROR', 0x31, 0x03),
   INTERNAL_TARGET_FAILURE: sense('HARDWARE_ERROR', 0x44, 0x00),
   OPERATION_IN_PROGRESS: sense('ILLEGAL_REQUEST', 0x00, 0x16),
   INVALID_FIELD_IN_INFORMATION_UNIT: sense('ILLEGAL_REQUEST', 0x0e, 0x03),
@@ -55,7 +57,6 @@ export const SENSE = {
   SAVING_PARAMETERS_NOT_SUPPORTED: sense('ILLEGAL_REQUEST', 0x39, 0x00),
   INSUFFICIENT_REGISTRATION_RESOURCES: sense('ILLEGAL_REQUEST', 0x55, 0x04),
   WRITE_PROTECTED: sense('DATA_PROTECT', 0x27, 0x00),
-  SOFTWARE_WRITE_PROTECTED: sense('DATA_PROTECT', 0x27, 0x02),
   SPACE_ALLOCATION_FAILED: sense('DATA_PROTECT', 0x27, 0x07),
   COPY_ABORTED: sense('COPY_ABORTED', 0x00, 0x00),
   UNREACHABLE_COPY_TARGET: sense('COPY_ABORTED', 0x08, 0x04),
@@ -75,6 +76,8 @@ export interface SenseDetails {
   readonly commandSpecific?: number | undefined
   /** Field pointer of an ILLEGAL REQUEST: the byte in error, and its highest bit where it is not a whole byte. */
   readonly field?: { readonly in: 'cdb' | 'parameters'; readonly byte: number; readonly bit?: number }
+  /** PROGRESS INDICATION of NOT READY, parts of 65536; in the place of `field`. */
+  readonly progress?: number
 }
 
 /** The sense data in descriptor format, or in fixed format. */
@@ -83,7 +86,7 @@ export function encodeSense(value: Sense, details: SenseDetails, descriptor: boo
 }
 
 function encodeFixed({ key, asc, ascq }: Sense, details: SenseDetails): Uint8Array {
-  const { information, commandSpecific, field } = details
+  const { information, commandSpecific, field, progress } = details
   const bytes = new Uint8Array(18)
   bytes[0] = 0x70
   bytes[2] = key
@@ -96,11 +99,12 @@ function encodeFixed({ key, asc, ascq }: Sense, details: SenseDetails): Uint8Arr
   }
   if (commandSpecific !== undefined) putU32(bytes, 8, commandSpecific)
   if (field !== undefined) putFieldPointer(bytes, 15, field)
+  if (progress !== undefined) putProgress(bytes, 15, progress)
   return bytes
 }
 
 function encodeDescriptor({ key, asc, ascq }: Sense, details: SenseDetails): Uint8Array {
-  const { information, commandSpecific, field } = details
+  const { information, commandSpecific, field, progress } = details
   const bytes = new Uint8Array(SENSE_BYTES_MAX)
   bytes[0] = 0x72
   bytes[1] = key
@@ -117,9 +121,10 @@ function encodeDescriptor({ key, asc, ascq }: Sense, details: SenseDetails): Uin
     putU64(bytes, end + 4, commandSpecific)
     end += 12
   }
-  if (field !== undefined) {
+  if (field !== undefined || progress !== undefined) {
     bytes.set([0x02, 0x06], end)
-    putFieldPointer(bytes, end + 4, field)
+    if (field !== undefined) putFieldPointer(bytes, end + 4, field)
+    else putProgress(bytes, end + 4, progress ?? 0)
     end += 8
   }
   bytes[7] = end - 8
@@ -131,4 +136,9 @@ function putFieldPointer(bytes: Uint8Array, at: number, field: NonNullable<Sense
   const bit = field.bit === undefined ? 0 : 0x08 | field.bit
   bytes[at] = 0x80 | isCdb | bit
   putU16(bytes, at + 1, field.byte)
+}
+
+function putProgress(bytes: Uint8Array, at: number, progress: number): void {
+  bytes[at] = 0x80 // SKSV
+  putU16(bytes, at + 1, progress)
 }

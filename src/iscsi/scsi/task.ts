@@ -24,6 +24,8 @@ export type ScsiStatus = (typeof STATUS)[keyof typeof STATUS]
  */
 export interface TaskSignal {
   readonly aborted: boolean
+  /** Calls `listener` when it is aborted, at once when it is already; for commands that wait for long. */
+  onAbort(listener: () => void): void
 }
 
 export interface ScsiRequest {

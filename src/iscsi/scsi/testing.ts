@@ -2,6 +2,7 @@
  * For tests of the device server: a harness that sends CDBs written as hex to a logical unit, and a probe between
  * the unit and its device that records calls, fails them, holds writes back, and decides what is in the cache.
  */
+
 import { BufferPool } from '../../base/buffer-pool.ts'
 import { BlockError, type BlockErrorCode, type ErrorFacts } from '../../base/errors.ts'
 import { silentLogger } from '../../base/log.ts'
@@ -12,8 +13,10 @@ import type {
   DeviceEvent,
   WriteOptions,
 } from '../../base/ports/block-device.ts'
+import type { Clock } from '../../base/ports/clock.ts'
 import { MIB } from '../../base/units.ts'
-import { Reservations } from '../../frontend/reservations/reservations.ts'
+import { OPEN_ACCESS } from '../../frontend/access.ts'
+import { FrontendVolume } from '../../frontend/volume.ts'
 import { dataOutLengthBytes } from './command-table.ts'
 import { LogicalUnit, type LogicalUnitOptions } from './lun.ts'
 import type { Nexus, TargetPort } from './nexus.ts'
@@ -24,6 +27,9 @@ import type { ScsiResult } from './task.ts'
 interface TestDevice extends BlockDevice {
   grow(sizeBytes: number): void
   lose(reason: string): void
+  /** Operations that wait, between `hold` and `letGo`. */
+  hold(): void
+  letGo(): void
 }
 
 /** Volume of the golden pages. */
@@ -38,6 +44,10 @@ class Probe implements BlockDevice {
   readOnly: boolean
   /** Whether `readNow` has the bytes at hand. */
   isCached = true
+  /** How much one answer about provisioning covers. */
+  allocationBytesMax = Number.POSITIVE_INFINITY
+  /** Ranges are recorded and not carried out: they may be long. */
+  isAbsorbing = false
   /** Changes wait here before they are admitted. */
   gate: Promise<void> = Promise.resolve()
   /** What was called, in order, changes where they were admitted. */
@@ -89,6 +99,7 @@ class Probe implements BlockDevice {
 
   async trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
     await this.#turn('trim')
+    if (this.isAbsorbing) return options?.admit?.()
     await this.#inner.trim(offsetBytes, lengthBytes, options)
   }
 
@@ -104,6 +115,7 @@ class Probe implements BlockDevice {
     options?: WriteOptions,
   ): Promise<void> {
     await this.#turn('writeSame')
+    if (this.isAbsorbing) return options?.admit?.()
     await this.#inner.writeSame(offsetBytes, lengthBytes, pattern, options)
   }
 
@@ -129,7 +141,7 @@ class Probe implements BlockDevice {
 
   async allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
     this.#begin('allocation')
-    return this.#inner.allocation(offsetBytes, lengthBytes, runsMax)
+    return this.#inner.allocation(offsetBytes, Math.min(lengthBytes, this.allocationBytesMax), runsMax)
   }
 
   frontendState(): Uint8Array {
@@ -158,12 +170,22 @@ class Probe implements BlockDevice {
   }
 }
 
+/** Time that does not pass, for tests that have no use for it. */
+const STILL: Clock = {
+  monotonicMs: () => 0,
+  bootMs: () => 0,
+  wallMs: () => 0,
+  after: () => ({ cancel: () => undefined }),
+  sleep: () => new Promise(() => undefined),
+  yield: () => new Promise((resolve) => setImmediate(resolve)),
+}
+
 export interface SendOptions {
   readonly dataOut?: Uint8Array
   /** Expected data transfer length of reads; default: more than any command returns. */
   readonly dataInMax?: number
   readonly nexus?: Nexus
-  readonly signal?: { aborted: boolean }
+  readonly signal?: { aborted: boolean; onAbort?: (listener: () => void) => void }
 }
 
 /** Options of the device that a test serves, and of the logical unit over it. */
@@ -192,13 +214,18 @@ export class Harness {
   /** Nexuses whose tasks were aborted, by initiator port. */
   readonly aborted: string[] = []
 
-  constructor(memory: TestDevice, unit: Partial<LogicalUnitOptions> = {}) {
+  constructor(memory: TestDevice, unit: Partial<LogicalUnitOptions> = {}, clock: Clock = STILL) {
     this.memory = memory
     this.device = new Probe(memory)
     this.unit = new LogicalUnit({
-      device: this.device,
+      volume: new FrontendVolume({
+        device: this.device,
+        access: OPEN_ACCESS,
+        after: 'power-loss',
+        clock,
+        logger: silentLogger,
+      }),
       pool: this.pool,
-      reservations: Reservations.load(this.device, { after: 'power-loss' }),
       path: singlePath({ groupId: 1, relativePorts: () => [1] }),
       logger: silentLogger,
       ...unit,
@@ -230,13 +257,19 @@ export class Harness {
     const cdb = new Uint8Array(16)
     cdb.set(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
     const sent = options.dataOut ?? new Uint8Array(0)
+    const { signal } = options
     return this.unit.execute({
       cdb,
       dataOut: sent.subarray(0, dataOutLengthBytes(cdb, this.device.logicalBlockBytes)),
       dataOutLengthExpected: sent.byteLength,
       dataInLengthMax: options.dataInMax ?? 64 * MIB,
       nexus: options.nexus ?? this.nexus,
-      signal: options.signal ?? { aborted: false },
+      signal: {
+        get aborted() {
+          return signal?.aborted ?? false
+        },
+        onAbort: signal?.onAbort ?? (() => undefined),
+      },
     })
   }
 }

@@ -179,7 +179,10 @@ it('PREEMPT AND ABORT of another nexus finds every task but the one that asks', 
   const h = new SessionHarness()
   h.device.hold()
   h.command(write10(0, 8), write, content)
-  const [asking, ...others] = [...h.session.abortTasks(() => false), { aborted: false }]
+  const [asking, ...others] = [
+    ...h.session.abortTasks(() => false),
+    { aborted: false, onAbort: () => undefined },
+  ]
   expect(others).toEqual([])
   const done = h.session.nexus!.abortTasks(asking!)
   h.device.letGo()

@@ -30,7 +30,6 @@ export class Task implements ScsiRequest, TaskSignal {
   readonly dataInLengthMax: number
   readonly nexus: Nexus
   state: TaskState = 'arrived'
-  aborted = false
   /** Of the pool, for as long as the task holds it. */
   dataOut: Uint8Array = NO_DATA
   transfer: WriteTransfer | undefined = undefined
@@ -43,6 +42,8 @@ export class Task implements ScsiRequest, TaskSignal {
   startedMs = 0
   /** Ticks of the clock since the initiator last sent of the data that it owes. */
   idleTicks = 0
+  #aborted = false
+  #whenAborted: (() => void) | undefined
 
   constructor(options: {
     initiatorTaskTag: number
@@ -64,6 +65,21 @@ export class Task implements ScsiRequest, TaskSignal {
     this.dataOutLengthExpected = options.dataOutLengthExpected
     this.dataInLengthMax = options.dataInLengthMax
     this.nexus = options.nexus
+  }
+
+  get aborted(): boolean {
+    return this.#aborted
+  }
+
+  /** Final. */
+  set aborted(value: true) {
+    this.#aborted = value
+    this.#whenAborted?.()
+  }
+
+  onAbort(listener: () => void): void {
+    if (this.#aborted) listener()
+    else this.#whenAborted = listener
   }
 
   get signal(): TaskSignal {

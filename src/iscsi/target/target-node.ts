@@ -59,8 +59,7 @@ export class TargetNode {
     this.alias = options.alias
     this.observer = options.observer
     this.unit = new LogicalUnit({
-      device: volume.device,
-      reservations: volume.reservations,
+      volume,
       path:
         options.path ??
         singlePath({

@@ -10,6 +10,7 @@ import { parseDuration } from '../../base/durations.ts'
 import { BlockError } from '../../base/errors.ts'
 import { parseIscsiName, parseVolumeName, printable } from '../../base/names.ts'
 import { parseSize } from '../../base/sizes.ts'
+import { KIB } from '../../base/units.ts'
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -37,6 +38,7 @@ export interface TargetSettings {
   readonly 'accept-log-loss': LogLossRange | undefined
   readonly 'log-level': LogLevel
   readonly 'drain-timeout': number
+  readonly 'sanitize-rate': number
 }
 export type SettingName = keyof TargetSettings
 
@@ -63,6 +65,7 @@ export interface Setting<T> {
 const DRAIN_TIMEOUT_MS_MAX = 3_600_000
 /** More paths than any host uses to one target. */
 const PORTALS_MAX = 16
+const SANITIZE_RATE_MIN = 64 * KIB
 
 type Draft<T> = Pick<Setting<T>, 'help' | 'expects' | 'parse'> & Partial<Setting<T>>
 
@@ -245,6 +248,18 @@ export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSe
       const timeoutMs = parseDuration(text, what)
       if (timeoutMs <= DRAIN_TIMEOUT_MS_MAX) return timeoutMs
       throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is more than an hour`)
+    },
+  }),
+  'sanitize-rate': setting({
+    placeholder: 'SIZE',
+    default: '128MiB',
+    help: 'how much SANITIZE OVERWRITE writes in a second, at least 64KiB',
+    expects: 'a size such as 128MiB',
+    schema: integerOrText('a size such as 128MiB'),
+    parse: (text, what) => {
+      const bytesPerSecond = parseSize(text, what)
+      if (bytesPerSecond >= SANITIZE_RATE_MIN) return bytesPerSecond
+      throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is less than 64KiB`)
     },
   }),
 }

@@ -5,7 +5,6 @@ import type { Clock } from '../../../src/base/ports/clock.ts'
 import type { Net } from '../../../src/base/ports/net.ts'
 import { MIB } from '../../../src/base/units.ts'
 import { type AccessRules, OPEN_ACCESS } from '../../../src/frontend/access.ts'
-import { Reservations } from '../../../src/frontend/reservations/reservations.ts'
 import { FrontendVolume } from '../../../src/frontend/volume.ts'
 import { RealClock } from '../../../src/io/clock.ts'
 import { RealNet } from '../../../src/io/net.ts'
@@ -33,7 +32,7 @@ const random = new RealRandom()
 
 /** What front ends share of a volume, over a device whose server has just started. */
 export const volumeOver = (device: BlockDevice, access: AccessRules = OPEN_ACCESS): FrontendVolume =>
-  new FrontendVolume({ device, reservations: Reservations.load(device, { after: 'power-loss' }), access })
+  new FrontendVolume({ device, access, after: 'power-loss', clock, logger: silentLogger })
 
 export class LoopbackTarget {
   readonly target: IscsiTarget

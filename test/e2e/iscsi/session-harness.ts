@@ -7,7 +7,8 @@ import { BufferPool } from '../../../src/base/buffer-pool.ts'
 import { silentLogger } from '../../../src/base/log.ts'
 import { serialAdd } from '../../../src/base/serial32.ts'
 import { MIB } from '../../../src/base/units.ts'
-import { Reservations } from '../../../src/frontend/reservations/reservations.ts'
+import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
+import { FrontendVolume } from '../../../src/frontend/volume.ts'
 import { AHS_BYTES_MAX } from '../../../src/iscsi/pdu/ahs.ts'
 import { dataSegmentLength } from '../../../src/iscsi/pdu/bhs.ts'
 import { type DataOut, encodeDataOut } from '../../../src/iscsi/pdu/data-out.ts'
@@ -97,9 +98,14 @@ export class SessionHarness {
     this.unit =
       beside?.unit ??
       new LogicalUnit({
-        device: this.device,
+        volume: new FrontendVolume({
+          device: this.device,
+          access: OPEN_ACCESS,
+          after: 'power-loss',
+          clock: new ManualClock(),
+          logger: silentLogger,
+        }),
         pool: this.pool,
-        reservations: Reservations.load(this.device, { after: 'power-loss' }),
         path: singlePath({ groupId: 1, relativePorts: () => [1] }),
         logger: silentLogger,
       })

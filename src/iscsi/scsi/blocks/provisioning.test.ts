@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
-import { GIB, MIB } from '../../../base/units.ts'
-import { UNMAP_DESCRIPTORS_MAX, WRITE_SAME_BYTES_MAX } from '../limits.ts'
+import { MIB } from '../../../base/units.ts'
+import {
+  LBA_STATUS_CALLS_MAX,
+  UNMAP_DESCRIPTORS_MAX,
+  WRITE_SAME_CHECKPOINT_BYTES,
+  WRITE_SAME_PIECE_BYTES,
+} from '../limits.ts'
 import { bytesOf, Harness, type HarnessOptions, hexOf, outcome, UUID } from '../testing.ts'
 
 const harness = ({ unit, ...device }: HarnessOptions = {}): Harness =>
@@ -123,10 +128,20 @@ describe.each([
     expect(h.device.calls).toEqual(['trim', 'writeZeroes', 'writeSame'])
   })
 
-  it('refuses no blocks (WSNZ), ANCHOR, what is not on the medium, and data of another length', async () => {
+  it('of no blocks goes to the end of the medium (WSNZ 0)', async () => {
+    const h = harness()
+    const pattern = bytesOf(BLOCK)
+    expect(outcome(await h.send(cdb(0, CAPACITY - 3, 0), { dataOut: pattern }))).toBe('status 00')
+    expect(await readBack(h, CAPACITY - 4, 4)).toBe('00'.repeat(BLOCK) + hexOf(pattern).repeat(3))
+    expect(outcome(await h.send(cdb(0, 0, 0), { dataOut: new Uint8Array(BLOCK) }))).toBe('status 00')
+    expect(await readBack(h, CAPACITY - 4, 4)).toBe('00'.repeat(4 * BLOCK))
+    expect(outcome(await h.send(cdb(0, CAPACITY, 0), { dataOut: pattern }))).toBe('5/21/00')
+    expect(h.device.calls).toEqual(['writeSame', 'readNow', 'writeZeroes', 'readNow'])
+  })
+
+  it('refuses ANCHOR, what is not on the medium, and data of another length', async () => {
     const h = harness()
     const dataOut = new Uint8Array(BLOCK)
-    expect(outcome(await h.send(cdb(0, 0, 0), { dataOut }))).toBe('5/24/00')
     expect(outcome(await h.send(cdb(0x18, 0, 1), { dataOut }))).toBe('5/24/00')
     expect(outcome(await h.send(cdb(0, CAPACITY - 1, 2), { dataOut }))).toBe('5/21/00')
     expect(outcome(await h.send(cdb(0, 0, 1), { dataOut: new Uint8Array(BLOCK / 2) }))).toBe('5/0e/03')
@@ -145,12 +160,24 @@ describe('WRITE SAME(16)', () => {
     expect(await readBack(h, 0, 17)).toBe('00'.repeat(16 * BLOCK) + 'aa'.repeat(BLOCK))
   })
 
-  it('takes the advertised length and not one block more', async () => {
-    const h = harness({ sizeBytes: GIB })
-    const blocks = WRITE_SAME_BYTES_MAX / BLOCK
-    h.device.failNext('BUSY') // the range is accepted; a device in memory need not write it
-    expect(outcome(await h.send(`93 09 0000000000000000 ${hex(blocks, 8)} 00 00`))).toBe('status 08')
-    expect(outcome(await h.send(`93 09 0000000000000000 ${hex(blocks + 1, 8)} 00 00`))).toBe('5/24/00')
+  it('takes zeros of any length as one range, and other patterns in pieces, with a checkpoint between many', async () => {
+    const h = harness({ sizeBytes: WRITE_SAME_CHECKPOINT_BYTES + WRITE_SAME_PIECE_BYTES })
+    h.device.isAbsorbing = true
+    expect(outcome(await h.send('93 09 0000000000000000 00000000 00 00'))).toBe('status 00')
+    expect(h.device.calls).toEqual(['trim'])
+    await h.send('93 00 0000000000000000 00000000 00 00', { dataOut: bytesOf(BLOCK) })
+    const pieces = WRITE_SAME_CHECKPOINT_BYTES / WRITE_SAME_PIECE_BYTES
+    expect(h.device.calls.slice(1)).toEqual([...Array(pieces).fill('writeSame'), 'checkpoint', 'writeSame'])
+  })
+
+  it('stops between pieces when it is aborted', async () => {
+    const h = harness({ sizeBytes: WRITE_SAME_CHECKPOINT_BYTES })
+    h.device.isAbsorbing = true
+    const signal = { aborted: false }
+    const running = h.start('93 00 0000000000000000 00000000 00 00', { dataOut: bytesOf(BLOCK), signal })
+    signal.aborted = true
+    expect(outcome(await running)).toBe('status 40')
+    expect(h.device.calls).toEqual(['writeSame'])
   })
 })
 
@@ -174,6 +201,19 @@ describe('GET LBA STATUS', () => {
         '01' +
         '000000',
     )
+  })
+
+  it('puts together what the device answers in parts, as far as it asks', async () => {
+    const h = harness()
+    await filled(h, 16)
+    h.device.allocationBytesMax = 4 * MIB
+    const whole = hexOf((await h.send(status(0, 0x1000))).dataIn)
+    expect(whole.slice(16)).toBe(
+      ['0000000000000000', '00000010', '00000000', '0000000000000010', '00007ff0', '01000000'].join(''),
+    )
+    h.device.allocationBytesMax = 4096
+    const part = hexOf((await h.send(status(16, 0x1000))).dataIn)
+    expect(part.slice(16)).toBe('0000000000000010' + hex(8 * LBA_STATUS_CALLS_MAX, 8) + '01000000')
   })
 
   it('gives as many descriptors as fit, one at least', async () => {

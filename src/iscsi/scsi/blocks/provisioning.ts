@@ -3,18 +3,21 @@
  * with the UNMAP bit are deallocated, and without it written as a range; anchoring is not supported.
  */
 import { isZero } from '../../../base/binary.ts'
+import type { AllocationRun, WriteOptions } from '../../../base/ports/block-device.ts'
 import { putU32, putU64, readLba64, readU16, readU32 } from '../bytes.ts'
 import type { CommandHandler } from '../command.ts'
 import {
   LBA_STATUS_BYTES_MAX,
+  LBA_STATUS_CALLS_MAX,
   LBA_STATUS_DESCRIPTORS_MAX,
   UNMAP_DESCRIPTORS_MAX,
-  WRITE_SAME_BYTES_MAX,
+  WRITE_SAME_CHECKPOINT_BYTES,
+  WRITE_SAME_PIECE_BYTES,
 } from '../limits.ts'
 import type { LogicalUnit } from '../lun.ts'
 import { SENSE } from '../sense.ts'
 import { GOOD, plainResult, type ScsiRequest, type ScsiResult, STATUS } from '../task.ts'
-import { type Extent, type ExtentDecoder, extent10, extent16, lengthField } from './address.ts'
+import { type Extent, type ExtentDecoder, extent10, extent16 } from './address.ts'
 
 const UNMAP_HEADER_BYTES = 8
 const UNMAP_DESCRIPTOR_BYTES = 16
@@ -73,11 +76,11 @@ const sameWriter =
   (unit, request) => {
     const { cdb } = request
     if (((cdb[1] ?? 0) & 0x10) !== 0) return unit.invalidCdb(1, 4) // ANCHOR
-    const extent = decode(cdb)
-    const refused = unit.refuseRange(extent.lba, extent.blocks) ?? unit.refuseWrite()
+    const { lba, blocks } = decode(cdb)
+    // no blocks: all to the end of the medium (WSNZ 0), where at least one has to be
+    const refused = unit.refuseRange(lba, Math.max(1, blocks)) ?? unit.refuseWrite()
     if (refused !== undefined) return refused
-    const isTooLong = extent.blocks * unit.blockBytes > WRITE_SAME_BYTES_MAX
-    if (extent.blocks === 0 || isTooLong) return unit.invalidCdb(lengthField(cdb)) // WSNZ
+    const extent = { lba, blocks: blocks === 0 ? unit.capacityBlocks - lba : blocks }
     const wantedBytes = writeSameDataOut(cdb, unit.blockBytes)
     const isExact =
       hasNoData(cdb) ||
@@ -101,10 +104,26 @@ async function writeSame(
   const pattern = request.dataOut.subarray(0, wantedBytes)
   const options = unit.writeOptions(request, false)
   const isUnmap = ((request.cdb[1] ?? 0) & 0x08) !== 0
-  if (!isZero(pattern)) await device.writeSame(offsetBytes, lengthBytes, pattern, options)
+  if (!isZero(pattern)) await writePattern(unit, { offsetBytes, lengthBytes, pattern }, options)
   else if (isUnmap) await device.trim(offsetBytes, lengthBytes, options)
   else await device.writeZeroes(offsetBytes, lengthBytes, options)
   return plainResult(STATUS.GOOD, wantedBytes)
+}
+
+/**
+ * In pieces, so that an abort stops it; and with a checkpoint now and then, so that the device does not owe the disk
+ * more than it can write out in a reasonable time.
+ */
+async function writePattern(
+  { device }: LogicalUnit,
+  { offsetBytes, lengthBytes, pattern }: { offsetBytes: number; lengthBytes: number; pattern: Uint8Array },
+  options: WriteOptions,
+): Promise<void> {
+  for (let doneBytes = 0; doneBytes < lengthBytes; doneBytes += WRITE_SAME_PIECE_BYTES) {
+    if (doneBytes > 0 && doneBytes % WRITE_SAME_CHECKPOINT_BYTES === 0) await device.checkpoint()
+    const pieceBytes = Math.min(WRITE_SAME_PIECE_BYTES, lengthBytes - doneBytes)
+    await device.writeSame(offsetBytes + doneBytes, pieceBytes, pattern, options)
+  }
 }
 
 /** At least one descriptor, as many as fit; the host asks again from where the last one ends. */
@@ -113,16 +132,38 @@ export const getLbaStatus: CommandHandler = (unit, request) => {
   return lba >= unit.capacityBlocks ? unit.check(SENSE.LBA_OUT_OF_RANGE) : lbaStatus(unit, request, lba)
 }
 
+/** As many runs as the limits allow, from several answers of the device, which may each cover a part. */
+async function allocation(
+  { device }: LogicalUnit,
+  offsetBytes: number,
+  { lengthBytes, runsMax }: { lengthBytes: number; runsMax: number },
+): Promise<AllocationRun[]> {
+  const runs: AllocationRun[] = []
+  const end = offsetBytes + lengthBytes
+  for (let at = offsetBytes, calls = 0; at < end && calls < LBA_STATUS_CALLS_MAX; calls++) {
+    const more = await device.allocation(at, end - at, runsMax - runs.length + 1)
+    for (const run of more) {
+      const last = runs.at(-1)
+      if (last?.mapped === run.mapped) {
+        runs[runs.length - 1] = { ...last, lengthBytes: last.lengthBytes + run.lengthBytes }
+      } else if (runs.length === runsMax) return runs
+      else runs.push(run)
+      at = run.offsetBytes + run.lengthBytes
+    }
+  }
+  return runs
+}
+
 async function lbaStatus(unit: LogicalUnit, request: ScsiRequest, lba: number): Promise<ScsiResult> {
   const { device, blockBytes } = unit
   const allocationLength = readU32(request.cdb, 10)
   const fitting = Math.floor((allocationLength - STATUS_HEADER_BYTES) / STATUS_DESCRIPTOR_BYTES)
   const offsetBytes = lba * blockBytes
-  const runs = await device.allocation(
-    offsetBytes,
-    Math.min(device.sizeBytes - offsetBytes, LBA_STATUS_BYTES_MAX),
-    Math.min(Math.max(fitting, 1), LBA_STATUS_DESCRIPTORS_MAX),
-  )
+  const lengthBytes = Math.min(device.sizeBytes - offsetBytes, LBA_STATUS_BYTES_MAX)
+  const runs = await allocation(unit, offsetBytes, {
+    lengthBytes,
+    runsMax: Math.min(Math.max(fitting, 1), LBA_STATUS_DESCRIPTORS_MAX),
+  })
   const data = new Uint8Array(STATUS_HEADER_BYTES + runs.length * STATUS_DESCRIPTOR_BYTES)
   putU32(data, 0, data.byteLength - 4)
   for (const [i, run] of runs.entries()) {

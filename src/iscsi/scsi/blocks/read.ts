@@ -1,7 +1,8 @@
 /**
  * READ(6), (10), (12), (16) (SBC-3). A read gets one buffer of its length from the pool; when the device has the
  * bytes at hand the result is there at once. Where the initiator takes less than the command asks for, only
- * what it takes is read, though the whole range has to be on the medium.
+ * what it takes is read, though the whole range has to be on the medium. A read that waits for the disk keeps apart
+ * from atomic writes.
  */
 import type { CommandHandler } from '../command.ts'
 import { TRANSFER_BYTES_MAX } from '../limits.ts'
@@ -56,7 +57,8 @@ function readBlocks(
     release()
     throw error
   }
-  return device.read(offsetBytes, buffer).then(
+  const read = (): Promise<void> => device.read(offsetBytes, buffer)
+  return unit.atomicRanges.read(offsetBytes, offsetBytes + buffer.byteLength, read).then(
     () => dataResult(buffer, release, takenBytes, transferBytes),
     (error) => {
       release()

@@ -62,7 +62,17 @@ export const verify16 = verifier(extent16)
  * Reads the extent and compares it with `expected`, which is as long as the extent or one block that every
  * block has to equal; without it only reads. Returns MISCOMPARE, or nothing.
  */
-export async function verifyExtent(
+export function verifyExtent(
+  unit: LogicalUnit,
+  extent: Extent,
+  expected: Uint8Array | undefined,
+): Promise<ScsiResult | undefined> {
+  const start = extent.lba * unit.blockBytes
+  const end = start + extent.blocks * unit.blockBytes
+  return unit.atomicRanges.read(start, end, () => compareExtent(unit, extent, expected))
+}
+
+async function compareExtent(
   unit: LogicalUnit,
   { lba, blocks }: Extent,
   expected: Uint8Array | undefined,

@@ -1,10 +1,11 @@
 /**
  * WRITE(6), (10), (12), (16), WRITE AND VERIFY(10), (12), (16), WRITE ATOMIC(16) and ORWRITE(16) (SBC-3, SBC-4).
  *
- * When the initiator announces less data than the command writes, whole blocks of what came are written and the
- * session reports the rest as residual overflow; a part of a block is refused. One command is one write of the
- * device, so it has one place in the log.
+ * When the initiator announces less data than the command writes, what came is written and the session reports the
+ * rest as residual overflow (RFC 7143 §11.4.5.1). WRITE puts a last part of a block into it and leaves its rest as it
+ * was; the others refuse a part of a block. One command is one write of the device, so it has one place in the log.
  */
+import { alignUp } from '../../../base/units.ts'
 import type { CommandHandler } from '../command.ts'
 import { atomicWriteBlocksMax } from '../inquiry/vpd.ts'
 import { TRANSFER_BYTES_MAX } from '../limits.ts'
@@ -39,10 +40,14 @@ function prepare(unit: LogicalUnit, request: ScsiRequest, { lba, blocks }: Exten
   if (transferBytes > TRANSFER_BYTES_MAX) return unit.invalidCdb(lengthField(request.cdb))
   const { dataOut } = request
   const data = dataOut.byteLength > transferBytes ? dataOut.subarray(0, transferBytes) : dataOut
-  if (data.byteLength % unit.blockBytes !== 0) {
-    return unit.check(SENSE.INVALID_FIELD_IN_INFORMATION_UNIT, {}, transferBytes)
-  }
   return data.byteLength === 0 ? plainResult(STATUS.GOOD, transferBytes) : data
+}
+
+/** As `prepare`, for commands that need whole blocks. */
+function prepareBlocks(unit: LogicalUnit, request: ScsiRequest, extent: Extent): Uint8Array | ScsiResult {
+  const data = prepare(unit, request, extent)
+  if (!(data instanceof Uint8Array) || data.byteLength % unit.blockBytes === 0) return data
+  return unit.check(SENSE.INVALID_FIELD_IN_INFORMATION_UNIT, {}, extent.blocks * unit.blockBytes)
 }
 
 const writer =
@@ -52,7 +57,9 @@ const writer =
     const data = prepare(unit, request, extent)
     if (!(data instanceof Uint8Array)) return data
     const fua = request.cdb[0] !== 0x0a && hasFua(request.cdb)
-    return write(unit, request, extent, data, fua)
+    return data.byteLength % unit.blockBytes === 0
+      ? write(unit, request, extent, data, fua)
+      : writePart(unit, request, extent, data, fua)
   }
 
 async function write(
@@ -63,6 +70,23 @@ async function write(
   fua: boolean,
 ): Promise<ScsiResult> {
   await unit.device.write(lba * unit.blockBytes, data, unit.writeOptions(request, fua))
+  return plainResult(STATUS.GOOD, blocks * unit.blockBytes)
+}
+
+/** Data that ends inside a block: the rest of the block stays as it is, and nothing comes between. */
+async function writePart(
+  unit: LogicalUnit,
+  request: ScsiRequest,
+  { lba, blocks }: Extent,
+  data: Uint8Array,
+  fua: boolean,
+): Promise<ScsiResult> {
+  await unit.device.readModifyWrite(
+    lba * unit.blockBytes,
+    alignUp(data.byteLength, unit.blockBytes),
+    (content) => content.set(data),
+    unit.writeOptions(request, fua),
+  )
   return plainResult(STATUS.GOOD, blocks * unit.blockBytes)
 }
 
@@ -78,7 +102,7 @@ const writeVerifier =
     const check = byteCheck(request.cdb)
     if (check > 1) return unit.invalidCdb(1, 2)
     const extent = decode(request.cdb)
-    const data = prepare(unit, request, extent)
+    const data = prepareBlocks(unit, request, extent)
     return data instanceof Uint8Array ? writeAndVerify(unit, request, extent, data) : data
   }
 
@@ -104,23 +128,29 @@ export const atomicExtent: ExtentDecoder = (cdb) => ({
   blocks: ((cdb[12] ?? 0) << 8) | (cdb[13] ?? 0),
 })
 
-/** SBC-4: all or nothing, so data that is short of the transfer length is refused rather than cut. */
+/**
+ * SBC-4: all or nothing, so data that is short of the transfer length is refused rather than cut. Reads that wait for
+ * the disk are kept from seeing a part of it.
+ */
 export const writeAtomic16: CommandHandler = (unit, request) => {
   const extent = atomicExtent(request.cdb)
-  const data = prepare(unit, request, extent)
+  const data = prepareBlocks(unit, request, extent)
   if (!(data instanceof Uint8Array)) return data
   if (extent.blocks > atomicWriteBlocksMax(unit)) return unit.invalidCdb(12)
   const transferBytes = extent.blocks * unit.blockBytes
   if (data.byteLength < transferBytes) {
     return unit.check(SENSE.INVALID_FIELD_IN_INFORMATION_UNIT, {}, transferBytes)
   }
-  return write(unit, request, extent, data, hasFua(request.cdb))
+  const start = extent.lba * unit.blockBytes
+  return unit.atomicRanges.write(start, start + transferBytes, () =>
+    write(unit, request, extent, data, hasFua(request.cdb)),
+  )
 }
 
 /** Sets the bits that are set in the data sent; atomic as a whole. */
 export const orwrite16: CommandHandler = (unit, request) => {
   const extent = extent16(request.cdb)
-  const data = prepare(unit, request, extent)
+  const data = prepareBlocks(unit, request, extent)
   return data instanceof Uint8Array ? orwrite(unit, request, extent, data) : data
 }
 

@@ -82,8 +82,21 @@ function refuseSegment(unit: LogicalUnit, { cscds }: CopyList, segment: CopySegm
   return blocks * unit.blockBytes > COPY_SEGMENT_BYTES_MAX ? SENSE.COPY_INVALID_FIELD : undefined
 }
 
-/** From the end where the destination lies behind the source, so that an overlap is copied right. */
+/** No atomic write to the source comes between the pieces. */
 async function copySegment(
+  unit: LogicalUnit,
+  request: ScsiRequest,
+  segment: CopySegment,
+  progress: CopyProgress,
+): Promise<void> {
+  if (segment.blocks === 0) return
+  const start = segment.sourceLba * unit.blockBytes
+  const end = start + segment.blocks * unit.blockBytes
+  await unit.atomicRanges.read(start, end, () => copyBlocks(unit, request, segment, progress))
+}
+
+/** From the end where the destination lies behind the source, so that an overlap is copied right. */
+async function copyBlocks(
   unit: LogicalUnit,
   request: ScsiRequest,
   { blocks, sourceLba, destinationLba }: CopySegment,
@@ -91,7 +104,6 @@ async function copySegment(
 ): Promise<void> {
   const { device, pool, blockBytes } = unit
   const totalBytes = blocks * blockBytes
-  if (totalBytes === 0) return
   const options = unit.writeOptions(request, false)
   const isBackward = destinationLba > sourceLba
   const buffer = pool.acquire(Math.min(totalBytes, TRANSFER_BYTES_OPTIMAL))

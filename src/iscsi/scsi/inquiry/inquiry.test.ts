@@ -83,7 +83,7 @@ const PAGES: Readonly<Record<number, string>> = {
     ZEROS(19), // 8 copies, segment of 32 MiB, 512 bytes
   176:
     '00b0003c' +
-    '01' + // WSNZ
+    '00' + // WSNZ 0
     '80' + // maximum compare and write length 128
     '0008' + // optimal transfer length granularity
     '00010000' + // maximum transfer length 65536 blocks
@@ -93,9 +93,9 @@ const PAGES: Readonly<Record<number, string>> = {
     '00000100' + // maximum unmap block descriptor count
     '00000008' + // optimal unmap granularity
     '80000000' + // alignment valid, 0
-    '0000000000040000' + // maximum write same length
+    '00000000ffffffff' + // maximum write same length: unbounded
     ZEROS(20), // no atomic writes
-  177: '00b1003c' + '0001' + ZEROS(2) + '01' + ZEROS(55), // non-rotating, VBULS
+  177: '00b1003c' + '0001' + '00' + '40' + '01' + ZEROS(55), // non-rotating, WABEREQ 01b, VBULS
   178: '00b20004' + '00' + 'e4' + '02' + '00', // LBPU LBPWS LBPWS10 LBPRZ, thin
 }
 
@@ -138,11 +138,16 @@ describe('INQUIRY', () => {
   })
 
   it('advertises atomic writes where they are accepted, and blocks of 4096', async () => {
-    const h = harness({ logicalBlockBytes: 4096, unit: { atomicWriteBytesMax: 65536 } })
+    const h = harness({ logicalBlockBytes: 4096, atomicWriteBytesMax: 65536 })
     const page = hexOf((await h.send('12 01 b0 0040 00')).dataIn)
     expect(page.slice(2 * 6, 2 * 8)).toBe('0001')
     expect(page.slice(2 * 8, 2 * 12)).toBe('00002000')
+    // the length; any alignment and granularity; nothing about boundaries
     expect(page.slice(2 * 44)).toBe('00000010' + ZEROS(16))
+    const odd = harness({ atomicWriteBytesMax: 1044480 })
+    expect(hexOf((await odd.send('12 01 b0 0040 00')).dataIn).slice(2 * 44, 2 * 48)).toBe('000007f8')
+    const huge = harness({ sizeBytes: 64 * MIB, atomicWriteBytesMax: 64 * MIB })
+    expect(hexOf((await huge.send('12 01 b0 0040 00')).dataIn).slice(2 * 44, 2 * 48)).toBe('0000ffff')
   })
 
   it('tells of several ports', async () => {

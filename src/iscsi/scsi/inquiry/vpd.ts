@@ -11,7 +11,7 @@ import {
   TRANSFER_BYTES_OPTIMAL,
   UNMAP_BLOCKS_MAX,
   UNMAP_DESCRIPTORS_MAX,
-  WRITE_SAME_BYTES_MAX,
+  WRITE_SAME_BLOCKS_MAX,
 } from '../limits.ts'
 import type { LogicalUnit } from '../lun.ts'
 import type { TargetPort } from '../nexus.ts'
@@ -54,10 +54,10 @@ function extendedInquiry(): Uint8Array {
 
 /** Offsets are those of the page, minus its header. */
 function blockLimits(unit: LogicalUnit): Uint8Array {
-  const { blockBytes, atomicWriteBytesMax } = unit
+  const { blockBytes } = unit
   const granularity = PHYSICAL_BLOCK_BYTES / blockBytes
   const body = new Uint8Array(60)
-  body[0] = 0x01 // WSNZ: WRITE SAME of no blocks is refused
+  // WSNZ 0: WRITE SAME of no blocks goes to the end of the medium
   body[1] = COMPARE_BLOCKS_MAX
   putU16(body, 2, granularity) // OPTIMAL TRANSFER LENGTH GRANULARITY
   putU32(body, 4, TRANSFER_BYTES_MAX / blockBytes)
@@ -67,20 +67,20 @@ function blockLimits(unit: LogicalUnit): Uint8Array {
   putU32(body, 20, UNMAP_DESCRIPTORS_MAX)
   putU32(body, 24, granularity) // OPTIMAL UNMAP GRANULARITY
   putU32(body, 28, 0x8000_0000) // UGAVALID, alignment 0
-  putU64(body, 32, WRITE_SAME_BYTES_MAX / blockBytes)
-  if (atomicWriteBytesMax > 0) {
-    putU32(body, 40, atomicWriteBlocksMax(unit)) // without boundary; alignment and granularity stay 0: any
-  }
+  putU64(body, 32, Math.max(WRITE_SAME_BLOCKS_MAX, unit.capacityBlocks))
+  // ATOMIC ALIGNMENT and GRANULARITY 0: any; MAXIMUM ATOMIC BOUNDARY SIZE 0: one write is never several atomic ones
+  putU32(body, 40, atomicWriteBlocksMax(unit))
   return body
 }
 
-/** MAXIMUM ATOMIC TRANSFER LENGTH. */
-export const atomicWriteBlocksMax = (unit: LogicalUnit): number =>
-  Math.floor(Math.min(unit.atomicWriteBytesMax, TRANSFER_BYTES_MAX) / unit.blockBytes)
+/** MAXIMUM ATOMIC TRANSFER LENGTH; 0: there is no WRITE ATOMIC. */
+export const atomicWriteBlocksMax = ({ device, blockBytes }: LogicalUnit): number =>
+  Math.min(0xffff, Math.floor(Math.min(device.atomicWriteBytesMax, TRANSFER_BYTES_MAX) / blockBytes))
 
 function characteristics(): Uint8Array {
   const body = new Uint8Array(60)
   putU16(body, 0, 0x0001) // non-rotating medium
+  body[3] = 0x40 // WABEREQ 01b: reads work after a block erase; WACEREQ 00b: there is no cryptographic erase
   body[4] = 0x01 // VBULS: VERIFY may compare with deallocated blocks
   return body
 }

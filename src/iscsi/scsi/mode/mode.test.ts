@@ -107,7 +107,7 @@ describe('MODE SELECT', () => {
     const dataOut = hex('0000000000000000' + SWP)
     expect(outcome(await h.send('55 10 0000000000 0014 00', { dataOut }))).toBe('status 00')
     const data = new Uint8Array(512)
-    expect(outcome(await h.send('2a 00 00000000 00 0001 00', { dataOut: data }))).toBe('7/27/02')
+    expect(outcome(await h.send('2a 00 00000000 00 0001 00', { dataOut: data }))).toBe('7/27/00')
     expect(outcome(await h.send('28 00 00000000 00 0001 00'))).toBe('status 00')
     expect((await h.send('1a 08 0a 00 ff 00')).dataIn?.[2]).toBe(0x90)
     h.unit.reset()

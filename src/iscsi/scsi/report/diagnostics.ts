@@ -6,12 +6,19 @@ import { encodeSense, SENSE, SENSE_KEY } from '../sense.ts'
 import { GOOD } from '../task.ts'
 import { lunList, lunListAllocation, SELECT_REPORT_AT } from './luns.ts'
 
-/** A pending unit attention condition is reported as data, with GOOD status, and counts as reported. */
+/**
+ * A pending unit attention condition is reported as data, with GOOD status, and counts as reported. Else it tells of
+ * a sanitize operation, with its progress.
+ */
 export const requestSense: CommandHandler = (unit, request) => {
   const attention = request.nexus.take()
-  const sense = attention === undefined ? SENSE.NO_SENSE : { key: SENSE_KEY.UNIT_ATTENTION, ...attention }
+  const told =
+    attention === undefined
+      ? unit.sanitizeSense()
+      : { sense: { key: SENSE_KEY.UNIT_ATTENTION, ...attention }, details: {} }
+  const { sense, details } = told ?? { sense: SENSE.NO_SENSE, details: {} }
   const isDescriptor = ((request.cdb[1] ?? 0) & 0x01) !== 0
-  return unit.dataIn(request, encodeSense(sense, {}, isDescriptor), request.cdb[4] ?? 0)
+  return unit.dataIn(request, encodeSense(sense, details, isDescriptor), request.cdb[4] ?? 0)
 }
 
 /** The default self-test passes on a unit that answers; there are no other tests and no diagnostic pages. */

@@ -59,7 +59,7 @@ describe('REPORT SUPPORTED OPERATION CODES', () => {
     expect(hexOf((await h.send(rsoc(2, 0x9e, 0x1f))).dataIn)).toBe('00010000')
     expect(hexOf((await h.send(rsoc(3, 0x28, 1))).dataIn)).toBe('00010000')
     expect(hexOf((await h.send(rsoc(1, 0x9c))).dataIn)).toBe('00010000')
-    const atomic = harness({ unit: { atomicWriteBytesMax: 4096 } })
+    const atomic = harness({ atomicWriteBytesMax: 4096 })
     expect(hexOf((await atomic.send(rsoc(1, 0x9c))).dataIn).slice(0, 8)).toBe('00030010')
   })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MemoryDevice } from '../../../../test/e2e/iscsi/memory-device.ts'
 import { MIB } from '../../../base/units.ts'
+import { FrontendRecords } from '../../../frontend/records.ts'
 import { Reservations } from '../../../frontend/reservations/reservations.ts'
 import type { Nexus } from '../nexus.ts'
 import { bytesOf, Harness, hexOf, outcome, UUID } from '../testing.ts'
@@ -203,7 +204,7 @@ describe('PERSISTENT RESERVE OUT', () => {
       await h.out(h.nexus, 'register', { actionKey: A, flags })
       await h.out(h.nexus, 'reserve', { key: A, type: 1 })
       expect((await h.report(2)).slice(6, 8)).toBe(flags === 1 ? '81' : '80')
-      const restarted = Reservations.load(h.device, { after: 'power-loss' })
+      const restarted = new Reservations(FrontendRecords.load(h.device, { after: 'power-loss' }))
       expect(restarted.state.registrants.size).toBe(expected)
       expect(restarted.inForce).toBe(expected === 1)
     }

@@ -7,7 +7,6 @@ import { parseArgs } from 'node:util'
 import type { Logger } from '../../../../src/base/log.ts'
 import { MIB } from '../../../../src/base/units.ts'
 import { OPEN_ACCESS } from '../../../../src/frontend/access.ts'
-import { Reservations } from '../../../../src/frontend/reservations/reservations.ts'
 import { Secret } from '../../../../src/frontend/secret.ts'
 import { FrontendVolume } from '../../../../src/frontend/volume.ts'
 import { RealClock } from '../../../../src/io/clock.ts'
@@ -36,6 +35,7 @@ const logger: Logger = {
   error: say,
 }
 
+const clock = new RealClock({ syscalls: plainSyscalls })
 const [user, secret] = values.chap?.split(':') ?? []
 const device = new MemoryDevice({
   sizeBytes: Number(values['size-mib']) * MIB,
@@ -43,7 +43,9 @@ const device = new MemoryDevice({
 })
 const volume = new FrontendVolume({
   device,
-  reservations: Reservations.load(device, { after: 'power-loss' }),
+  after: 'power-loss',
+  clock,
+  logger,
   access:
     user !== undefined && secret !== undefined
       ? { initiators: 'any', chap: [{ user, secret: Secret.fromText(secret) }] }
@@ -51,7 +53,7 @@ const volume = new FrontendVolume({
 })
 const target = new IscsiTarget({
   net: new RealNet(),
-  clock: new RealClock({ syscalls: plainSyscalls }),
+  clock,
   random: new RealRandom(),
   logger,
 })

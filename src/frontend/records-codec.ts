@@ -1,10 +1,10 @@
 /**
- * The reservations as bytes, for `BlockDevice.setFrontendState`. Little-endian:
+ * The front ends' records as bytes, for `BlockDevice.setFrontendState`. Little-endian:
  *
  * | offset | length | field                                                        |
  * |--------|--------|--------------------------------------------------------------|
  * | 0      | 4      | magic `BRSV`                                                 |
- * | 4      | 2      | version: 1                                                   |
+ * | 4      | 2      | version: 1, or 2 with a sanitize operation                   |
  * | 6      | 1      | type: 0 none, else 1 + index in `RESERVATION_TYPES`          |
  * | 7      | 1      | flags: bit 0 persistent                                      |
  * | 8      | 4      | length of the whole in bytes                                 |
@@ -12,14 +12,16 @@
  * | 16     | 4      | number of registrants                                        |
  * | 20     | 4      | index of the holder, 0xffffffff when none or all             |
  * | 24     | …      | registrants: key (8), length of the id (2), id (UTF-8)       |
+ * |        | …      | version 2: the operation (sanitize/codec.ts)                 |
  * | end−4  | 4      | CRC-32C of all before                                        |
  *
- * Empty bytes are a volume that never had reservations. Nothing is believed before all is validated.
+ * Empty bytes are a volume that never had any. Nothing is believed before all is validated. Version 2 is written only
+ * while there is an operation: a program that does not know it must not serve what is half wiped.
  */
-import { viewOf } from '../../base/binary.ts'
-import { crc32c } from '../../base/crc32c.ts'
-import { BlockError } from '../../base/errors.ts'
-import { layout, u8, u16, u32 } from '../../base/layout.ts'
+import { viewOf } from '../base/binary.ts'
+import { crc32c } from '../base/crc32c.ts'
+import { BlockError } from '../base/errors.ts'
+import { layout, u8, u16, u32 } from '../base/layout.ts'
 import {
   isAllRegistrants,
   NO_RESERVATIONS,
@@ -29,7 +31,9 @@ import {
   type RegistrantId,
   type Reservation,
   type ReservationState,
-} from './state.ts'
+} from './reservations/state.ts'
+import { decodeSanitize, encodeSanitize } from './sanitize/codec.ts'
+import type { SanitizeOperation } from './sanitize/operation.ts'
 
 const Header = layout('ReservationsHeader', 24, {
   magic: u32(0),
@@ -43,23 +47,29 @@ const Header = layout('ReservationsHeader', 24, {
 })
 const AT = Header.at
 const MAGIC = 0x56535242 // 'BRSV' as bytes
-const VERSION = 1
+const VERSION = { RESERVATIONS: 1, SANITIZE: 2 } as const
 const FLAG_PERSISTENT = 1
 const NO_INDEX = 0xffffffff
 const CRC_BYTES = 4
 const REGISTRANT_HEADER_BYTES = 10
 
-export function encodeReservations(state: ReservationState): Uint8Array {
+export interface FrontendState {
+  readonly reservations: ReservationState
+  readonly sanitize: SanitizeOperation | undefined
+}
+
+export function encodeFrontendState({ reservations: state, sanitize }: FrontendState): Uint8Array {
+  const operation = sanitize === undefined ? new Uint8Array(0) : encodeSanitize(sanitize)
   const ids = [...state.registrants.keys()]
   const names = ids.map((id) => new TextEncoder().encode(id))
-  let lengthBytes = Header.lengthBytes + CRC_BYTES
+  let lengthBytes = Header.lengthBytes + operation.byteLength + CRC_BYTES
   for (const name of names) lengthBytes += REGISTRANT_HEADER_BYTES + name.byteLength
   const bytes = new Uint8Array(lengthBytes)
   const view = viewOf(bytes)
   const { reservation } = state
   const holder = reservation?.holder === undefined ? -1 : ids.indexOf(reservation.holder)
   view.setUint32(AT.magic, MAGIC, true)
-  view.setUint16(AT.version, VERSION, true)
+  view.setUint16(AT.version, sanitize === undefined ? VERSION.RESERVATIONS : VERSION.SANITIZE, true)
   bytes[AT.type] = reservation === undefined ? 0 : 1 + RESERVATION_TYPES.indexOf(reservation.type)
   bytes[AT.flags] = state.persistent ? FLAG_PERSISTENT : 0
   view.setUint32(AT.lengthBytes, lengthBytes, true)
@@ -74,36 +84,47 @@ export function encodeReservations(state: ReservationState): Uint8Array {
     bytes.set(name, offset + REGISTRANT_HEADER_BYTES)
     offset += REGISTRANT_HEADER_BYTES + name.byteLength
   }
-  view.setUint32(offset, crc32c(bytes.subarray(0, offset)), true)
+  bytes.set(operation, offset)
+  const end = lengthBytes - CRC_BYTES
+  view.setUint32(end, crc32c(bytes.subarray(0, end)), true)
   return bytes
 }
 
 /** Throws CORRUPT, or UNKNOWN_FORMAT for a version of a later program. */
-export function decodeReservations(bytes: Uint8Array): ReservationState {
-  if (bytes.byteLength === 0) return NO_RESERVATIONS
+export function decodeFrontendState(bytes: Uint8Array): FrontendState {
+  if (bytes.byteLength === 0) return { reservations: NO_RESERVATIONS, sanitize: undefined }
   if (bytes.byteLength < Header.lengthBytes + CRC_BYTES) throw corrupt('too short')
   const view = viewOf(bytes)
   if (view.getUint32(AT.magic, true) !== MAGIC) throw corrupt('wrong magic')
   const version = view.getUint16(AT.version, true)
-  if (version !== VERSION) {
+  if (version !== VERSION.RESERVATIONS && version !== VERSION.SANITIZE) {
     throw new BlockError(
       'UNKNOWN_FORMAT',
-      `reservations have version ${version}, this program knows ${VERSION}`,
+      `the front ends' records have version ${version}, this program knows ${VERSION.SANITIZE}`,
     )
   }
   const end = bytes.byteLength - CRC_BYTES
   if (view.getUint32(AT.lengthBytes, true) !== bytes.byteLength) throw corrupt('wrong length')
   if (view.getUint32(end, true) !== crc32c(bytes.subarray(0, end))) throw corrupt('wrong checksum')
-  const registrants = decodeRegistrants(bytes.subarray(0, end), view)
+  const { registrants, rest } = decodeRegistrants(bytes.subarray(0, end), view)
+  if (version === VERSION.RESERVATIONS && rest.byteLength > 0)
+    throw corrupt('bytes after the last registrant')
   return {
-    generation: view.getUint32(AT.generation, true),
-    persistent: (view.getUint8(AT.flags) & FLAG_PERSISTENT) !== 0,
-    registrants,
-    reservation: decodeReservation(view, [...registrants.keys()]),
+    reservations: {
+      generation: view.getUint32(AT.generation, true),
+      persistent: (view.getUint8(AT.flags) & FLAG_PERSISTENT) !== 0,
+      registrants,
+      reservation: decodeReservation(view, [...registrants.keys()]),
+    },
+    sanitize: version === VERSION.SANITIZE ? decodeSanitize(rest) : undefined,
   }
 }
 
-function decodeRegistrants(bytes: Uint8Array, view: DataView): Map<RegistrantId, bigint> {
+/** The registrants, and what follows them. */
+function decodeRegistrants(
+  bytes: Uint8Array,
+  view: DataView,
+): { registrants: Map<RegistrantId, bigint>; rest: Uint8Array } {
   const count = view.getUint32(AT.registrants, true)
   if (count > REGISTRANTS_MAX) throw corrupt('too many registrants')
   const registrants = new Map<RegistrantId, bigint>()
@@ -119,9 +140,8 @@ function decodeRegistrants(bytes: Uint8Array, view: DataView): Map<RegistrantId,
       throw corrupt('a registrant is bad')
     registrants.set(new TextDecoder().decode(bytes.subarray(start, offset)), key)
   }
-  if (offset !== bytes.byteLength) throw corrupt('bytes after the last registrant')
   if (registrants.size !== count) throw corrupt('a registrant is there twice')
-  return registrants
+  return { registrants, rest: bytes.subarray(offset) }
 }
 
 function decodeReservation(view: DataView, ids: readonly RegistrantId[]): Reservation | undefined {
@@ -136,4 +156,5 @@ function decodeReservation(view: DataView, ids: readonly RegistrantId[]): Reserv
   return { type, holder }
 }
 
-const corrupt = (what: string): BlockError => new BlockError('CORRUPT', `stored reservations: ${what}`)
+const corrupt = (what: string): BlockError =>
+  new BlockError('CORRUPT', `stored records of the front ends: ${what}`)
