@@ -15,7 +15,9 @@ interface Entry {
 
 export class AtomicRanges {
   /** Under way and waiting, in order of arrival. */
-  readonly #entries: Entry[] = []
+  readonly #entries = new Set<Entry>()
+  #writes = 0
+  #waiting = 0
 
   /** Runs `action`, which reads bytes [start, end), when no atomic write is in its way. */
   read<T>(start: number, end: number, action: () => Promise<T>): Promise<T> {
@@ -23,35 +25,50 @@ export class AtomicRanges {
   }
 
   /** Runs `action`, which writes bytes [start, end) as one change, when no read is in its way. */
-  write<T>(start: number, end: number, action: () => Promise<T>): Promise<T> {
-    return this.#run({ start, end, isWrite: true, begin: undefined }, action)
+  async write<T>(start: number, end: number, action: () => Promise<T>): Promise<T> {
+    this.#writes++
+    try {
+      return await this.#run({ start, end, isWrite: true, begin: undefined }, action)
+    } finally {
+      this.#writes--
+    }
   }
 
   async #run<T>(entry: Entry, action: () => Promise<T>): Promise<T> {
-    const entries = this.#entries
-    const isBlocked = entries.some((earlier) => conflict(earlier, entry))
-    entries.push(entry)
-    if (isBlocked) {
-      await new Promise<void>((resolve) => {
-        entry.begin = resolve
-      })
-    }
+    const isBlocked = this.#writes > 0 && this.#isBlocked(entry)
+    this.#entries.add(entry)
+    if (isBlocked) await this.#wait(entry)
     try {
       return await action()
     } finally {
-      entries.splice(entries.indexOf(entry), 1)
-      this.#wake()
+      this.#entries.delete(entry)
+      if (this.#waiting > 0) this.#wake()
     }
+  }
+
+  /** Whether something that came before `entry` is in its way. */
+  #isBlocked(entry: Entry): boolean {
+    for (const earlier of this.#entries) {
+      if (earlier === entry) return false
+      if (conflict(earlier, entry)) return true
+    }
+    return false
+  }
+
+  #wait(entry: Entry): Promise<void> {
+    this.#waiting++
+    return new Promise((resolve) => {
+      entry.begin = resolve
+    })
   }
 
   /** Lets go what waits and has nothing before it that is in its way. */
   #wake(): void {
-    const entries = this.#entries
-    for (const [i, entry] of entries.entries()) {
+    for (const entry of this.#entries) {
       const { begin } = entry
-      if (begin === undefined) continue
-      if (entries.some((earlier, at) => at < i && conflict(earlier, entry))) continue
+      if (begin === undefined || this.#isBlocked(entry)) continue
       entry.begin = undefined
+      this.#waiting--
       begin()
     }
   }

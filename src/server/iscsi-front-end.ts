@@ -76,6 +76,7 @@ export class IscsiFrontEnd implements TargetFrontEnd {
     const advertise = settings['iscsi-portal']
     const target = new IscsiTarget({
       ...ports,
+      limits: { pingTimeoutSeconds: Math.ceil(settings['ping-timeout'] / 1000) },
       resolve: (name) => ({ kind: name === iqn ? 'unavailable' : 'unknown' }),
     })
     const addresses: HostPort[] = []

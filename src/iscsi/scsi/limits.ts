@@ -26,7 +26,7 @@ export const WRITE_SAME_PIECE_BYTES = 128 * MIB
 export const WRITE_SAME_CHECKPOINT_BYTES = GIB
 /** GET LBA STATUS looks no further than this in one command, nor does it ask the device more often. */
 export const LBA_STATUS_BYTES_MAX = GIB
-export const LBA_STATUS_CALLS_MAX = 8
+export const LBA_STATUS_CALLS_MAX = 32
 export const LBA_STATUS_DESCRIPTORS_MAX = 256
 
 /** EXTENDED COPY: one segment, and what one command may name. A copy runs through one buffer of the pool. */

@@ -39,6 +39,7 @@ export interface TargetSettings {
   readonly 'log-level': LogLevel
   readonly 'drain-timeout': number
   readonly 'sanitize-rate': number
+  readonly 'ping-timeout': number
 }
 export type SettingName = keyof TargetSettings
 
@@ -65,6 +66,8 @@ export interface Setting<T> {
 const DRAIN_TIMEOUT_MS_MAX = 3_600_000
 /** More paths than any host uses to one target. */
 const PORTALS_MAX = 16
+const PING_TIMEOUT_MS = { MIN: 1_000, MAX: 3_600_000 } as const
+const SANITIZE_RATE_MIN = 64 * KIB
 const SANITIZE_RATE_MIN = 64 * KIB
 
 type Draft<T> = Pick<Setting<T>, 'help' | 'expects' | 'parse'> & Partial<Setting<T>>
@@ -260,6 +263,17 @@ export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSe
       const bytesPerSecond = parseSize(text, what)
       if (bytesPerSecond >= SANITIZE_RATE_MIN) return bytesPerSecond
       throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is less than 64KiB`)
+    },
+  }),
+  'ping-timeout': setting({
+    placeholder: 'DURATION',
+    default: '10s',
+    help: 'how long a silent iSCSI initiator may take to answer a ping before it counts as gone, 1s to 1h',
+    expects: 'a duration such as 10s',
+    parse: (text, what) => {
+      const timeoutMs = parseDuration(text, what)
+      if (timeoutMs >= PING_TIMEOUT_MS.MIN && timeoutMs <= PING_TIMEOUT_MS.MAX) return timeoutMs
+      throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is not between 1s and 1h`)
     },
   }),
 }

@@ -12,12 +12,12 @@ import { RUNS, type Run, withTarget } from './target.ts'
 const USAGE = `usage: npm run conformance:iscsi -- [OPTION]...
   --filter PATTERN   only tests whose FAMILY.TEST matches this regular expression
   --run NAME         only this run: ${RUNS.map(({ name }) => name).join(', ')}
-  --timeout SECONDS  how long one test may take, 60 by default`
+  --timeout SECONDS  how long one test may take, 180 by default`
 
 const OPTIONS = {
   filter: { type: 'string', default: '' },
   run: { type: 'string' },
-  timeout: { type: 'string', default: '60' },
+  timeout: { type: 'string', default: '180' },
   help: { type: 'boolean', default: false },
 } as const
 
