@@ -1,5 +1,14 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { filled, freshVolume, portsWith, readBlock, useScratch } from '../../test/blockvol/scratch.ts'
+import {
+  copyAsCrashed,
+  filled,
+  freshVolume,
+  openVolume,
+  portsWith,
+  readBlock,
+  useScratch,
+} from '../../test/blockvol/scratch.ts'
 import { BLOCK_BYTES, KIB, MIB } from '../base/units.ts'
 
 const scratch = useScratch()
@@ -36,4 +45,45 @@ describe('a write of at most atomicWriteBytesMax', () => {
     expect((await readBlock(volume, 0))[511]).toBe(0)
     await volume.close()
   })
+
+  it('is there as a whole or not at all, whatever pages of the log a crash left of it', async () => {
+    const directory = scratch.next()
+    const volume = await freshVolume(portsWith(), directory)
+    const [old, young] = [filled(1, 9 * BLOCK_BYTES), filled(2, volume.atomicWriteBytesMax)]
+    await volume.write(0, old)
+    await volume.flush()
+    const before = readFileSync(`${directory}/log`)
+    await volume.write(512, young)
+    const after = readFileSync(`${directory}/log`)
+    const pages = changedPages(before, after)
+    expect(pages.length).toBeGreaterThan(young.byteLength / BLOCK_BYTES)
+    // each page alone missing, and each prefix of the pages there
+    const losses = [...pages.map((page) => [page]), ...pages.map((_, i) => pages.slice(i)), []]
+    const outcomes = new Set<string>()
+    for (const lost of losses) {
+      const copy = copyAsCrashed(directory, scratch.next())
+      const log = Uint8Array.from(after)
+      for (const at of lost) log.set(before.subarray(at, at + BLOCK_BYTES), at)
+      writeFileSync(`${copy}/log`, log)
+      const reopened = await openVolume(portsWith(), copy)
+      const found = new Uint8Array(young.byteLength)
+      await reopened.read(512, found)
+      await reopened.close()
+      if (Buffer.compare(found, young) === 0) outcomes.add('all')
+      else if (Buffer.compare(found, old.subarray(512, 512 + found.byteLength)) === 0) outcomes.add('none')
+      else outcomes.add('a part')
+    }
+    expect([...outcomes].toSorted()).toEqual(['all', 'none'])
+    await volume.close()
+  })
 })
+
+/** Offsets of the pages in which two states of a file differ. */
+function changedPages(before: Uint8Array, after: Uint8Array): number[] {
+  const pages: number[] = []
+  for (let at = 0; at < after.byteLength; at += BLOCK_BYTES) {
+    const end = at + BLOCK_BYTES
+    if (Buffer.compare(before.subarray(at, end), after.subarray(at, end)) !== 0) pages.push(at)
+  }
+  return pages
+}
