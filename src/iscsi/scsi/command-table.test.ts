@@ -14,7 +14,7 @@ import {
   LBA_STATUS_DESCRIPTORS_MAX,
   TRANSFER_BYTES_MAX,
   UNMAP_DESCRIPTORS_MAX,
-  WRITE_SAME_PIECE_BYTES,
+  WRITE_SAME_BYTES_MAX,
 } from './limits.ts'
 import { MODE_PAGES } from './mode/pages.ts'
 
@@ -77,7 +77,7 @@ describe('limits in docs/scsi-commands.md', () => {
     ['transfer of one command, READ, WRITE, VERIFY, ORWRITE, PRE-FETCH', `${TRANSFER_BYTES_MAX / MIB} MiB`],
     ['COMPARE AND WRITE', `${COMPARE_BLOCKS_MAX} blocks`],
     ['UNMAP', `${UNMAP_DESCRIPTORS_MAX} descriptors`],
-    ['WRITE SAME', `${WRITE_SAME_PIECE_BYTES / MIB} MiB`],
+    ['WRITE SAME', `${WRITE_SAME_BYTES_MAX / MIB} MiB`],
     ['GET LBA STATUS', `${LBA_STATUS_DESCRIPTORS_MAX} descriptors or ${LBA_STATUS_BYTES_MAX / GIB} GiB`],
     [
       'EXTENDED COPY',

@@ -18,12 +18,8 @@ export const COMPARE_BLOCKS_MAX = 128
 export const UNMAP_DESCRIPTORS_MAX = 256
 /** No limit: a deallocated range stays a range in the device's log. */
 export const UNMAP_BLOCKS_MAX = 0xffffffff
-/** No limit either: zeros stay a range, and a pattern is written in pieces. */
-export const WRITE_SAME_BLOCKS_MAX = 0xffffffff
-/** A pattern stays a range too, but has to be written out in the end: so much goes into one piece, */
-export const WRITE_SAME_PIECE_BYTES = 128 * MIB
-/** and so much is left for the device to write out later. */
-export const WRITE_SAME_CHECKPOINT_BYTES = GIB
+/** A pattern stays a range too, but has to be written out in the end. */
+export const WRITE_SAME_BYTES_MAX = 128 * MIB
 /** GET LBA STATUS looks no further than this in one command, nor does it ask the device more often. */
 export const LBA_STATUS_BYTES_MAX = GIB
 export const LBA_STATUS_CALLS_MAX = 32

@@ -3,7 +3,7 @@
  * with the UNMAP bit are deallocated, and without it written as a range; anchoring is not supported.
  */
 import { isZero } from '../../../base/binary.ts'
-import type { AllocationRun, WriteOptions } from '../../../base/ports/block-device.ts'
+import type { AllocationRun } from '../../../base/ports/block-device.ts'
 import { putU32, putU64, readLba64, readU16, readU32 } from '../bytes.ts'
 import type { CommandHandler } from '../command.ts'
 import {
@@ -11,13 +11,12 @@ import {
   LBA_STATUS_CALLS_MAX,
   LBA_STATUS_DESCRIPTORS_MAX,
   UNMAP_DESCRIPTORS_MAX,
-  WRITE_SAME_CHECKPOINT_BYTES,
-  WRITE_SAME_PIECE_BYTES,
+  WRITE_SAME_BYTES_MAX,
 } from '../limits.ts'
 import type { LogicalUnit } from '../lun.ts'
 import { SENSE } from '../sense.ts'
 import { GOOD, plainResult, type ScsiRequest, type ScsiResult, STATUS } from '../task.ts'
-import { type Extent, type ExtentDecoder, extent10, extent16 } from './address.ts'
+import { type Extent, type ExtentDecoder, extent10, extent16, lengthField } from './address.ts'
 
 const UNMAP_HEADER_BYTES = 8
 const UNMAP_DESCRIPTOR_BYTES = 16
@@ -81,6 +80,7 @@ const sameWriter =
     const refused = unit.refuseRange(lba, Math.max(1, blocks)) ?? unit.refuseWrite()
     if (refused !== undefined) return refused
     const extent = { lba, blocks: blocks === 0 ? unit.capacityBlocks - lba : blocks }
+    if (extent.blocks * unit.blockBytes > WRITE_SAME_BYTES_MAX) return unit.invalidCdb(lengthField(cdb))
     const wantedBytes = writeSameDataOut(cdb, unit.blockBytes)
     const isExact =
       hasNoData(cdb) ||
@@ -104,26 +104,10 @@ async function writeSame(
   const pattern = request.dataOut.subarray(0, wantedBytes)
   const options = unit.writeOptions(request, false)
   const isUnmap = ((request.cdb[1] ?? 0) & 0x08) !== 0
-  if (!isZero(pattern)) await writePattern(unit, { offsetBytes, lengthBytes, pattern }, options)
+  if (!isZero(pattern)) await device.writeSame(offsetBytes, lengthBytes, pattern, options)
   else if (isUnmap) await device.trim(offsetBytes, lengthBytes, options)
   else await device.writeZeroes(offsetBytes, lengthBytes, options)
   return plainResult(STATUS.GOOD, wantedBytes)
-}
-
-/**
- * In pieces, so that an abort stops it; and with a checkpoint now and then, so that the device does not owe the disk
- * more than it can write out in a reasonable time.
- */
-async function writePattern(
-  { device }: LogicalUnit,
-  { offsetBytes, lengthBytes, pattern }: { offsetBytes: number; lengthBytes: number; pattern: Uint8Array },
-  options: WriteOptions,
-): Promise<void> {
-  for (let doneBytes = 0; doneBytes < lengthBytes; doneBytes += WRITE_SAME_PIECE_BYTES) {
-    if (doneBytes > 0 && doneBytes % WRITE_SAME_CHECKPOINT_BYTES === 0) await device.checkpoint()
-    const pieceBytes = Math.min(WRITE_SAME_PIECE_BYTES, lengthBytes - doneBytes)
-    await device.writeSame(offsetBytes + doneBytes, pieceBytes, pattern, options)
-  }
 }
 
 /** At least one descriptor, as many as fit; the host asks again from where the last one ends. */

@@ -93,7 +93,7 @@ const PAGES: Readonly<Record<number, string>> = {
     '00000100' + // maximum unmap block descriptor count
     '00000008' + // optimal unmap granularity
     '80000000' + // alignment valid, 0
-    '00000000ffffffff' + // maximum write same length: unbounded
+    '0000000000040000' + // maximum write same length
     ZEROS(20), // no atomic writes
   177: '00b1003c' + '0001' + '00' + '40' + '01' + ZEROS(55), // non-rotating, WABEREQ 01b, VBULS
   178: '00b20004' + '00' + 'e4' + '02' + '00', // LBPU LBPWS LBPWS10 LBPRZ, thin

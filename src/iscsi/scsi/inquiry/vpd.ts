@@ -11,7 +11,7 @@ import {
   TRANSFER_BYTES_OPTIMAL,
   UNMAP_BLOCKS_MAX,
   UNMAP_DESCRIPTORS_MAX,
-  WRITE_SAME_BLOCKS_MAX,
+  WRITE_SAME_BYTES_MAX,
 } from '../limits.ts'
 import type { LogicalUnit } from '../lun.ts'
 import type { TargetPort } from '../nexus.ts'
@@ -67,7 +67,7 @@ function blockLimits(unit: LogicalUnit): Uint8Array {
   putU32(body, 20, UNMAP_DESCRIPTORS_MAX)
   putU32(body, 24, granularity) // OPTIMAL UNMAP GRANULARITY
   putU32(body, 28, 0x8000_0000) // UGAVALID, alignment 0
-  putU64(body, 32, Math.max(WRITE_SAME_BLOCKS_MAX, unit.capacityBlocks))
+  putU64(body, 32, WRITE_SAME_BYTES_MAX / blockBytes)
   // ATOMIC ALIGNMENT and GRANULARITY 0: any; MAXIMUM ATOMIC BOUNDARY SIZE 0: one write is never several atomic ones
   putU32(body, 40, atomicWriteBlocksMax(unit))
   return body
