@@ -170,14 +170,16 @@ class Probe implements BlockDevice {
   }
 }
 
-/** Time that does not pass, for tests that have no use for it. */
-const STILL: Clock = {
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** A clock on which nobody waits for long, for tests that are not about time. */
+const IMPATIENT: Clock = {
   monotonicMs: () => 0,
   bootMs: () => 0,
   wallMs: () => 0,
   after: () => ({ cancel: () => undefined }),
-  sleep: () => new Promise(() => undefined),
-  yield: () => new Promise((resolve) => setImmediate(resolve)),
+  sleep: nextTurn,
+  yield: nextTurn,
 }
 
 export interface SendOptions {
@@ -214,7 +216,7 @@ export class Harness {
   /** Nexuses whose tasks were aborted, by initiator port. */
   readonly aborted: string[] = []
 
-  constructor(memory: TestDevice, unit: Partial<LogicalUnitOptions> = {}, clock: Clock = STILL) {
+  constructor(memory: TestDevice, unit: Partial<LogicalUnitOptions> = {}, clock: Clock = IMPATIENT) {
     this.memory = memory
     this.device = new Probe(memory)
     this.unit = new LogicalUnit({

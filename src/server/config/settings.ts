@@ -68,7 +68,6 @@ const DRAIN_TIMEOUT_MS_MAX = 3_600_000
 const PORTALS_MAX = 16
 const PING_TIMEOUT_MS = { MIN: 1_000, MAX: 3_600_000 } as const
 const SANITIZE_RATE_MIN = 64 * KIB
-const SANITIZE_RATE_MIN = 64 * KIB
 
 type Draft<T> = Pick<Setting<T>, 'help' | 'expects' | 'parse'> & Partial<Setting<T>>
 

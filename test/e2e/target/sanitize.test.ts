@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MIB } from '../../../src/base/units.ts'
 import { parseSense } from '../../../src/iscsi/initiator/sense.ts'
-import type { ExecuteResult, InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
-import { type Host, login, patternAt } from './support/host.ts'
+import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
+import { type Host, login, patternAt, send } from './support/host.ts'
 import { type BasaltProcess, withBasalt } from './support/process.ts'
 import { temporaryDirectory } from './support/volume.ts'
 
@@ -23,14 +23,6 @@ const target = (rate: string, ...more: string[]): string[] => [
 /** Slow enough to be killed in the middle, and quick. */
 const SLOW = '4MiB'
 const QUICK = '1GiB'
-
-const hexCdb = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
-
-async function send(session: InitiatorSession, cdb: string, dataOut?: Uint8Array): Promise<ExecuteResult> {
-  const request = { cdb: hexCdb(cdb), ...(dataOut === undefined ? {} : { dataOut }) }
-  const result = await session.execute(request)
-  return parseSense(result.sense)?.key === 6 ? session.execute(request) : result
-}
 
 /** Key, code and qualifier of the refusal, or the status. */
 async function verdict(session: InitiatorSession, cdb: string): Promise<string> {
@@ -67,7 +59,7 @@ describe('an overwrite that kill -9 interrupts', () => {
       const { session } = await hostWithData(child)
       // IMMED; two bytes of pattern
       const list = Uint8Array.of(0x01, 0, 0, 2, 0xc3, 0x3c)
-      expect((await send(session, '48 81 0000000000 0006 00', list)).status).toBe(0)
+      expect((await send(session, '48 81 0000000000 0006 00', { dataOut: list })).status).toBe(0)
       expect(await verdict(session, TEST_UNIT_READY)).toBe(IN_PROGRESS)
       await child.kill()
     })
@@ -120,8 +112,7 @@ it('a block erase is durable when it is answered', async () => {
 it('a stop does not wait for an operation, which goes on at the next start', async () => {
   await withBasalt(target('64KiB'), async (child) => {
     const { session } = await hostWithData(child)
-    const waiting = session.execute({
-      cdb: hexCdb('48 01 0000000000 0005 00'),
+    const waiting = send(session, '48 01 0000000000 0005 00', {
       dataOut: Uint8Array.of(0x01, 0, 0, 1, 0x11),
     })
     const ended = waiting.then(

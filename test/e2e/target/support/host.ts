@@ -7,7 +7,9 @@ import { RealRandom } from '../../../../src/io/random.ts'
 import { loadSyscalls } from '../../../../src/io/syscalls.ts'
 import { BlockClient } from '../../../../src/iscsi/initiator/block-client.ts'
 import { Initiator } from '../../../../src/iscsi/initiator/initiator.ts'
-import type { InitiatorSession } from '../../../../src/iscsi/initiator/session.ts'
+import { parseSense } from '../../../../src/iscsi/initiator/sense.ts'
+import type { ExecuteResult, InitiatorSession } from '../../../../src/iscsi/initiator/session.ts'
+import { SENSE_KEY } from '../../../../src/iscsi/scsi/sense.ts'
 import type { ReadyLine } from '../../../../src/server/target-daemon.ts'
 
 export interface Host {
@@ -42,6 +44,17 @@ export async function login(
     ...(chap === undefined ? {} : { chap }),
   })
   return { session, disk: new BlockClient(session) }
+}
+
+/** Sends a command as it stands, given in hex; once more after a unit attention. */
+export async function send(
+  session: InitiatorSession,
+  cdb: string,
+  data: { readonly dataOut?: Uint8Array; readonly dataInLengthBytes?: number } = {},
+): Promise<ExecuteResult> {
+  const request = { cdb: Uint8Array.from(Buffer.from(cdb.replaceAll(' ', ''), 'hex')), ...data }
+  const result = await session.execute(request)
+  return parseSense(result.sense)?.key === SENSE_KEY.UNIT_ATTENTION ? session.execute(request) : result
 }
 
 /** Bytes that only their place determines, so that any reader can tell what should be there. */
