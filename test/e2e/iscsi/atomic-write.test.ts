@@ -33,11 +33,14 @@ it('a read that waits in the middle of the range sees all of the write or nothin
       logger: silentLogger,
     }),
     pool: ports.pool,
-    path: singlePath({ groupId: 1, relativePort: 1 }),
-    port: { targetName: 'iqn.t', portalGroupTag: 1, relativePort: 1, groupId: 1 },
+    path: singlePath({ groupId: 1, relativePorts: () => [1] }),
     logger: silentLogger,
   })
-  const nexus = unit.attach({ initiatorPort: 'iqn.i,i,0x1', abortTasks: async () => undefined })
+  const nexus = unit.attach({
+    initiatorPort: 'iqn.i,i,0x1',
+    port: { targetName: 'iqn.t', portalGroupTag: 1, relativePort: 1, groupId: 1 },
+    abortTasks: async () => undefined,
+  })
   nexus.take()
   const send = async (
     operationCode: number,
