@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { GIB, MIB } from '../../base/units.ts'
 import { REGISTRANTS_MAX } from '../../frontend/reservations/state.ts'
+import { PASSES_MAX } from '../../frontend/sanitize/operation.ts'
 import { COMMANDS, dataOutLengthBytes } from './command-table.ts'
 import { VPD_PAGES } from './inquiry/vpd.ts'
 import {
@@ -84,6 +85,7 @@ describe('limits in docs/scsi-commands.md', () => {
       `${COPY_CSCDS_MAX} CSCD descriptors, ${COPY_SEGMENTS_MAX} segments of ${COPY_SEGMENT_BYTES_MAX / MIB} MiB, ` +
         `${COPIES_MAX} copies`,
     ],
+    ['SANITIZE, OVERWRITE', `${PASSES_MAX} passes`],
     ['registrations', String(REGISTRANTS_MAX)],
   ])('%s', (limit, value) => {
     const row = document.split('\n').find((line) => line.startsWith(`| ${limit} `) && line.includes(value))
