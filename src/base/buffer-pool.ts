@@ -1,7 +1,8 @@
 /**
  * Buffers for payloads. Sizes are powers of two from 4 KiB to 1 MiB, cut from slabs and kept when released,
  * because `Buffer.allocUnsafe(4096)` costs a hundred times what a free list does. What the pool keeps is
- * bounded; larger requests are allocated plainly and dropped on release.
+ * bounded, and when it is full the size that holds most of it gives way: buffers of a size that nobody asks for any
+ * more must not keep out those that are asked for now. Larger requests are allocated plainly and dropped on release.
  *
  * One owner at a time: `acquire` gives, `release` takes back, and nobody touches a buffer after releasing it.
  * Contents of an acquired buffer are unspecified.
@@ -53,9 +54,33 @@ export class BufferPool {
     assert(this.#lent.delete(buffer.buffer), 'a buffer is released once, to the pool that it is from')
     this.#lentBytes -= classBytes
     const list = this.#free[classIndex(classBytes)]
-    if (list === undefined || this.#keptBytes + classBytes > this.#keepBytesMax) return
+    if (list === undefined || !this.#makeRoom(list, classBytes)) return
     this.#keptBytes += classBytes
     list.push(buffer.byteLength === classBytes ? buffer : Buffer.from(buffer.buffer, 0, classBytes))
+  }
+
+  /** Drops buffers of the size that holds most until another of `list`, of `classBytes`, fits; false: that is `list`. */
+  #makeRoom(list: Uint8Array[], classBytes: number): boolean {
+    while (this.#keptBytes + classBytes > this.#keepBytesMax) {
+      const fullest = this.#fullest()
+      if (fullest === list) return false
+      const dropped = fullest.pop()
+      if (dropped === undefined) return false
+      this.#keptBytes -= dropped.byteLength
+    }
+    return true
+  }
+
+  #fullest(): Uint8Array[] {
+    let fullest = this.#free[0]!
+    let mostBytes = -1
+    for (const list of this.#free) {
+      const bytes = list.length === 0 ? 0 : list.length * list[0]!.byteLength
+      if (bytes <= mostBytes) continue
+      fullest = list
+      mostBytes = bytes
+    }
+    return fullest
   }
 }
 
