@@ -12,7 +12,7 @@ import { BLOCK_BYTES, blockNumber, lsn as toLsn } from '../base/units.ts'
 import type { RepairSource } from './api.ts'
 import { blockChecksum } from './checksum.ts'
 import type { Commitment } from './commitment.ts'
-import type { DirtyMap } from './dirty/dirty-map.ts'
+import type { DirtyKind, DirtyMap } from './dirty/dirty-map.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from './geometry.ts'
 import type { LogFile } from './log/log-file.ts'
 import type { BlockMap } from './map/block-map.ts'
@@ -71,12 +71,10 @@ export class BlockReader {
         target.fill(0, i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
         i++
       } else if (kind !== 'clean') {
-        if (
-          !this.#readLogNow(blocks === 1 ? target : target.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES))
-        ) {
-          return false
-        }
-        i++
+        const rest = i === 0 ? target : target.subarray(i * BLOCK_BYTES)
+        const run = this.#readLogNow(at, rest, commitLsn)
+        if (run === 0) return false
+        i += run
       } else {
         const page = map.getNow(Math.floor(at / PAGE_BLOCKS))
         if (page === undefined) return false
@@ -103,11 +101,32 @@ export class BlockReader {
     return true
   }
 
-  /** One block whose newest version the last look-up found in the log. */
-  #readLogNow(target: Uint8Array): boolean {
+  /**
+   * Blocks from `block` on, the first of which the last look-up found in the log, as far as they lie there one behind
+   * the other (as one write put them), are committed, and `target` reaches. Returns how many; 0 when they cannot be had
+   * at once.
+   */
+  #readLogNow(block: number, target: Uint8Array, commitLsn: number): number {
     const { dirty, log } = this.#o
-    if (!log.readNow(target, dirty.position)) return false
-    return blockChecksum(target, dirty.seedBlock, dirty.lsn) === dirty.checksum
+    const { position } = dirty
+    const most = Math.min(target.byteLength / BLOCK_BYTES, RUN_BLOCKS_MAX)
+    let run = 1
+    while (
+      run < most &&
+      isInLog(dirty.lookup(block + run)) &&
+      dirty.lsn <= commitLsn &&
+      dirty.position === position + run * BLOCK_BYTES
+    ) {
+      run++
+    }
+    const content = most === run ? target : target.subarray(0, run * BLOCK_BYTES)
+    if (!log.readNow(content, position)) return 0
+    for (let r = 0; r < run; r++) {
+      if (most > 1) dirty.lookup(block + r)
+      const one = run === 1 ? content : content.subarray(r * BLOCK_BYTES, (r + 1) * BLOCK_BYTES)
+      if (blockChecksum(one, dirty.seedBlock, dirty.lsn) !== dirty.checksum) return 0
+    }
+    return run
   }
 
   /**
@@ -237,6 +256,8 @@ export class BlockReader {
     onRepair(block, source, copy)
   }
 }
+
+const isInLog = (kind: DirtyKind): boolean => kind === 'data' || kind === 'pattern'
 
 const isContent = (source: Source): source is BlockSource => source.kind === 'log' || source.kind === 'extent'
 

@@ -11,7 +11,7 @@ import { BLOCK_BYTES } from '../../base/units.ts'
 import type { DirtyRange } from '../dirty/range-table.ts'
 import { SEGMENT_BLOCKS } from '../geometry.ts'
 import type { SegmentFiles } from '../segments.ts'
-import type { FlushPlan } from './flush-plan.ts'
+import type { FlushPlan, PlannedBlock } from './flush-plan.ts'
 import { damagedEntry, type LogContent } from './log-content.ts'
 
 const BATCH_BLOCKS = 128
@@ -68,26 +68,48 @@ class ContentPass implements ContentPassResult {
   }
 
   async writeBlocks(buffer: Uint8Array): Promise<void> {
-    const { plan, content } = this.#o
-    let extents: Extent[] = []
+    const { plan } = this.#o
+    let batch: PlannedBlock[] = []
     let segment = -1
     for (const block of plan.blocks) {
       const planned = plan.content(block)
       if (planned === undefined) continue
       const at = Math.floor(block / SEGMENT_BLOCKS)
-      if (extents.length === BATCH_BLOCKS || (at !== segment && extents.length > 0)) {
-        await this.#write(segment, extents)
-        extents = []
+      if (batch.length === BATCH_BLOCKS || (at !== segment && batch.length > 0)) {
+        await this.#writeBatch(segment, batch, buffer)
+        batch = []
       }
       segment = at
-      const start = extents.length * BLOCK_BYTES
-      const target = buffer.subarray(start, start + BLOCK_BYTES)
-      if (!content.readNow(target, planned) && !(await content.read(target, planned))) {
-        if (!content.isReplaced(block, planned.lsn)) throw damagedEntry(planned)
-        this.skippedBlocks.add(block)
+      batch.push(planned)
+    }
+    if (batch.length > 0) await this.#writeBatch(segment, batch, buffer)
+  }
+
+  /** What one write put into the log lies there in one piece, and is read and written in one piece. */
+  async #writeBatch(segment: number, batch: readonly PlannedBlock[], buffer: Uint8Array): Promise<void> {
+    const { content } = this.#o
+    const extents: Extent[] = []
+    let usedBytes = 0
+    const take = (block: number, blocks: number): void => {
+      const data = buffer.subarray(usedBytes, usedBytes + blocks * BLOCK_BYTES)
+      extents.push({ offsetBytes: (block % SEGMENT_BLOCKS) * BLOCK_BYTES, data })
+      usedBytes += data.byteLength
+    }
+    for (let i = 0; i < batch.length; ) {
+      const run = runLength(batch, i)
+      const target = buffer.subarray(usedBytes, usedBytes + run * BLOCK_BYTES)
+      if (content.readRunNow(target, batch, i, run)) {
+        take(batch[i]!.block, run)
+        i += run
         continue
       }
-      extents.push({ offsetBytes: (block % SEGMENT_BLOCKS) * BLOCK_BYTES, data: target })
+      for (const end = i + run; i < end; i++) {
+        const planned = batch[i]!
+        const one = buffer.subarray(usedBytes, usedBytes + BLOCK_BYTES)
+        if (await content.read(one, planned)) take(planned.block, 1)
+        else if (content.isReplaced(planned.block, planned.lsn)) this.skippedBlocks.add(planned.block)
+        else throw damagedEntry(planned)
+      }
     }
     if (extents.length > 0) await this.#write(segment, extents)
   }
@@ -138,10 +160,21 @@ class ContentPass implements ContentPassResult {
     const file = await this.#o.extents.get(segment, true)
     this.#touched.add(segment)
     await file?.writeMany(extents)
-    this.writtenBytes += extents.length * BLOCK_BYTES
+    for (const { data } of extents) this.writtenBytes += data.byteLength
   }
 
   async sync(): Promise<void> {
     await this.#o.extents.datasync(this.#touched)
   }
+}
+
+/** How many blocks from `first` on are neighbours on the volume and lie one behind the other in the log. */
+function runLength(batch: readonly PlannedBlock[], first: number): number {
+  let end = first + 1
+  while (end < batch.length) {
+    const [previous, next] = [batch[end - 1]!, batch[end]!]
+    if (next.block !== previous.block + 1 || next.position !== previous.position + BLOCK_BYTES) break
+    end++
+  }
+  return end - first
 }

@@ -29,9 +29,17 @@ export class LogContent {
     this.#repairSource = repairSource
   }
 
-  /** Fills `target` without waiting; false when that cannot be, or the content is bad. */
-  readNow(target: Uint8Array, wanted: WantedBlock): boolean {
-    return this.#log.readNow(target, wanted.position) && isWanted(target, wanted)
+  /**
+   * Fills `target` without waiting with `count` blocks of `wanted` from `first` on, which lie one behind the other
+   * in the log; false when that cannot be, or the content of one is bad.
+   */
+  readRunNow(target: Uint8Array, wanted: readonly WantedBlock[], first: number, count: number): boolean {
+    if (!this.#log.readNow(target, wanted[first]!.position)) return false
+    for (let i = 0; i < count; i++) {
+      const content = target.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
+      if (!isWanted(content, wanted[first + i]!)) return false
+    }
+    return true
   }
 
   /** Fills `target`; false when the log's copy is bad or unreadable and no peer has it. */
