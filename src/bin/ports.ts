@@ -22,7 +22,7 @@ export function openPorts(options: { logLevel: LogLevel }): ProcessPorts {
     clock: new RealClock({ syscalls }),
     random: new RealRandom(),
     pool: new BufferPool(),
-    net: new RealNet({ logger }),
+    net: new RealNet({ logger, syscalls }),
     logger,
   }
 }

@@ -1,10 +1,10 @@
 /**
  * One TCP connection over a socket of node:net.
  *
- * Sending: what is written in one turn of the event loop waits in the corked socket until the turn's check phase
- * and leaves in one writev, also when the answers come one by one from the thread pool. Receiving: every
- * connection reads into one shared buffer, so that bytes are touched while they are in the CPU's cache and idle
- * connections hold no memory. No promise and no closure is made per buffer.
+ * Sending: what is written while a chunk is delivered leaves in one system call when the handler is done with the
+ * chunk; what is written otherwise leaves in the turn's check phase, also when the answers come one by one from the
+ * thread pool. Receiving: every connection reads into one shared buffer, so that bytes are touched while they are in
+ * the CPU's cache and idle connections hold no memory. No promise and no closure is made per buffer.
  *
  * A connection ends in one of three ways: the peer closes, `end`, or `destroy` (or an error, the same). The first
  * two wait a bounded time for the other side and then reset. `closed` comes after every `written`.
@@ -12,17 +12,19 @@
 import type net from 'node:net'
 import { BlockError } from '../base/errors.ts'
 import type { Connection, ConnectionHandlers } from '../base/ports/net.ts'
+import { SendQueue } from './send-queue.ts'
+import type { Syscalls } from './syscalls.ts'
 import { isSystemError } from './system-error.ts'
-
-const NOTHING = new Uint8Array(0)
 
 export class SocketConnection implements Connection {
   readonly localAddress: string
   readonly remoteAddress: string
   readonly #socket: net.Socket
   readonly #lingerMs: number
+  readonly #output: SendQueue
   #handlers: ConnectionHandlers | undefined
-  #corked = false
+  /** A flush is sure to come in this turn. */
+  #isFlushDue = false
   /** No more writes are taken and no more data is delivered. */
   #ending = false
   #destroyed = false
@@ -34,9 +36,10 @@ export class SocketConnection implements Connection {
    * `socket` is connected and paused. Whoever made it calls `deliver` with what it reads. A connection that
    * closes gets `lingerMs` to hand over what is queued and to see the peer close.
    */
-  constructor(options: { socket: net.Socket; lingerMs: number }) {
+  constructor(options: { socket: net.Socket; lingerMs: number; syscalls: Syscalls }) {
     const { socket } = options
     this.#socket = socket
+    this.#output = new SendQueue(socket, options.syscalls)
     this.#lingerMs = options.lingerMs
     this.localAddress = formatAddress(socket.localAddress, socket.localPort)
     this.remoteAddress = formatAddress(socket.remoteAddress, socket.remotePort)
@@ -52,12 +55,13 @@ export class SocketConnection implements Connection {
       clearTimeout(this.#linger)
       this.#isClosed = true
       this.#ending = true
-      this.#tellClosed()
+      this.#output.drop()
+      process.nextTick(() => this.#tellClosed())
     })
   }
 
   get queuedBytes(): number {
-    return this.#socket.writableLength
+    return this.#output.lengthBytes
   }
 
   start(handlers: ConnectionHandlers): void {
@@ -68,29 +72,25 @@ export class SocketConnection implements Connection {
 
   /** Takes bytes that the socket read. */
   deliver(chunk: Uint8Array): void {
-    if (!this.#ending) this.#handlers?.data(chunk)
+    if (this.#ending) return
+    const wasFlushDue = this.#isFlushDue
+    this.#isFlushDue = true
+    this.#handlers?.data(chunk)
+    this.#isFlushDue = wasFlushDue
+    if (!this.#ending) this.#output.flush()
   }
 
   write(buffers: readonly Uint8Array[], written?: () => void): boolean {
-    const socket = this.#socket
     if (this.#ending) {
       if (written !== undefined) process.nextTick(written)
       return false
     }
-    if (!this.#corked) {
-      this.#corked = true
-      socket.cork()
-      setImmediate(this.#uncork)
+    this.#output.add(buffers, written)
+    if (!this.#isFlushDue && !this.#output.isEmpty) {
+      this.#isFlushDue = true
+      setImmediate(this.#flush)
     }
-    if (written === undefined) {
-      for (let i = 0; i < buffers.length; i++) socket.write(buffers[i]!)
-    } else {
-      const last = buffers.length - 1
-      for (let i = 0; i < last; i++) socket.write(buffers[i]!)
-      // Called when the bytes are gone and, with an error that is of no interest here, when the socket dies.
-      socket.write(buffers[last] ?? NOTHING, written)
-    }
-    return !socket.writableNeedDrain
+    return !this.#socket.writableNeedDrain
   }
 
   pause(): void {
@@ -115,16 +115,18 @@ export class SocketConnection implements Connection {
     // A socket that is shutting down cannot be reset any more: libuv refuses and it would never close.
     const canReset = !this.#ending
     this.#ending = true
+    this.#output.drop()
     if (canReset) this.#socket.resetAndDestroy()
     else this.#socket.destroy()
   }
 
-  readonly #uncork = (): void => {
-    this.#corked = false
-    this.#socket.uncork()
+  readonly #flush = (): void => {
+    this.#isFlushDue = false
+    if (!this.#ending) this.#output.flush()
   }
 
   #startEnding(): void {
+    if (!this.#ending) this.#output.flush()
     this.#ending = true
     this.#linger ??= setTimeout(() => {
       const error = new BlockError('DISCONNECTED', `${this.remoteAddress} did not close the connection`)

@@ -12,6 +12,7 @@ import { type Logger, silentLogger } from '../base/log.ts'
 import type { Connection, Listener, Net } from '../base/ports/net.ts'
 import { KIB } from '../base/units.ts'
 import { formatAddress, SocketConnection } from './connection.ts'
+import { plainSyscalls, type Syscalls } from './syscalls.ts'
 import { isSystemError } from './system-error.ts'
 
 /** Bytes queued on a connection from which `write` says to stop. */
@@ -23,13 +24,15 @@ const LINGER_MS = 10_000
 
 export class RealNet implements Net {
   readonly #logger: Logger
+  readonly #syscalls: Syscalls
   readonly #lingerMs: number
   /** Valid during one `deliver` only. */
   readonly #receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
 
   /** `lingerMs` bounds how long a closing connection waits for its peer; then it is reset. */
-  constructor(options: { logger?: Logger; lingerMs?: number } = {}) {
+  constructor(options: { logger?: Logger; lingerMs?: number; syscalls?: Syscalls } = {}) {
     this.#logger = options.logger ?? silentLogger
+    this.#syscalls = options.syscalls ?? plainSyscalls
     this.#lingerMs = options.lingerMs ?? LINGER_MS
   }
 
@@ -105,7 +108,7 @@ export class RealNet implements Net {
   #connectionOver(socket: net.Socket): SocketConnection {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEPALIVE_MS)
-    return new SocketConnection({ socket, lingerMs: this.#lingerMs })
+    return new SocketConnection({ socket, lingerMs: this.#lingerMs, syscalls: this.#syscalls })
   }
 
   #socketOptions(receiver: Receiver): net.SocketConstructorOpts {

@@ -15,6 +15,11 @@ export interface Syscalls {
   readonly native: boolean
   /** Fills `target` from the page cache; false when any byte is not there (`target` is then undefined). */
   readNow(fd: number, target: Uint8Array, offsetBytes: number): boolean
+  /**
+   * Sends `buffers` on a socket as far as it takes them now; returns the bytes taken, 0 also for every error: the
+   * ordinary way to write meets the same error and tells it.
+   */
+  sendNow(fd: number, buffers: readonly Uint8Array[]): number
   /** Milliseconds of CLOCK_BOOTTIME. */
   bootMs(): number
   /** Gives the range's space back, keeping the size. False when the file system cannot. */
@@ -37,6 +42,8 @@ export interface Syscalls {
 
 const { errno: ERRNO } = constants
 const RWF_NOWAIT = 8
+const MSG_DONTWAIT = 0x40
+const MSG_NOSIGNAL = 0x4000
 const FALLOC_FL_KEEP_SIZE = 1
 const FALLOC_FL_PUNCH_HOLE = 2
 const POSIX_FADV_DONTNEED = 4
@@ -44,6 +51,9 @@ const LOCK_EX = 2
 const LOCK_NB = 4
 const CLOCK_BOOTTIME = 7
 const TWO_32 = 0x1_0000_0000
+
+/** Buffers that one `sendmsg` is given; more follow in another. */
+const VECTORS_MAX = 256
 
 /** Calls on the thread pool at one time; koffi refuses calls beyond a bound of its own (256). */
 const POOL_CALLS_MAX = 64
@@ -57,6 +67,7 @@ const AIO_NUMBERS: Readonly<Record<string, { setup: number; getEvents: number; s
 export const plainSyscalls: Syscalls = {
   native: false,
   readNow: () => false,
+  sendNow: () => 0,
   bootMs: () => uptime() * 1000,
   punchHole: () => Promise.resolve(false),
   allocate: () => Promise.resolve(false),
@@ -106,6 +117,7 @@ class NativeSyscalls implements Syscalls {
   readonly #koffi: Koffi
   readonly #aio: { setup: number; getEvents: number; submit: number }
   readonly #preadv2: NativeFunction
+  readonly #sendmsg: NativeFunction
   readonly #fallocate: NativeFunction
   readonly #fadvise: NativeFunction
   readonly #flock: NativeFunction
@@ -116,6 +128,10 @@ class NativeSyscalls implements Syscalls {
   /** One `struct iovec`: base and length, 64 bits each. */
   readonly #iovec = new Uint32Array(new ArrayBuffer(16))
   readonly #iovecAddress: number
+  /** Of `sendNow`: `struct iovec` one after the other, and the `struct msghdr` that names them. */
+  readonly #sendVectors = new Uint32Array(new ArrayBuffer(VECTORS_MAX * 16))
+  readonly #message = new Uint32Array(new ArrayBuffer(56))
+  readonly #messageAddress: number
   /** One `struct timespec`: seconds and nanoseconds, 64 bits each. */
   readonly #timespec = new Uint32Array(new ArrayBuffer(16))
   readonly #timespecAddress: number
@@ -129,6 +145,7 @@ class NativeSyscalls implements Syscalls {
     this.#koffi = koffi
     this.#aio = aio
     this.#preadv2 = libc.func('preadv2', 'int64_t', ['int', 'uint64_t', 'int', 'int64_t', 'int'])
+    this.#sendmsg = libc.func('sendmsg', 'int64_t', ['int', 'uint64_t', 'int'])
     this.#fallocate = libc.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t'])
     this.#fadvise = libc.func('posix_fadvise', 'int', ['int', 'int64_t', 'int64_t', 'int'])
     this.#flock = libc.func('flock', 'int', ['int', 'int'])
@@ -136,6 +153,10 @@ class NativeSyscalls implements Syscalls {
     const word = 'uint64_t'
     this.#syscall = libc.func('syscall', 'int64_t', ['int64_t', word, word, word, word, word])
     this.#iovecAddress = Number(koffi.address(this.#iovec.buffer))
+    this.#messageAddress = Number(koffi.address(this.#message.buffer))
+    const sendVectors = Number(koffi.address(this.#sendVectors.buffer))
+    this.#message[4] = sendVectors
+    this.#message[5] = sendVectors / TWO_32
     this.#timespecAddress = Number(koffi.address(this.#timespec.buffer))
   }
 
@@ -156,6 +177,38 @@ class NativeSyscalls implements Syscalls {
       // ordinary read waits, or tells.
       if (got !== -1 || this.#koffi.errno() !== ERRNO.EINTR) return false
     }
+  }
+
+  sendNow(fd: number, buffers: readonly Uint8Array[]): number {
+    let sentBytes = 0
+    for (let first = 0; first < buffers.length; first += VECTORS_MAX) {
+      const count = Math.min(buffers.length - first, VECTORS_MAX)
+      const lengthBytes = this.#setSendVectors(buffers, first, count)
+      // The message's count of vectors: 64 bits, of which the upper half stays zero.
+      this.#message[6] = count
+      let taken: number
+      do taken = this.#sendmsg(fd, this.#messageAddress, MSG_DONTWAIT | MSG_NOSIGNAL)
+      while (taken === -1 && this.#koffi.errno() === ERRNO.EINTR)
+      if (taken > 0) sentBytes += taken
+      if (taken !== lengthBytes) break
+    }
+    return sentBytes
+  }
+
+  /** Returns the bytes of all of them. */
+  #setSendVectors(buffers: readonly Uint8Array[], first: number, count: number): number {
+    const vectors = this.#sendVectors
+    let lengthBytes = 0
+    for (let i = 0; i < count; i++) {
+      const buffer = buffers[first + i]!
+      const address = this.address(buffer)
+      vectors[4 * i] = address
+      vectors[4 * i + 1] = address / TWO_32
+      vectors[4 * i + 2] = buffer.byteLength
+      vectors[4 * i + 3] = 0
+      lengthBytes += buffer.byteLength
+    }
+    return lengthBytes
   }
 
   bootMs(): number {

@@ -52,6 +52,7 @@ export function nativeExcept(replaced: Partial<Syscalls>): Syscalls {
   return {
     native: true,
     readNow: (fd, target, offsetBytes) => native.readNow(fd, target, offsetBytes),
+    sendNow: (fd, buffers) => native.sendNow(fd, buffers),
     bootMs: () => native.bootMs(),
     punchHole: (fd, offsetBytes, lengthBytes) => native.punchHole(fd, offsetBytes, lengthBytes),
     allocate: (fd, offsetBytes, lengthBytes) => native.allocate(fd, offsetBytes, lengthBytes),

@@ -14,8 +14,9 @@ export interface Connection {
   /** Starts delivery. Called once, soon after the connection was made. */
   start(handlers: ConnectionHandlers): void
   /**
-   * Queues `buffers` in order; what is queued in one turn leaves in one system call. Buffers are lent until
-   * `written` is called (also when the connection dies). False: stop until `drain`.
+   * Queues `buffers` in order. What is queued while `data` is called leaves when it returns, other output at the end
+   * of the turn, and much output at once. Buffers are lent until `written` is called (also when the connection dies),
+   * which may be before this call returns. False: stop until `drain`.
    */
   write(buffers: readonly Uint8Array[], written?: () => void): boolean
   /** Bytes queued and not yet taken by the kernel. */
