@@ -13,6 +13,7 @@ import { BlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Connection } from '../../base/ports/net.ts'
+import { KIB } from '../../base/units.ts'
 import type { AsyncMessage } from '../pdu/async-message.ts'
 import type { TextPair } from '../text/pairs.ts'
 import type { OperationalParameters } from '../text/parameters.ts'
@@ -37,6 +38,8 @@ export type ExecuteRequest = CommandRequest & { readonly dataInLengthBytes?: num
 /** `dataIn`: what was received; a view of the caller's buffer when there was one. */
 export type ExecuteResult = CommandResult & { readonly dataIn: Uint8Array }
 
+/** A command with so much data leaves at once: the target can work on it while the next one is made. */
+const EAGER_BYTES = 64 * KIB
 /** How often a session with something outstanding looks at the clock. */
 const TICK_MS = 100
 const EMPTY = new Uint8Array(0)
@@ -136,7 +139,8 @@ export class InitiatorSession {
   submit(request: CommandRequest, handler: CommandHandler): number {
     this.#arm()
     const tag = this.#core.submit(request, handler)
-    this.#flushSoon()
+    if ((request.dataOut?.byteLength ?? 0) >= EAGER_BYTES) this.#send()
+    else this.#flushSoon()
     return tag
   }
 
@@ -231,6 +235,10 @@ export class InitiatorSession {
 
   #flush(): void {
     this.#isFlushDue = false
+    this.#send()
+  }
+
+  #send(): void {
     const batch = this.#core.take()
     if (batch.buffers.length > 0) this.#connection.write(batch.buffers, batch.written)
   }

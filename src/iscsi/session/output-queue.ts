@@ -57,6 +57,11 @@ export class OutputQueue {
     this.#dataDigest = digests.data
   }
 
+  /** Bytes that are queued. */
+  get lengthBytes(): number {
+    return this.#lengthBytes + this.#used - this.#sealed
+  }
+
   get isEmpty(): boolean {
     return this.#used === this.#sealed && this.#buffers.length === 0
   }

@@ -115,6 +115,11 @@ export class Session implements PduHandler {
     return this.#commands?.counters ?? NO_COUNTERS
   }
 
+  /** Bytes of output that are waiting. */
+  get outputBytes(): number {
+    return this.#output.lengthBytes
+  }
+
   /** All output that is waiting, or undefined. */
   takeOutput(): OutputBatch | undefined {
     return this.#output.take()

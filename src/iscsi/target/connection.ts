@@ -13,6 +13,7 @@ import type { BufferPool } from '../../base/buffer-pool.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Connection, ConnectionHandlers } from '../../base/ports/net.ts'
+import { KIB } from '../../base/units.ts'
 import type { LoginLimiter } from '../../frontend/login-limiter.ts'
 import { hostOf } from '../../frontend/login-limiter.ts'
 import { nexusName } from '../login/names.ts'
@@ -62,6 +63,8 @@ export interface ConnectionContext {
   ended(connection: IscsiConnection): void
 }
 
+/** Output that leaves although more commands of the same chunk are to come: the initiator can work on it meanwhile. */
+const EAGER_BYTES = 1024 * KIB
 /** RFC 7143 §13.12: the longest data segment before anything was agreed. */
 const LOGIN_SEGMENT_BYTES = 8192
 
@@ -152,8 +155,11 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
   }
 
   end(data: Uint8Array): void {
-    if (this.#phase === 'session') this.#session!.end(data)
-    else if (this.#phase === 'login') this.#loginStep(this.#request!, data)
+    if (this.#phase === 'session') {
+      const session = this.#session!
+      session.end(data)
+      if (session.outputBytes >= EAGER_BYTES) this.#flush()
+    } else if (this.#phase === 'login') this.#loginStep(this.#request!, data)
   }
 
   fault(fault: StreamFault, view: DataView, offset: number): void {
