@@ -1,15 +1,31 @@
-/** The two targets that `bench/iscsi.ts` compares, each with one unit of the same size on the same file system. */
+/** The targets that are measured, each with one unit of the same size on the same file system. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { freePorts } from '../test/e2e/kernel/fixture/ports.ts'
-import { BasaltProcess } from '../test/e2e/target/support/process.ts'
+import { MIB } from '../../src/base/units.ts'
+import { freePorts } from '../../test/e2e/kernel/fixture/ports.ts'
+import { BasaltProcess } from '../../test/e2e/target/support/process.ts'
+import { TASKSET, TGTADM, TGTD } from './programs.ts'
 
 export interface ServedTarget {
   readonly name: string
   readonly url: string
+  readonly pid: number
+  /** Brings what was written to where it stays, so that it is not done at somebody else's expense. */
+  settle(): Promise<void>
+  /** Reads all files of the target, so that the page cache has them. */
+  warm(): void
   stop(): Promise<void>
   /** Ends it at once, without waiting; also after `stop`. */
   kill(): void
@@ -22,25 +38,40 @@ export interface ServerOptions {
   readonly cpu: number
 }
 
-/** Programs that must be on this host, and the Debian packages that bring them. */
-const TGTD = 'tgtd'
-const TGTADM = 'tgtadm'
-export const TASKSET = 'taskset'
-export const PROGRAMS = { [TGTD]: 'tgt', [TGTADM]: 'tgt', [TASKSET]: 'util-linux' } as const
-
+const VOLUME = 'bench'
 const PEER_NAME = 'iqn.2026-11.org.example:peer'
 const PEER_TRIES = 100
 
-export async function startBasalt({ directory, sizeBytes, cpu }: ServerOptions): Promise<ServedTarget> {
-  const child = new BasaltProcess([
-    ...['target', '--data', join(directory, 'basalt'), '--volume', 'bench', '--size', String(sizeBytes)],
-    ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-level', 'warn'],
-  ])
-  const { pid, iscsi, iqn } = await child.ready()
+export interface ServedBasalt extends ServedTarget {
+  readonly process: BasaltProcess
+}
+
+export async function startBasalt(
+  { directory, sizeBytes, cpu }: ServerOptions,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServedBasalt> {
+  const data = join(directory, 'basalt')
+  const child = new BasaltProcess(
+    [
+      ...['target', '--data', data, '--volume', VOLUME, '--size', String(sizeBytes)],
+      ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-level', 'warn'],
+    ],
+    environment,
+  )
+  const { pid, iscsi, iqn, admin } = await child.ready()
   pin(pid, cpu)
   return {
     name: 'basalt',
     url: `iscsi://${iscsi}/${iqn}/0`,
+    pid,
+    process: child,
+    async settle() {
+      const { ok, status } = await fetch(`http://${admin}/block/volumes/${VOLUME}/checkpoint`, {
+        method: 'POST',
+      })
+      if (!ok) throw new Error(`the checkpoint was answered with ${status}`)
+    },
+    warm: () => readAll(data),
     async stop() {
       await child.stop()
     },
@@ -50,8 +81,9 @@ export async function startBasalt({ directory, sizeBytes, cpu }: ServerOptions):
 
 /** `tgtd` with a plain file and the page cache (`rdwr`): SYNCHRONIZE CACHE and FUA call fdatasync. */
 export async function startTgt({ directory, sizeBytes, cpu }: ServerOptions): Promise<ServedTarget> {
-  const file = join(directory, 'tgt.img')
-  mkdirSync(directory, { recursive: true })
+  const own = join(directory, 'tgt')
+  const file = join(own, 'image')
+  mkdirSync(own, { recursive: true })
   writeFileSync(file, '')
   truncateSync(file, sizeBytes)
   const [port, control] = (await freePorts(2)) as [number, number]
@@ -68,16 +100,21 @@ export async function startTgt({ directory, sizeBytes, cpu }: ServerOptions): Pr
   child.stdout.resume()
   const target = ['--mode', 'target', '--tid', '1']
   untilItWorks(() => admin('--op', 'new', ...target, '-T', PEER_NAME))
-  admin(
-    ...['--op', 'new', '--mode', 'logicalunit', '--tid', '1', '--lun', '1', '-b', file, '--bstype', 'rdwr'],
-  )
+  const unit = ['--mode', 'logicalunit', '--tid', '1', '--lun', '1', '-b', file, '--bstype', 'rdwr']
+  admin('--op', 'new', ...unit)
   admin('--op', 'bind', ...target, '-I', 'ALL')
-  pin(child.pid ?? 0, cpu)
+  const pid = child.pid ?? 0
+  pin(pid, cpu)
   return {
     name: 'tgt',
     url: `iscsi://127.0.0.1:${port}/${PEER_NAME}/1`,
+    pid,
+    async settle() {
+      withFile(file, 'r+', fsyncSync)
+    },
+    warm: () => readAll(own),
     async stop() {
-      // Nothing of what it holds is of use: its file goes with the directory.
+      // It does not heed SIGTERM while it has targets, and its file goes with the directory.
       child.kill('SIGKILL')
       await exited
     },
@@ -99,4 +136,23 @@ function untilItWorks(action: () => void): void {
 /** Binds all threads of a process, and those that they will make, to one core. */
 function pin(pid: number, cpu: number): void {
   execFileSync(TASKSET, ['--all-tasks', '--cpu-list', '--pid', String(cpu), String(pid)], { stdio: 'pipe' })
+}
+
+function readAll(directory: string): void {
+  const buffer = new Uint8Array(MIB)
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    withFile(join(entry.parentPath, entry.name), 'r', (fd) => {
+      while (readSync(fd, buffer) > 0);
+    })
+  }
+}
+
+function withFile(path: string, flags: 'r' | 'r+', use: (fd: number) => void): void {
+  const fd = openSync(path, flags)
+  try {
+    use(fd)
+  } finally {
+    closeSync(fd)
+  }
 }
