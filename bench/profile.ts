@@ -7,7 +7,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { GIB } from '../src/base/units.ts'
+import { MIB } from '../src/base/units.ts'
 import { runClient } from './iscsi/client.ts'
 import { STRACE, TASKSET, whatIsMissing } from './iscsi/programs.ts'
 import { type ServedBasalt, startBasalt } from './iscsi/servers.ts'
@@ -16,7 +16,7 @@ import { type HotSpot, INSPECTED, Inspector } from './profile/inspector.ts'
 import { type Meter, startMeter } from './profile/meter.ts'
 import { type SystemCall, systemCallsOf } from './profile/system-calls.ts'
 
-const SIZE_BYTES = GIB
+const SIZE_BYTES = 512 * MIB
 const TARGET_CPU = 0
 const FILL = ['--rw', 'write', '--bs', '1m', '--seconds', '4']
 

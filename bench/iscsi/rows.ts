@@ -39,9 +39,9 @@ export async function measure(
   { rounds, seconds }: { rounds: number; seconds: number },
 ): Promise<Row> {
   const samples: [Sample[], Sample[]] = [[], []]
-  for (const target of targets) target.warm()
   for (let round = 0; round < rounds; round++) {
     for (const [index, target] of targets.entries()) {
+      target.warm()
       samples[index]?.push(await runClient(target, [...flags, '--seconds', String(seconds)]))
       // What one wrote is not to be carried to the disk while the other is measured.
       if (writes) await target.settle()
