@@ -14,7 +14,9 @@ import type { SegmentFiles } from '../segments.ts'
 import type { FlushPlan, PlannedBlock } from './flush-plan.ts'
 import { damagedEntry, type LogContent } from './log-content.ts'
 
+/** A batch is read and verified within one turn, in which nobody is served: few pieces, or few large ones. */
 const BATCH_BLOCKS = 128
+const BATCH_RUNS = 32
 
 export interface ContentPassOptions {
   readonly plan: FlushPlan
@@ -71,14 +73,20 @@ class ContentPass implements ContentPassResult {
     const { plan } = this.#o
     let batch: PlannedBlock[] = []
     let segment = -1
+    let runs = 0
     for (const block of plan.blocks) {
       const planned = plan.content(block)
       if (planned === undefined) continue
       const at = Math.floor(block / SEGMENT_BLOCKS)
-      if (batch.length === BATCH_BLOCKS || (at !== segment && batch.length > 0)) {
+      const last = batch.at(-1)
+      const isNewRun = last === undefined || !follows(last, planned)
+      const isFull = batch.length === BATCH_BLOCKS || (isNewRun && runs === BATCH_RUNS)
+      if (last !== undefined && (isFull || at !== segment)) {
         await this.#writeBatch(segment, batch, buffer)
         batch = []
+        runs = 0
       }
+      if (isNewRun || batch.length === 0) runs++
       segment = at
       batch.push(planned)
     }
@@ -171,10 +179,9 @@ class ContentPass implements ContentPassResult {
 /** How many blocks from `first` on are neighbours on the volume and lie one behind the other in the log. */
 function runLength(batch: readonly PlannedBlock[], first: number): number {
   let end = first + 1
-  while (end < batch.length) {
-    const [previous, next] = [batch[end - 1]!, batch[end]!]
-    if (next.block !== previous.block + 1 || next.position !== previous.position + BLOCK_BYTES) break
-    end++
-  }
+  while (end < batch.length && follows(batch[end - 1]!, batch[end]!)) end++
   return end - first
 }
+
+const follows = (previous: PlannedBlock, next: PlannedBlock): boolean =>
+  next.block === previous.block + 1 && next.position === previous.position + BLOCK_BYTES
