@@ -95,7 +95,9 @@ function hotSpotsOf({ nodes, samples, timeDeltas }: CpuProfile): HotSpot[] {
     const { functionName, url, lineNumber } = callFrame
     const file = url.replace(/^.*\/src\//, '').replace('file://', '')
     const name = functionName === '' ? '(anonymous)' : functionName
-    names.set(id, file === '' ? name : `${name} ${file}:${lineNumber + 1}`)
+    // Node's own bindings, the checksum library and koffi; of the latter V8 shows all functions under one name.
+    const isNative = file === '' && !name.startsWith('(')
+    names.set(id, file === '' ? `${name}${isNative ? ' (native)' : ''}` : `${name} ${file}:${lineNumber + 1}`)
   }
   const totals = new Map<string, number>()
   for (const [index, id] of samples.entries()) {
