@@ -113,10 +113,13 @@ class ContentPass implements ContentPassResult {
       }
       for (const end = i + run; i < end; i++) {
         const planned = batch[i]!
-        const one = buffer.subarray(usedBytes, usedBytes + BLOCK_BYTES)
-        if (await content.read(one, planned)) take(planned.block, 1)
-        else if (content.isReplaced(planned.block, planned.lsn)) this.skippedBlocks.add(planned.block)
-        else throw damagedEntry(planned)
+        const { block } = planned
+        if (await content.read(buffer.subarray(usedBytes, usedBytes + BLOCK_BYTES), planned)) {
+          take(block, 1)
+          continue
+        }
+        if (!content.isReplaced(block, planned.lsn)) throw damagedEntry(planned)
+        this.skippedBlocks.add(block)
       }
     }
     if (extents.length > 0) await this.#write(segment, extents)
