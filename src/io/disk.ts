@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import type { Disk, DiskFile, DiskLock } from '../base/ports/disk.ts'
+import type { BusyPoll } from './busy-poll.ts'
 import { makeBounceBuffer } from './direct-read.ts'
 import { ExtentWriter } from './extent-writer.ts'
 import { type FileResources, RealFile } from './file.ts'
@@ -31,10 +32,12 @@ const BOUNCE_BUFFERS_MAX = 4
 export class RealDisk implements Disk {
   readonly #shared: FileResources
 
-  constructor(options: { syscalls: Syscalls }) {
-    const { syscalls } = options
+  /** `busyPoll` is told when the thread pool works for this disk. */
+  constructor(options: { syscalls: Syscalls; busyPoll?: BusyPoll }) {
+    const { syscalls, busyPoll } = options
     this.#shared = {
       syscalls,
+      busyPoll,
       bounceBuffers: new ResourcePool({ countMax: BOUNCE_BUFFERS_MAX, make: makeBounceBuffer }),
       extentWriters: new ResourcePool<ExtentWriter | undefined>({
         countMax: EXTENT_WRITERS_MAX,

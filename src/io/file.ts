@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts'
 import { BlockError } from '../base/errors.ts'
 import type { DiskFile, Extent } from '../base/ports/disk.ts'
 import { MIB } from '../base/units.ts'
+import type { BusyPoll } from './busy-poll.ts'
 import { readDirect } from './direct-read.ts'
 import type { ExtentRun, ExtentWriter } from './extent-writer.ts'
 import { readFully, writeFully } from './raw-io.ts'
@@ -34,6 +35,7 @@ export interface FileResources {
   readonly bounceBuffers: ResourcePool<Uint8Array>
   /** Give undefined where the kernel does not offer it. */
   readonly extentWriters: ResourcePool<ExtentWriter | undefined>
+  readonly busyPoll: BusyPoll | undefined
 }
 
 export class RealFile implements DiskFile {
@@ -158,12 +160,14 @@ export class RealFile implements DiskFile {
   async #run<Result>(body: () => Promise<Result>): Promise<Result> {
     if (this.#closing !== undefined) throw this.#closedError()
     this.#operations++
+    this.#shared.busyPoll?.enter()
     try {
       return await body()
     } catch (error) {
       throw diskError(error, this.path)
     } finally {
       this.#operations--
+      this.#shared.busyPoll?.leave()
       if (this.#operations === 0) this.#idle?.()
     }
   }

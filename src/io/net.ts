@@ -11,6 +11,7 @@ import { BlockError } from '../base/errors.ts'
 import { type Logger, silentLogger } from '../base/log.ts'
 import type { Connection, Listener, Net } from '../base/ports/net.ts'
 import { KIB } from '../base/units.ts'
+import type { BusyPoll } from './busy-poll.ts'
 import { formatAddress, SocketConnection } from './connection.ts'
 import { plainSyscalls, type Syscalls } from './syscalls.ts'
 import { isSystemError } from './system-error.ts'
@@ -26,11 +27,18 @@ export class RealNet implements Net {
   readonly #logger: Logger
   readonly #syscalls: Syscalls
   readonly #lingerMs: number
+  readonly #busyPoll: BusyPoll | undefined
   /** Valid during one `deliver` only. */
   readonly #receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
 
-  /** `lingerMs` bounds how long a closing connection waits for its peer; then it is reset. */
-  constructor(options: { logger?: Logger; lingerMs?: number; syscalls?: Syscalls } = {}) {
+  /**
+   * `busyPoll` is told of what comes in on accepted connections. `lingerMs` bounds how long a closing connection waits for its peer; then it is reset.
+   */
+  constructor(
+    options: { logger?: Logger; lingerMs?: number; syscalls?: Syscalls; busyPoll?: BusyPoll } = {},
+  ) {
+    this.#busyPoll = options.busyPoll
+
     this.#logger = options.logger ?? silentLogger
     this.#syscalls = options.syscalls ?? plainSyscalls
     this.#lingerMs = options.lingerMs ?? LINGER_MS
@@ -102,6 +110,7 @@ export class RealNet implements Net {
     const receiver = new Receiver()
     const socket = new net.Socket({ ...this.#socketOptions(receiver), handle, pauseOnCreate: true } as object)
     receiver.connection = this.#connectionOver(socket)
+    receiver.busyPoll = this.#busyPoll
     return receiver.connection
   }
 
@@ -118,6 +127,7 @@ export class RealNet implements Net {
       onread: {
         buffer,
         callback: (lengthBytes: number) => {
+          receiver.busyPoll?.touch()
           receiver.connection?.deliver(buffer.subarray(0, lengthBytes))
           return true
         },
@@ -129,6 +139,7 @@ export class RealNet implements Net {
 /** Ties a socket's read callback, which is given before the socket exists, to its connection. */
 class Receiver {
   connection: SocketConnection | undefined
+  busyPoll: BusyPoll | undefined
 }
 
 function listenError(error: unknown, address: { host: string; port: number }): unknown {
