@@ -13,6 +13,7 @@ import type { DiskFile, Extent } from '../base/ports/disk.ts'
 import { MIB } from '../base/units.ts'
 import type { BusyPoll } from './busy-poll.ts'
 import { readDirect } from './direct-read.ts'
+import { EarlyWriteback } from './early-writeback.ts'
 import type { ExtentRun, ExtentWriter } from './extent-writer.ts'
 import { readFully, writeFully } from './raw-io.ts'
 import type { ResourcePool } from './resource-pool.ts'
@@ -45,6 +46,7 @@ export class RealFile implements DiskFile {
   readonly #syscalls: Syscalls
   /** The second descriptor, for `readUncached`; undefined inside when the file system refuses O_DIRECT. */
   #direct: Promise<number | undefined> | undefined
+  readonly #writeback: EarlyWriteback
   #operations = 0
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
@@ -54,6 +56,7 @@ export class RealFile implements DiskFile {
     this.#fd = options.fd
     this.#shared = options.shared
     this.#syscalls = options.shared.syscalls
+    this.#writeback = new EarlyWriteback(this.#syscalls)
   }
 
   readNow(target: Uint8Array, offsetBytes: number): boolean {
@@ -81,7 +84,18 @@ export class RealFile implements DiskFile {
   }
 
   write(buffers: readonly Uint8Array[], offsetBytes: number): Promise<void> {
-    return this.#run(() => writeFully(this.#fd, buffers, offsetBytes))
+    return this.#run(async () => {
+      await writeFully(this.#fd, buffers, offsetBytes)
+      let lengthBytes = 0
+      for (const buffer of buffers) lengthBytes += buffer.byteLength
+      this.#wrote(offsetBytes, lengthBytes)
+    })
+  }
+
+  #wrote(offsetBytes: number, lengthBytes: number): void {
+    const step = this.#writeback.wrote(this.#fd, offsetBytes, lengthBytes)
+    // the descriptor stays open until it is done; that it could not be begun concerns nobody
+    if (step !== undefined) void this.#run(() => step).catch(() => undefined)
   }
 
   writeMany(extents: readonly Extent[]): Promise<void> {
@@ -94,6 +108,7 @@ export class RealFile implements DiskFile {
           for (const run of unwritten) await writeRun(this.#fd, extents, run)
           start = end
         }
+        for (const { offsetBytes, data } of extents) this.#wrote(offsetBytes, data.byteLength)
       }),
     )
   }

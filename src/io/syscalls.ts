@@ -28,6 +28,8 @@ export interface Syscalls {
   allocate(fd: number, offsetBytes: number, lengthBytes: number): Promise<boolean>
   /** Drops clean pages of the range from the page cache. False when it cannot. */
   dropCache(fd: number, offsetBytes: number, lengthBytes: number): Promise<boolean>
+  /** Has the kernel begin to write out dirty pages of the range; does not wait for them. False when it cannot. */
+  startWriteback(fd: number, offsetBytes: number, lengthBytes: number): Promise<boolean>
   /** Takes an exclusive `flock` without waiting. */
   tryLock(fd: number): 'locked' | 'held' | 'unsupported'
   /** Address of the first byte; stays valid while the buffer is referenced and not detached. 0 when unknown. */
@@ -47,6 +49,7 @@ const MSG_NOSIGNAL = 0x4000
 const FALLOC_FL_KEEP_SIZE = 1
 const FALLOC_FL_PUNCH_HOLE = 2
 const POSIX_FADV_DONTNEED = 4
+const SYNC_FILE_RANGE_WRITE = 2
 const LOCK_EX = 2
 const LOCK_NB = 4
 const CLOCK_BOOTTIME = 7
@@ -72,6 +75,7 @@ export const plainSyscalls: Syscalls = {
   punchHole: () => Promise.resolve(false),
   allocate: () => Promise.resolve(false),
   dropCache: () => Promise.resolve(false),
+  startWriteback: () => Promise.resolve(false),
   tryLock: () => 'unsupported',
   address: () => 0,
   aioSetup: () => 0,
@@ -121,6 +125,7 @@ class NativeSyscalls implements Syscalls {
   readonly #fallocate: NativeFunction
   readonly #fadvise: NativeFunction
   readonly #flock: NativeFunction
+  readonly #syncFileRange: NativeFunction
   readonly #clockGettime: NativeFunction
   readonly #syscall: NativeFunction
   /** Address of the first byte of each buffer ever used. */
@@ -149,6 +154,7 @@ class NativeSyscalls implements Syscalls {
     this.#fallocate = libc.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t'])
     this.#fadvise = libc.func('posix_fadvise', 'int', ['int', 'int64_t', 'int64_t', 'int'])
     this.#flock = libc.func('flock', 'int', ['int', 'int'])
+    this.#syncFileRange = libc.func('sync_file_range', 'int', ['int', 'int64_t', 'int64_t', 'int'])
     this.#clockGettime = libc.func('clock_gettime', 'int', ['int', 'uint64_t'])
     const word = 'uint64_t'
     this.#syscall = libc.func('syscall', 'int64_t', ['int64_t', word, word, word, word, word])
@@ -230,6 +236,11 @@ class NativeSyscalls implements Syscalls {
     const args = [fd, offsetBytes, lengthBytes, POSIX_FADV_DONTNEED]
     // posix_fadvise returns the error itself and leaves errno alone.
     return (await this.#onPool(this.#fadvise, args)).result === 0
+  }
+
+  async startWriteback(fd: number, offsetBytes: number, lengthBytes: number): Promise<boolean> {
+    const args = [fd, offsetBytes, lengthBytes, SYNC_FILE_RANGE_WRITE]
+    return (await this.#onPool(this.#syncFileRange, args)).result === 0
   }
 
   tryLock(fd: number): 'locked' | 'held' | 'unsupported' {

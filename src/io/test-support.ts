@@ -57,6 +57,7 @@ export function nativeExcept(replaced: Partial<Syscalls>): Syscalls {
     punchHole: (fd, offsetBytes, lengthBytes) => native.punchHole(fd, offsetBytes, lengthBytes),
     allocate: (fd, offsetBytes, lengthBytes) => native.allocate(fd, offsetBytes, lengthBytes),
     dropCache: (fd, offsetBytes, lengthBytes) => native.dropCache(fd, offsetBytes, lengthBytes),
+    startWriteback: (fd, offsetBytes, lengthBytes) => native.startWriteback(fd, offsetBytes, lengthBytes),
     tryLock: (fd) => native.tryLock(fd),
     address: (bytes) => native.address(bytes),
     aioSetup: (entries) => native.aioSetup(entries),
