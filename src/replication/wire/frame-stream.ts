@@ -21,8 +21,8 @@ export interface FrameReceiver {
   buffer(kind: FrameKind, lengthBytes: number): Uint8Array
   /** A frame is whole. `payload` is the buffer that was given, and belongs to the receiver again. */
   frame(kind: FrameKind, payload: Uint8Array): void
-  /** The stream has ended. `payload`: the buffer that was given for a frame that will not be completed. */
-  fault(fault: FrameFault, payload: Uint8Array | undefined): void
+  /** The stream has ended. A buffer that was given for a frame that is not complete is the receiver's again. */
+  fault(fault: FrameFault): void
 }
 
 const EMPTY = new Uint8Array(0)
@@ -49,12 +49,10 @@ export class FrameStream {
     }
   }
 
-  /** Takes no more bytes. Returns the buffer that was given for a frame that will not be completed. */
-  end(): Uint8Array | undefined {
+  /** Takes no more bytes. A buffer that was given for a frame that is not complete is the receiver's again. */
+  end(): void {
     this.#isEnded = true
-    const payload = this.#payload
     this.#payload = EMPTY
-    return payload === EMPTY ? undefined : payload
   }
 
   #gatherHead(chunk: Uint8Array, at: number): number {
@@ -113,6 +111,7 @@ export class FrameStream {
   }
 
   #fault(fault: FrameFault): void {
-    this.#receiver.fault(fault, this.end())
+    this.end()
+    this.#receiver.fault(fault)
   }
 }

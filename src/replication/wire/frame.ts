@@ -46,13 +46,15 @@ const MESSAGE_BYTES_MAX = 64 * KIB
 /** Longest payload of a frame that carries entries or blocks, in bytes. */
 export const CONTENT_BYTES_MAX = 4 * MIB
 
+/** Whether such a frame carries entries, state or blocks: long, and in a buffer of the pool. */
+export const isContent = (kind: FrameKind): boolean => CONTENT.has(kind)
 const CONTENT: ReadonlySet<FrameKind> = new Set([FRAME.append, FRAME.state, FRAME.blocks])
 const HANDSHAKE: ReadonlySet<FrameKind> = new Set([FRAME.hello, FRAME.proof, FRAME.error])
 
 /** Greatest length of such a frame's payload, in bytes; 0 when it may not come at all before the peer is known. */
 export function payloadBytesMax(kind: FrameKind, isPeerKnown: boolean): number {
   if (!isPeerKnown) return HANDSHAKE.has(kind) ? HANDSHAKE_BYTES_MAX : 0
-  return CONTENT.has(kind) ? CONTENT_BYTES_MAX : MESSAGE_BYTES_MAX
+  return isContent(kind) ? CONTENT_BYTES_MAX : MESSAGE_BYTES_MAX
 }
 
 /** Frame header, little-endian. */

@@ -2,8 +2,8 @@
  * A network within the process: connections whose bytes arrive in a later microtask, in order, and never fail by
  * themselves. Fast enough for a hundred thousand connections, and the same each time.
  */
-import { BlockError } from '../../../src/base/errors.ts'
-import type { Connection, ConnectionHandlers, Listener, Net } from '../../../src/base/ports/net.ts'
+import { BlockError } from '../../src/base/errors.ts'
+import type { Connection, ConnectionHandlers, Listener, Net } from '../../src/base/ports/net.ts'
 
 export class MemoryConnection implements Connection {
   readonly localAddress: string
