@@ -1,0 +1,66 @@
+/**
+ * Opening a replica: from what its superblock and storage hold to a state that follows nobody. Before the new boot id
+ * is durable so is the doubt that follows from it (one write), and whatever a crash left half done is done again.
+ */
+import { assert } from '../base/assert.ts'
+import { epochNumber, lsn } from '../base/units.ts'
+import type { Effects } from './effects.ts'
+import { type History, trimHistory } from './history.ts'
+import type { Opening, ServerId } from './identity.ts'
+import { replaceImage } from './local-cuts.ts'
+import type { Local, Marks } from './marks.ts'
+import { Outbox } from './outbox.ts'
+import type { Bounds } from './policy.ts'
+import type { ReplicaState } from './state.ts'
+
+export interface OpenFacts {
+  readonly self: ServerId
+  readonly bounds: Bounds
+  readonly nowMs: number
+  readonly opening: Opening
+  readonly bootId: string
+  /** Marks of the superblock; null in a volume that was just made, which has promised nothing to anybody. */
+  readonly stored: Marks | null
+  /** The last opening ended with a clean close. */
+  readonly wasClean: boolean
+  /** The log has a hole, or the last opening was poisoned, or the log ends below its own durable LSN. */
+  readonly isDamaged: boolean
+  /** After recovery, which fdatasyncs before it reports. */
+  readonly local: Local
+  readonly history: History
+}
+
+export function openReplica(facts: OpenFacts): { state: ReplicaState; effects: Effects } {
+  const { stored, local } = facts
+  assert(facts.self.length > 0, 'a replica knows its server')
+  assert(stored === null || facts.opening > stored.opening, 'openings rise')
+  assert(local.durable === local.appended, 'recovery makes durable what it found')
+  const isSameCache = stored === null || facts.wasClean || stored.bootId === facts.bootId
+  const marks: Marks = {
+    opening: facts.opening,
+    bootId: facts.bootId,
+    sealed: stored?.sealed ?? { number: epochNumber(0), id: 0n },
+    served: stored?.served ?? epochNumber(0),
+    isDoubtful: (stored?.isDoubtful ?? false) || !isSameCache,
+    isDamaged: (stored?.isDamaged ?? false) || facts.isDamaged,
+    resync: stored?.resync ?? null,
+    set: stored?.set ?? null,
+  }
+  const state: ReplicaState = {
+    self: facts.self,
+    bounds: facts.bounds,
+    marks,
+    local,
+    handed: local.appended,
+    cut: 0,
+    adopted: trimHistory(facts.history, lsn(Math.max(local.appended, local.image))),
+    // what is in the image was committed; more is not known until a primary says so
+    commit: local.checkpoint,
+    boundUntilMs: stored === null ? facts.nowMs : facts.nowMs + facts.bounds.leaseMs + facts.bounds.marginMs,
+    role: { kind: 'following', leader: null },
+  }
+  const out = new Outbox()
+  out.persist.push({ kind: 'marks', marks })
+  if (marks.resync?.phase === 'forgetting') replaceImage(state, marks.resync, out)
+  return { state, effects: out.effects(null) }
+}

@@ -1,0 +1,40 @@
+/** Collects the effects of one step. Only the engine writes to it; what leaves it is `Effects`. */
+import type {
+  After,
+  Alarm,
+  Effects,
+  Envelope,
+  LinkCommand,
+  Persist,
+  Reply,
+  Serve,
+  SessionCommand,
+  StorageCommand,
+} from './effects.ts'
+import type { ConnectionId, ServerId } from './identity.ts'
+import type { PeerMessage, ToAuthority } from './messages.ts'
+
+export class Outbox {
+  readonly persist: Persist[] = []
+  readonly storage: StorageCommand[] = []
+  readonly sessions: SessionCommand[] = []
+  readonly links: LinkCommand[] = []
+  readonly send: Envelope[] = []
+  readonly reply: Reply[] = []
+  readonly alarms: Alarm[] = []
+  serve: Serve | null = null
+
+  toPeer(server: ServerId, connection: ConnectionId, message: PeerMessage): void {
+    this.send.push({ to: 'peer', server, connection, message })
+  }
+
+  toAuthority(message: ToAuthority): void {
+    this.send.push({ to: 'authority', message })
+  }
+
+  effects(wakeAtMs: number | null): Effects {
+    const { serve, storage, sessions, links, send, reply, alarms } = this
+    const after: After = { serve, storage, sessions, links, send, reply, alarms }
+    return { persist: this.persist, after, wakeAtMs }
+  }
+}
