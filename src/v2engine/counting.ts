@@ -1,5 +1,5 @@
 /** Which members count, for what: the questions that commit, flush, lease and set changes ask of a primary's state. */
-import type { Lsn } from '../base/units.ts'
+import { type Lsn, lsn } from '../base/units.ts'
 import type { ServerId } from './identity.ts'
 import { isSound } from './marks.ts'
 import { votesNeeded } from './policy.ts'
@@ -39,8 +39,15 @@ export const durableAt =
     return peer !== undefined && counts(peer) ? peer.durable : undefined
   }
 
-export const committableLsn = (state: ReplicaState, primary: Primary): Lsn =>
-  jointLsn(primary.policy, activeSets(primary), appendedBy(state, primary))
+/**
+ * What enough members of every set have. While the set shrinks to one, what counts for the one is what it has durably:
+ * the registry may have let the other go already, and then a loss of power here must not take what was acknowledged.
+ */
+export function committableLsn(state: ReplicaState, primary: Primary): Lsn {
+  const agreed = jointLsn(primary.policy, activeSets(primary), appendedBy(state, primary))
+  const isLastLeft = primary.change?.next.length === 1 && primary.policy.mode.kind !== 'best_effort'
+  return isLastLeft ? lsn(Math.min(agreed, state.local.durable)) : agreed
+}
 
 export const flushableLsn = (state: ReplicaState, primary: Primary): Lsn =>
   jointLsn(primary.policy, activeSets(primary), durableAt(state, primary))

@@ -11,6 +11,13 @@ import type { Epoch } from '../../src/base/units.ts'
 import type { Opening, ServerId } from '../../src/v2engine/identity.ts'
 import { type Lineage, lineageAt } from './storage.ts'
 
+/** What a promotion recorded as possibly lost. */
+export interface Loss {
+  readonly entriesMax: number
+  readonly keepsFlushed: boolean
+}
+export const NO_LOSS: Loss = { entriesMax: 0, keepsFlushed: true }
+
 export class Violation extends Error {}
 
 export class Checker {
@@ -54,15 +61,15 @@ export class Checker {
   }
 
   /** A primary's start entry is committed: from here on its history is the volume's. */
-  starts(lineage: Lineage, lossAllowed: 'none' | 'unflushed' | 'any'): void {
-    if (lossAllowed === 'any' || (lossAllowed === 'unflushed' && this.acknowledged !== null)) {
-      if (lossAllowed === 'unflushed') this.#contains(lineage, this.flushed, 'flushed')
-      if (!contains(lineage, this.acknowledged)) this.acknowledged = lineage
-      if (!contains(lineage, this.flushed)) this.flushed = null
-      return
-    }
-    this.#contains(lineage, this.flushed, 'flushed')
-    this.#contains(lineage, this.acknowledged, 'acknowledged')
+  starts(lineage: Lineage, loss: Loss): void {
+    if (loss.keepsFlushed) this.#contains(lineage, this.flushed, 'flushed')
+    if (contains(lineage, this.acknowledged)) return
+    let common = this.acknowledged
+    while (common !== null && lineageAt(lineage, common.lsn)?.hash !== common.hash) common = common.before
+    const lost = (this.acknowledged?.lsn ?? 0) - (common?.lsn ?? 0)
+    if (lost > loss.entriesMax) fail(`acknowledged write lost: ${lost} of them, ${loss.entriesMax} allowed`)
+    this.acknowledged = lineage
+    if (!contains(lineage, this.flushed)) this.flushed = null
   }
 
   #answers(epoch: Epoch, what: string): void {

@@ -15,7 +15,7 @@ import { isSound, standingOf } from '../../src/v2engine/marks.ts'
 import { DEFAULT_BOUNDS, type Policy } from '../../src/v2engine/policy.ts'
 import { SeededRandom } from '../sim/random.ts'
 import { Authority, type Registry } from './authority.ts'
-import { Checker, fail, Violation } from './checker.ts'
+import { Checker, fail, type Loss, NO_LOSS, Violation } from './checker.ts'
 import { Network } from './network.ts'
 import { type Frame, ModelNode, type World } from './node.ts'
 import { lineageAt } from './storage.ts'
@@ -81,18 +81,18 @@ class Cluster {
   readonly #nodes = new Map<string, ModelNode>()
   readonly #authority: Authority
   readonly #world: World
-  readonly #bias: 'mixed' | 'kills' | 'cuts' | 'master' | 'power'
+  readonly #bias: 'mixed' | 'rare' | 'kills' | 'cuts' | 'master' | 'power' | 'split'
   /** What the promotion of an epoch recorded as possibly lost. */
-  readonly #losses = new Map<bigint, 'none' | 'unflushed' | 'any'>()
+  readonly #losses = new Map<bigint, Loss>()
+  #openLoss: Loss = NO_LOSS
   #isMasterUp = true
   #boots = 1
-  #epochLossKey = 0n
 
   constructor(seed: number, configuration: Configuration, trace: ((line: string) => void) | null) {
     this.#configuration = configuration
     const random = new SeededRandom(seed)
     this.#random = random.fork('faults')
-    this.#bias = this.#random.pick(['mixed', 'mixed', 'kills', 'cuts', 'master', 'power'])
+    this.#bias = this.#random.pick(['mixed', 'rare', 'kills', 'cuts', 'master', 'power', 'split'])
     this.#network = new Network<Frame>(this.#timeline, random.fork('network'))
     const servers = ['a', 'b', 'c'].slice(0, configuration.policy.replicaFactor).map(serverId)
     this.#world = {
@@ -109,7 +109,7 @@ class Cluster {
           if (this.#isMasterUp) this.#authority.onMessage(from, message, this.#timeline.nowMs)
         })
       },
-      lossAllowed: (epoch) => this.#losses.get(epoch.id) ?? 'none',
+      takeLoss: (epoch) => this.#takeLoss(epoch),
       nextValue: 1,
       isLoaded: true,
       isCalm: false,
@@ -138,21 +138,36 @@ class Cluster {
   #onPromoted(registry: Registry): void {
     this.#count('promoted')
     if (registry.mayHaveLost) this.#count('promoted with possible loss')
-    const { policy, budget } = this.#configuration
-    const isBestEffort = policy.mode.kind === 'best_effort'
-    const loss = isBestEffort ? 'any' : registry.mayHaveLost && !budget ? 'unflushed' : 'none'
-    this.#losses.set(registry.epoch.id, this.#worst(registry.epoch, loss))
+    this.#losses.set(registry.epoch.id, this.#lossOf(registry))
     this.#note(
       `registry: ${registry.primary} leads ${registry.epoch.number}, set ${registry.set.members.join('')}`,
     )
+    // between the decision and the moment that it is heard of, the winner reopens without its page cache
+    const winner = this.#nodes.get(registry.primary)!
+    if (this.#world.isCalm || !winner.isUp || !this.#random.chance(0.1)) return
+    if (!this.#mayLosePower(winner)) return
+    this.#count('fault power at promotion')
+    this.#losePower(winner, 5)
   }
 
-  /** A loss that no primary has come to serve after is still open when the next one is promoted. */
-  #worst(epoch: Epoch, loss: 'none' | 'unflushed' | 'any'): 'none' | 'unflushed' | 'any' {
-    const before = this.#losses.get(this.#epochLossKey) ?? 'none'
-    this.#epochLossKey = epoch.id
-    if (loss === 'any' || before === 'any') return 'any'
-    return loss === 'unflushed' || before === 'unflushed' ? 'unflushed' : 'none'
+  #lossOf(registry: Registry): Loss {
+    const { policy, budget } = this.#configuration
+    const { mode } = policy
+    let { entriesMax, keepsFlushed } = this.#openLoss
+    if (mode.kind === 'best_effort') {
+      const isWinnerSound = this.#isWhole(registry.primary)
+      entriesMax = Math.max(entriesMax, isWinnerSound ? mode.maxLagEntries : Number.POSITIVE_INFINITY)
+      keepsFlushed = false
+    } else if (registry.mayHaveLost && !budget) entriesMax = Number.POSITIVE_INFINITY
+    // a loss that no primary has come to serve after is still open when the next one is promoted
+    this.#openLoss = { entriesMax, keepsFlushed }
+    return this.#openLoss
+  }
+
+  #takeLoss(epoch: Epoch): Loss {
+    const loss = this.#losses.get(epoch.id) ?? NO_LOSS
+    if (epoch.number === this.#authority.registry.epoch.number) this.#openLoss = NO_LOSS
+    return loss
   }
 
   run(): void {
@@ -199,7 +214,7 @@ class Cluster {
     const node = random.pick([...this.#nodes.values()])
     const bias = this.#bias
     const kind = random.weighted({
-      nothing: 60,
+      nothing: bias === 'rare' || bias === 'split' ? 300 : 60,
       kill: bias === 'kills' ? 20 : 4,
       power: bias === 'power' ? 20 : 3,
       close: 2,
@@ -207,6 +222,8 @@ class Cluster {
       master: bias === 'master' ? 10 : 2,
       cut: bias === 'cuts' ? 15 : 4,
       isolate: bias === 'master' ? 10 : 2,
+      split: bias === 'split' ? 20 : 1,
+      lonely: bias === 'split' ? 20 : 1,
       move: 3,
       seal: 1,
       lie: this.#configuration.budget ? 0 : 0.5,
@@ -265,6 +282,12 @@ class Cluster {
         }
         return
       }
+      case 'split':
+        this.#split(2000 + random.integer(6000))
+        return
+      case 'lonely':
+        this.#isolatePrimary()
+        return
       case 'move': {
         const { registry } = this.#authority
         this.#authority.preferred = random.pick(registry.set.members)
@@ -280,6 +303,38 @@ class Cluster {
     }
   }
 
+  /** Two sides that do not hear of each other; the master is on one of them. */
+  #split(forMs: number): void {
+    const all = [...this.#nodes.keys(), 'M']
+    const left = all.filter(() => this.#random.chance(0.5))
+    this.#note(`split ${left.join('')}`)
+    for (const from of left) {
+      for (const to of all) {
+        if (left.includes(to)) continue
+        this.#network.cut(from, to, forMs)
+        this.#network.cut(to, from, forMs)
+      }
+    }
+  }
+
+  /** The primary loses the master, goes on by promises, and loses those too when its members reopen. */
+  #isolatePrimary(): void {
+    const { primary } = this.#authority.registry
+    this.#network.cut(primary, 'M', 12_000)
+    this.#network.cut('M', primary, 12_000)
+    this.#note(`lonely ${primary}`)
+    const others = [...this.#nodes.values()].filter((node) => node.server !== primary)
+    this.#timeline.after(3000 + this.#random.integer(3000), () => {
+      if (this.#world.isCalm) return
+      for (const other of others) {
+        const isCut = this.#random.chance(0.8)
+        if (isCut) this.#network.cut(primary, other.server, 8000)
+        if (isCut) this.#network.cut(other.server, primary, 8000)
+        if (other.isUp && this.#random.chance(0.6)) this.#down(other, () => other.kill(), 100)
+      }
+    })
+  }
+
   #restartMaster(): void {
     if (this.#isMasterUp) return
     this.#isMasterUp = true
@@ -288,14 +343,14 @@ class Cluster {
 
   #down(node: ModelNode, how: () => void, forMs: number): void {
     how()
-    this.#timeline.after(50 + this.#random.integer(forMs), () => {
+    this.#timeline.after(1 + this.#random.integer(forMs), () => {
       if (!node.isUp) node.open()
     })
   }
 
-  #losePower(node: ModelNode): void {
+  #losePower(node: ModelNode, forMs = 8000): void {
     this.#boots += 1
-    this.#down(node, () => node.losePower(`boot-${this.#boots}`), 8000)
+    this.#down(node, () => node.losePower(`boot-${this.#boots}`), forMs)
   }
 
   /** Within the budget: all other members of the set are whole, so one failure is all there is. */

@@ -22,7 +22,7 @@ import { step } from '../../src/v2engine/step.ts'
 import { isReceiving, viewOf } from '../../src/v2engine/view.ts'
 import type { SeededRandom } from '../sim/random.ts'
 import type { Heartbeat } from './authority.ts'
-import type { Checker } from './checker.ts'
+import type { Checker, Loss } from './checker.ts'
 import type { Network } from './network.ts'
 import { BLOCKS, type Entry, type Lineage, lineageAt, ModelStorage } from './storage.ts'
 import type { Timeline } from './timeline.ts'
@@ -66,7 +66,8 @@ export interface World {
   readonly trace: ((line: string) => void) | null
   readonly node: (server: string) => ModelNode | undefined
   readonly toAuthority: (from: ServerId, message: ToAuthority) => void
-  readonly lossAllowed: (epoch: Epoch) => 'none' | 'unflushed' | 'any'
+  /** A primary has come to serve, and with it what its promotion may have lost is lost. */
+  readonly takeLoss: (epoch: Epoch) => Loss
   nextValue: number
   /** Hosts write. */
   isLoaded: boolean
@@ -230,7 +231,7 @@ export class ModelNode {
     const lineage = lineageAt(this.storage.lineage, state.commit)
     assert(lineage !== null, 'a primary has its history')
     this.#count('started')
-    this.#world.checker.starts(lineage, this.#world.lossAllowed(state.marks.sealed))
+    this.#world.checker.starts(lineage, this.#world.takeLoss(state.marks.sealed))
   }
 
   #carryOut(effects: Effects): void {

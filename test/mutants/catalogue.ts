@@ -22,6 +22,8 @@ export interface Mutant {
   readonly simSeeds?: number
   /** The faults of those seeds, where it takes certain ones; comma-separated, as `--faults` takes them. */
   readonly simFaults?: string
+  /** A random cluster must fail within so many seeds. */
+  readonly clusterSeeds?: number
 }
 
 export const MUTANTS: readonly Mutant[] = [
