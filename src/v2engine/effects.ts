@@ -1,9 +1,9 @@
 /**
- * What the shell has to do, in the order of the fields. `persist` is durable, item by item, before anything in `after`
- * is done: a message may not tell of a mark that a crash can still take back. If `persist` fails, `after` is dropped
- * and the volume is fenced.
+ * What the shell has to do, in the order of the fields. Hosts are cut off first, if at all. `persist` is durable, item
+ * by item, before anything in `after` is done: a message may not tell of a mark that a crash can still take back. If
+ * `persist` fails, `after` is dropped and the volume is fenced.
  *
- *     event ──step──▶ persist[0] ▸ persist[1] ▸ … durable ──▶ serve ▸ storage ▸ sessions ▸ send ▸ links ▸ reply
+ *     event ──step──▶ halt ▸ persist[0] ▸ persist[1] ▸ … durable ──▶ serve ▸ storage ▸ sessions ▸ send ▸ links ▸ reply
  */
 import type { Epoch, Lsn } from '../base/units.ts'
 import type { History } from './history.ts'
@@ -82,10 +82,9 @@ export type Reply =
 
 /**
  * Whether hosts are served. The shell compares `untilMs` with the clock itself: when a command is taken, when it is
- * appended and when its answer is handed to the socket. `none`: connections of hosts are reset before anything else.
+ * appended and when its answer is handed to the socket. A replica serves nobody before it is told to.
  */
 export type Serve =
-  | { readonly kind: 'none'; readonly why: string }
   /** Commands that change something are held back, the rest is answered. */
   | { readonly kind: 'draining'; readonly epoch: Epoch; readonly untilMs: number }
   | { readonly kind: 'until'; readonly epoch: Epoch; readonly untilMs: number }
@@ -124,6 +123,8 @@ export interface After {
 }
 
 export interface Effects {
+  /** Hosts are served no more: their connections are reset before anything else happens to the volume. */
+  readonly halt: { readonly why: string } | null
   readonly persist: readonly Persist[]
   readonly after: After
   /** The one timer of a replica: a `tick` at this time, none when null. Replaces what was armed before. */

@@ -67,7 +67,8 @@ export function onEpochStarted(
 
 /** Hosts are cut off first, then sessions and connections end. What was appended stays and may yet be committed. */
 export function leavePrimary(state: ReplicaState, primary: Primary, why: string, out: Outbox): void {
-  out.serve = { kind: 'none', why }
+  out.halt = { why }
+  out.serve = null
   for (const peer of primary.peers.values()) letGo(peer, why, out)
   state.role = { kind: 'following', leader: null }
 }
@@ -106,7 +107,10 @@ export function driveStop(state: ReplicaState, primary: Primary, nowMs: number, 
     end !== null &&
     state.local.appended >= end &&
     activeSets(primary).every((set) => set.every((member) => (position(member) ?? -1) >= end))
-  if (isDrained) {
+  if (isDrained && out.reply.length > 0) {
+    // hosts hear of their last writes before they are cut off
+    primary.nextPulseMs = nowMs
+  } else if (isDrained) {
     finishStop(state, primary, true, out)
   } else if (nowMs - phase.sinceMs >= state.bounds.stopMs) {
     primary.phase = { kind: 'serving' }

@@ -22,6 +22,7 @@ export class Outbox {
   readonly send: Envelope[] = []
   readonly reply: Reply[] = []
   readonly alarms: Alarm[] = []
+  halt: { readonly why: string } | null = null
   serve: Serve | null = null
 
   toPeer(server: ServerId, connection: ConnectionId, message: PeerMessage): void {
@@ -35,6 +36,6 @@ export class Outbox {
   effects(wakeAtMs: number | null): Effects {
     const { serve, storage, sessions, links, send, reply, alarms } = this
     const after: After = { serve, storage, sessions, links, send, reply, alarms }
-    return { persist: this.persist, after, wakeAtMs }
+    return { halt: this.halt, persist: this.persist, after, wakeAtMs }
   }
 }

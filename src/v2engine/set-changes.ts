@@ -98,7 +98,8 @@ function isReady(state: ReplicaState, primary: Primary, change: SetChange): bool
     return peer !== undefined && counts(peer) && peer.confirmed >= change.barrier
   }
   // alone, this replica is all there is of what was acknowledged: not only in its page cache
-  if (change.next.length === 1 && state.local.durable < state.commit) return false
+  const isAlone = change.next.length === 1 && primary.policy.mode.kind !== 'best_effort'
+  if (isAlone && state.local.durable < state.commit) return false
   return isCoveredBy(state, primary, change.next)
 }
 

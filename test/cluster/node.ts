@@ -84,7 +84,7 @@ export class ModelNode {
   #life = 0
   isPausedUntilMs = 0
   #wakeAtMs: number | null = null
-  #serve: Serve = { kind: 'none', why: 'opened' }
+  #serve: Serve | null = null
   #queue: Queued[] = []
   /** What came beside the message that is being handled. */
   #payload: readonly Entry[] = []
@@ -144,7 +144,7 @@ export class ModelNode {
     storage.wasClean = false
     storage.isDamaged = false
     this.state = state
-    this.#serve = { kind: 'none', why: 'opened' }
+    this.#serve = null
     this.#note(
       `open ${this.#opening} standing ${JSON.stringify(viewOf(state).standing)} log ${storage.appended}`,
     )
@@ -237,6 +237,7 @@ export class ModelNode {
   #carryOut(effects: Effects): void {
     const life = this.#life
     const { random, isCalm } = this.#world
+    if (effects.halt !== null) this.#serve = null
     for (const item of effects.persist) {
       if (item.kind !== 'marks') this.#drainForCut()
       this.storage.persist(item)
@@ -428,7 +429,7 @@ export class ModelNode {
   #hosts(): void {
     const { state } = this
     const { random, isLoaded } = this.#world
-    if (state === null || state.role.kind !== 'primary' || this.#serve.kind === 'none') return
+    if (state === null || state.role.kind !== 'primary' || this.#serve === null) return
     if (this.#serve.kind === 'draining') {
       if (this.#queue.length === 0 && this.#writesQueued === 0) {
         this.event({ kind: 'quiet', lsn: lsn(this.storage.appended) })
@@ -465,7 +466,7 @@ export class ModelNode {
 
   #onAcknowledged(to: number): void {
     const role = this.state?.role
-    if (role?.kind !== 'primary' || this.#serve.kind === 'none') return
+    if (role?.kind !== 'primary' || this.#serve === null) return
     if (this.clock() >= this.#serve.untilMs) return
     const lineage = lineageAt(this.storage.lineage, to)
     assert(lineage !== null && lineage.lsn === to, 'what is acknowledged is held')
@@ -474,7 +475,7 @@ export class ModelNode {
 
   #onFlushed(to: number): void {
     const role = this.state?.role
-    if (role?.kind !== 'primary' || this.#serve.kind === 'none') return
+    if (role?.kind !== 'primary' || this.#serve === null) return
     if (this.clock() >= this.#serve.untilMs) return
     const lineage = lineageAt(this.storage.lineage, to)
     if (lineage !== null) this.#world.checker.flushes(role.epoch, lineage)

@@ -164,25 +164,6 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'set-changed-while-sealing',
-    about: 'the old primary changes the set while the members of the old one are being asked',
-    clusterSeeds: 20_000,
-    patches: [
-      {
-        file: `${ENGINE}/rules/set-change.ts`,
-        find: "  if (!sameEpoch(request.epoch, facts.epoch)) return refused('another epoch')\n  if (facts.isSealing) return refused('sealing')\n",
-        replace:
-          '  if (request.epoch.number < facts.epoch.number - Number(facts.isSealing)) return refused("another epoch")\n  void sameEpoch\n',
-      },
-      {
-        file: 'test/cluster/authority.ts',
-        find: "        if (verdict.kind === 'accepted') registry.set = verdict.set\n",
-        replace:
-          "        if (verdict.kind === 'accepted') registry.set = verdict.set\n        if (verdict.kind === 'accepted') this.#o.send(from, { kind: 'setIs', epoch: message.epoch, set: verdict.set })\n",
-      },
-    ],
-  },
-  {
     name: 'doubt-forgotten',
     about: 'a second reopening forgets the doubt of the first',
     clusterSeeds: 4000,
