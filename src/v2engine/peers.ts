@@ -96,7 +96,8 @@ export function onLinkUp(
   out: Outbox,
 ): void {
   const peer = primary.peers.get(from.server)
-  if (peer === undefined || (peer.link.kind === 'up' && peer.link.connection >= from.connection)) {
+  const isOld = peer?.link.kind === 'up' && peer.link.connection >= from.connection
+  if (peer === undefined || peer.isBarred || isOld) {
     out.links.push({ kind: 'disconnect', server: from.server, connection: from.connection })
     return
   }

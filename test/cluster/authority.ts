@@ -46,10 +46,12 @@ export class Authority {
   #sealingSinceMs = 0
   #assignedMs = 0
   preferred: ServerId | null = null
+  replicas: readonly Replica[]
   isOperatorNeeded = false
 
   constructor(options: Options) {
     this.#o = options
+    this.replicas = options.replicas
     const members = options.replicas.map((replica) => replica.server)
     const epoch = { number: epochNumber(1), id: options.random.u64() }
     const set = { epoch: epoch.number, version: 1, members }
@@ -84,7 +86,7 @@ export class Authority {
       const { askedAtMs } = beat
       this.#o.send(from, { kind: 'grant', epoch, opening, askedAtMs, leaseMs: bounds.leaseMs })
     } else if (nowMs - this.#assignedMs > 8000) this.seal(false, nowMs)
-    else this.#assign()
+    else this.assign()
   }
 
   onMessage(from: ServerId, message: ToAuthority, nowMs: number): void {
@@ -175,13 +177,15 @@ export class Authority {
     this.#hasStopped = false
     this.preferred = null
     this.#o.promoted(registry)
-    this.#assign()
+    this.assign()
   }
 
-  #assign(): void {
+  /** Tells the primary what the registry holds; also when it leads already. */
+  assign(): void {
     const { epoch, opening, set, primary } = this.registry
     if (opening === null) return
-    const { replicas, policy } = this.#o
+    const { replicas } = this
+    const { policy } = this.#o
     this.#o.send(primary, { kind: 'assign', epoch, role: 'primary', opening, replicas, set, policy })
   }
 }

@@ -10,16 +10,18 @@
  */
 import { assert, InvariantError } from '../../src/base/assert.ts'
 import type { Epoch } from '../../src/base/units.ts'
-import { type ServerId, serverId } from '../../src/v2engine/identity.ts'
+import { serverId } from '../../src/v2engine/identity.ts'
 import { isSound, standingOf } from '../../src/v2engine/marks.ts'
 import { DEFAULT_BOUNDS, type Policy } from '../../src/v2engine/policy.ts'
 import { SeededRandom } from '../sim/random.ts'
 import { Authority, type Registry } from './authority.ts'
 import { Checker, fail, type Loss, NO_LOSS, Violation } from './checker.ts'
+import { Faults } from './faults.ts'
 import { Network } from './network.ts'
-import { type Frame, ModelNode, type World } from './node.ts'
+import { ModelNode } from './node.ts'
 import { lineageAt } from './storage.ts'
 import { Timeline } from './timeline.ts'
+import { count, type Frame, note, type World } from './world.ts'
 
 export interface Configuration {
   readonly name: string
@@ -71,83 +73,80 @@ export function runCluster(seed: number, trace: ((line: string) => void) | null 
   return { seed, configuration: configuration.name, violation, stats: cluster.stats }
 }
 
-class Cluster {
+export class Cluster {
   readonly stats = new Map<string, number>()
   readonly #configuration: Configuration
-  readonly #timeline = new Timeline()
+  readonly timeline = new Timeline()
   readonly #random: SeededRandom
-  readonly #network: Network<Frame>
-  readonly #checker = new Checker()
-  readonly #nodes = new Map<string, ModelNode>()
-  readonly #authority: Authority
-  readonly #world: World
-  readonly #bias: 'mixed' | 'rare' | 'kills' | 'cuts' | 'master' | 'power' | 'split'
+  readonly network: Network<Frame>
+  readonly checker = new Checker()
+  readonly nodes = new Map<string, ModelNode>()
+  readonly authority: Authority
+  readonly world: World
+  readonly faults: Faults
   /** What the promotion of an epoch recorded as possibly lost. */
   readonly #losses = new Map<bigint, Loss>()
   #openLoss: Loss = NO_LOSS
-  #isMasterUp = true
-  #boots = 1
 
   constructor(seed: number, configuration: Configuration, trace: ((line: string) => void) | null) {
     this.#configuration = configuration
     const random = new SeededRandom(seed)
     this.#random = random.fork('faults')
-    this.#bias = this.#random.pick(['mixed', 'rare', 'kills', 'cuts', 'master', 'power', 'split'])
-    this.#network = new Network<Frame>(this.#timeline, random.fork('network'))
+    this.network = new Network<Frame>(this.timeline, random.fork('network'))
     const servers = ['a', 'b', 'c'].slice(0, configuration.policy.replicaFactor).map(serverId)
-    this.#world = {
-      timeline: this.#timeline,
-      network: this.#network,
+    this.world = {
+      timeline: this.timeline,
+      network: this.network,
       random: random.fork('nodes'),
-      checker: this.#checker,
+      checker: this.checker,
       bounds: DEFAULT_BOUNDS,
       stats: this.stats,
       trace,
-      node: (server) => this.#nodes.get(server),
+      node: (server) => this.nodes.get(server),
       toAuthority: (from, message) => {
-        this.#network.datagram(from, 'M', () => {
-          if (this.#isMasterUp) this.#authority.onMessage(from, message, this.#timeline.nowMs)
+        this.network.datagram(from, 'M', () => {
+          if (this.faults.isMasterUp) this.authority.onMessage(from, message, this.timeline.nowMs)
         })
       },
       takeLoss: (epoch) => this.#takeLoss(epoch),
       nextValue: 1,
       isLoaded: true,
       isCalm: false,
+      isFreeingLog: true,
     }
-    this.#authority = new Authority({
+    this.authority = new Authority({
       policy: configuration.policy,
       bounds: DEFAULT_BOUNDS,
       replicas: servers.map((server) => ({ server, endpoint: `${server}:7460` })),
       random: random.fork('registry'),
       send: (to, message) => {
-        this.#network.datagram('M', to, () => this.#nodes.get(to)?.event({ kind: 'authority', message }))
+        this.network.datagram('M', to, () => this.nodes.get(to)?.event({ kind: 'authority', message }))
       },
       promoted: (registry) => this.#onPromoted(registry),
     })
     for (const server of servers) {
-      const node = new ModelNode(server, this.#world, this.#random.pick([0.97, 1, 1.03]))
+      const node = new ModelNode(server, this.world, this.#random.pick([0.97, 1, 1.03]))
       node.onBeat = (beat) => {
-        this.#network.datagram(server, 'M', () => {
-          if (this.#isMasterUp) this.#authority.onHeartbeat(server, beat, this.#timeline.nowMs)
+        this.network.datagram(server, 'M', () => {
+          if (this.faults.isMasterUp) this.authority.onHeartbeat(server, beat, this.timeline.nowMs)
         })
       }
-      this.#nodes.set(server, node)
+      this.nodes.set(server, node)
     }
+    const { world, network, nodes, authority } = this
+    const { budget } = configuration
+    this.faults = new Faults({ world, random: this.#random, network, nodes, authority, budget })
   }
 
   #onPromoted(registry: Registry): void {
-    this.#count('promoted')
-    if (registry.mayHaveLost) this.#count('promoted with possible loss')
+    count(this.world, 'promoted')
+    if (registry.mayHaveLost) count(this.world, 'promoted with possible loss')
     this.#losses.set(registry.epoch.id, this.#lossOf(registry))
-    this.#note(
+    note(
+      this.world,
       `registry: ${registry.primary} leads ${registry.epoch.number}, set ${registry.set.members.join('')}`,
     )
-    // between the decision and the moment that it is heard of, the winner reopens without its page cache
-    const winner = this.#nodes.get(registry.primary)!
-    if (this.#world.isCalm || !winner.isUp || !this.#random.chance(0.1)) return
-    if (!this.#mayLosePower(winner)) return
-    this.#count('fault power at promotion')
-    this.#losePower(winner, 5)
+    this.faults.atPromotion(registry)
   }
 
   #lossOf(registry: Registry): Loss {
@@ -155,7 +154,7 @@ class Cluster {
     const { mode } = policy
     let { entriesMax, keepsFlushed } = this.#openLoss
     if (mode.kind === 'best_effort') {
-      const isWinnerSound = this.#isWhole(registry.primary)
+      const isWinnerSound = this.faults.isWhole(registry.primary)
       entriesMax = Math.max(entriesMax, isWinnerSound ? mode.maxLagEntries : Number.POSITIVE_INFINITY)
       keepsFlushed = false
     } else if (registry.mayHaveLost && !budget) entriesMax = Number.POSITIVE_INFINITY
@@ -166,245 +165,86 @@ class Cluster {
 
   #takeLoss(epoch: Epoch): Loss {
     const loss = this.#losses.get(epoch.id) ?? NO_LOSS
-    if (epoch.number === this.#authority.registry.epoch.number) this.#openLoss = NO_LOSS
+    if (epoch.number === this.authority.registry.epoch.number) this.#openLoss = NO_LOSS
     return loss
   }
 
   run(): void {
-    for (const node of this.#nodes.values()) node.open()
-    this.#masterBeat()
-    this.#faults()
-    this.#timeline.run(FAULTS_MS)
-    this.#calmDown()
-    let isWell = false
-    this.#timeline.run(FAULTS_MS + CALM_MS, () => {
-      isWell = this.#timeline.nowMs > FAULTS_MS + 2000 && this.#isWell()
-      return isWell
+    this.start()
+    this.faults.begin()
+    this.timeline.run(FAULTS_MS)
+    this.calmDown()
+    this.timeline.after(1500, () => {
+      this.world.isLoaded = false
     })
-    if (!isWell) {
-      if (!this.#configuration.budget && this.#authority.isOperatorNeeded) {
-        this.#count('operator')
+    this.timeline.run(FAULTS_MS + 2000)
+    if (!this.untilWell(CALM_MS)) {
+      if (!this.#configuration.budget && this.authority.isOperatorNeeded) {
+        count(this.world, 'operator')
         return
       }
       fail(`not in sync after ${CALM_MS} ms of calm: ${this.#why()}`)
     }
-    this.#compare()
-    for (const node of this.#nodes.values()) this.#closeDown(node)
+    this.compare()
+    this.closeAll()
+  }
+
+  start(): void {
+    for (const node of this.nodes.values()) node.open()
+    this.#masterBeat()
+  }
+
+  /** Whether everything is in sync within so long. */
+  untilWell(forMs: number): boolean {
+    let isWell = this.#isWell()
+    const untilMs = this.timeline.nowMs + forMs
+    this.timeline.run(isWell ? 0 : untilMs, () => {
+      isWell = this.#isWell()
+      return isWell
+    })
+    return isWell
   }
 
   #masterBeat(): void {
-    this.#timeline.after(150, () => {
-      if (this.#isMasterUp) this.#authority.onBeat(this.#timeline.nowMs)
+    this.timeline.after(150, () => {
+      if (this.faults.isMasterUp) this.authority.onBeat(this.timeline.nowMs)
       this.#masterBeat()
     })
   }
 
-  // faults
-
-  #faults(): void {
-    this.#timeline.after(50 + this.#random.integer(250), () => {
-      if (this.#world.isCalm) return
-      this.#fault()
-      this.#faults()
-    })
-  }
-
-  #fault(): void {
-    const random = this.#random
-    const node = random.pick([...this.#nodes.values()])
-    const bias = this.#bias
-    const kind = random.weighted({
-      nothing: bias === 'rare' || bias === 'split' ? 300 : 60,
-      kill: bias === 'kills' ? 20 : 4,
-      power: bias === 'power' ? 20 : 3,
-      close: 2,
-      pause: 3,
-      master: bias === 'master' ? 10 : 2,
-      cut: bias === 'cuts' ? 15 : 4,
-      isolate: bias === 'master' ? 10 : 2,
-      split: bias === 'split' ? 20 : 1,
-      lonely: bias === 'split' ? 20 : 1,
-      move: 3,
-      seal: 1,
-      lie: this.#configuration.budget ? 0 : 0.5,
-    })
-    if (kind !== 'nothing') this.#count(`fault ${kind}`)
-    switch (kind) {
-      case 'nothing':
-        return
-      case 'kill':
-        if (node.isUp) this.#down(node, () => node.kill(), random.chance(0.6) ? 300 : 6000)
-        return
-      case 'close':
-        if (node.isUp) this.#down(node, () => node.close(), 6000)
-        return
-      case 'power':
-        if (node.isUp && this.#mayLosePower(node)) this.#losePower(node)
-        if (!this.#configuration.budget && random.chance(0.2)) {
-          for (const other of this.#nodes.values())
-            if (other.isUp && random.chance(0.8)) this.#losePower(other)
-        }
-        return
-      case 'lie':
-        if (node.isUp) {
-          this.#losePower(node)
-          node.storage.durable = Math.max(node.storage.checkpoint, node.storage.durable - random.integer(4))
-          const { durable, appended } = node.storage
-          node.storage.isDamaged = durable < appended
-          node.storage.losePower(durable, node.storage.bootId)
-        }
-        return
-      case 'pause':
-        if (node.isUp) node.isPausedUntilMs = this.#timeline.nowMs + 200 + random.integer(7000)
-        return
-      case 'master':
-        if (!this.#isMasterUp) return
-        this.#isMasterUp = false
-        this.#timeline.after(random.integer(6000), () => this.#restartMaster())
-        return
-      case 'cut': {
-        const [from, to] = [
-          random.pick([...this.#nodes.keys(), 'M']),
-          random.pick([...this.#nodes.keys(), 'M']),
-        ]
-        const forMs = 300 + random.integer(7000)
-        this.#note(`cut ${from} > ${to}`)
-        this.#network.cut(from, to, forMs)
-        if (random.chance(0.5)) this.#network.cut(to, from, forMs)
-        return
-      }
-      case 'isolate': {
-        const forMs = 1000 + random.integer(10_000)
-        for (const server of this.#nodes.keys()) {
-          if (server !== this.#authority.registry.primary && random.chance(0.5)) continue
-          this.#network.cut(server, 'M', forMs)
-          this.#network.cut('M', server, forMs)
-        }
-        return
-      }
-      case 'split':
-        this.#split(2000 + random.integer(6000))
-        return
-      case 'lonely':
-        this.#isolatePrimary()
-        return
-      case 'move': {
-        const { registry } = this.#authority
-        this.#authority.preferred = random.pick(registry.set.members)
-        const { epoch, primary } = registry
-        this.#network.datagram('M', primary, () => {
-          this.#nodes.get(primary)?.event({ kind: 'authority', message: { kind: 'stop', epoch } })
-        })
-        return
-      }
-      case 'seal':
-        if (this.#isMasterUp) this.#authority.seal(false, this.#timeline.nowMs)
-        return
-    }
-  }
-
-  /** Two sides that do not hear of each other; the master is on one of them. */
-  #split(forMs: number): void {
-    const all = [...this.#nodes.keys(), 'M']
-    const left = all.filter(() => this.#random.chance(0.5))
-    this.#note(`split ${left.join('')}`)
-    for (const from of left) {
-      for (const to of all) {
-        if (left.includes(to)) continue
-        this.#network.cut(from, to, forMs)
-        this.#network.cut(to, from, forMs)
-      }
-    }
-  }
-
-  /** The primary loses the master, goes on by promises, and loses those too when its members reopen. */
-  #isolatePrimary(): void {
-    const { primary } = this.#authority.registry
-    this.#network.cut(primary, 'M', 12_000)
-    this.#network.cut('M', primary, 12_000)
-    this.#note(`lonely ${primary}`)
-    const others = [...this.#nodes.values()].filter((node) => node.server !== primary)
-    this.#timeline.after(3000 + this.#random.integer(3000), () => {
-      if (this.#world.isCalm) return
-      for (const other of others) {
-        const isCut = this.#random.chance(0.8)
-        if (isCut) this.#network.cut(primary, other.server, 8000)
-        if (isCut) this.#network.cut(other.server, primary, 8000)
-        if (other.isUp && this.#random.chance(0.6)) this.#down(other, () => other.kill(), 100)
-      }
-    })
-  }
-
-  #restartMaster(): void {
-    if (this.#isMasterUp) return
-    this.#isMasterUp = true
-    this.#authority.restart(this.#timeline.nowMs)
-  }
-
-  #down(node: ModelNode, how: () => void, forMs: number): void {
-    how()
-    this.#timeline.after(1 + this.#random.integer(forMs), () => {
-      if (!node.isUp) node.open()
-    })
-  }
-
-  #losePower(node: ModelNode, forMs = 8000): void {
-    this.#boots += 1
-    this.#down(node, () => node.losePower(`boot-${this.#boots}`), forMs)
-  }
-
-  /** Within the budget: all other members of the set are whole, so one failure is all there is. */
-  #mayLosePower(node: ModelNode): boolean {
-    if (!this.#configuration.budget) return true
-    const { members } = this.#authority.registry.set
-    if (!members.includes(node.server)) return true
-    const others = members.filter((member) => member !== node.server)
-    return others.length > 0 && others.every((member) => this.#isWhole(member))
-  }
-
-  #isWhole(server: ServerId): boolean {
-    const node = this.#nodes.get(server)
-    const stored = node?.storage.stored ?? null
-    if (node === undefined || stored === null) return false
-    return node.isPowered && isSound(standingOf(stored))
-  }
-
-  // calm
-
-  #calmDown(): void {
-    this.#note('calm')
-    this.#world.isCalm = true
-    this.#network.isCalm = true
-    this.#restartMaster()
-    for (const node of this.#nodes.values()) if (!node.isUp) node.open()
-    this.#timeline.after(1500, () => {
-      this.#world.isLoaded = false
-    })
+  /** No more faults, and all that was broken is whole. */
+  calmDown(): void {
+    note(this.world, 'calm')
+    this.world.isCalm = true
+    this.network.isCalm = true
+    this.network.heal()
+    this.faults.restartMaster()
+    for (const node of this.nodes.values()) if (!node.isUp) node.open()
   }
 
   #isWell(): boolean {
-    const { registry } = this.#authority
-    const primary = this.#nodes.get(registry.primary)
+    const { registry } = this.authority
+    const primary = this.nodes.get(registry.primary)
     const role = primary?.state?.role
     if (registry.state !== 'serving' || primary?.state === undefined || primary.state === null) return false
     if (role?.kind !== 'primary' || role.phase.kind !== 'serving') return false
-    if (registry.set.members.length < this.#nodes.size || role.set.version !== registry.set.version)
+    if (registry.set.members.length < this.nodes.size || role.set.version !== registry.set.version)
       return false
     if (role.change !== null || role.acknowledged < primary.storage.appended) return false
     if ([...role.peers.values()].some((peer) => peer.session?.phase !== 'live')) return false
-    return [...this.#nodes.values()].every(
+    return [...this.nodes.values()].every(
       (node) =>
         node.state !== null &&
-        node.isPausedUntilMs <= this.#timeline.nowMs &&
+        node.isPausedUntilMs <= this.timeline.nowMs &&
         isSound(standingOf(node.state.marks)) &&
         node.storage.appended === primary.storage.appended,
     )
   }
 
   #why(): string {
-    const { registry } = this.#authority
+    const { registry } = this.authority
     const set = registry.set.members.join('')
-    const nodes = [...this.#nodes.values()].map((node) => {
+    const nodes = [...this.nodes.values()].map((node) => {
       const { state, server, storage } = node
       if (state === null) return `${server} down`
       const { role, marks } = state
@@ -415,10 +255,10 @@ class Cluster {
   }
 
   /** Whole content: lineages by hash, blocks one by one. */
-  #compare(): void {
-    const primary = this.#nodes.get(this.#authority.registry.primary)!
+  compare(): void {
+    const primary = this.nodes.get(this.authority.registry.primary)!
     const view = primary.storage.view()
-    for (const node of this.#nodes.values()) {
+    for (const node of this.nodes.values()) {
       const { lineage } = node.storage
       if (lineage?.hash !== primary.storage.lineage?.hash)
         fail(`${node.server} has another history: ${lineage?.lsn ?? 'none'}`)
@@ -431,7 +271,7 @@ class Cluster {
       }
       if (other.size !== view.size) fail(`${node.server} has ${other.size} blocks, not ${view.size}`)
     }
-    const { acknowledged } = this.#checker
+    const { acknowledged } = this.checker
     const at = acknowledged?.lsn ?? 0
     if (acknowledged !== null && lineageAt(primary.storage.lineage, at)?.hash !== acknowledged.hash) {
       fail('an acknowledged write is missing at the end')
@@ -439,18 +279,12 @@ class Cluster {
   }
 
   /** Nothing is left of a replica that closed: no pins, no sessions, no timer. */
-  #closeDown(node: ModelNode): void {
-    const { state } = node
-    assert(state !== null, 'it is up')
-    node.event({ kind: 'close' })
-    if (node.pinCount > 0) fail(`${node.server} closed with ${node.pinCount} pins`)
-    if (node.wakeAtMs !== null) fail(`${node.server} closed with a timer`)
-  }
-
-  #count(what: string): void {
-    this.stats.set(what, (this.stats.get(what) ?? 0) + 1)
-  }
-  #note(line: string): void {
-    this.#world.trace?.(`${String(Math.floor(this.#timeline.nowMs)).padStart(6)} ${line}`)
+  closeAll(): void {
+    for (const node of this.nodes.values()) {
+      assert(node.isUp, 'it is up')
+      node.event({ kind: 'close' })
+      if (node.pinCount > 0) fail(`${node.server} closed with ${node.pinCount} pins`)
+      if (node.wakeAtMs !== null) fail(`${node.server} closed with a timer`)
+    }
   }
 }

@@ -26,7 +26,7 @@ export class Network<Frame> {
   readonly #connections = new Map<ConnectionId, Connection<Frame>>()
   readonly #cuts = new Map<string, number>()
   #next = 1
-  /** No more faults. */
+  /** Nothing is lost or late by chance. */
   isCalm = false
 
   constructor(timeline: Timeline, random: SeededRandom) {
@@ -34,12 +34,17 @@ export class Network<Frame> {
     this.#random = random
   }
 
+  /** All cuts are over. */
+  heal(): void {
+    this.#cuts.clear()
+  }
+
   cut(from: string, to: string, forMs: number): void {
     this.#cuts.set(`${from}>${to}`, this.#timeline.nowMs + forMs)
   }
 
   isCut(from: string, to: string): boolean {
-    return !this.isCalm && (this.#cuts.get(`${from}>${to}`) ?? 0) > this.#timeline.nowMs
+    return (this.#cuts.get(`${from}>${to}`) ?? 0) > this.#timeline.nowMs
   }
 
   connect(from: string, to: string, own: Ends<Frame>, other: Ends<Frame> | undefined): void {
