@@ -5,10 +5,10 @@
  *               └─higher─▶ (serve nobody) ─▶ sealed durable ─▶ answer: last entry, standing, opening
  */
 import { assert } from '../base/assert.ts'
-import type { Epoch } from '../base/units.ts'
+import { type Epoch, epochNumber } from '../base/units.ts'
 import { endFollowing } from './follow.ts'
 import { epochAt } from './history.ts'
-import { sameEpoch } from './identity.ts'
+import { type LastEntry, sameEpoch } from './identity.ts'
 import { leavePrimary, onStop, startPrimary } from './lead.ts'
 import { persistMarks } from './local-cuts.ts'
 import { standingOf } from './marks.ts'
@@ -53,7 +53,7 @@ export function onAuthority(
 }
 
 function onSeal(state: ReplicaState, epoch: Epoch, nowMs: number, out: Outbox): void {
-  const { role, marks, self, local } = state
+  const { role, marks, self } = state
   const { sealed, opening } = marks
   if (role.kind === 'stopped') return
   if (epoch.number < sealed.number) {
@@ -61,7 +61,7 @@ function onSeal(state: ReplicaState, epoch: Epoch, nowMs: number, out: Outbox): 
     return
   }
   if (epoch.number === sealed.number && !sameEpoch(epoch, sealed)) {
-    out.alarms.push({ kind: 'epochTwice', server: self, epoch, other: sealed })
+    out.notes.push({ kind: 'epochTwice', server: self, epoch, other: sealed })
     out.toAuthority({ kind: 'sealRefused', epoch, sealed })
     return
   }
@@ -73,10 +73,21 @@ function onSeal(state: ReplicaState, epoch: Epoch, nowMs: number, out: Outbox): 
     }
     obeyEpoch(state, epoch, out)
   }
-  const last = { epoch: epochAt(state.adopted, local.appended), lsn: local.appended }
+  const last = lastEntry(state)
   const hasServed = state.marks.served >= epoch.number
   const standing = standingOf(state.marks)
   out.toAuthority({ kind: 'sealed', epoch, server: self, opening, last, standing, hasServed })
+}
+
+/**
+ * What a promotion compares. Of a replica that is resyncing: the epoch whose primary it takes everything from, and the
+ * base up to which it has everything itself.
+ */
+function lastEntry(state: ReplicaState): LastEntry {
+  const { resync } = state.marks
+  const { appended } = state.local
+  if (resync === null) return { epoch: epochAt(state.adopted, appended), lsn: appended }
+  return { epoch: resync.history.at(-1)?.epoch.number ?? epochNumber(0), lsn: resync.base }
 }
 
 /** From here on everything of a lower epoch is refused, also by the next opening. */

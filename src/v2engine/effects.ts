@@ -89,7 +89,9 @@ export type Serve =
   | { readonly kind: 'draining'; readonly epoch: Epoch; readonly untilMs: number }
   | { readonly kind: 'until'; readonly epoch: Epoch; readonly untilMs: number }
 
-export type Alarm =
+/** What happened and why, for the log, the event stream and the operator; nothing follows from it. */
+export type Note =
+  // somebody has to look
   | { readonly kind: 'identityMissing'; readonly server: ServerId }
   /** Two openings took one epoch number. */
   | { readonly kind: 'epochTwice'; readonly server: ServerId; readonly epoch: Epoch; readonly other: Epoch }
@@ -98,6 +100,9 @@ export type Alarm =
   | { readonly kind: 'diverged'; readonly server: ServerId; readonly lsn: Lsn }
   /** A replica has less than it once reported durable. */
   | { readonly kind: 'lostDurable'; readonly server: ServerId; readonly had: Lsn; readonly has: Lsn }
+  | { readonly kind: 'poisoned' }
+  | { readonly kind: 'protocol'; readonly server: ServerId; readonly what: string }
+  // the course of things
   /** Why a replica gets the session that it gets. */
   | {
       readonly kind: 'planned'
@@ -105,8 +110,6 @@ export type Alarm =
       readonly session: SessionRef
       readonly proof: Proof
     }
-  | { readonly kind: 'protocol'; readonly server: ServerId; readonly what: string }
-  | { readonly kind: 'poisoned' }
   | { readonly kind: 'setChanged'; readonly version: number; readonly members: readonly ServerId[] }
   | { readonly kind: 'grade'; readonly server: ServerId; readonly grade: string }
 
@@ -118,8 +121,7 @@ export interface After {
   readonly send: readonly Envelope[]
   readonly links: readonly LinkCommand[]
   readonly reply: readonly Reply[]
-  /** For the log, the event stream and the operator; they change nothing. */
-  readonly alarms: readonly Alarm[]
+  readonly notes: readonly Note[]
 }
 
 export interface Effects {

@@ -48,7 +48,7 @@ export function isRefused(state: ReplicaState, from: Sender, epoch: Epoch, out: 
     out.toPeer(from.server, from.connection, { kind: 'fence', epoch: state.marks.sealed })
   }
   if (judged === 'twice') {
-    out.alarms.push({ kind: 'epochTwice', server: from.server, epoch, other: state.marks.sealed })
+    out.notes.push({ kind: 'epochTwice', server: from.server, epoch, other: state.marks.sealed })
   }
   return judged === 'stale' || judged === 'twice'
 }
@@ -73,7 +73,7 @@ export function onLead(
   if (leader !== null && !isSame) {
     // one opening leads an epoch; a second one has no right to it
     const { sealed } = state.marks
-    out.alarms.push({ kind: 'epochTwice', server: from.server, epoch: message.epoch, other: sealed })
+    out.notes.push({ kind: 'epochTwice', server: from.server, epoch: message.epoch, other: sealed })
     return
   }
   if (leader !== null && from.connection < leader.connection) return
@@ -168,7 +168,7 @@ export function onEntries(
   const { first, last } = message
   if (first !== state.handed + 1 || last < first) {
     endFollowing(role, 'entries out of order', out)
-    out.alarms.push({ kind: 'protocol', server: from.server, what: `entries from ${first}` })
+    out.notes.push({ kind: 'protocol', server: from.server, what: `entries from ${first}` })
     out.toPeer(from.server, from.connection, describeSelf(state))
     return
   }

@@ -15,6 +15,9 @@ export interface EpochSpan {
 /** Oldest first. The oldest spans may have been forgotten. */
 export type History = readonly EpochSpan[]
 
+/** More are forgotten, oldest first; who shares none of what is left is resynced from the start. */
+const SPANS_MAX = 4096
+
 /** The spans of which an entry exists at or below `end`. */
 export const trimHistory = (history: History, end: Lsn): History =>
   history.filter((span) => span.firstLsn <= end)
@@ -29,7 +32,7 @@ export function appendSpan(history: History, span: EpochSpan): History {
     assert(span.epoch.number > last.epoch.number, 'epochs rise in a history')
     assert(span.firstLsn > last.firstLsn, 'first LSNs rise in a history')
   }
-  return [...history, span]
+  return [...history.slice(-(SPANS_MAX - 1)), span]
 }
 
 interface Side {

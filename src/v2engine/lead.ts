@@ -4,6 +4,7 @@
  *     assigned ─(served, set: durable)─▶ epoch entry appended ─▶ peers connected ─▶ entry committed ─▶ hosts served
  *     stop ─▶ hosts drained ─▶ quiet ─▶ every member has everything ─▶ promises released ─▶ stopped
  */
+import { assert } from '../base/assert.ts'
 import { type Epoch, type Lsn, lsn } from '../base/units.ts'
 import { showLease } from './advance.ts'
 import { activeSets, appendedBy } from './counting.ts'
@@ -19,6 +20,7 @@ import { Trail } from './trail.ts'
 /** The caller has checked that this opening may lead the epoch. */
 export function startPrimary(state: ReplicaState, assignment: Assignment, nowMs: number, out: Outbox): void {
   const { epoch, policy, replicas, set } = assignment
+  assert(epoch.number > state.marks.served, 'no epoch is led twice')
   persistMarks(state, { served: epoch.number, set }, out)
   state.role = {
     kind: 'primary',
@@ -90,7 +92,7 @@ export function onStop(
 ): void {
   if (!sameEpoch(epoch, primary.epoch) || primary.phase.kind === 'stopping') return
   if (primary.phase.kind === 'starting') {
-    finishStop(state, primary, false, out)
+    finishStop(state, primary, { why: 'stopped', isDrained: false }, out)
     return
   }
   primary.phase = { kind: 'stopping', sinceMs: nowMs, quietLsn: null }
@@ -111,7 +113,7 @@ export function driveStop(state: ReplicaState, primary: Primary, nowMs: number, 
     // hosts hear of their last writes before they are cut off
     primary.nextPulseMs = nowMs
   } else if (isDrained) {
-    finishStop(state, primary, true, out)
+    finishStop(state, primary, { why: 'stopped', isDrained: true }, out)
   } else if (nowMs - phase.sinceMs >= state.bounds.stopMs) {
     primary.phase = { kind: 'serving' }
     out.toAuthority({ kind: 'stopFailed', epoch: primary.epoch })
@@ -119,8 +121,14 @@ export function driveStop(state: ReplicaState, primary: Primary, nowMs: number, 
   }
 }
 
-export function finishStop(state: ReplicaState, primary: Primary, isDrained: boolean, out: Outbox): void {
+export function finishStop(
+  state: ReplicaState,
+  primary: Primary,
+  how: { readonly why: string; readonly isDrained: boolean },
+  out: Outbox,
+): void {
   releasePromises(primary, out)
-  leavePrimary(state, primary, 'stopped', out)
+  leavePrimary(state, primary, how.why, out)
+  const { isDrained } = how
   out.toAuthority({ kind: 'stopped', epoch: primary.epoch, opening: state.marks.opening, isDrained })
 }

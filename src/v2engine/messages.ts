@@ -111,6 +111,7 @@ export interface SealAnswer {
   readonly epoch: Epoch
   readonly server: ServerId
   readonly opening: Opening
+  /** Of a replica that is resyncing: the epoch of the primary that it resyncs from, and its base. */
   readonly last: LastEntry
   readonly standing: Standing
   /** It has led this very epoch: the epoch is used up. */

@@ -3,7 +3,7 @@
  * is durable so is the doubt that follows from it (one write), and whatever a crash left half done is done again.
  */
 import { assert } from '../base/assert.ts'
-import { epochNumber, lsn } from '../base/units.ts'
+import { type Epoch, epochNumber, lsn } from '../base/units.ts'
 import type { Effects } from './effects.ts'
 import { type History, trimHistory } from './history.ts'
 import type { Opening, ServerId } from './identity.ts'
@@ -19,8 +19,14 @@ export interface OpenFacts {
   readonly nowMs: number
   readonly opening: Opening
   readonly bootId: string
-  /** Marks of the superblock; null in a volume that was just made, which has promised nothing to anybody. */
+  /** Marks of the superblock; null in a directory that was just made. */
   readonly stored: Marks | null
+  /**
+   * Of a directory that was just made for a volume that is older: the registry's epoch when it had it made. Its server
+   * may be a member that lost its disk, so it obeys nothing lower, seals nothing before a promise that it may have given
+   * has run out, and counts nowhere before a barrier is confirmed. Null when it was made together with the volume.
+   */
+  readonly madeIn: Epoch | null
   /** The last opening ended with a clean close. */
   readonly wasClean: boolean
   /** The log has a hole, or the last opening was poisoned, or the log ends below its own durable LSN. */
@@ -35,14 +41,15 @@ export function openReplica(facts: OpenFacts): { state: ReplicaState; effects: E
   assert(facts.self.length > 0, 'a replica knows its server')
   assert(stored === null || facts.opening > stored.opening, 'openings rise')
   assert(local.durable === local.appended, 'recovery makes durable what it found')
+  const isFirst = stored === null && facts.madeIn === null
   const isSameCache = stored === null || facts.wasClean || stored.bootId === facts.bootId
   const marks: Marks = {
     opening: facts.opening,
     bootId: facts.bootId,
-    sealed: stored?.sealed ?? { number: epochNumber(0), id: 0n },
+    sealed: stored?.sealed ?? facts.madeIn ?? { number: epochNumber(0), id: 0n },
     served: stored?.served ?? epochNumber(0),
     isDoubtful: (stored?.isDoubtful ?? false) || !isSameCache,
-    isDamaged: (stored?.isDamaged ?? false) || facts.isDamaged,
+    isDamaged: facts.isDamaged || (stored === null ? facts.madeIn !== null : stored.isDamaged),
     resync: stored?.resync ?? null,
     set: stored?.set ?? null,
   }
@@ -56,7 +63,7 @@ export function openReplica(facts: OpenFacts): { state: ReplicaState; effects: E
     adopted: trimHistory(facts.history, lsn(Math.max(local.appended, local.image))),
     // what is in the image was committed; more is not known until a primary says so
     commit: local.checkpoint,
-    boundUntilMs: stored === null ? facts.nowMs : facts.nowMs + facts.bounds.leaseMs + facts.bounds.marginMs,
+    boundUntilMs: isFirst ? facts.nowMs : facts.nowMs + facts.bounds.leaseMs + facts.bounds.marginMs,
     role: { kind: 'following', leader: null },
   }
   const out = new Outbox()

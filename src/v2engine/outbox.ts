@@ -1,10 +1,10 @@
 /** Collects the effects of one step. Only the engine writes to it; what leaves it is `Effects`. */
 import type {
   After,
-  Alarm,
   Effects,
   Envelope,
   LinkCommand,
+  Note,
   Persist,
   Reply,
   Serve,
@@ -21,7 +21,7 @@ export class Outbox {
   readonly links: LinkCommand[] = []
   readonly send: Envelope[] = []
   readonly reply: Reply[] = []
-  readonly alarms: Alarm[] = []
+  readonly notes: Note[] = []
   halt: { readonly why: string } | null = null
   serve: Serve | null = null
 
@@ -34,8 +34,8 @@ export class Outbox {
   }
 
   effects(wakeAtMs: number | null): Effects {
-    const { serve, storage, sessions, links, send, reply, alarms } = this
-    const after: After = { serve, storage, sessions, links, send, reply, alarms }
+    const { serve, storage, sessions, links, send, reply, notes } = this
+    const after: After = { serve, storage, sessions, links, send, reply, notes }
     return { halt: this.halt, persist: this.persist, after, wakeAtMs }
   }
 }

@@ -43,7 +43,7 @@ export function setReplicas(
   for (const [server, endpoint] of named) {
     if (server === state.self) continue
     if (server.length === 0 || endpoint.length === 0) {
-      out.alarms.push({ kind: 'identityMissing', server })
+      out.notes.push({ kind: 'identityMissing', server })
       continue
     }
     const peer = primary.peers.get(server)
@@ -186,7 +186,7 @@ export function onReplicaMessage(
 
 /** It has what this primary has not given it: it is stopped, and somebody has to look. */
 function bar(peer: Peer, proof: Proof, out: Outbox): void {
-  out.alarms.push({ kind: 'aheadOfPrimary', server: peer.server, proof })
+  out.notes.push({ kind: 'aheadOfPrimary', server: peer.server, proof })
   peer.isBarred = true
   letGo(peer, 'ahead of its primary', out)
 }
@@ -200,7 +200,7 @@ function onFollow(
 ): void {
   if (!sameEpoch(follow.epoch, primary.epoch)) return
   if (follow.opening <= 0) {
-    out.alarms.push({ kind: 'identityMissing', server: peer.server })
+    out.notes.push({ kind: 'identityMissing', server: peer.server })
     return
   }
   if (follow.opening < peer.opening) return
@@ -225,7 +225,7 @@ export function checkPeer(
   const grade = gradeOf(state.bounds, nowMs - peer.heardMs)
   if (grade !== peer.grade) {
     peer.grade = grade
-    out.alarms.push({ kind: 'grade', server: peer.server, grade })
+    out.notes.push({ kind: 'grade', server: peer.server, grade })
     if (grade === 'gone' && peer.link.kind === 'up') {
       letGo(peer, 'gone', out)
       peer.link = { kind: 'down', retryAtMs: nowMs }

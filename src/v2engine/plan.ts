@@ -82,7 +82,9 @@ export function makePlan(facts: PlanFacts): PlanVerdict {
     !follow.hasUnknown &&
     follow.image <= D &&
     local.retainedFrom <= dropAbove + 1
-  if (canUseLog && !facts.isCatchUpHopeless) {
+  // a resync drops what lies beyond the commit LSN, and that may be on no other disk
+  const isHopeless = facts.isCatchUpHopeless && D <= facts.commit
+  if (canUseLog && !isHopeless) {
     const kind = dropAbove === local.appended ? 'inSync' : 'catchUp'
     return { kind: 'plan', plan: { kind, proof, dropAbove, history, isDamaged } }
   }

@@ -66,7 +66,7 @@ export function planFor(
   const isDamaged = !follow.standing.isResyncing && follow.durable < peer.reportedDurable
   if (isDamaged) {
     const facts = { had: peer.reportedDurable, has: follow.durable }
-    out.alarms.push({ kind: 'lostDurable', server: peer.server, ...facts })
+    out.notes.push({ kind: 'lostDurable', server: peer.server, ...facts })
     peer.standing = { ...follow.standing, isDamaged: true }
   }
   const verdict = makePlan({
@@ -80,7 +80,7 @@ export function planFor(
   })
   if (verdict.kind === 'aheadOfPrimary') {
     peer.isBarred = true
-    out.alarms.push({ kind: 'aheadOfPrimary', server: peer.server, proof: verdict.proof })
+    out.notes.push({ kind: 'aheadOfPrimary', server: peer.server, proof: verdict.proof })
     return
   }
   const { plan } = verdict
@@ -97,7 +97,7 @@ export function planFor(
   }
   primary.nextSession += 1
   peer.session = { ref, plan, phase: 'pinning', isPinned: true, movedMs: nowMs, barrier: null }
-  out.alarms.push({ kind: 'planned', server: peer.server, session: ref, proof: plan.proof })
+  out.notes.push({ kind: 'planned', server: peer.server, session: ref, proof: plan.proof })
   out.sessions.push({ kind: 'pin', session: ref, server: peer.server, pins: pinsOf(plan) })
 }
 

@@ -147,7 +147,7 @@ export function onSetIs(
   primary.set = set
   primary.change = null
   persistMarks(state, { set }, out)
-  out.alarms.push({ kind: 'setChanged', version: set.version, members: set.members })
+  out.notes.push({ kind: 'setChanged', version: set.version, members: set.members })
   for (const member of left) {
     const peer = primary.peers.get(member)
     if (peer !== undefined) peer.rejoinAtMs = nowMs + state.bounds.rejoinMs

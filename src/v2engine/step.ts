@@ -37,7 +37,7 @@ import {
   type Sender,
 } from './follow.ts'
 import type { SessionRef } from './identity.ts'
-import { driveStop, finishStop, leavePrimary, onEpochStarted } from './lead.ts'
+import { driveStop, finishStop, onEpochStarted } from './lead.ts'
 import type { Local } from './marks.ts'
 import type { PeerMessage, PrimaryMessage } from './messages.ts'
 import { Outbox } from './outbox.ts'
@@ -72,7 +72,7 @@ export function step(state: ReplicaState, event: Event): Effects {
       if (state.role.kind === 'following') onSettled(state, state.role, event.session, event.lsn, out)
       break
     case 'poisoned':
-      out.alarms.push({ kind: 'poisoned' })
+      out.notes.push({ kind: 'poisoned' })
       leaveAll(state, 'poisoned', out)
       break
     case 'close':
@@ -100,9 +100,18 @@ function conclude(state: ReplicaState, nowMs: number, out: Outbox): Effects {
     advance(state, state.role, nowMs, out)
     driveSetChange(state, state.role, nowMs, out)
     driveStop(state, state.role, nowMs, out)
+    assertTold(state)
   }
   assert(state.commit <= state.local.appended, 'what is committed is appended here')
   return out.effects(state.role.kind === 'primary' ? state.role.nextPulseMs : null)
+}
+
+/** Invariants 1 and 2: hosts are told of nothing that is not committed, and of no flush beyond what they were told. */
+function assertTold(state: ReplicaState): void {
+  const { role } = state
+  if (role.kind !== 'primary') return
+  assert(role.acknowledged <= state.commit, 'what hosts are told is committed')
+  assert(role.flushed <= role.acknowledged, 'a flush covers what hosts were told')
 }
 
 function onProgress(state: ReplicaState, local: Local, nowMs: number, out: Outbox): void {
@@ -143,7 +152,10 @@ function onPrimaryEvent(
   switch (event.kind) {
     case 'flushAsked':
       assert(event.lsn <= state.local.appended, 'a flush covers what is appended')
-      primary.flushes.push({ lsn: event.lsn, sinceMs: nowMs })
+      // who asks for no more than the last one waits with it
+      if (event.lsn > (primary.flushes.at(-1)?.lsn ?? 0)) {
+        primary.flushes.push({ lsn: event.lsn, sinceMs: nowMs })
+      }
       return
     case 'quiet':
       if (primary.phase.kind === 'stopping') primary.phase.quietLsn = event.lsn
@@ -162,7 +174,7 @@ function onPrimaryEvent(
       return
     case 'diverged': {
       const peer = primary.peers.get(event.server)
-      out.alarms.push({ kind: 'diverged', server: event.server, lsn: event.lsn })
+      out.notes.push({ kind: 'diverged', server: event.server, lsn: event.lsn })
       if (peer === undefined) return
       peer.isBarred = true
       letGo(peer, 'diverged', out)
@@ -188,7 +200,7 @@ function onSessionFailed(
 
 function onPeer(state: ReplicaState, from: Sender, message: PeerMessage, nowMs: number, out: Outbox): void {
   if (from.server.length === 0) {
-    out.alarms.push({ kind: 'identityMissing', server: from.server })
+    out.notes.push({ kind: 'identityMissing', server: from.server })
     out.links.push({ kind: 'disconnect', server: from.server, connection: from.connection })
     return
   }
@@ -235,7 +247,7 @@ function onPrimaryMessage(
   const { role } = state
   if (role.kind === 'primary') {
     // somebody else leads the epoch that this opening leads
-    out.alarms.push({ kind: 'epochTwice', server: from.server, epoch, other: role.epoch })
+    out.notes.push({ kind: 'epochTwice', server: from.server, epoch, other: role.epoch })
     return
   }
   if (role.kind === 'stopped') return
@@ -274,8 +286,8 @@ function onLeaderGone(
 function leaveAll(state: ReplicaState, why: 'poisoned' | 'closed', out: Outbox): void {
   const { role } = state
   if (role.kind === 'primary') {
-    if (why === 'closed') finishStop(state, role, false, out)
-    else leavePrimary(state, role, why, out)
+    // it serves nobody from here on: its members need not wait for it
+    finishStop(state, role, { why, isDrained: false }, out)
   }
   if (role.kind === 'following') endFollowing(role, why, out)
   state.role = { kind: 'stopped', why }

@@ -31,6 +31,8 @@ interface Options {
   readonly policy: Policy
   readonly bounds: Bounds
   readonly replicas: readonly Replica[]
+  /** The first in-sync set. */
+  readonly members: readonly ServerId[]
   readonly random: SeededRandom
   readonly send: (to: ServerId, message: AuthorityMessage) => void
   readonly promoted: (registry: Registry) => void
@@ -52,7 +54,7 @@ export class Authority {
   constructor(options: Options) {
     this.#o = options
     this.replicas = options.replicas
-    const members = options.replicas.map((replica) => replica.server)
+    const { members } = options
     const epoch = { number: epochNumber(1), id: options.random.u64() }
     const set = { epoch: epoch.number, version: 1, members }
     this.registry = { epoch, state: 'sealing', primary: members[0]!, opening: null, set, mayHaveLost: false }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CONFIGURATIONS, runCluster } from './cluster.ts'
 
 /** `node test/cluster/main.ts --seeds N` runs more. */
-const SEEDS = 1200
+const SEEDS = 800
 
 describe('a cluster of replicas under faults', () => {
   const stats = new Map<string, number>()

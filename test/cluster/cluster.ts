@@ -25,6 +25,8 @@ import { count, type Frame, note, type World } from './world.ts'
 
 export interface Configuration {
   readonly name: string
+  /** Replicas that are not in the first in-sync set. */
+  readonly spares?: number
   readonly policy: Policy
   readonly budget: boolean
 }
@@ -48,6 +50,12 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   { name: 'sync_all of 2, chaos', policy: syncAll(2), budget: false },
   { name: 'sync_all of 3, chaos', policy: syncAll(3), budget: false },
   { name: 'best_effort of 3', policy: bestEffort, budget: false },
+  {
+    name: 'sync_quorum of 5',
+    policy: { mode: { kind: 'sync_quorum' }, replicaFactor: 5 },
+    budget: true,
+  },
+  { name: 'sync_all of 3, one to come', policy: syncAll(3), budget: true, spares: 1 },
 ]
 
 export interface Outcome {
@@ -93,7 +101,7 @@ export class Cluster {
     const random = new SeededRandom(seed)
     this.#random = random.fork('faults')
     this.network = new Network<Frame>(this.timeline, random.fork('network'))
-    const servers = ['a', 'b', 'c'].slice(0, configuration.policy.replicaFactor).map(serverId)
+    const servers = ['a', 'b', 'c', 'd', 'e'].slice(0, configuration.policy.replicaFactor).map(serverId)
     this.world = {
       timeline: this.timeline,
       network: this.network,
@@ -109,6 +117,7 @@ export class Cluster {
         })
       },
       takeLoss: (epoch) => this.#takeLoss(epoch),
+      epoch: () => this.authority.registry.epoch,
       nextValue: 1,
       isLoaded: true,
       isCalm: false,
@@ -117,6 +126,7 @@ export class Cluster {
     this.authority = new Authority({
       policy: configuration.policy,
       bounds: DEFAULT_BOUNDS,
+      members: servers.slice(0, servers.length - (configuration.spares ?? 0)),
       replicas: servers.map((server) => ({ server, endpoint: `${server}:7460` })),
       random: random.fork('registry'),
       send: (to, message) => {
@@ -126,6 +136,7 @@ export class Cluster {
     })
     for (const server of servers) {
       const node = new ModelNode(server, this.world, this.#random.pick([0.97, 1, 1.03]))
+      node.isReplacement = !this.authority.registry.set.members.includes(server)
       node.onBeat = (beat) => {
         this.network.datagram(server, 'M', () => {
           if (this.faults.isMasterUp) this.authority.onHeartbeat(server, beat, this.timeline.nowMs)
@@ -179,7 +190,9 @@ export class Cluster {
     })
     this.timeline.run(FAULTS_MS + 2000)
     if (!this.untilWell(CALM_MS)) {
-      if (!this.#configuration.budget && this.authority.isOperatorNeeded) {
+      // a removal that was carried out after its primary died leaves a set that only an operator can revive
+      const isLastLost = this.authority.registry.set.members.length === 1
+      if ((!this.#configuration.budget || isLastLost) && this.authority.isOperatorNeeded) {
         count(this.world, 'operator')
         return
       }
@@ -257,6 +270,7 @@ export class Cluster {
   /** Whole content: lineages by hash, blocks one by one. */
   compare(): void {
     const primary = this.nodes.get(this.authority.registry.primary)!
+    primary.readAll()
     const view = primary.storage.view()
     for (const node of this.nodes.values()) {
       const { lineage } = node.storage

@@ -67,6 +67,8 @@ export class Faults {
       isolate: bias === 'master' ? 10 : 2,
       split: bias === 'split' ? 20 : 1,
       lonely: bias === 'split' ? 20 : 1,
+      disk: 1,
+      poison: 1,
       move: 3,
       seal: 1,
       lie: this.#o.budget ? 0 : 0.5,
@@ -86,6 +88,17 @@ export class Faults {
         if (!this.#o.budget && random.chance(0.2)) {
           for (const other of this.#o.nodes.values())
             if (other.isUp && random.chance(0.8)) this.#losePower(other)
+        }
+        return
+      case 'disk':
+        if (node.isUp && this.#mayLosePower(node)) this.#down(node, () => node.loseDisk(), 4000)
+        return
+      case 'poison':
+        // an fdatasync failed: it is opened again from disk, past the page cache
+        if (node.isUp && this.#mayLosePower(node)) {
+          node.event({ kind: 'poisoned' })
+          this.#down(node, () => node.losePower(node.storage.bootId), 3000)
+          node.storage.isDamaged = true
         }
         return
       case 'lie':
@@ -208,7 +221,7 @@ export class Faults {
   isWhole(server: ServerId): boolean {
     const node = this.#o.nodes.get(server)
     const stored = node?.storage.stored ?? null
-    if (node === undefined || stored === null) return false
+    if (node === undefined || stored === null || node.storage.isDamaged) return false
     return node.isPowered && isSound(standingOf(stored))
   }
 }

@@ -9,6 +9,7 @@ export class Hosts {
   readonly #owner: Owner
   #serve: Serve | null = null
   #writesQueued = 0
+  #answeredIn: bigint | null = null
 
   constructor(owner: Owner) {
     this.#owner = owner
@@ -38,11 +39,22 @@ export class Hosts {
     if (random.chance(0.5)) {
       const at = state.role.acknowledged
       count(world, 'read')
+      this.begin(epoch, at)
       world.checker.reads(epoch, lineageAt(storage.lineage, at))
     }
     if (!isLoaded) return
     if (random.chance(0.7)) this.#write(epoch)
     if (random.chance(0.2)) this.#owner.event({ kind: 'flushAsked', lsn: lsn(state.role.acknowledged) })
+  }
+
+  /** The first answer in an epoch: with it what the promotion may have lost is lost. */
+  begin(epoch: Epoch, to: number): void {
+    if (this.#answeredIn === epoch.id) return
+    this.#answeredIn = epoch.id
+    const { storage, world } = this.#owner
+    const lineage = lineageAt(storage.lineage, to)
+    assert(lineage !== null, 'a primary has its history')
+    world.checker.starts(lineage, world.takeLoss(epoch))
   }
 
   #write(epoch: Epoch): void {
@@ -69,6 +81,7 @@ export class Hosts {
     if (this.#owner.clock() >= this.#serve.untilMs) return
     const lineage = lineageAt(storage.lineage, to)
     assert(lineage !== null && lineage.lsn === to, 'what is acknowledged is held')
+    this.begin(role.epoch, to)
     world.checker.acknowledges(role.epoch, lineage)
   }
 

@@ -13,13 +13,13 @@ import { isReceiving, viewOf } from '../../src/v2engine/view.ts'
 import type { Heartbeat } from './authority.ts'
 import { Hosts } from './hosts.ts'
 import { Shipping } from './shipping.ts'
-import { type Entry, lineageAt, ModelStorage } from './storage.ts'
+import { type Entry, ModelStorage } from './storage.ts'
 import { StorageQueue } from './storage-queue.ts'
 import { count, type Frame, note, type Owner, show, type World } from './world.ts'
 
 export class ModelNode implements Owner {
   readonly server: ServerId
-  readonly storage = new ModelStorage()
+  storage = new ModelStorage()
   readonly world: World
   readonly #rate: number
   state: ReplicaState | null = null
@@ -34,6 +34,9 @@ export class ModelNode implements Owner {
   readonly #shipping = new Shipping(this)
   readonly #hosts = new Hosts(this)
   #deferred: (() => void)[] = []
+
+  /** Made when the volume was there already. */
+  isReplacement = false
 
   constructor(server: ServerId, world: World, rate: number) {
     this.server = server
@@ -76,6 +79,7 @@ export class ModelNode implements Owner {
       opening: this.#opening,
       bootId: storage.bootId,
       stored: storage.stored,
+      madeIn: this.isReplacement ? this.world.epoch() : null,
       wasClean: storage.wasClean,
       isDamaged: storage.isDamaged,
       local: storage.local(),
@@ -113,6 +117,21 @@ export class ModelNode implements Owner {
     const kept = random.chance(0.4) ? durable + random.integer(appended - durable + 1) : durable
     this.storage.losePower(kept, bootId)
     this.#note(`power lost, log ${appended} -> ${this.storage.appended}`)
+  }
+
+  /** The disk is lost; another one takes its place. */
+  loseDisk(): void {
+    this.kill()
+    this.storage = new ModelStorage()
+    this.isReplacement = true
+    this.#note('disk lost')
+  }
+
+  /** A host reads everything, and is told what the volume is in this epoch. */
+  readAll(): void {
+    const role = this.state?.role
+    assert(role?.kind === 'primary', 'hosts read at the primary')
+    this.#hosts.begin(role.epoch, role.acknowledged)
   }
 
   close(): void {
@@ -160,15 +179,8 @@ export class ModelNode implements Owner {
     const effects = step(state, { ...happening, nowMs: this.clock() })
     const role = viewOf(state).role
     if (standing !== role) this.#note(`${standing} -> ${role} in epoch ${viewOf(state).sealed.number}`)
-    if (standing === 'starting' && role === 'serving') this.#started(state)
+    if (standing === 'starting' && role === 'serving') count(this.world, 'started')
     this.#carryOut(effects)
-  }
-
-  #started(state: ReplicaState): void {
-    const lineage = lineageAt(this.storage.lineage, state.commit)
-    assert(lineage !== null, 'a primary has its history')
-    count(this.world, 'started')
-    this.world.checker.starts(lineage, this.world.takeLoss(state.marks.sealed))
   }
 
   #carryOut(effects: Effects): void {
@@ -214,7 +226,7 @@ export class ModelNode implements Owner {
       if (reply.kind === 'acknowledge') this.#hosts.acknowledged(reply.to)
       if (reply.kind === 'flushed') this.#hosts.flushed(reply.to)
     }
-    for (const alarm of after.alarms) {
+    for (const alarm of after.notes) {
       count(this.world, alarm.kind === 'planned' ? `alarm planned` : `alarm ${alarm.kind}`)
       this.#trace(() => `note ${show(alarm)}`)
     }

@@ -41,6 +41,8 @@ export interface World {
   readonly toAuthority: (from: ServerId, message: ToAuthority) => void
   /** A primary has come to serve, and with it what its promotion may have lost is lost. */
   readonly takeLoss: (epoch: Epoch) => Loss
+  /** What the registry holds. */
+  readonly epoch: () => Epoch
   nextValue: number
   /** Hosts write. */
   isLoaded: boolean

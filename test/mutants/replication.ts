@@ -314,14 +314,26 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'lost-disk-is-whole',
+    about: 'a member that comes back with an empty disk counts like any other',
+    clusterSeeds: 20_000,
+    patches: [
+      {
+        file: `${ENGINE}/open.ts`,
+        find: '(stored === null ? facts.madeIn !== null : stored.isDamaged)',
+        replace: '(stored === null ? false : stored.isDamaged)',
+      },
+    ],
+  },
+  {
     name: 'damaged-outvoted',
     about: 'what is left after damage is promoted, although all who had what was flushed may be damaged',
     clusterSeeds: 20_000,
     patches: [
       {
         file: `${ENGINE}/rules/promotion.ts`,
-        find: 'able.length >= (isAnyDamaged ? needed : 1)',
-        replace: 'able.length >= (isAnyDamaged ? 1 : 1)',
+        find: 'able.length >= needed || hasAllFlushed(facts, answers, able)',
+        replace: 'able.length >= needed || able.length > 0 || hasAllFlushed(facts, answers, able)',
       },
     ],
   },

@@ -110,6 +110,15 @@ describe('a promotion', () => {
     expect(decide(quorum, all)).toMatchObject({ server: A, mayHaveLost: true })
   })
 
+  it('with one damaged asks that the winner covers who is resyncing', () => {
+    const winner = answer(A, 2, 9, DOUBTFUL)
+    const damaged = answer(B, 2, 9, DAMAGED)
+    expect(decide(quorum, [winner, damaged, answer(C, 2, 9, RESYNCING)])).toMatchObject({ server: A })
+    expect(decide(quorum, [winner, damaged, answer(C, 1, 90, RESYNCING)])).toMatchObject({ server: A })
+    expect(decide(quorum, [winner, damaged, answer(C, 2, 10, RESYNCING)])).toEqual({ kind: 'operator' })
+    expect(decide(quorum, [winner, damaged, answer(C, 3, 1, RESYNCING)])).toEqual({ kind: 'operator' })
+  })
+
   it('seals again when the epoch was led already', () => {
     expect(decide(syncAll, [answer(B, 1, 5, SOUND, true)])).toEqual({ kind: 'sealAgain', server: B })
   })

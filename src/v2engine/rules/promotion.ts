@@ -59,11 +59,27 @@ export function decidePromotion(facts: PromotionFacts): PromotionVerdict {
     return { kind: 'wait', why: 'answers', missing }
   }
   const able = answers.filter((answer) => !answer.standing.isResyncing && !answer.standing.isDamaged)
-  // What was flushed is on a quorum. Who is resyncing gave up only what its primary did not have; who is damaged may lack
-  // it, so then the others have to be as many as every quorum must have one of.
-  const isAnyDamaged = answers.some((answer) => answer.standing.isDamaged)
-  if (able.length >= (isAnyDamaged ? needed : 1)) return promote(facts, able, true)
+  if (able.length >= needed || hasAllFlushed(facts, answers, able)) return promote(facts, able, true)
   return missing.length > 0 ? { kind: 'wait', why: 'answers', missing } : { kind: 'operator' }
+}
+
+/**
+ * Whether the greatest of the able ones has everything that was flushed, although they are not so many that every quorum
+ * has one of them. What was flushed is on a quorum. Of those, who is resyncing gave up only what the primary of its
+ * resync did not have, and keeps what it has up to its base: with an able one that has an entry of that epoch, up to the
+ * base or later, nothing of it is missing. That leaves a quorum of damaged ones.
+ */
+function hasAllFlushed(
+  facts: PromotionFacts,
+  answers: readonly SealAnswer[],
+  able: readonly SealAnswer[],
+): boolean {
+  const greatest = able.toSorted((a, b) => compareLast(b.last, a.last))[0]
+  if (greatest === undefined) return false
+  const damaged = answers.filter((answer) => answer.standing.isDamaged)
+  const resyncing = answers.filter((answer) => answer.standing.isResyncing)
+  if (damaged.length >= votesNeeded(facts.policy, facts.set.length)) return false
+  return damaged.length === 0 || resyncing.every((one) => compareLast(greatest.last, one.last) >= 0)
 }
 
 function promote(

@@ -2,7 +2,7 @@
  * The language of the transcripts. A line is an event; `at MS` moves the clock; a line that begins with `. ` is carried
  * out without showing its effects. Epoch N has the id 11 × N unless it is written N/ID.
  *
- *   open 2 log=5 durable=5 [clean] [boot=x] [damaged] [after=1]   a new opening, on the marks that were persisted
+ *   open 2 log=5 durable=5 [clean] [boot=x] [damaged] [after=1] [madeIn=2]   a new opening, on the marks that were persisted
  *                                                                 (after=N: of the last event only N items were)
  *   seal 2 · assign primary 2 set=v1:a,b mode=sync_all · assign replica 2 · grant 2 asked=0 · setIs 2 v2:a · stop 2
  *   started 2 lsn=6 · log 7 durable=6 · flush 6 · quiet 7 · poisoned · close · tick
@@ -142,6 +142,7 @@ export class Script {
       opening: opening(Number(words.at(1))),
       bootId: this.#boot,
       stored: this.#marks,
+      madeIn: words.isGiven('madeIn') ? epochOf(words.text('madeIn', '')) : null,
       wasClean: words.has('clean'),
       isDamaged: words.has('damaged'),
       local,

@@ -59,7 +59,7 @@ export function showEffects(effects: Effects): string[] {
   }
   for (const command of after.links) add('link', { ...command })
   for (const reply of after.reply) add('reply', { ...reply })
-  for (const alarm of after.alarms) add('note', { ...alarm })
+  for (const alarm of after.notes) add('note', { ...alarm })
   if (wakeAtMs !== null) lines.push(`wake ${wakeAtMs}`)
   return lines
 }
