@@ -34,8 +34,7 @@ export function onAuthority(
       return
     case 'grant':
       if (role.kind !== 'primary' || !sameEpoch(role.epoch, message.epoch)) return
-      if (message.opening !== state.marks.opening) return
-      assert(message.askedAtMs <= nowMs, 'a grant answers a request of the past')
+      if (message.opening !== state.marks.opening || message.askedAtMs > nowMs) return
       // counted from when this server asked: the master counts from when it heard, which is later
       role.lease.grantedUntilMs = Math.max(
         role.lease.grantedUntilMs,

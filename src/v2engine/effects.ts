@@ -59,6 +59,7 @@ export type SessionCommand =
   | { readonly kind: 'end'; readonly session: SessionRef; readonly why: string }
 
 export type LinkCommand =
+  /** Answered by `linkUp` or `linkDown` within a bound that the shell keeps. */
   | { readonly kind: 'connect'; readonly server: ServerId; readonly endpoint: string }
   /** Close this connection, or all of the server's and attempts at one when null. */
   | { readonly kind: 'disconnect'; readonly server: ServerId; readonly connection: ConnectionId | null }

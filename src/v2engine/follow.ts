@@ -136,7 +136,8 @@ function refusalOf(state: ReplicaState, plan: Plan): PlanRefusal | null {
   const { local, marks } = state
   if (plan.kind === 'resync') {
     const isBaseHeld = plan.base <= (marks.resync?.base ?? local.durable)
-    return isBaseHeld && plan.base <= plan.proof.D ? null : 'plan does not fit'
+    const isOrdered = plan.base <= plan.proof.D && plan.base <= plan.target
+    return isBaseHeld && isOrdered ? null : 'plan does not fit'
   }
   if (marks.resync !== null || local.hasUnknown) return 'plan does not fit'
   if (local.image > plan.proof.D) return 'image beyond common'

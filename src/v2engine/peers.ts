@@ -2,8 +2,7 @@
  * A primary's connections to the other replicas: made by the primary, one per replica, made anew with backoff. What
  * comes over any other connection than the present one is stale.
  */
-import { assert } from '../base/assert.ts'
-import { lsn } from '../base/units.ts'
+import { type Lsn, lsn } from '../base/units.ts'
 import type { Sender } from './follow.ts'
 import { gradeOf } from './grade.ts'
 import { type ConnectionId, opening, type ServerId, sameEpoch } from './identity.ts'
@@ -22,7 +21,7 @@ import {
   planFor,
   raisePositions,
 } from './sessions.ts'
-import type { Peer, Primary, ReplicaState } from './state.ts'
+import type { Peer, PeerSession, Primary, ReplicaState } from './state.ts'
 
 /** Makes the peers be what the registry says: new ones are connected to, moved ones too, others let go. */
 export function setReplicas(
@@ -150,8 +149,8 @@ export function onReplicaMessage(
     return
   }
   if (message.kind === 'promise') {
-    if (!sameEpoch(message.epoch, primary.epoch)) return
-    assert(message.askedAtMs <= nowMs, 'an answer comes after its question')
+    // an answer to what was not asked yet is a lie, and would lengthen the lease
+    if (!sameEpoch(message.epoch, primary.epoch) || message.askedAtMs > nowMs) return
     const { promises } = primary.lease
     const untilMs = message.askedAtMs + state.bounds.leaseMs
     promises.set(peer.server, Math.max(promises.get(peer.server) ?? 0, untilMs))
@@ -175,7 +174,7 @@ export function onReplicaMessage(
       if (session.phase === 'pinning' || session.phase === 'offered') return
       if (message.appended > peer.appended || message.durable > peer.durable) session.movedMs = nowMs
       if (message.appended > peer.appended) peer.stalledCatchUps = 0
-      raisePositions(peer, message.appended, session.phase === 'copying' ? lsn(0) : message.durable)
+      raisePositions(peer, message.appended, durableOf(message, session))
       break
     case 'confirmed':
       onConfirmed(state, primary, found, message.lsn, nowMs, out)
@@ -190,6 +189,11 @@ function bar(peer: Peer, proof: Proof, out: Outbox): void {
   peer.isBarred = true
   letGo(peer, 'ahead of its primary', out)
 }
+
+/** A replica that is resyncing claims its base and no more, and nobody more than what he appended. */
+const durableOf = (ack: { readonly appended: Lsn; readonly durable: Lsn }, session: PeerSession): Lsn =>
+  session.phase === 'copying' ? lsn(0) : lsn(Math.min(ack.durable, ack.appended))
+
 function onFollow(
   state: ReplicaState,
   primary: Primary,

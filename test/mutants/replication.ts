@@ -207,8 +207,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
       { file: `${ENGINE}/plan.ts`, find: 'lsn(Math.min(D, R, target))', replace: 'lsn(Math.min(R, target))' },
       {
         file: `${ENGINE}/follow.ts`,
-        find: 'isBaseHeld && plan.base <= plan.proof.D ? null',
-        replace: 'isBaseHeld ? null',
+        find: 'const isOrdered = plan.base <= plan.proof.D && plan.base <= plan.target',
+        replace: 'const isOrdered = plan.base <= plan.target',
       },
       {
         file: `${ENGINE}/local-cuts.ts`,
