@@ -63,8 +63,6 @@ export class ModelNode implements Owner {
     return Math.floor(this.world.timeline.nowMs * this.#rate) + 1000
   }
 
-  // life
-
   open(): void {
     const { storage } = this
     assert(this.state === null, 'it is down')
@@ -140,8 +138,6 @@ export class ModelNode implements Owner {
     this.storage.wasClean = true
     this.kill()
   }
-
-  // events
 
   event(happening: Happening): void {
     this.#whenRunning(() => this.#handle(happening))
@@ -262,8 +258,6 @@ export class ModelNode implements Owner {
     })
   }
 
-  // storage
-
   report(): void {
     const { storage } = this
     const { lineage, cut } = storage
@@ -304,39 +298,33 @@ export class ModelNode implements Owner {
     storage.trim(keepFrom)
   }
 
-  // network
-
   #connect(server: ServerId): void {
-    const { network, node } = this.world
+    const { network, node, timeline } = this.world
     const other = node(server)
     const life = this.#life
-    const mine = {
-      up: (connection: ConnectionId) => {
-        if (life !== this.#life) return network.break(connection)
-        this.#links.set(server, connection)
-        this.event({ kind: 'linkUp', server, connection })
-      },
+    const up = (connection: ConnectionId): void => {
+      if (life !== this.#life) {
+        network.break(connection)
+        return
+      }
+      this.#links.set(server, connection)
+      this.event({ kind: 'linkUp', server, connection })
+    }
+    const isThere = other?.isUp === true && other.isPausedUntilMs <= timeline.nowMs
+    const ends = { ...this.endOf(server), up }
+    network.connect(this.server, server, ends, isThere ? other.endOf(this.server) : undefined)
+  }
+
+  /** This side of a connection with another server. */
+  endOf(server: ServerId) {
+    const life = this.#life
+    return {
+      up: () => undefined,
       down: (connection: ConnectionId | null) => {
         if (life === this.#life) this.event({ kind: 'linkDown', server, connection })
       },
       frame: (connection: ConnectionId, frame: Frame) => {
         if (life === this.#life) this.receive(server, connection, frame)
-      },
-    }
-    const isThere = other?.isUp === true && other.isPausedUntilMs <= this.world.timeline.nowMs
-    network.connect(this.server, server, mine, isThere ? other.accept(this.server) : undefined)
-  }
-
-  /** This side of a connection that another server makes. */
-  accept(from: ServerId) {
-    const life = this.#life
-    return {
-      up: () => undefined,
-      down: (connection: ConnectionId | null) => {
-        if (life === this.#life) this.event({ kind: 'linkDown', server: from, connection })
-      },
-      frame: (connection: ConnectionId, frame: Frame) => {
-        if (life === this.#life) this.receive(from, connection, frame)
       },
     }
   }
@@ -385,8 +373,6 @@ export class ModelNode implements Owner {
     const data = message.kind === 'taken' ? { entries: [], unknown: [...this.storage.unknown] } : null
     this.frame(server, connection, { kind: 'message', message, data })
   }
-
-  // heartbeats
 
   onBeat: (beat: Heartbeat) => void = () => undefined
 
