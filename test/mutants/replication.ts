@@ -314,6 +314,30 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'stale-answers-count',
+    about: 'what members said to an earlier seal counts for the next one',
+    clusterSeeds: 20_000,
+    patches: [
+      {
+        file: 'test/cluster/authority.ts',
+        find: "    registry.state = 'sealing'\n    this.#answers = new Map()\n",
+        replace: "    registry.state = 'sealing'\n",
+      },
+    ],
+  },
+  {
+    name: 'log-not-cut',
+    about: 'entries stream behind an append of an earlier session that is still on its way',
+    clusterSeeds: 20_000,
+    patches: [
+      {
+        file: `${ENGINE}/follow.ts`,
+        find: '  dropLog(state, plan.dropAbove, out)\n',
+        replace: '  if (state.local.appended > plan.dropAbove) dropLog(state, plan.dropAbove, out)\n',
+      },
+    ],
+  },
+  {
     name: 'lost-disk-is-whole',
     about: 'a member that comes back with an empty disk counts like any other',
     clusterSeeds: 20_000,
