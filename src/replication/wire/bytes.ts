@@ -93,6 +93,11 @@ export class ByteReader {
     return this.#isValid && this.#at === this.#bytes.byteLength
   }
 
+  /** Bytes read so far. */
+  get position(): number {
+    return this.#at
+  }
+
   /** What was read cannot be. */
   fail(): void {
     this.#isValid = false
