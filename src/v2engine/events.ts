@@ -48,6 +48,6 @@ export type Happening =
   /** The server closes the volume. */
   | { readonly kind: 'close' }
 
-type SessionFailure = 'log no longer retained' | 'source damaged' | 'stalled' | 'no pins'
+export type SessionFailure = 'log no longer retained' | 'source damaged' | 'stalled' | 'no pins'
 
 export type Event = Happening & { readonly nowMs: number }
