@@ -3,7 +3,7 @@
  * told by v2engine which LSN its mode's replicas have: until then nothing of the entry is acknowledged, shown to
  * a reader, or flushed to extents (invariants 1, 3 and 7).
  */
-import type { Lsn } from '../base/units.ts'
+import { type Lsn, lsn as toLsn } from '../base/units.ts'
 import type { LogWriter } from './log/log-writer.ts'
 import { LsnWaiters } from './lsn-waiters.ts'
 
@@ -78,7 +78,7 @@ export class CommittedByReplicas implements Commitment {
     if (lsn <= this.#flushedLsn) return Promise.resolve()
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error)
     const flushed = this.#flushes.wait(lsn)
-    this.#onFlushAsked(lsn as Lsn)
+    this.#onFlushAsked(toLsn(lsn))
     return flushed
   }
 

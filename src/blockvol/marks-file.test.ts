@@ -36,6 +36,20 @@ describe('the marks of a replica', () => {
     expect((await read(path))?.length).toBe(MARKS_BYTES_MAX)
   })
 
+  it('are not there when the making of their file was cut short, and can be saved then', async () => {
+    const path = await directory()
+    const cut = await realDisk.open(`${path}/marks.new`, { create: 'new' })
+    await cut.write([Uint8Array.of(1, 2, 3)], 128 * 1024)
+    await cut.close()
+    expect(await read(path)).toBeUndefined()
+    const file = await MarksFile.open(realDisk, path)
+    await file.save(Buffer.from('one'))
+    await file.save(Buffer.from('two'))
+    await file.close()
+    expect(await read(path)).toBe('two')
+    expect(await realDisk.list(path)).toEqual(['marks'])
+  })
+
   it('are those before when the last ones are damaged, and none are made up when all are', async () => {
     const path = await directory()
     const file = await MarksFile.open(realDisk, path)

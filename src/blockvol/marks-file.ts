@@ -56,12 +56,23 @@ export class MarksFile {
   }
 
   async #save(body: Uint8Array): Promise<void> {
-    if (this.#file === undefined) {
-      this.#file = await this.#disk.open(`${this.#directory}/marks`, { create: 'missing' })
-      await writeSlot(MARKS_FORMAT, this.#file, this.#generation + 1, body)
-      await this.#disk.syncDirectory(this.#directory)
-    } else await writeSlot(MARKS_FORMAT, this.#file, this.#generation + 1, body)
+    if (this.#file === undefined) this.#file = await this.#make(body)
+    else await writeSlot(MARKS_FORMAT, this.#file, this.#generation + 1, body)
     this.#generation++
+  }
+
+  /** Under another name first: a file of this name always has a valid slot, also when its making was cut short. */
+  async #make(body: Uint8Array): Promise<DiskFile> {
+    const path = `${this.#directory}/marks`
+    const made = await this.#disk.open(`${path}.new`, { create: 'missing' })
+    try {
+      await writeSlot(MARKS_FORMAT, made, this.#generation + 1, body)
+    } finally {
+      await made.close()
+    }
+    await this.#disk.rename(`${path}.new`, path)
+    await this.#disk.syncDirectory(this.#directory)
+    return this.#disk.open(path, { create: 'never' })
   }
 
   async close(): Promise<void> {

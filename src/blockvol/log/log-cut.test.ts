@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Gate } from '../../../test/blockvol/hooked-disk.ts'
 import { LogRig } from '../../../test/blockvol/log-rig.ts'
 import { useScratch } from '../../../test/blockvol/scratch.ts'
 import { idleClock } from '../../../test/sim/clock.ts'
@@ -41,6 +42,22 @@ describe('a log that is cut', () => {
     expect(rig.groups.at(-1)).toMatchObject({ firstLsn: 2, durableLsn: 1 })
     await rig.writer.sync()
     expect(rig.writer.durableLsn).toBe(2)
+  })
+
+  it('does not count as durable what a sync covers that was on its way', async () => {
+    await rig.appendData(1, 1, 1)
+    await rig.appendData(2, 1, 2)
+    const gate = new Gate()
+    rig.hook = (what) => (what === 'datasync' ? gate.pass() : undefined)
+    const synced = rig.writer.sync()
+    await gate.reached
+    const cut = rig.writer.cut(lsn(1), rig.epoch)
+    gate.open()
+    await Promise.all([synced, cut])
+    expect([rig.writer.appendedLsn, rig.writer.durableLsn]).toEqual([1, 1])
+    await rig.appendData(3, 1, 3)
+    expect(rig.writer.durableLsn).toBe(1)
+    expect(rig.syncs).toBe(2)
   })
 
   it('may go on in an epoch below that of the entries it gave up, but not below the one of its last entry', async () => {

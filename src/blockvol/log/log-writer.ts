@@ -13,7 +13,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import { BlockError } from '../../base/errors.ts'
-import type { Clock, Timer } from '../../base/ports/clock.ts'
+import type { Timer } from '../../base/ports/clock.ts'
 import {
   alignDown,
   alignUp,
@@ -26,7 +26,6 @@ import {
 } from '../../base/units.ts'
 import { LsnWaiters } from '../lsn-waiters.ts'
 import {
-  type AppendedEntry,
   type ComposedGroup,
   dataBlocksOf,
   GROUP_BYTES_MAX,
@@ -36,38 +35,9 @@ import {
   type LogRequest,
 } from './group-composer.ts'
 import { HangWatch } from './hang-watch.ts'
-import type { LogFile } from './log-file.ts'
-import type { LogIndex } from './log-index.ts'
 import { LogPrefill } from './log-prefill.ts'
 import { LogRoom } from './log-room.ts'
-
-export interface LogWriterOptions {
-  readonly file: LogFile
-  readonly clock: Clock
-  readonly logTag: bigint
-  /** Of the last entry. */
-  readonly epoch: Epoch
-  /** End of the last valid group; appending goes on at the next page. */
-  readonly head: LogPosition
-  readonly lastLsn: Lsn
-  readonly checkpoint: LogPosition
-  readonly hardWatermark: number
-  /** Is told of every group; only a volume whose log is shipped has one. */
-  readonly index: LogIndex | undefined
-  readonly timeoutMs: number
-  /** An append or fdatasync that takes longer has failed: a disk that hangs is a disk that is gone. */
-  readonly hungMs: number
-  /** An entry was appended; called in LSN order before anyone is told. */
-  readonly onAppended: (entry: AppendedEntry) => void
-  /** All entries of a group were told: LSN and position stand at a boundary again. */
-  readonly onGroup: () => void
-  /** Some entries have settled, one way or the other. */
-  readonly onSettled: () => void
-  /** Something waits for room. */
-  readonly onFull: () => void
-  /** An append or fdatasync failed. Called once. */
-  readonly onFailed: (error: unknown) => void
-}
+import type { LogWriterOptions } from './log-writer-options.ts'
 
 const ENTRY_BLOCKS_MAX = 256
 
@@ -300,6 +270,10 @@ export class LogWriter {
   async cut(above: Lsn, epoch: Epoch): Promise<void> {
     assert(this.isQuiet, 'a log is cut when nothing is on its way to it')
     assert(above <= this.#appendedLsn, 'a log is cut at an entry that it has')
+    // a sync on its way covers what is voided; zeros may be on their way to where the mark goes
+    while (this.#syncing) await this.#syncingNow
+    await this.#prefill.quiesced()
+    this.#ensureWorking()
     const start = alignUp(this.#head, BLOCK_BYTES)
     if (start + BLOCK_BYTES - this.#tail > this.#o.file.ringBytes) {
       throw new BlockError('BUSY', 'the log has no room for the mark that voids its last entries')
@@ -309,8 +283,14 @@ export class LogWriter {
     this.#durableLsn = Math.min(this.#durableLsn, above)
     this.#write(this.#composer.cut(this.#place(start, epoch)))
     await this.#writing
+    this.#ensureWorking()
+    const durable = this.#syncWaiters.wait(above)
+    if (!this.#syncing) this.#startSync()
+    await durable
+  }
+
+  #ensureWorking(): void {
     if (this.#failure !== undefined) throw this.#failure.error
-    await this.#o.file.datasync()
   }
 
   #stall(): void {
