@@ -4,7 +4,7 @@
  * another by accident. Opaque 64-bit values (epoch ids, reservation keys) are `bigint` and never computed with.
  */
 declare const brand: unique symbol
-type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
 
 /** Log sequence number: 1 for the first entry of a volume; 0 means "before any entry". Never reused, no holes. */
 export type Lsn = Brand<number, 'Lsn'>

@@ -1,9 +1,8 @@
 /** Counters and verdicts of an open volume, and how they add up to its status. */
 import type { BlockError } from '../base/errors.ts'
 import type { Epoch } from '../base/units.ts'
-import type { Admission } from './admission.ts'
 import type { ScrubStatus, VolumeStatus } from './api.ts'
-import type { LogWriter } from './log/log-writer.ts'
+import type { VolumeParts } from './assembly.ts'
 
 /** Bad blocks that are remembered; more are only counted. */
 const BAD_BLOCKS_MAX = 1000
@@ -59,7 +58,7 @@ export class VolumeTelemetry {
     if (this.#unknownBlocks.size < UNKNOWN_BLOCKS_MAX) this.#unknownBlocks.add(block)
   }
 
-  status(parts: {
+  status(facts: {
     volume: {
       uuid: Uint8Array
       name: string
@@ -70,24 +69,18 @@ export class VolumeTelemetry {
     }
     failure: BlockError | undefined
     isClosed: boolean
-    stall: unknown
-    writer: LogWriter
-    commitLsn: number
+    parts: VolumeParts
     checkpointLsn: number
-    logBytes: number
-    dirtyBlocks: number
-    admission: Admission
-    checkpointer: { extentBytes: number; metadataBytes: number }
-    checkpoints: number
-    scrub: ScrubStatus
   }): VolumeStatus {
-    const { volume, writer, admission, checkpointer, scrub } = parts
-    const reasons = this.#reasons(parts.stall, scrub)
-    if (parts.failure !== undefined) reasons.unshift(parts.failure.message)
+    const { volume, failure, parts, checkpointLsn } = facts
+    const { writer, admission, checkpointer, flusher } = parts
+    const scrub = parts.scrubber.status()
+    const reasons = this.#reasons(flusher.stall, scrub)
+    if (failure !== undefined) reasons.unshift(failure.message)
     const health =
-      parts.failure !== undefined
+      failure !== undefined
         ? 'poisoned'
-        : parts.isClosed
+        : facts.isClosed
           ? 'closed'
           : reasons.length > 0
             ? 'degraded'
@@ -102,11 +95,11 @@ export class VolumeTelemetry {
       reasons,
       epoch: { number: volume.epoch.number, id: volume.epoch.id.toString(16).padStart(16, '0') },
       appendedLsn: writer.appendedLsn,
-      commitLsn: parts.commitLsn,
+      commitLsn: parts.commitment.lsn,
       durableLsn: writer.durableLsn,
-      checkpointLsn: parts.checkpointLsn,
-      log: { sizeBytes: parts.logBytes, usedBytes: writer.usedBytes },
-      dirtyBlocks: parts.dirtyBlocks,
+      checkpointLsn,
+      log: { sizeBytes: parts.log.ringBytes, usedBytes: writer.usedBytes },
+      dirtyBlocks: parts.dirty.blockCount,
       pressure: admission.pressure,
       counters: {
         reads: this.#reads,
@@ -121,7 +114,7 @@ export class VolumeTelemetry {
         logBytes: writer.appendedBytes,
         extentBytes: checkpointer.extentBytes,
         metadataBytes: checkpointer.metadataBytes,
-        checkpoints: parts.checkpoints,
+        checkpoints: flusher.cycles,
         softWaits: admission.softWaits,
         hardWaits: admission.hardWaits + writer.stalls,
         checksumErrors: this.#checksumErrors,

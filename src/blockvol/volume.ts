@@ -385,21 +385,12 @@ export class Volume implements BlockDevice {
   }
 
   status(): VolumeStatus {
-    const { checkpoint } = this.#files.superblocks.current
     return this.#telemetry.status({
       volume: this,
       failure: this.#failure,
       isClosed: this.#isClosing,
-      stall: this.#parts.flusher.stall,
-      writer: this.#parts.writer,
-      commitLsn: this.#parts.commitment.lsn,
-      checkpointLsn: checkpoint.lsn,
-      logBytes: this.#parts.log.ringBytes,
-      dirtyBlocks: this.#parts.dirty.blockCount,
-      admission: this.#parts.admission,
-      checkpointer: this.#parts.checkpointer,
-      checkpoints: this.#parts.flusher.cycles,
-      scrub: this.#parts.scrubber.status(),
+      parts: this.#parts,
+      checkpointLsn: this.#files.superblocks.current.checkpoint.lsn,
     })
   }
 

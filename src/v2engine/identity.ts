@@ -3,10 +3,7 @@
  * wildcards. An opening, a connection and a session are each named too, so that whatever belongs to one that is over
  * can be told from what belongs to the present one, and is refused.
  */
-import type { Epoch, EpochNumber } from '../base/units.ts'
-
-declare const brand: unique symbol
-type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+import type { Brand, Epoch, EpochNumber } from '../base/units.ts'
 
 /** Id of a block server. The empty string names nobody and is refused. */
 export type ServerId = Brand<string, 'ServerId'>
