@@ -3,18 +3,21 @@
  * through the functions that are passed here; `VolumeHooks` is what they need of the volume itself.
  */
 import { BlockError } from '../base/errors.ts'
-import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
+import { BLOCK_BYTES, type Lsn } from '../base/units.ts'
 import { Admission } from './admission.ts'
 import { findAllocation } from './allocation.ts'
 import type { OpenVolumeOptions, VolumePorts } from './api.ts'
 import { BlockLocks } from './block-locks.ts'
 import { Checkpointer, type StatefulCut } from './checkpointer.ts'
-import { type Commitment, CommittedAlone } from './commitment.ts'
+import { type Commitment, CommittedAlone, CommittedByReplicas } from './commitment.ts'
 import { DataPath } from './data-path.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
 import { Flusher } from './flush/flusher.ts'
 import type { AppendedEntry } from './log/group-composer.ts'
 import type { LogFile } from './log/log-file.ts'
+import type { LogIndex } from './log/log-index.ts'
+import { LogPins } from './log/log-pins.ts'
+import { LogReader } from './log/log-reader.ts'
 import { LogWriter } from './log/log-writer.ts'
 import { BlockMap } from './map/block-map.ts'
 import { GrainMaxima } from './map/maxima.ts'
@@ -29,6 +32,10 @@ import type { VolumeFiles } from './volume-files.ts'
 import type { VolumeTelemetry } from './volume-status.ts'
 import { within } from './within.ts'
 
+/** Part of the ring that may be kept for replicas that catch up. */
+const PINNED_LOG_PART = 0.5
+const nothing = (): void => undefined
+
 export interface VolumeHooks {
   readonly appended: (entry: AppendedEntry) => void
   readonly groupAppended: () => void
@@ -39,13 +46,33 @@ export interface VolumeHooks {
   readonly isServing: () => boolean
 }
 
+/** What a volume that is one of several replicas needs of who looks after it. */
+export interface ReplicaHooks {
+  /** A host asks for a flush of everything up to `lsn`. */
+  readonly flushAsked: (lsn: Lsn) => void
+  /** What is appended, durable or flushed has changed. */
+  readonly moved: () => void
+  /** Base blocks of a resync arrive beside the log. */
+  readonly isFilling: () => boolean
+  readonly pinsLost: (keys: readonly string[]) => void
+}
+
+/** The parts that only such a volume has. */
+interface ReplicaParts {
+  readonly commitment: CommittedByReplicas
+  readonly index: LogIndex
+  readonly logReader: LogReader
+  readonly pins: LogPins
+}
+
 export interface VolumeParts {
-  readonly epoch: Epoch
+  readonly replica: ReplicaParts | undefined
   readonly state: StateKeeper
   readonly changes: StateChanges
   readonly log: LogFile
   readonly dirty: DirtyMap
   readonly map: BlockMap
+  readonly maxima: GrainMaxima
   readonly writer: LogWriter
   readonly commitment: Commitment
   readonly reader: BlockReader
@@ -65,10 +92,12 @@ export async function assemble(
   recovered: Recovered & { readonly dirty: DirtyMap },
   telemetry: VolumeTelemetry,
   hooks: VolumeHooks,
+  replication: { readonly hooks: ReplicaHooks; readonly index: LogIndex } | undefined,
 ): Promise<VolumeParts> {
   const { clock, pool, disk } = ports
   const { superblocks, extents } = files
   const { log, state, epoch, dirty } = recovered
+  const moved = replication?.hooks.moved ?? nothing
   const { repairSource } = options
   const superblock = superblocks.current
   const locks = new BlockLocks()
@@ -81,16 +110,38 @@ export async function assemble(
     lastLsn: recovered.lastLsn,
     checkpoint: superblock.checkpoint.position,
     hardWatermark: tuning.hardWatermark,
-    index: undefined,
+    index: replication?.index,
     timeoutMs: tuning.admissionTimeoutMs,
     hungMs: tuning.hungDiskMs,
     onAppended: hooks.appended,
-    onGroup: hooks.groupAppended,
+    onGroup: () => {
+      hooks.groupAppended()
+      replica?.pins.check()
+      moved()
+    },
+    onSynced: moved,
     onSettled: () => admission.wake(),
-    onFull: () => flusher.kick(),
+    onFull: () => {
+      replica?.pins.giveUpAll()
+      flusher.kick()
+    },
     onFailed: hooks.failed,
   })
-  const commitment: Commitment = new CommittedAlone(writer)
+  const replica = replication && {
+    commitment: new CommittedByReplicas({
+      lsn: superblock.checkpoint.lsn,
+      onFlushAsked: replication.hooks.flushAsked,
+    }),
+    index: replication.index,
+    logReader: new LogReader({ file: log, index: replication.index, logTag: superblock.logTag, pool }),
+    pins: new LogPins({
+      index: replication.index,
+      writer,
+      budgetBytes: log.ringBytes * PINNED_LOG_PART,
+      onLost: replication.hooks.pinsLost,
+    }),
+  }
+  const commitment: Commitment = replica?.commitment ?? new CommittedAlone(writer)
   const maxima = await GrainMaxima.open(files.maxima, superblock.grainBlocks, clock)
   const map = new BlockMap({
     files: files.maps,
@@ -113,7 +164,7 @@ export async function assemble(
     onRepair: hooks.repaired,
   })
   const admission: Admission = new Admission(clock, tuning, {
-    fullness: () => Math.max(writer.usedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),
+    fullness: () => Math.max(writer.unflushedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),
     pendingBytes: () => writer.queuedBytes,
   })
   const path = new DataPath({
@@ -156,7 +207,9 @@ export async function assemble(
     state,
     superblocks,
     repairSource,
+    provenLsn: (cut) => (replica === undefined ? writer.durableLsn : cut.lsn),
     onMapped: (block) => telemetry.mapped(block),
+    onMoved: moved,
   })
   const flusher: Flusher<StatefulCut> = new Flusher({
     clock,
@@ -166,12 +219,12 @@ export async function assemble(
       ...writer.boundary,
       generation: dirty.freeze(),
       state: state.current,
-      epoch,
+      epoch: writer.epoch,
       isAfterLoss: recovered.isLossAccepted && writer.appendedLsn === recovered.lastLsn,
     }),
     flush: async (cut) => {
-      const committed = commitment.committed(cut.lsn)
-      if (committed !== undefined) await committed
+      const flushable = commitment.flushable(cut.lsn)
+      if (flushable !== undefined) await flushable
       await checkpointer.flush(cut)
     },
     onFailed: hooks.failed,
@@ -189,12 +242,13 @@ export async function assemble(
     isServing: hooks.isServing,
   })
   return {
-    epoch,
+    replica,
     state,
     changes: new StateChanges(writer, commitment, state, log.ringBytes),
     log,
     dirty,
     map,
+    maxima,
     writer,
     commitment,
     reader,

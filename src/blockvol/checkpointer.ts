@@ -2,8 +2,7 @@
  * The steps of one flush in their order (flush/flusher.ts draws it), for one cut: log, content, maxima, map, state,
  * checkpoint; then the generation is dropped and the log's space is free.
  */
-import type { Epoch } from '../base/units.ts'
-import { BLOCK_BYTES } from '../base/units.ts'
+import { BLOCK_BYTES, type Epoch, type Lsn, lsn } from '../base/units.ts'
 import type { RepairSource, VolumePorts } from './api.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
 import type { DirtyRange } from './dirty/range-table.ts'
@@ -32,7 +31,11 @@ export interface CheckpointerOptions {
   readonly state: StateKeeper
   readonly superblocks: SuperblockStore
   readonly repairSource: RepairSource | undefined
+  /** Up to where the superblock says that the log is durable, with a flush of `cut`. */
+  readonly provenLsn: (cut: Cut) => Lsn
   readonly onMapped: (block: number) => void
+  /** Extents and map may hold more, or the checkpoint has passed more. */
+  readonly onMoved: () => void
 }
 
 /** A cut with the state and epoch as of its LSN. */
@@ -46,6 +49,7 @@ export interface StatefulCut extends Cut {
 export class Checkpointer {
   readonly #o: CheckpointerOptions
   readonly #content: LogContent
+  #last: Promise<unknown> = Promise.resolve()
   extentBytes = 0
   metadataBytes = 0
 
@@ -54,11 +58,23 @@ export class Checkpointer {
     this.#content = new LogContent(options.log, options.dirty, options.repairSource)
   }
 
-  async flush(cut: StatefulCut): Promise<void> {
+  /** Runs `work` when no flush does; a flush waits for it. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work)
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
+  flush(cut: StatefulCut): Promise<void> {
+    return this.alone(() => this.#flush(cut))
+  }
+
+  async #flush(cut: StatefulCut): Promise<void> {
     const { ports, dirty, writer, map, maxima, extents, state, superblocks } = this.#o
     await writer.sync(cut.lsn)
     // before extents and map hold any of it, so that an opening knows what the log must still have (invariant 7)
-    await superblocks.update({ durableLsn: writer.durableLsn })
+    await superblocks.update({ durableLsn: this.#proven(cut) })
+    this.#o.onMoved()
     const plan = new FlushPlan(cut.generation)
     const written = await writeContent({ plan, content: this.#content, extents, pool: ports.pool })
     this.extentBytes += written.writtenBytes
@@ -83,11 +99,17 @@ export class Checkpointer {
         epoch: cut.epoch,
         stateGeneration: state.generation,
       },
-      durableLsn: writer.durableLsn,
+      durableLsn: this.#proven(cut),
     })
     this.metadataBytes += 2 * BLOCK_BYTES
     dirty.drop(cut.generation)
     writer.advanceTail(cut.position)
+    this.#o.onMoved()
+  }
+
+  /** Never less than before: what is flushed stays flushed. */
+  #proven(cut: Cut): Lsn {
+    return lsn(Math.max(this.#o.superblocks.current.durableLsn, this.#o.provenLsn(cut)))
   }
 
   async #readPattern(range: DirtyRange): Promise<Uint8Array> {

@@ -13,6 +13,7 @@ import { recordEntry } from './dirty/record-entry.ts'
 import { GROUP_ALIGN_BYTES } from './format/log-group.ts'
 import { MARK } from './format/superblock.ts'
 import { LogFile } from './log/log-file.ts'
+import { LogIndex } from './log/log-index.ts'
 import {
   type GroupBeyond,
   type LogCut,
@@ -29,7 +30,7 @@ export interface Recovered {
   readonly state: StateKeeper
   /** Everything that the log holds and extents and map do not. */
   readonly generation: Generation
-  /** The epoch of this opening, in the superblock already. */
+  /** The epoch of this opening, in the superblock already; of a replica, the epoch of its last entry. */
   readonly epoch: Epoch
   readonly lastLsn: Lsn
   /** End of the last valid group. */
@@ -42,6 +43,7 @@ export interface Recovered {
   readonly isLossAccepted: boolean
 }
 
+/** Of a volume alone: its log goes on in a new epoch. */
 export async function recover(
   ports: VolumePorts,
   options: OpenVolumeOptions,
@@ -49,13 +51,8 @@ export async function recover(
 ): Promise<Recovered> {
   const { superblocks } = files
   const { current } = superblocks
-  const log = new LogFile(files.log, current.logBytes)
-  if ((await files.log.sizeBytes()) < current.logBytes) {
-    throw new BlockError('CORRUPT', `${files.log.path} is shorter than the superblock says`, {
-      facts: { path: files.log.path, expectedBytes: current.logBytes },
-    })
-  }
-  const { state, scan, generation, replayedEntries } = await replay(files, log)
+  const log = await openLog(files)
+  const { state, scan, generation, replayedEntries } = await replay(files, log, () => undefined)
   let lostToLsn = 0
   if ((current.marks & MARK.clean) === 0) {
     lostToLsn = await settleTail(ports, options, superblocks, log, scan)
@@ -85,38 +82,107 @@ export async function recover(
   }
 }
 
+async function openLog({ log, superblocks }: VolumeFiles): Promise<LogFile> {
+  const { logBytes } = superblocks.current
+  if ((await log.sizeBytes()) < logBytes) {
+    throw new BlockError('CORRUPT', `${log.path} is shorter than the superblock says`, {
+      facts: { path: log.path, expectedBytes: logBytes },
+    })
+  }
+  return new LogFile(log, logBytes)
+}
+
+/** What the opening of a replica finds, beside the rest. */
+export interface RecoveredReplica extends Recovered {
+  /** The last opening was closed in order. */
+  readonly wasClosed: boolean
+  /** Entries that were durable are damaged and given up, or the disk failed in the last opening. */
+  readonly isDamaged: boolean
+  /**
+   * Makes what lies behind the damage unreadable. Until it is called a later opening may find the log whole, if the disk
+   * only could not read it; nothing may be appended before.
+   */
+  giveUpBeyond(): Promise<void>
+  readonly index: LogIndex
+}
+
+/**
+ * Of a replica: it goes on with the epochs that its log has, and what it lacks it gets from its peers, so damage does
+ * not keep it closed. The superblock's durable LSN stays: it is how far extents and map may be ahead of the log.
+ */
+export async function recoverReplica(ports: VolumePorts, files: VolumeFiles): Promise<RecoveredReplica> {
+  const { superblocks } = files
+  const { current } = superblocks
+  const log = await openLog(files)
+  const { state, scan, generation, index, replayedEntries } = await replay(
+    files,
+    log,
+    () => new LogIndex(log.ringBytes),
+  )
+  assert(index !== undefined, 'the log of a replica has an index')
+  const loss = lossOf(superblocks, scan)
+  if (loss === undefined) await wipe(log, scan.beyond)
+  await log.datasync()
+  const { closed, clean, poisoned } = MARK
+  await superblocks.update({
+    marks: current.marks & ~(clean | closed | poisoned),
+    bootId: await ports.disk.bootId(),
+  })
+  return {
+    log,
+    state,
+    generation,
+    epoch: scan.epoch,
+    lastLsn: lsn(scan.lastLsn),
+    end: logPosition(scan.end),
+    replayedEntries,
+    isLossAccepted: false,
+    wasClosed: (current.marks & (clean | closed)) !== 0,
+    isDamaged: loss !== undefined || (current.marks & poisoned) !== 0,
+    giveUpBeyond: () => wipe(log, loss === undefined ? [] : scan.beyond),
+    index,
+  }
+}
+
+interface Replayed extends Pick<Recovered, 'state' | 'generation' | 'replayedEntries'> {
+  readonly scan: LogScanResult
+  readonly index: LogIndex | undefined
+}
+
 /** State and dirty map from the log's entries; from the start again, without what a cut behind them has voided. */
 async function replay(
   files: VolumeFiles,
   log: LogFile,
+  makeIndex: () => LogIndex | undefined,
   cuts: readonly LogCut[] = [],
-): Promise<Pick<Recovered, 'state' | 'generation' | 'replayedEntries'> & { readonly scan: LogScanResult }> {
+): Promise<Replayed> {
   const { superblocks } = files
   const state = await StateKeeper.open(files.state, superblocks.current.checkpoint.stateGeneration)
   const generation = new Generation()
+  const index = makeIndex()
   let replayedEntries = 0
-  const scan = await scanUnlessClean(superblocks, log, cuts, (entry) => {
+  const scan = await scanUnlessClean(superblocks, log, { cuts, index }, (entry) => {
     replayedEntries++
     const { lsn: entryLsn, dataPosition, checksums } = entry
     recordEntry(generation, entry, entryLsn, dataPosition, (i) => checksums[i]!)
     state.apply(entry)
   })
-  if (scan.cuts.length > cuts.length) return replay(files, log, scan.cuts)
-  return { state, scan, generation, replayedEntries }
+  if (scan.cuts.length > cuts.length) return replay(files, log, makeIndex, scan.cuts)
+  return { state, scan, generation, index, replayedEntries }
 }
 
 /** After a clean close the log holds nothing and nothing lies beyond its end: no scan. */
 async function scanUnlessClean(
   superblocks: SuperblockStore,
   log: LogFile,
-  cuts: readonly LogCut[],
+  known: { readonly cuts: readonly LogCut[]; readonly index: LogIndex | undefined },
   onEntry: (entry: ScannedEntry) => void,
 ): Promise<LogScanResult> {
   const { checkpoint, marks, logTag } = superblocks.current
   const start = { lastLsn: checkpoint.lsn, epoch: checkpoint.epoch }
   if ((marks & MARK.clean) !== 0)
     return { ...start, end: checkpoint.position, groups: 0, beyond: [], cuts: [] }
-  return scanLog({ file: log, logTag, from: checkpoint.position, ...start, cuts, onEntry })
+  return scanLog({ file: log, logTag, from: checkpoint.position, ...start, ...known, onEntry })
 }
 
 /**
@@ -131,16 +197,9 @@ async function settleTail(
   log: LogFile,
   scan: LogScanResult,
 ): Promise<number> {
-  const fromLsn = scan.lastLsn + 1
-  let durableLsn: number = superblocks.current.durableLsn
-  let toLsn = durableLsn
-  for (const group of scan.beyond) {
-    durableLsn = Math.max(durableLsn, group.durableLsn)
-    // behind a hole nothing can be kept, so what was appended there without a known flush is lost with it
-    toLsn = Math.max(toLsn, durableLsn, group.lastLsn)
-  }
-  const isLost = durableLsn >= fromLsn
-  if (isLost) {
+  const loss = lossOf(superblocks, scan)
+  if (loss !== undefined) {
+    const { fromLsn, toLsn } = loss
     const recorded = superblocks.current.acceptedLoss
     const isRecorded = recorded.fromLsn === fromLsn && recorded.toLsn >= toLsn
     const accepted = options.acceptLogLoss
@@ -156,7 +215,22 @@ async function settleTail(
     if (!isRecorded) await superblocks.update({ acceptedLoss: { fromLsn, toLsn } })
   }
   await wipe(log, scan.beyond)
-  return isLost ? toLsn : 0
+  return loss?.toLsn ?? 0
+}
+
+/** The entries that were durable and that the scan did not reach. */
+function lossOf(
+  superblocks: SuperblockStore,
+  scan: LogScanResult,
+): { readonly fromLsn: number; readonly toLsn: number } | undefined {
+  let durableLsn: number = superblocks.current.durableLsn
+  let toLsn = durableLsn
+  for (const group of scan.beyond) {
+    durableLsn = Math.max(durableLsn, group.durableLsn)
+    // behind a hole nothing can be kept, so what was appended there without a known flush is lost with it
+    toLsn = Math.max(toLsn, durableLsn, group.lastLsn)
+  }
+  return durableLsn > scan.lastLsn ? { fromLsn: scan.lastLsn + 1, toLsn } : undefined
 }
 
 /** Makes the groups past the end unreadable, so that no later scan can take them for the log's continuation. */

@@ -78,6 +78,8 @@ export class StateKeeper {
   #generation: number
   /** What the newest slot holds. */
   #saved: VolumeState
+  /** While the base of the state is on its way: the entries that came since, which go on top of it. */
+  #onTop: StateEntry[] | undefined
 
   private constructor(file: DiskFile, current: VolumeState, generation: number) {
     this.#file = file
@@ -122,7 +124,23 @@ export class StateKeeper {
   }
 
   apply(entry: StateEntry): void {
+    this.#onTop?.push({ ...entry, data: entry.data?.slice() })
     this.#current = applyToState(this.#current, entry)
+  }
+
+  /** A replica gets the state of its primary while entries arrive already: from now on they are remembered. */
+  awaitBase(): void {
+    this.#onTop = []
+  }
+
+  /** The state of the primary, as of some entry: what came since goes on top of it. */
+  install(base: VolumeState): void {
+    this.#current = (this.#onTop ?? []).reduce(applyToState, base)
+  }
+
+  /** The state is whole again. */
+  endBase(): void {
+    this.#onTop = undefined
   }
 
   /** Makes `state` durable unless it is already; returns the bytes written. */

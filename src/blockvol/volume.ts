@@ -24,7 +24,7 @@ import type {
   VolumePorts,
   VolumeStatus,
 } from './api.ts'
-import { assemble, type VolumeParts } from './assembly.ts'
+import { assemble, type ReplicaHooks, type VolumeParts } from './assembly.ts'
 import { createVolume } from './create.ts'
 import { DirtyMap } from './dirty/dirty-map.ts'
 import { recordEntry } from './dirty/record-entry.ts'
@@ -33,13 +33,22 @@ import { MARK } from './format/superblock.ts'
 import { checkRange } from './geometry.ts'
 import { IdleFlush } from './idle-flush.ts'
 import type { AppendedEntry } from './log/group-composer.ts'
+import type { LogIndex } from './log/log-index.ts'
 import { putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
-import { recover } from './recovery.ts'
+import { type Recovered, type RecoveredReplica, recover, recoverReplica } from './recovery.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { Underway } from './underway.ts'
 import { VolumeFiles } from './volume-files.ts'
 import { VolumeTelemetry } from './volume-status.ts'
+
+/** A volume that is one of several replicas, and what looks after it. */
+export interface OpenReplica {
+  readonly volume: Volume
+  readonly parts: VolumeParts
+  readonly files: VolumeFiles
+  readonly recovered: RecoveredReplica
+}
 
 export class Volume implements BlockDevice {
   readonly uuid: Uint8Array
@@ -71,11 +80,39 @@ export class Volume implements BlockDevice {
    */
   static async open(ports: VolumePorts, options: OpenVolumeOptions): Promise<Volume> {
     const volume = new Volume(ports, options, await VolumeFiles.open(ports.disk, options))
-    try {
-      await volume.#start(options)
+    return volume.#opened(async () => {
+      const recovered = await recover(ports, options, volume.#files)
+      await volume.#assemble(options, recovered, undefined)
+      await volume.#begin(recovered.isLossAccepted)
       return volume
+    })
+  }
+
+  /**
+   * Opens a replica: in no epoch of its own, its log to be led by somebody else. Log damage does not keep it closed, else as
+   * `open`. For `ReplicaVolume`, which is what others see.
+   */
+  static async openReplica(
+    ports: VolumePorts,
+    options: OpenVolumeOptions,
+    hooks: ReplicaHooks,
+  ): Promise<OpenReplica> {
+    const files = await VolumeFiles.open(ports.disk, options)
+    const volume = new Volume(ports, options, files)
+    return volume.#opened(async () => {
+      const recovered = await recoverReplica(ports, files)
+      const parts = await volume.#assemble(options, recovered, { hooks, index: recovered.index })
+      parts.scrubber.start()
+      return { volume, parts, files, recovered }
+    })
+  }
+
+  /** What `open` makes; when it throws, the files are closed again. */
+  async #opened<T>(open: () => Promise<T>): Promise<T> {
+    try {
+      return await open()
     } catch (error) {
-      await volume.#abandon(error)
+      await this.detach(error)
       throw error
     }
   }
@@ -92,8 +129,11 @@ export class Volume implements BlockDevice {
     this.#idleFlush = new IdleFlush(ports.clock, this.#tuning.idleFlushMs, () => this.#parts.flusher.kick())
   }
 
-  async #start(options: OpenVolumeOptions): Promise<void> {
-    const recovered = await recover(this.#ports, options, this.#files)
+  async #assemble(
+    options: OpenVolumeOptions,
+    recovered: Recovered,
+    replication: { readonly hooks: ReplicaHooks; readonly index: LogIndex } | undefined,
+  ): Promise<VolumeParts> {
     const dirty = new DirtyMap(recovered.generation)
     const hooks = {
       appended: (entry: AppendedEntry) => this.#appended(entry),
@@ -104,9 +144,10 @@ export class Volume implements BlockDevice {
         this.#repairs.add(putBack(parts, block, source, content).catch(hooks.failed))
       },
       ensureServing: () => this.#ensureServing(),
-      isServing: () => this.#failure === undefined && !this.#isClosing,
+      isServing: () =>
+        this.#failure === undefined && !this.#isClosing && replication?.hooks.isFilling() !== true,
     }
-    this.#assembled = await assemble(
+    const parts = await assemble(
       this.#ports,
       options,
       this.#tuning,
@@ -114,26 +155,36 @@ export class Volume implements BlockDevice {
       { ...recovered, dirty },
       this.#telemetry,
       hooks,
+      replication,
     )
-    await this.#begin(recovered.isLossAccepted)
+    this.#assembled = parts
     this.#ports.logger.info('volume.opened', {
       volume: this.name,
       epoch: this.epoch.number,
       lsn: recovered.lastLsn,
       replayedEntries: recovered.replayedEntries,
     })
+    return parts
   }
 
-  /** Ends an opening that did not get through. */
-  async #abandon(error: unknown): Promise<void> {
+  /** Ends an opening as it is, nothing flushed; whoever waits for something gets `error`. */
+  async detach(error: unknown): Promise<void> {
     this.#isClosing = true
     this.#idleFlush.stop()
-    const { writer, flusher, scrubber } = this.#assembled ?? {}
-    await scrubber?.stop()
+    await this.#assembled?.scrubber.stop()
+    await this.#repairs.ended()
+    await this.#stop(error)
+    await this.#files.close()
+  }
+
+  /** Nothing more goes to the disk when the promise resolves. */
+  async #stop(error: unknown): Promise<void> {
+    const { writer, flusher, admission, commitment } = this.#assembled ?? {}
     writer?.fail(error)
+    admission?.fail(error)
+    commitment?.fail(error)
     await flusher?.close(error)
     await writer?.quiesced()
-    await this.#files.close()
   }
 
   get #parts(): VolumeParts {
@@ -141,8 +192,9 @@ export class Volume implements BlockDevice {
     return this.#assembled
   }
 
+  /** Of the last entry. */
   get epoch(): Epoch {
-    return this.#parts.epoch
+    return this.#parts.writer.epoch
   }
 
   /** The first entry of the epoch; durable before anyone is served. */
@@ -296,7 +348,7 @@ export class Volume implements BlockDevice {
   /** A group is recorded whole: only here may a flush begin, which takes everything up to the group's end. */
   #groupAppended(): void {
     const isFull =
-      this.#parts.writer.usedBytes > this.#parts.log.ringBytes * this.#tuning.flushWatermark ||
+      this.#parts.writer.unflushedBytes > this.#parts.log.ringBytes * this.#tuning.flushWatermark ||
       this.#parts.dirty.rangeCount > this.#tuning.dirtyRangesMax / 2
     if (isFull) this.#parts.flusher.kick()
     this.#idleFlush.touch()
@@ -347,7 +399,7 @@ export class Volume implements BlockDevice {
   }
 
   async #close(): Promise<void> {
-    const { writer, flusher, admission, scrubber, commitment } = this.#parts
+    const { writer, flusher, scrubber, commitment, replica } = this.#parts
     const { superblocks } = this.#files
     this.#isClosing = true
     this.#idleFlush.stop()
@@ -356,7 +408,9 @@ export class Volume implements BlockDevice {
     if (this.#failure === undefined) {
       try {
         await writer.settledSoFar()
-        await flusher.through(writer.appendedLsn)
+        // what is not committed stays in the log
+        if (commitment.flushableLsn >= writer.appendedLsn) await flusher.through(writer.appendedLsn)
+        else await writer.sync()
       } catch (error) {
         this.#ports.logger.warn('volume.closed-unclean', { volume: this.name }, error)
         await writer.sync().catch((cause: unknown) => {
@@ -366,15 +420,13 @@ export class Volume implements BlockDevice {
     }
     const error = this.#failure ?? new BlockError('CLOSED', `volume ${this.name} is closed`)
     const isClean = writer.isQuiet && writer.appendedLsn === superblocks.current.checkpoint.lsn
-    writer.fail(error)
-    admission.fail(error)
-    commitment.fail(error)
-    await flusher.close(error)
-    await writer.quiesced()
+    const isDurable = writer.isQuiet && writer.appendedLsn === writer.durableLsn
+    await this.#stop(error)
     await this.#poisonMark
+    const mark = isClean ? MARK.clean : isDurable && replica !== undefined ? MARK.closed : 0
     try {
-      if (isClean && this.#failure === undefined) {
-        await superblocks.update({ marks: superblocks.current.marks | MARK.clean })
+      if (mark !== 0 && this.#failure === undefined) {
+        await superblocks.update({ marks: superblocks.current.marks | mark })
       }
     } catch (cause) {
       // everything is in extents and map; the next opening scans an empty log

@@ -136,6 +136,7 @@ export class LogRig {
         const checksums = Array.from({ length: copy.byteLength / 4096 }, (_, i) => checksum(i))
         this.appended.push({ lsn, kind, block, blocks, argument, dataPosition, checksums, data: copy })
       },
+      onSynced: () => undefined,
       onSettled: () => undefined,
       onFull: () => {
         this.fullCount++

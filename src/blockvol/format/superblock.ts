@@ -36,6 +36,8 @@ export const MARK = {
   damaged: 8,
   /** An append or fsync failed in the last opening: read the log past the page cache. */
   poisoned: 16,
+  /** A replica was closed in order: its log is durable to the end. */
+  closed: 32,
 } as const
 
 interface Checkpoint {

@@ -21,6 +21,7 @@ import {
   parseHeader,
 } from '../format/log-group.ts'
 import type { LogFile } from './log-file.ts'
+import type { LogIndex } from './log-index.ts'
 
 const WINDOW_BYTES = 4 * MIB
 const HEADER_BYTES_MAX = headerBytesMax(1024)
@@ -42,6 +43,8 @@ export interface LogScanOptions {
   readonly onEntry: (entry: ScannedEntry) => void
   /** Entries that these void are not given. */
   readonly cuts?: readonly LogCut[]
+  /** Learns where every group is. */
+  readonly index?: LogIndex | undefined
 }
 
 /** A place from which on the log goes on at an earlier LSN. */
@@ -104,7 +107,7 @@ class Window {
 type Group = { readonly end: number; readonly epoch: Epoch } & (
   | { readonly kind: 'pad' }
   | { readonly kind: 'cut'; readonly above: number; readonly position: number }
-  | { readonly kind: 'entries'; readonly entries: readonly ScannedEntry[] }
+  | { readonly kind: 'entries'; readonly position: number; readonly entries: readonly ScannedEntry[] }
 )
 
 export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
@@ -125,8 +128,10 @@ export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
     if (group.kind === 'cut') {
       lastLsn = group.above
       cuts.push({ position: group.position, above: group.above })
+      options.index?.cut(group.above)
     }
     if (group.kind === 'entries') {
+      options.index?.add(lastLsn + 1, group.position)
       for (const entry of group.entries) {
         if (!isVoid(entry, end, options.cuts)) options.onEntry(entry)
         lastLsn = entry.lsn
@@ -175,7 +180,7 @@ async function readGroup(
     }
     entries.push({ ...entry, dataPosition: position + entry.dataOffset, data })
   }
-  return { kind: 'entries', end, epoch: header.epoch, entries }
+  return { kind: 'entries', position, end, epoch: header.epoch, entries }
 }
 
 /** A cut goes back to an entry of this stretch of the log, never behind what is flushed. */

@@ -25,6 +25,8 @@ export interface LogWriterOptions {
   readonly onAppended: (entry: AppendedEntry) => void
   /** All entries of a group were told: LSN and position stand at a boundary again. */
   readonly onGroup: () => void
+  /** The durable LSN rose. */
+  readonly onSynced: () => void
   /** Some entries have settled, one way or the other. */
   readonly onSettled: () => void
   /** Something waits for room. */

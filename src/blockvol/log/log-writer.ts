@@ -4,8 +4,7 @@
  * - An LSN exists only with its appended entry: numbers are given when a group is composed, and a failed append
  *   ends the writer (invariants 10 and 11).
  * - One append is on its way at a time; all that arrives meanwhile goes into the next group. Entries settle in
- *   LSN order. One fdatasync is on its way at a time and serves everyone who waited when it began.
- * - `durableLsn` rises only after fdatasync (invariant 6).
+ *   LSN order. `LogSyncs` makes them durable.
  * - A group composed after an fdatasync began starts on a fresh 4 KiB page, so writing it cannot harm what that
  *   fdatasync covers; the rest of a group's last page is written as zeros, so that the kernel need not read it.
  *
@@ -37,6 +36,7 @@ import {
 import { HangWatch } from './hang-watch.ts'
 import { LogPrefill } from './log-prefill.ts'
 import { LogRoom } from './log-room.ts'
+import { LogSyncs } from './log-syncs.ts'
 import type { LogWriterOptions } from './log-writer-options.ts'
 
 const ENTRY_BLOCKS_MAX = 256
@@ -58,26 +58,22 @@ export class LogWriter {
   /** A group is in the log and its entries are being told one by one. */
   #isRecording = false
   #head: number
-  /** Where the head was when the last fdatasync began: the next group does not share a page with what lies before. */
-  #syncedTo: number
+  /** Of the checkpoint. */
   #tail: number
+  /** The ring is kept from here on, also behind the tail; Infinity when nothing is kept. */
+  #keptFrom = Number.POSITIVE_INFINITY
   #appendedLsn: number
   #appendedEnd: number
-  #durableLsn: number
   /** Of the last entry. */
   #epoch: Epoch
-  #syncing = false
-  readonly #syncWaiters = new LsnWaiters()
+  readonly #syncs: LogSyncs
   #stallTimer: Timer | undefined
   #appendStartedMs = Number.POSITIVE_INFINITY
-  #syncStartedMs = Number.POSITIVE_INFINITY
   #failure: { error: unknown } | undefined
   /** What is physically on its way, also after the writer failed. */
   #writing: Promise<void> = Promise.resolve()
-  #syncingNow: Promise<void> = Promise.resolve()
   appends = 0
   appendedBytes = 0
-  syncs = 0
   stalls = 0
 
   constructor(options: LogWriterOptions) {
@@ -90,7 +86,7 @@ export class LogWriter {
     this.#watch = new HangWatch({
       clock: options.clock,
       hungMs: options.hungMs,
-      oldestMs: () => Math.min(this.#appendStartedMs, this.#syncStartedMs, this.#prefill.startedMs),
+      oldestMs: () => Math.min(this.#appendStartedMs, this.#syncs.startedMs, this.#prefill.startedMs),
       onHung: () => this.#failed(new BlockError('DISK', hung)),
     })
     this.#head = alignUp(options.head, BLOCK_BYTES)
@@ -100,11 +96,22 @@ export class LogWriter {
       () => this.#pump(),
       (error) => this.#failed(error),
     )
-    this.#syncedTo = this.#head
+    this.#syncs = new LogSyncs({
+      file: options.file,
+      clock: options.clock,
+      durableLsn: options.lastLsn,
+      syncedTo: this.#head,
+      covered: () => ({ lsn: this.#appendedLsn, head: this.#head }),
+      onStart: (head, nowMs) => {
+        this.#prefill.advance(head, nowMs)
+        this.#watch.arm()
+      },
+      onSynced: options.onSynced,
+      onFailed: (error) => this.#failed(error),
+    })
     this.#appendedEnd = options.head
     this.#tail = alignDown(options.checkpoint, BLOCK_BYTES)
     this.#appendedLsn = options.lastLsn
-    this.#durableLsn = options.lastLsn
     this.#epoch = options.epoch
     assert(this.#head - this.#tail <= ringBytes, 'the live log fits the ring')
   }
@@ -117,14 +124,26 @@ export class LogWriter {
     return toLsn(this.#appendedLsn)
   }
   get durableLsn(): Lsn {
-    return toLsn(this.#durableLsn)
+    return toLsn(this.#syncs.durableLsn)
+  }
+  get syncs(): number {
+    return this.#syncs.count
+  }
+  /** Of the last entry. */
+  get epoch(): Epoch {
+    return this.#epoch
   }
   /** The last entry and the end of its group: where a checkpoint may stand. */
   get boundary(): { readonly lsn: Lsn; readonly position: LogPosition } {
     assert(!this.#isRecording, 'a checkpoint does not stand inside a group')
     return { lsn: toLsn(this.#appendedLsn), position: logPosition(this.#appendedEnd) }
   }
+  /** Bytes of the ring that may not be written over. */
   get usedBytes(): number {
+    return this.#head - Math.min(this.#tail, this.#keptFrom)
+  }
+  /** Of these, what no checkpoint covers. */
+  get unflushedBytes(): number {
     return this.#head - this.#tail
   }
   /** Data bytes taken and not yet appended. */
@@ -169,11 +188,9 @@ export class LogWriter {
   /** Resolves when everything appended up to `lsn` is durable. */
   sync(lsn: number = this.#appendedLsn): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error)
-    if (lsn <= this.#durableLsn) return Promise.resolve()
+    if (lsn <= this.#syncs.durableLsn) return Promise.resolve()
     assert(lsn <= this.#appendedLsn, 'only what is appended can be made durable')
-    const synced = this.#syncWaiters.wait(lsn)
-    if (!this.#syncing) this.#startSync()
-    return synced
+    return this.#syncs.through(lsn)
   }
 
   /** Gives back the ring up to `checkpoint`. */
@@ -182,6 +199,13 @@ export class LogWriter {
     assert(tail >= this.#tail, 'the tail never goes back')
     assert(checkpoint <= this.#appendedEnd, 'the tail does not pass the head')
     this.#tail = tail
+    if (!this.#appending) this.#pump()
+  }
+
+  /** Keeps the ring from `position` on, also behind the checkpoint, until the next call; nothing when undefined. */
+  keepFrom(position: LogPosition | undefined): void {
+    this.#keptFrom = position === undefined ? Number.POSITIVE_INFINITY : alignDown(position, BLOCK_BYTES)
+    assert(this.usedBytes <= this.#o.file.ringBytes, 'what is kept is in the ring')
     if (!this.#appending) this.#pump()
   }
 
@@ -194,13 +218,13 @@ export class LogWriter {
     this.#watch.stop()
     // what is on its way settles when the disk is done with its buffers
     this.#rejectQueue(error)
-    this.#syncWaiters.reject(error)
+    this.#syncs.fail(error)
     this.#settleWaiters.reject(error)
   }
 
   /** Resolves when no system call of this writer is on its way: only then may the log be opened again. */
   async quiesced(): Promise<void> {
-    await Promise.all([this.#writing, this.#syncingNow, this.#prefill.quiesced()])
+    await Promise.all([this.#writing, this.#syncs.quiesced(), this.#prefill.quiesced()])
   }
 
   #rejectQueue(error: unknown): void {
@@ -224,14 +248,15 @@ export class LogWriter {
   /** Starts the next append if there is something to append and room for it. */
   #pump(): void {
     if (this.#failure !== undefined || this.#appending || this.#queue.length === 0) return
-    const isShared = alignDown(this.#head, BLOCK_BYTES) < this.#syncedTo
+    const isShared = alignDown(this.#head, BLOCK_BYTES) < this.#syncs.syncedTo
     const start = isShared ? alignUp(this.#head, BLOCK_BYTES) : this.#head
     const { ringBytes } = this.#o.file
-    const freeBytes = this.#tail + ringBytes - start
+    const tail = this.#head - this.usedBytes
+    const freeBytes = tail + ringBytes - start
     const toRingEndBytes = ringBytes - (start % ringBytes)
     const first = this.#queue[0]!
     const neededBytes = groupBytes(start, 1, dataBlocksOf(first))
-    const isOver = start + neededBytes - this.#tail > this.#room.limitBytes(first.reach)
+    const isOver = start + neededBytes - tail > this.#room.limitBytes(first.reach)
     if (isOver || neededBytes > freeBytes || (neededBytes > toRingEndBytes && toRingEndBytes >= freeBytes)) {
       this.#stall()
       return
@@ -245,7 +270,7 @@ export class LogWriter {
       return
     }
     const fits = (bytes: number, { reach }: LogRequest): boolean =>
-      bytes <= limitBytes && start + bytes - this.#tail <= this.#room.limitBytes(reach)
+      bytes <= limitBytes && start + bytes - tail <= this.#room.limitBytes(reach)
     const waiting = this.#queue.length
     const place = this.#place(start, first.epoch ?? this.#epoch)
     const group = this.#composer.take(this.#queue, place, fits, (request, error) =>
@@ -260,7 +285,7 @@ export class LogWriter {
   }
 
   #place(start: number, epoch: Epoch): GroupPlace {
-    return { start, firstLsn: this.#appendedLsn + 1, epoch, durableLsn: this.#durableLsn }
+    return { start, firstLsn: this.#appendedLsn + 1, epoch, durableLsn: this.#syncs.durableLsn }
   }
 
   /**
@@ -271,22 +296,20 @@ export class LogWriter {
     assert(this.isQuiet, 'a log is cut when nothing is on its way to it')
     assert(above <= this.#appendedLsn, 'a log is cut at an entry that it has')
     // a sync on its way covers what is voided; zeros may be on their way to where the mark goes
-    while (this.#syncing) await this.#syncingNow
+    await this.#syncs.quiesced()
     await this.#prefill.quiesced()
     this.#ensureWorking()
     const start = alignUp(this.#head, BLOCK_BYTES)
-    if (start + BLOCK_BYTES - this.#tail > this.#o.file.ringBytes) {
+    if (start + BLOCK_BYTES - this.#head + this.usedBytes > this.#o.file.ringBytes) {
       throw new BlockError('BUSY', 'the log has no room for the mark that voids its last entries')
     }
     this.#o.index?.cut(above)
     this.#appendedLsn = above
-    this.#durableLsn = Math.min(this.#durableLsn, above)
+    this.#syncs.lower(above)
     this.#write(this.#composer.cut(this.#place(start, epoch)))
     await this.#writing
     this.#ensureWorking()
-    const durable = this.#syncWaiters.wait(above)
-    if (!this.#syncing) this.#startSync()
-    await durable
+    await this.#syncs.through(above)
   }
 
   #ensureWorking(): void {
@@ -349,31 +372,6 @@ export class LogWriter {
     for (let i = 0; i < batch.length; i++) this.#settle(batch[i]!, undefined, firstLsn + i)
     this.#wakeSettled()
     if (!this.#appending) this.#pump()
-  }
-
-  #startSync(): void {
-    this.#syncing = true
-    const covers = this.#appendedLsn
-    this.#syncedTo = this.#head
-    this.syncs++
-    this.#syncStartedMs = this.#o.clock.monotonicMs()
-    this.#prefill.advance(this.#head, this.#syncStartedMs)
-    this.#watch.arm()
-    this.#syncingNow = this.#o.file.datasync().then(
-      () => this.#synced(covers),
-      (error: unknown) => this.#failed(error),
-    )
-  }
-
-  #synced(covers: number): void {
-    if (this.#failure !== undefined) return // a late completion of what was given up
-    this.#syncing = false
-    this.#syncStartedMs = Number.POSITIVE_INFINITY
-    assert(covers >= this.#durableLsn, 'the durable LSN never goes back')
-    this.#durableLsn = covers
-    const tell = this.#syncWaiters.take(covers)
-    if (!this.#syncWaiters.isEmpty) this.#startSync()
-    tell()
   }
 
   #failed(error: unknown): void {

@@ -1,0 +1,442 @@
+/**
+ * The storage of one replica: what v2engine's effects are carried out on. It is a volume whose log is led by somebody
+ * else, or by this server for an epoch: entries come with their LSNs, the log can be cut, the history be given up and
+ * its base be replaced. A cut opens the volume again from disk, so that what was voided is nowhere in memory.
+ */
+import { assert } from '../../base/assert.ts'
+import { BlockError } from '../../base/errors.ts'
+import type { BlockDevice } from '../../base/ports/block-device.ts'
+import type { Timer } from '../../base/ports/clock.ts'
+import {
+  alignUp,
+  BLOCK_BYTES,
+  type Epoch,
+  epochNumber,
+  type Lsn,
+  logPosition,
+  lsn as toLsn,
+} from '../../base/units.ts'
+import type { OpenVolumeOptions, VolumePorts, VolumeStatus } from '../api.ts'
+import type { ReplicaHooks } from '../assembly.ts'
+import { ENTRY_KIND } from '../format/log-group.ts'
+import { decodeState, encodeState } from '../format/state.ts'
+import type { ReadGroup } from '../log/log-reader.ts'
+import { MarksFile } from '../marks-file.ts'
+import { encodeEpochStart } from '../state-keeper.ts'
+import { type OpenReplica, Volume } from '../volume.ts'
+import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
+
+/** From one LSN on the entries are of this epoch. */
+export interface HistorySpan {
+  readonly epoch: Epoch
+  readonly firstLsn: Lsn
+}
+
+/** What storage holds. */
+export interface ReplicaLocal {
+  /** Last LSN in the log. */
+  readonly appended: Lsn
+  /** Everything up to here is durable. */
+  readonly durable: Lsn
+  /** Everything up to here is in extents, map and state. */
+  readonly checkpoint: Lsn
+  /** No entry of map or extents is above, that of a flush under way included. */
+  readonly image: Lsn
+  /** First LSN that the log still has. */
+  readonly retainedFrom: Lsn
+  /** Blocks were given up and are not replaced yet. */
+  readonly hasUnknown: boolean
+}
+
+export interface ReplicaEvents {
+  /** `local` has changed; called at most once a turn. */
+  progress(): void
+  /** A host flushes through `lsn`: to be answered by `flushed` or `refuse`. */
+  flushAsked(lsn: Lsn): void
+  /** The disk failed: nothing is acknowledged any more. */
+  poisoned(reason: string): void
+  /** The log is not kept for these any longer. */
+  pinsLost(keys: readonly string[]): void
+}
+
+export interface OpenReplicaOptions extends OpenVolumeOptions {
+  readonly events: ReplicaEvents
+  /** Whether these marks say that base blocks of a resync are missing. */
+  readonly isFilling: (marks: Uint8Array | undefined) => boolean
+}
+
+const CUT = new BlockError('CLOSED', 'the log of this replica was cut')
+
+/** What is appended is made durable after so long, without being asked to. */
+const SYNC_AFTER_MS = 200
+
+export class ReplicaVolume {
+  readonly #ports: VolumePorts
+  readonly #options: OpenReplicaOptions
+  readonly #marks: MarksFile
+  readonly #hooks: ReplicaHooks
+  /** Present once it was opened. */
+  #opened: { readonly inner: OpenReplica; readonly stream: EntryStream } | undefined
+  /** Kernel boot under which it was opened. */
+  readonly bootId: string
+  /** The last opening was closed in order. */
+  wasClean = false
+  /** Entries that were durable are lost, or the disk failed in the last opening. */
+  isDamaged = false
+  #isFilling: boolean
+  /** Extents and map may hold entries up to here, whatever the superblock says since the log began anew. */
+  #imageLsn = 0
+  #commitLsn = 0
+  #isBeyondGivenUp = false
+  /** Epoch starts that are not told yet. */
+  #startsUnderWay = 0
+  #isToldSoon = false
+  #isOver = false
+  #syncTimer: Timer | undefined
+
+  /** Errors as `Volume.open`, but that a damaged log does not keep a replica closed (`isDamaged`). */
+  static async open(ports: VolumePorts, options: OpenReplicaOptions): Promise<ReplicaVolume> {
+    const marks = await MarksFile.open(ports.disk, options.directory)
+    try {
+      const volume = new ReplicaVolume(ports, options, marks, await ports.disk.bootId())
+      const { recovered } = await volume.#openInner()
+      volume.wasClean = recovered.wasClosed
+      volume.isDamaged = recovered.isDamaged
+      return volume
+    } catch (error) {
+      await marks.close()
+      throw error
+    }
+  }
+
+  private constructor(ports: VolumePorts, options: OpenReplicaOptions, marks: MarksFile, bootId: string) {
+    this.#ports = ports
+    this.#options = options
+    this.#marks = marks
+    this.bootId = bootId
+    this.#isFilling = options.isFilling(marks.stored)
+    this.#hooks = {
+      flushAsked: (lsn) => this.#flushAsked(lsn),
+      moved: () => this.#moved(),
+      isFilling: () => this.#isFilling,
+      pinsLost: (keys) => options.events.pinsLost(keys),
+    }
+  }
+
+  async #openInner(): Promise<OpenReplica> {
+    const inner = await Volume.openReplica(this.#ports, this.#options, this.#hooks)
+    const { volume, parts } = inner
+    volume.subscribe((event) => {
+      if (event.kind === 'lost' && !this.#isOver) this.#options.events.poisoned(event.reason)
+    })
+    this.#opened = { inner, stream: new EntryStream(parts.writer) }
+    if (this.#isFilling) parts.state.awaitBase()
+    this.commit(toLsn(this.#commitLsn))
+    return inner
+  }
+
+  get #inner(): OpenReplica {
+    assert(this.#opened !== undefined, 'a replica is used after it was opened')
+    return this.#opened.inner
+  }
+
+  /** Marks as they were when it was opened; undefined in a directory that was just made. */
+  get storedMarks(): Uint8Array | undefined {
+    return this.#marks.stored
+  }
+
+  /** Durable when the promise resolves. */
+  saveMarks(marks: Uint8Array): Promise<void> {
+    return this.#marks.save(marks)
+  }
+
+  get uuid(): Uint8Array {
+    return this.#inner.volume.uuid
+  }
+  get name(): string {
+    return this.#inner.volume.name
+  }
+
+  get local(): ReplicaLocal {
+    const { parts, files } = this.#inner
+    const { checkpoint, durableLsn } = files.superblocks.current
+    const appended = parts.writer.appendedLsn
+    return {
+      appended,
+      durable: parts.writer.durableLsn,
+      checkpoint: checkpoint.lsn,
+      image: toLsn(Math.max(checkpoint.lsn, durableLsn, this.#imageLsn)),
+      retainedFrom: toLsn(parts.replica?.index.firstLsn ?? appended + 1),
+      hasUnknown: this.#isFilling,
+    }
+  }
+
+  /** Of everything that the log and the image have. */
+  get history(): readonly HistorySpan[] {
+    return this.#inner.parts.state.current.epochs.map(({ number, id, firstLsn }) => ({
+      epoch: { number: epochNumber(number), id },
+      firstLsn: toLsn(firstLsn),
+    }))
+  }
+
+  status(): VolumeStatus {
+    return this.#inner.volume.status()
+  }
+
+  // what a replica gives up. Only while no host is served; each is durable when its promise resolves
+
+  /** Ends the log at `above`. Of a log whose checkpoint is past that nothing is left: `restartLog` follows. */
+  async dropLog(above: Lsn): Promise<void> {
+    const { parts, files } = this.#inner
+    const { writer, flusher } = parts
+    await this.#giveUpBeyond()
+    await writer.settledSoFar()
+    const { checkpoint, durableLsn } = files.superblocks.current
+    if (above < writer.appendedLsn && above >= checkpoint.lsn) {
+      await flusher.close(CUT)
+      this.#imageLsn = this.local.image
+      if (durableLsn > above) await files.superblocks.update({ durableLsn: above })
+      await writer.cut(above, this.#epochAt(above))
+      await this.#reopen()
+    }
+    this.#startStream()
+  }
+
+  /** Of the entry `lsn`, which the log or the image has. */
+  #epochAt(lsn: Lsn): Epoch {
+    const span = this.history.findLast(({ firstLsn }) => firstLsn <= lsn)
+    return span?.epoch ?? this.#inner.files.superblocks.current.checkpoint.epoch
+  }
+
+  /** What the log has up to `through`, which is committed, is in extents and map. */
+  async flushLog(through: Lsn): Promise<void> {
+    const { writer, flusher } = this.#inner.parts
+    assert(writer.appendedLsn <= through || this.local.checkpoint >= through, 'the log was dropped before')
+    this.commit(through)
+    if (this.local.checkpoint < through) await flusher.through(through)
+  }
+
+  /** The log is empty and goes on at `after` + 1, with the history of another replica. Base blocks are missing now. */
+  async restartLog(after: Lsn, history: readonly HistorySpan[]): Promise<void> {
+    const { parts, files } = this.#inner
+    const { writer, flusher, state } = parts
+    await this.#giveUpBeyond()
+    await writer.settledSoFar()
+    await flusher.close(CUT)
+    const imageLsn = this.local.image
+    const spans = history.filter(({ firstLsn }) => firstLsn <= after)
+    const epochs = spans.map(({ epoch, firstLsn }) => ({ ...epoch, firstLsn }))
+    await state.save({ ...state.current, asOfLsn: after, epochs })
+    await files.superblocks.update({
+      checkpoint: {
+        lsn: after,
+        position: logPosition(alignUp(writer.boundary.position, BLOCK_BYTES)),
+        epoch: spans.at(-1)?.epoch ?? { number: epochNumber(0), id: 0n },
+        stateGeneration: state.generation,
+      },
+      durableLsn: after,
+      acceptedLoss: { fromLsn: 0, toLsn: 0 },
+    })
+    this.#imageLsn = imageLsn
+    this.#isFilling = true
+    this.#commitLsn = after
+    await this.#reopen()
+  }
+
+  /** Every base block is there, and durable: nothing is unknown any more. */
+  filled(): void {
+    this.#isFilling = false
+    this.#inner.parts.state.endBase()
+    this.#moved()
+  }
+
+  /** From the disk again, without what was voided. */
+  async #reopen(): Promise<void> {
+    await this.#inner.volume.detach(CUT)
+    await this.#openInner()
+  }
+
+  #startStream(): void {
+    const { inner } = this.#opened ?? {}
+    assert(inner !== undefined, 'a replica is used after it was opened')
+    this.#opened = { inner, stream: new EntryStream(inner.parts.writer) }
+  }
+
+  /** Before anything is appended behind damage. */
+  async #giveUpBeyond(): Promise<void> {
+    if (this.#isBeyondGivenUp) return
+    await this.#inner.recovered.giveUpBeyond()
+    this.#isBeyondGivenUp = true
+  }
+
+  // the log grows
+
+  /** Appends the start entry of `epoch`; `started` is called before any `progress` that covers it. */
+  async startEpoch(epoch: Epoch, started: (lsn: Lsn) => void): Promise<void> {
+    this.#startsUnderWay++
+    await this.#giveUpBeyond()
+    this.#inner.parts.writer.submit({
+      kind: ENTRY_KIND.epochStart,
+      epoch,
+      block: 0,
+      blocks: 0,
+      data: encodeEpochStart(epoch),
+      argument: 0,
+      reach: 'bookkeeping',
+      admit: undefined,
+      settled: (error, lsn) => {
+        this.#startsUnderWay--
+        // an error has poisoned the volume, or closed it, or the log stayed full; nobody leads then
+        if (error === undefined) started(lsn)
+        this.#moved()
+      },
+    })
+  }
+
+  /**
+   * Appends entries with the LSNs that they have. `settled` is called once they are in the log, or refused because one
+   * before them was; their data are lent until then.
+   */
+  append(epoch: Epoch, entries: readonly ReplicaEntry[], settled: () => void): void {
+    assert(this.#opened !== undefined, 'a replica is used after it was opened')
+    this.#opened.stream.append(epoch, entries, settled)
+  }
+
+  /** Everything up to `lsn` is committed, and may be flushed as far as it is durable. */
+  commit(lsn: Lsn): void {
+    this.#commitLsn = Math.max(this.#commitLsn, lsn)
+    const { parts } = this.#inner
+    parts.replica?.commitment.commit(toLsn(Math.min(this.#commitLsn, parts.writer.appendedLsn)))
+  }
+
+  /** Makes what is appended up to `lsn` durable soon. */
+  requestSync(lsn: Lsn): void {
+    const { writer } = this.#inner.parts
+    const through = Math.min(lsn, writer.appendedLsn)
+    // a failure poisons the volume, and is told that way
+    if (through > writer.durableLsn) void writer.sync(through).catch(() => undefined)
+  }
+
+  /** Resolves when everything given to `append` so far is durable through `lsn`, and with it the base that arrived. */
+  async settle(lsn: Lsn): Promise<void> {
+    const { parts, files } = this.#inner
+    const { writer, state, checkpointer } = parts
+    await writer.settledSoFar()
+    if (writer.appendedLsn < lsn) {
+      throw new BlockError('BUSY', `the log ends at ${writer.appendedLsn}, before ${lsn}`)
+    }
+    const whole = state.current
+    await writer.sync()
+    if (!this.#isFilling) return
+    // the state is that of the primary now, and what the log has is on top of it
+    await checkpointer.alone(async () => {
+      await state.save(whole)
+      const { checkpoint, durableLsn } = files.superblocks.current
+      await files.superblocks.update({
+        checkpoint: { ...checkpoint, stateGeneration: state.generation },
+        durableLsn: toLsn(Math.max(durableLsn, whole.asOfLsn)),
+      })
+    })
+  }
+
+  // leading
+
+  /** The volume as hosts see it: what it answers waits for `acknowledge` and `flushed`. */
+  get device(): BlockDevice {
+    return this.#inner.volume
+  }
+
+  acknowledge(lsn: Lsn): void {
+    this.#inner.parts.replica?.commitment.acknowledge(lsn)
+  }
+
+  flushed(lsn: Lsn): void {
+    this.#inner.parts.replica?.commitment.flush(lsn)
+  }
+
+  /** Whoever waits for something up to `lsn` gets `error`. */
+  refuse(lsn: Lsn, error: BlockError): void {
+    this.#inner.parts.replica?.commitment.refuse(lsn, error)
+  }
+
+  /** The end of the log, once nothing is on its way to it. */
+  async quiet(): Promise<Lsn> {
+    const { writer } = this.#inner.parts
+    await writer.settledSoFar()
+    return writer.appendedLsn
+  }
+
+  // shipping
+
+  get appendedLsn(): Lsn {
+    return this.#inner.parts.writer.appendedLsn
+  }
+
+  /** Entries of the log; see `LogReader.read`. */
+  readLog(from: number, through: number): Promise<ReadGroup | undefined> {
+    const { replica } = this.#inner.parts
+    assert(replica !== undefined, 'the log of a replica can be read')
+    return replica.logReader.read(from, through)
+  }
+
+  /** Keeps the log from `from` on, until `unpin` or `pinsLost`; false when it does not have that any more. */
+  pin(key: string, from: Lsn): boolean {
+    return this.#inner.parts.replica?.pins.pin(key, from) ?? false
+  }
+
+  unpin(key: string): void {
+    this.#inner.parts.replica?.pins.unpin(key)
+  }
+
+  // the state of a primary, for a replica that is filled
+
+  encodeState(): Uint8Array {
+    return encodeState(this.#inner.parts.state.current)
+  }
+
+  /** CORRUPT when the bytes are no state. */
+  installState(bytes: Uint8Array): void {
+    this.#inner.parts.state.install(decodeState(bytes, 'the state of the primary'))
+  }
+
+  // telling
+
+  #flushAsked(lsn: Lsn): void {
+    this.requestSync(lsn)
+    this.#options.events.flushAsked(lsn)
+  }
+
+  #moved(): void {
+    if (this.#opened === undefined || this.#isOver) return
+    this.commit(toLsn(this.#commitLsn))
+    this.#syncSoon()
+    if (this.#isToldSoon) return
+    this.#isToldSoon = true
+    queueMicrotask(() => {
+      this.#isToldSoon = false
+      if (this.#startsUnderWay === 0 && !this.#isOver) this.#options.events.progress()
+    })
+  }
+
+  #syncSoon(): void {
+    const { writer } = this.#inner.parts
+    if (this.#syncTimer !== undefined || writer.durableLsn >= writer.appendedLsn) return
+    this.#syncTimer = this.#ports.clock.after(SYNC_AFTER_MS, () => {
+      this.#syncTimer = undefined
+      if (!this.#isOver) this.requestSync(this.appendedLsn)
+    })
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#syncTimer?.cancel()
+    this.#syncTimer = undefined
+  }
+
+  /** Makes the log durable, flushes what is committed, and closes. Idempotent. */
+  async close(): Promise<void> {
+    this.#end()
+    await this.#inner.volume.close()
+    await this.#marks.close()
+  }
+}
