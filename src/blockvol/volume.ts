@@ -39,6 +39,8 @@ import type { BlockSource } from './reader.ts'
 import { type Recovered, type RecoveredReplica, recover, recoverReplica } from './recovery.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { Underway } from './underway.ts'
+import { beginEpoch } from './volume-beginning.ts'
+import { closingMark, endParts, failParts, finishParts } from './volume-ending.ts'
 import { VolumeFiles } from './volume-files.ts'
 import { VolumeTelemetry } from './volume-status.ts'
 
@@ -82,8 +84,9 @@ export class Volume implements BlockDevice {
     const volume = new Volume(ports, options, await VolumeFiles.open(ports.disk, options))
     return volume.#opened(async () => {
       const recovered = await recover(ports, options, volume.#files)
-      await volume.#assemble(options, recovered, undefined)
-      await volume.#begin(recovered.isLossAccepted)
+      const parts = await volume.#assemble(options, recovered, undefined)
+      await beginEpoch(parts, volume.#files, recovered.isLossAccepted)
+      parts.scrubber.start()
       return volume
     })
   }
@@ -173,18 +176,8 @@ export class Volume implements BlockDevice {
     this.#idleFlush.stop()
     await this.#assembled?.scrubber.stop()
     await this.#repairs.ended()
-    await this.#stop(error)
+    await endParts(this.#assembled, error)
     await this.#files.close()
-  }
-
-  /** Nothing more goes to the disk when the promise resolves. */
-  async #stop(error: unknown): Promise<void> {
-    const { writer, flusher, admission, commitment } = this.#assembled ?? {}
-    writer?.fail(error)
-    admission?.fail(error)
-    commitment?.fail(error)
-    await flusher?.close(error)
-    await writer?.quiesced()
   }
 
   get #parts(): VolumeParts {
@@ -195,20 +188,6 @@ export class Volume implements BlockDevice {
   /** Of the last entry. */
   get epoch(): Epoch {
     return this.#parts.writer.epoch
-  }
-
-  /** The first entry of the epoch; durable before anyone is served. */
-  async #begin(isLossAccepted: boolean): Promise<void> {
-    if (isLossAccepted) {
-      // what is left of the log goes to extents and map, and the checkpoint past the hole, before the log goes on
-      await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
-      await this.#files.superblocks.update({ acceptedLoss: { fromLsn: 0, toLsn: 0 } })
-    }
-    // openings that crashed one after the other may have used up the room that is kept for this
-    const { writer, flusher } = this.#parts
-    if (writer.isNearlyFull) await flusher.through(writer.appendedLsn)
-    await this.#parts.changes.startEpoch(this.epoch)
-    this.#parts.scrubber.start()
   }
 
   get sizeBytes(): number {
@@ -374,10 +353,7 @@ export class Volume implements BlockDevice {
       cause: error,
     })
     this.#ports.logger.error('volume.poisoned', { volume: this.name, epoch: this.epoch.number }, error)
-    this.#parts.writer.fail(this.#failure)
-    this.#parts.admission.fail(this.#failure)
-    this.#parts.commitment.fail(this.#failure)
-    void this.#parts.flusher.close(this.#failure)
+    failParts(this.#parts, this.#failure)
     this.#idleFlush.stop()
     const { superblocks } = this.#files
     this.#poisonMark = superblocks
@@ -399,31 +375,16 @@ export class Volume implements BlockDevice {
   }
 
   async #close(): Promise<void> {
-    const { writer, flusher, scrubber, commitment, replica } = this.#parts
     const { superblocks } = this.#files
     this.#isClosing = true
     this.#idleFlush.stop()
-    await scrubber.stop()
+    await this.#parts.scrubber.stop()
     await this.#repairs.ended()
-    if (this.#failure === undefined) {
-      try {
-        await writer.settledSoFar()
-        // what is not committed stays in the log
-        if (commitment.flushableLsn >= writer.appendedLsn) await flusher.through(writer.appendedLsn)
-        else await writer.sync()
-      } catch (error) {
-        this.#ports.logger.warn('volume.closed-unclean', { volume: this.name }, error)
-        await writer.sync().catch((cause: unknown) => {
-          this.#ports.logger.error('volume.close-sync-failed', { volume: this.name }, cause)
-        })
-      }
-    }
+    if (this.#failure === undefined) await finishParts(this.#parts, this.#ports.logger, this.name)
     const error = this.#failure ?? new BlockError('CLOSED', `volume ${this.name} is closed`)
-    const isClean = writer.isQuiet && writer.appendedLsn === superblocks.current.checkpoint.lsn
-    const isDurable = writer.isQuiet && writer.appendedLsn === writer.durableLsn
-    await this.#stop(error)
+    const mark = closingMark(this.#parts, superblocks.current.checkpoint.lsn)
+    await endParts(this.#parts, error)
     await this.#poisonMark
-    const mark = isClean ? MARK.clean : isDurable && replica !== undefined ? MARK.closed : 0
     try {
       if (mark !== 0 && this.#failure === undefined) {
         await superblocks.update({ marks: superblocks.current.marks | mark })
