@@ -4,6 +4,7 @@
  * had replicas has no such file.
  */
 import { assert } from '../base/assert.ts'
+import { BlockError } from '../base/errors.ts'
 import type { Disk, DiskFile } from '../base/ports/disk.ts'
 import { KIB } from '../base/units.ts'
 import { readSlots, type SlotFormat, writeSlot } from './format/dual-slot.ts'
@@ -79,6 +80,14 @@ export class MarksFile {
     await this.#last
     await this.#file?.close()
   }
+}
+
+/** CONFLICT when `directory` holds one of several replicas: opened alone, it would write what the others do not have. */
+export async function refuseReplica(disk: Disk, directory: string): Promise<void> {
+  const names = await disk.list(directory).catch((): string[] => [])
+  if (!names.includes('marks')) return
+  const text = `${directory} is a replica of a replicated volume; only a block server may open it`
+  throw new BlockError('CONFLICT', text, { facts: { path: directory } })
 }
 
 interface Stored {

@@ -34,6 +34,7 @@ import { checkRange } from './geometry.ts'
 import { IdleFlush } from './idle-flush.ts'
 import type { AppendedEntry } from './log/group-composer.ts'
 import type { LogIndex } from './log/log-index.ts'
+import { refuseReplica } from './marks-file.ts'
 import { putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
 import { type Recovered, type RecoveredReplica, recover, recoverReplica } from './recovery.ts'
@@ -78,9 +79,11 @@ export class Volume implements BlockDevice {
 
   /**
    * Opens a volume: recovers it and takes a new epoch. NOT_FOUND when there is none; CORRUPT, UNKNOWN_FORMAT and
-   * LOG_DAMAGED when it cannot be opened safely, each naming the file; nothing is changed then.
+   * LOG_DAMAGED when it cannot be opened safely, each naming the file; nothing is changed then. CONFLICT when it is one
+   * of several replicas, which must not go on alone.
    */
   static async open(ports: VolumePorts, options: OpenVolumeOptions): Promise<Volume> {
+    await refuseReplica(ports.disk, options.directory)
     const volume = new Volume(ports, options, await VolumeFiles.open(ports.disk, options))
     return volume.#opened(async () => {
       const recovered = await recover(ports, options, volume.#files)

@@ -203,6 +203,14 @@ describe('a replica', () => {
       expect(bench.told.slice(0, 2)).toEqual(['started 1', 'progress 1'])
     }))
 
+  it('is not opened as a volume alone', () =>
+    Bench.run(async (bench) => {
+      await bench.replica.saveMarks(new Uint8Array(8))
+      await bench.replica.close()
+      const alone = Volume.open(bench.process, { directory: DIRECTORY })
+      await expect(alone).rejects.toMatchObject({ code: 'CONFLICT' })
+    }))
+
   it('is clean after a close, also with a log that is not committed', () =>
     Bench.run(async (bench) => {
       await bench.startEpoch(1)

@@ -188,12 +188,12 @@ export class ReplicaVolume {
   /** Ends the log at `above`. Of a log whose checkpoint is past that nothing is left: `restartLog` follows. */
   async dropLog(above: Lsn): Promise<void> {
     const { parts, files } = this.#inner
-    const { writer, flusher } = parts
+    const { writer } = parts
     await this.#giveUpBeyond()
     await writer.settledSoFar()
     const { checkpoint, durableLsn } = files.superblocks.current
     if (above < writer.appendedLsn && above >= checkpoint.lsn) {
-      await flusher.close(CUT)
+      await this.#endFlushing()
       this.#imageLsn = this.local.image
       if (durableLsn > above) await files.superblocks.update({ durableLsn: above })
       await writer.cut(above, this.#epochAt(above))
@@ -219,10 +219,10 @@ export class ReplicaVolume {
   /** The log is empty and goes on at `after` + 1, with the history of another replica. Base blocks are missing now. */
   async restartLog(after: Lsn, history: readonly HistorySpan[]): Promise<void> {
     const { parts, files } = this.#inner
-    const { writer, flusher, state } = parts
+    const { writer, state } = parts
     await this.#giveUpBeyond()
     await writer.settledSoFar()
-    await flusher.close(CUT)
+    await this.#endFlushing()
     const imageLsn = this.local.image
     const spans = history.filter(({ firstLsn }) => firstLsn <= after)
     const epochs = spans.map(({ epoch, firstLsn }) => ({ ...epoch, firstLsn }))
@@ -248,6 +248,14 @@ export class ReplicaVolume {
     this.#isFilling = false
     this.#inner.parts.state.endBase()
     this.#moved()
+  }
+
+  /** Nothing more goes to extents and map; a flush that waits for a commit is given up. Until the next opening. */
+  async #endFlushing(): Promise<void> {
+    const { flusher, commitment } = this.#inner.parts
+    const ended = flusher.close(CUT)
+    commitment.fail(CUT)
+    await ended
   }
 
   /** From the disk again, without what was voided. */
