@@ -35,6 +35,7 @@ import { within } from './within.ts'
 /** Part of the ring that may be kept for replicas that catch up. */
 const PINNED_LOG_PART = 0.5
 const nothing = (): void => undefined
+const never = (): boolean => false
 
 export interface VolumeHooks {
   readonly appended: (entry: AppendedEntry) => void
@@ -210,6 +211,7 @@ export async function assemble(
     provenLsn: (cut) => (replica === undefined ? writer.durableLsn : cut.lsn),
     onMapped: (block) => telemetry.mapped(block),
     onMoved: moved,
+    isFilling: replication?.hooks.isFilling ?? never,
   })
   const flusher: Flusher<StatefulCut> = new Flusher({
     clock,
