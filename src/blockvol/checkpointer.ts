@@ -11,6 +11,7 @@ import { FlushPlan } from './flush/flush-plan.ts'
 import type { Cut } from './flush/flusher.ts'
 import { damagedEntry, LogContent } from './flush/log-content.ts'
 import { raiseMaxima, writeMap } from './flush/map-pass.ts'
+import { Overtaken } from './flush/overtaken.ts'
 import type { VolumeState } from './format/state.ts'
 import type { LogFile } from './log/log-file.ts'
 import type { LogWriter } from './log/log-writer.ts'
@@ -36,6 +37,8 @@ export interface CheckpointerOptions {
   readonly onMapped: (block: number) => void
   /** Extents and map may hold more, or the checkpoint has passed more. */
   readonly onMoved: () => void
+  /** Whether the volume is a replica that waits for its base: base blocks come beside the log, in any order. */
+  readonly isFilling: () => boolean
 }
 
 /** A cut with the state and epoch as of its LSN. */
@@ -49,7 +52,8 @@ export interface StatefulCut extends Cut {
 export class Checkpointer {
   readonly #o: CheckpointerOptions
   readonly #content: LogContent
-  #last: Promise<unknown> = Promise.resolve()
+  /** Ends when nobody changes extents and map. Never rejects. */
+  #busy: Promise<unknown> = Promise.resolve()
   extentBytes = 0
   metadataBytes = 0
 
@@ -58,10 +62,10 @@ export class Checkpointer {
     this.#content = new LogContent(options.log, options.dirty, options.repairSource)
   }
 
-  /** Runs `work` when no flush does; a flush waits for it. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work)
-    this.#last = done.catch(() => undefined)
+  /** Runs something that changes extents and map: never beside a flush, nor beside another one. */
+  alone<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#busy.then(run)
+    this.#busy = done.catch(() => undefined)
     return done
   }
 
@@ -76,7 +80,8 @@ export class Checkpointer {
     await superblocks.update({ durableLsn: this.#proven(cut) })
     this.#o.onMoved()
     const plan = new FlushPlan(cut.generation)
-    const written = await writeContent({ plan, content: this.#content, extents, pool: ports.pool })
+    const overtaken = this.#o.isFilling() ? new Overtaken(map, maxima) : undefined
+    const written = await writeContent({ plan, content: this.#content, extents, pool: ports.pool, overtaken })
     this.extentBytes += written.writtenBytes
     const pass = {
       plan,
@@ -86,6 +91,7 @@ export class Checkpointer {
       skippedBlocks: written.skippedBlocks,
       skippedRanges: written.skippedRanges,
       isAfterLoss: cut.isAfterLoss,
+      isFilling: overtaken !== undefined,
       readPattern: (range: DirtyRange) => this.#readPattern(range),
       onMapped: this.#o.onMapped,
     }

@@ -48,6 +48,11 @@ export class DirtyMap {
     this.#generations = [first]
   }
 
+  /** Oldest first; the last one is active. */
+  get generations(): readonly Generation[] {
+    return this.#generations
+  }
+
   get active(): Generation {
     return this.#generations[this.#generations.length - 1]!
   }

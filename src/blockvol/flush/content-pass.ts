@@ -13,6 +13,7 @@ import { SEGMENT_BLOCKS } from '../geometry.ts'
 import type { SegmentFiles } from '../segments.ts'
 import type { FlushPlan, PlannedBlock } from './flush-plan.ts'
 import { damagedEntry, type LogContent } from './log-content.ts'
+import type { Overtaken } from './overtaken.ts'
 
 /** A batch is read and verified within one turn, in which nobody is served: few pieces, or few large ones. */
 const BATCH_BLOCKS = 128
@@ -23,6 +24,8 @@ export interface ContentPassOptions {
   readonly content: LogContent
   readonly extents: SegmentFiles
   readonly pool: BufferPool
+  /** Of a replica that waits for its base. */
+  readonly overtaken: Overtaken | undefined
 }
 
 export interface ContentPassResult {
@@ -70,13 +73,14 @@ class ContentPass implements ContentPassResult {
   }
 
   async writeBlocks(buffer: Uint8Array): Promise<void> {
-    const { plan } = this.#o
+    const { plan, overtaken } = this.#o
     let batch: PlannedBlock[] = []
     let segment = -1
     let runs = 0
     for (const block of plan.blocks) {
       const planned = plan.content(block)
       if (planned === undefined) continue
+      if (overtaken !== undefined && (await overtaken.has(block, planned.lsn))) continue
       const at = Math.floor(block / SEGMENT_BLOCKS)
       const last = batch.at(-1)
       const isNewRun = last === undefined || !follows(last, planned)
@@ -125,8 +129,17 @@ class ContentPass implements ContentPassResult {
     if (extents.length > 0) await this.#write(segment, extents)
   }
 
+  /** The parts of `range` that nothing newer replaced. */
+  async *#parts(range: DirtyRange): AsyncGenerator<{ start: number; end: number }> {
+    const { plan, overtaken } = this.#o
+    for (const part of plan.uncovered(range)) {
+      if (overtaken === undefined) yield part
+      else yield* overtaken.left(part.start, part.end, range.lsn)
+    }
+  }
+
   async punch(range: DirtyRange): Promise<void> {
-    for (const part of this.#o.plan.uncovered(range)) {
+    for await (const part of this.#parts(range)) {
       let start = part.start
       while (start < part.end) {
         const segment = Math.floor(start / SEGMENT_BLOCKS)
@@ -142,10 +155,10 @@ class ContentPass implements ContentPassResult {
   }
 
   async fill(range: DirtyRange, buffer: Uint8Array): Promise<void> {
-    const { plan, content } = this.#o
+    const { content } = this.#o
     const pattern = buffer.subarray(0, BLOCK_BYTES)
     if (!(await content.read(pattern, patternOf(range)))) {
-      for (const { start, end } of plan.uncovered(range)) {
+      for await (const { start, end } of this.#parts(range)) {
         for (let block = start; block < end; block++) {
           if (!content.isReplaced(block, range.lsn)) throw damagedEntry({ block, lsn: range.lsn })
         }
@@ -153,7 +166,7 @@ class ContentPass implements ContentPassResult {
       this.skippedRanges.add(range)
       return
     }
-    for (const part of plan.uncovered(range)) {
+    for await (const part of this.#parts(range)) {
       for (let start = part.start; start < part.end; ) {
         const segment = Math.floor(start / SEGMENT_BLOCKS)
         const end = Math.min(part.end, (segment + 1) * SEGMENT_BLOCKS, start + BATCH_BLOCKS)

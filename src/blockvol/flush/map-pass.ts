@@ -1,7 +1,8 @@
 /**
  * Second pass of a flush: the block map learns what the first pass wrote. Maxima first and durable, then pages, in
  * block order, a bounded number at a time. A trim leaves a tombstone on every block that an entry ever touched, and
- * nothing on the others.
+ * nothing on the others; on a replica that waits for its base it leaves one on those too, because an older version may
+ * come later and has to lose against it.
  */
 import { assert } from '../../base/assert.ts'
 import { blockChecksum } from '../checksum.ts'
@@ -27,6 +28,8 @@ export interface MapPassOptions {
    * is left of the log, and goes back to what the log has.
    */
   readonly isAfterLoss: boolean
+  /** The volume is a replica that waits for its base: the map may have newer versions, which stay. */
+  readonly isFilling: boolean
   /** Content of a pattern range, for the checksums of its blocks. */
   readonly readPattern: (range: DirtyRange) => Promise<Uint8Array>
   /** A block has an entry with a good version now. */
@@ -34,7 +37,7 @@ export interface MapPassOptions {
 }
 
 /** Raises the maxima of everything that the plan touches; durable. Returns the bytes written. */
-export async function raiseMaxima({ plan, maxima }: MapPassOptions): Promise<number> {
+export async function raiseMaxima({ plan, maxima, isFilling }: MapPassOptions): Promise<number> {
   let grain = -1
   let greatest = 0
   for (const block of plan.blocks) {
@@ -52,7 +55,7 @@ export async function raiseMaxima({ plan, maxima }: MapPassOptions): Promise<num
     const end = maxima.grainOf(range.end - 1) + 1
     const isPattern = range.patternPosition >= 0
     for (let at = maxima.grainOf(range.start); at < end; at++) {
-      if (!isPattern) at = await maxima.nextTouched(at, end)
+      if (!isPattern && !isFilling) at = await maxima.nextTouched(at, end)
       if (at < end) await maxima.raise(at, range.lsn)
     }
   }
@@ -95,7 +98,7 @@ class MapPass {
   }
 
   async mapBlocks(): Promise<void> {
-    const { plan, skippedBlocks, isAfterLoss, onMapped } = this.#o
+    const { plan, skippedBlocks, isAfterLoss, isFilling, onMapped } = this.#o
     let page: MapPage | undefined
     for (const block of plan.blocks) {
       const index = Math.floor(block / PAGE_BLOCKS)
@@ -106,6 +109,7 @@ class MapPass {
       const slot = block % PAGE_BLOCKS
       const planned = plan.content(block)
       if (planned !== undefined) {
+        if (isFilling && page.lsn(slot) > planned.lsn) continue
         assert(
           isAfterLoss || page.lsn(slot) <= planned.lsn,
           'the map never holds an LSN above the log that feeds it',
@@ -122,14 +126,14 @@ class MapPass {
   }
 
   async mapRange(range: DirtyRange): Promise<void> {
-    const { maxima } = this.#o
+    const { maxima, isFilling } = this.#o
     const isSkipped = this.#o.skippedRanges.has(range)
     const pattern = range.patternPosition < 0 || isSkipped ? undefined : await this.#o.readPattern(range)
     const pagesPerGrain = maxima.grainBlocks / PAGE_BLOCKS
     const endGrain = maxima.grainOf(range.end - 1) + 1
     const endPage = Math.ceil(range.end / PAGE_BLOCKS)
     for (let grain = maxima.grainOf(range.start); grain < endGrain; grain++) {
-      if (pattern === undefined && !isSkipped) grain = await maxima.nextTouched(grain, endGrain)
+      if (pattern === undefined && !isSkipped && !isFilling) grain = await maxima.nextTouched(grain, endGrain)
       const first = Math.max(grain * pagesPerGrain, Math.floor(range.start / PAGE_BLOCKS))
       const end = Math.min((grain + 1) * pagesPerGrain, endPage)
       for (let index = first; index < end && grain < endGrain; index++)
@@ -144,14 +148,15 @@ class MapPass {
     if (this.#o.skippedRanges.has(range)) return
     const start = Math.max(range.start, index * PAGE_BLOCKS)
     const end = Math.min(range.end, (index + 1) * PAGE_BLOCKS)
+    const { isFilling } = this.#o
     for (let block = start; block < end; block++) {
       const slot = block % PAGE_BLOCKS
       const lsn = page.lsn(slot)
       const isUnknown = page.isUnknown(slot)
       if (lsn > range.lsn && (!this.#o.isAfterLoss || this.#o.plan.isContent(block))) continue
       if (pattern !== undefined) page.set(slot, range.lsn, 0, blockChecksum(pattern, block, range.lsn))
-      else if (lsn > 0 || isUnknown) page.set(slot, range.lsn, ENTRY_FLAG_HOLE, 0)
-      if (lsn > 0 || isUnknown || pattern !== undefined) this.#o.onMapped(block)
+      else if (lsn > 0 || isUnknown || isFilling) page.set(slot, range.lsn, ENTRY_FLAG_HOLE, 0)
+      if (lsn > 0 || isUnknown || isFilling || pattern !== undefined) this.#o.onMapped(block)
     }
   }
 }

@@ -151,6 +151,21 @@ export class MapPage {
     return viewOf(this.bytes).getUint32(AT.magic, true) === MAP_MAGIC
   }
 
+  /** The flush that wrote the page last, as its newest sector says; 0 when it was never written. */
+  get asOfLsn(): number {
+    return this.#asOfLsns().reduce((a, b) => Math.max(a, b))
+  }
+
+  /** As `asOfLsn`, of its oldest sector: a crash may have left some of them behind. */
+  get oldestAsOfLsn(): number {
+    return this.#asOfLsns().reduce((a, b) => Math.min(a, b))
+  }
+
+  #asOfLsns(): number[] {
+    const view = viewOf(this.bytes)
+    return Array.from({ length: SECTORS }, (_, s) => readU64(view, s * SECTOR_BYTES + AT.asOfLsn))
+  }
+
   /** Gives every sector its header and checksum, as of the flush through `asOfLsn`; after it `bytes` may be written. */
   seal(asOfLsn: number): void {
     const view = viewOf(this.bytes)

@@ -152,7 +152,11 @@ export class BlockMap {
     }
   }
 
-  /** Writes pages that `edit` gave to their files, ascending by index, as of `asOfLsn`. Durable after `sync`. */
+  /**
+   * Writes pages that `edit` gave to their files, ascending by index, as of `asOfLsn`, or of what they were if that is
+   * more: a replica that gave up a longer history has maxima of it, and its pages must keep up with them. Durable after
+   * `sync`.
+   */
   async write(pages: readonly MapPage[], asOfLsn: number): Promise<void> {
     let at = 0
     while (at < pages.length) {
@@ -165,7 +169,7 @@ export class BlockMap {
           this.#edited.delete(page)
           continue
         }
-        page.seal(asOfLsn)
+        page.seal(Math.max(asOfLsn, page.asOfLsn))
         written.push(page)
         extents.push({ offsetBytes: (page.index % SEGMENT_PAGES) * PAGE_BYTES, data: page.bytes })
       }

@@ -14,7 +14,7 @@ const CACHED_SECTORS_MAX = 1024
  * Stands in for the maxima of a damaged sector, for good: too high is allowed, so scans look at these grains, no more.
  * Above every checkpoint, it vouches for no page.
  */
-const UNKNOWN_MAXIMUM = Number.MAX_SAFE_INTEGER
+export const UNKNOWN_MAXIMUM = Number.MAX_SAFE_INTEGER
 /** Sectors read at once. */
 const READ_SECTORS = 8
 
