@@ -98,6 +98,11 @@ export class ByteReader {
     return this.#at
   }
 
+  /** Bytes that were not read yet; 0 when what was read cannot be. */
+  get leftBytes(): number {
+    return this.#isValid ? this.#bytes.byteLength - this.#at : 0
+  }
+
   /** What was read cannot be. */
   fail(): void {
     this.#isValid = false

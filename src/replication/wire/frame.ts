@@ -28,6 +28,7 @@ export const FRAME = {
   state: 24,
   blocks: 25,
   copied: 26,
+  offer: 27,
   follow: 32,
   taken: 33,
   refused: 34,
@@ -35,6 +36,8 @@ export const FRAME = {
   confirmed: 36,
   promise: 37,
   fence: 38,
+  want: 41,
+  unknown: 42,
 } as const
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]
 const KINDS: ReadonlyMap<number, FrameKind> = new Map(Object.values(FRAME).map((kind) => [kind, kind]))
@@ -46,9 +49,9 @@ const MESSAGE_BYTES_MAX = 64 * KIB
 /** Longest payload of a frame that carries entries or blocks, in bytes. */
 export const CONTENT_BYTES_MAX = 4 * MIB
 
-/** Whether such a frame carries entries, state or blocks: long, and in a buffer of the pool. */
+/** Whether such a frame carries entries, state, offers or blocks: long or many, and in a buffer of the pool. */
 export const isContent = (kind: FrameKind): boolean => CONTENT.has(kind)
-const CONTENT: ReadonlySet<FrameKind> = new Set([FRAME.append, FRAME.state, FRAME.blocks])
+const CONTENT: ReadonlySet<FrameKind> = new Set([FRAME.append, FRAME.state, FRAME.offer, FRAME.blocks])
 const HANDSHAKE: ReadonlySet<FrameKind> = new Set([FRAME.hello, FRAME.proof, FRAME.error])
 
 /** Greatest length of such a frame's payload, in bytes; 0 when it may not come at all before the peer is known. */

@@ -1,0 +1,85 @@
+/**
+ * Giving up a history of which something is in the map: what was written there beyond the last common LSN is not known
+ * any more, until a resync brings it. Durable when it is done, and idempotent: a crash repeats it.
+ *
+ * It also finds what earlier sessions left: pages of which a crash wrote half, which are written whole again, and blocks
+ * that nobody knows yet. Maxima are not lowered: they are how both are found.
+ */
+import { ENTRY_FLAG_UNKNOWN, type MapPage } from '../format/map-page.ts'
+import { PAGE_BLOCKS } from '../geometry.ts'
+import type { BlockMap } from '../map/block-map.ts'
+import { type GrainMaxima, UNKNOWN_MAXIMUM } from '../map/maxima.ts'
+import { type PageRange, PageSet } from './page-set.ts'
+
+const BATCH_PAGES = 64
+
+export interface ForgetParts {
+  readonly map: BlockMap
+  readonly maxima: GrainMaxima
+  /** Runs one at a time with flushes: `Checkpointer.alone`. */
+  readonly alone: <T>(run: () => Promise<T>) => Promise<T>
+  readonly sizeBlocks: () => number
+  readonly onUnknown: (block: number) => void
+}
+
+/**
+ * Makes every map entry above `above` unknown. Returns the pages that have unknown blocks, of all whose grain has a
+ * maximum above `base`, which is not above `above`. MEDIUM while a page of the map cannot be read; NO_SPACE, DISK.
+ */
+export async function forget(parts: ForgetParts, above: number, base: number): Promise<PageSet> {
+  const unknown: PageRange[] = []
+  const endPage = Math.ceil(parts.sizeBlocks() / PAGE_BLOCKS)
+  for (let page = 0; page < endPage; ) {
+    page = await parts.alone(() => forgetBatch(parts, { above, base, page, endPage, unknown }))
+  }
+  await parts.alone(() => parts.map.sync())
+  return PageSet.of(unknown)
+}
+
+/** Looks at some pages from `page` on; returns where to go on. */
+async function forgetBatch(
+  parts: ForgetParts,
+  at: {
+    readonly above: number
+    readonly base: number
+    readonly page: number
+    readonly endPage: number
+    readonly unknown: PageRange[]
+  },
+): Promise<number> {
+  const { map, maxima, onUnknown } = parts
+  const pagesPerGrain = maxima.grainBlocks / PAGE_BLOCKS
+  const endGrain = Math.ceil(at.endPage / pagesPerGrain)
+  const edited: MapPage[] = []
+  let { page: index } = at
+  for (let looked = 0; looked < BATCH_PAGES && index < at.endPage; looked++) {
+    const grain = Math.floor(index / pagesPerGrain)
+    const maximum = await maxima.get(grain)
+    if (maximum <= at.base) {
+      index = (maximum > 0 ? grain + 1 : await maxima.nextTouched(grain + 1, endGrain)) * pagesPerGrain
+      continue
+    }
+    const page = await map.edit(index)
+    edited.push(page)
+    for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
+      if (page.lsn(slot) <= at.above) continue
+      page.set(slot, 0, ENTRY_FLAG_UNKNOWN, 0)
+      onUnknown(index * PAGE_BLOCKS + slot)
+    }
+    if (hasUnknown(page)) at.unknown.push({ start: index, end: index + 1 })
+    index++
+  }
+  for (const page of edited) {
+    const maximum = maxima.grainBlocks === PAGE_BLOCKS ? await maxima.get(page.index) : 0
+    const isBehind = maximum > page.asOfLsn && maximum < UNKNOWN_MAXIMUM
+    if (isBehind || page.oldestAsOfLsn < page.asOfLsn) page.touch()
+    // as of what it was, else of more than the checkpoint: a crash here leaves no half that looks like a loss
+    await map.write([page], isBehind ? maximum : 0)
+  }
+  return Math.min(index, at.endPage)
+}
+
+function hasUnknown(page: MapPage): boolean {
+  for (let slot = 0; slot < PAGE_BLOCKS; slot++) if (page.isUnknown(slot)) return true
+  return false
+}
