@@ -51,6 +51,7 @@ export interface OpenReplica {
   readonly parts: VolumeParts
   readonly files: VolumeFiles
   readonly recovered: RecoveredReplica
+  readonly telemetry: VolumeTelemetry
 }
 
 export class Volume implements BlockDevice {
@@ -109,7 +110,7 @@ export class Volume implements BlockDevice {
       const recovered = await recoverReplica(ports, files)
       const parts = await volume.#assemble(options, recovered, { hooks, index: recovered.index })
       parts.scrubber.start()
-      return { volume, parts, files, recovered }
+      return { volume, parts, files, recovered, telemetry: volume.#telemetry }
     })
   }
 

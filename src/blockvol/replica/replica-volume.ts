@@ -22,6 +22,10 @@ import { ENTRY_KIND } from '../format/log-group.ts'
 import { decodeState, encodeState } from '../format/state.ts'
 import type { ReadGroup } from '../log/log-reader.ts'
 import { MarksFile } from '../marks-file.ts'
+import { forget } from '../resync/forget.ts'
+import { PageSet } from '../resync/page-set.ts'
+import { ResyncSink, type ResyncSinkParts } from '../resync/sink.ts'
+import { ResyncSource, type ResyncSourceOptions } from '../resync/source.ts'
 import { encodeEpochStart } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
@@ -76,7 +80,9 @@ export class ReplicaVolume {
   readonly #marks: MarksFile
   readonly #hooks: ReplicaHooks
   /** Present once it was opened. */
-  #opened: { readonly inner: OpenReplica; readonly stream: EntryStream } | undefined
+  #opened:
+    | { readonly inner: OpenReplica; readonly sink: ResyncSink; readonly stream: EntryStream }
+    | undefined
   /** Kernel boot under which it was opened. */
   readonly bootId: string
   /** The last opening was closed in order. */
@@ -84,6 +90,7 @@ export class ReplicaVolume {
   /** Entries that were durable are lost, or the disk failed in the last opening. */
   isDamaged = false
   #isFilling: boolean
+  #unknown = PageSet.NONE
   /** Extents and map may hold entries up to here, whatever the superblock says since the log began anew. */
   #imageLsn = 0
   #commitLsn = 0
@@ -129,7 +136,8 @@ export class ReplicaVolume {
     volume.subscribe((event) => {
       if (event.kind === 'lost' && !this.#isOver) this.#options.events.poisoned(event.reason)
     })
-    this.#opened = { inner, stream: new EntryStream(parts.writer) }
+    const sink = new ResyncSink(this.#resyncParts(inner))
+    this.#opened = { inner, sink, stream: new EntryStream(parts.writer) }
     if (this.#isFilling) parts.state.awaitBase()
     this.commit(toLsn(this.#commitLsn))
     return inner
@@ -208,6 +216,22 @@ export class ReplicaVolume {
     return span?.epoch ?? this.#inner.files.superblocks.current.checkpoint.epoch
   }
 
+  /**
+   * What the image has above `above` is not known any more. `base` is where the resync begins that will bring it; the
+   * blocks that earlier ones have not brought are found too.
+   */
+  async forget(above: Lsn, base: Lsn): Promise<void> {
+    const imageLsn = Math.min(this.local.image, above)
+    this.#isFilling = true
+    this.#unknown = await forget(this.#resyncParts(this.#inner), above, base)
+    this.#imageLsn = imageLsn
+  }
+
+  /** Pages with blocks that were given up. */
+  get unknown(): PageSet {
+    return this.#unknown
+  }
+
   /** What the log has up to `through`, which is committed, is in extents and map. */
   async flushLog(through: Lsn): Promise<void> {
     const { writer, flusher } = this.#inner.parts
@@ -246,6 +270,7 @@ export class ReplicaVolume {
   /** Every base block is there, and durable: nothing is unknown any more. */
   filled(): void {
     this.#isFilling = false
+    this.#unknown = PageSet.NONE
     this.#inner.parts.state.endBase()
     this.#moved()
   }
@@ -265,9 +290,8 @@ export class ReplicaVolume {
   }
 
   #startStream(): void {
-    const { inner } = this.#opened ?? {}
-    assert(inner !== undefined, 'a replica is used after it was opened')
-    this.#opened = { inner, stream: new EntryStream(inner.parts.writer) }
+    assert(this.#opened !== undefined, 'a replica is used after it was opened')
+    this.#opened = { ...this.#opened, stream: new EntryStream(this.#opened.inner.parts.writer) }
   }
 
   /** Before anything is appended behind damage. */
@@ -336,6 +360,7 @@ export class ReplicaVolume {
     const whole = state.current
     await writer.sync()
     if (!this.#isFilling) return
+    await this.sink.settle()
     // the state is that of the primary now, and what the log has is on top of it
     await checkpointer.alone(async () => {
       await state.save(whole)
@@ -396,7 +421,34 @@ export class ReplicaVolume {
     this.#inner.parts.replica?.pins.unpin(key)
   }
 
-  // the state of a primary, for a replica that is filled
+  // a resync, at the side that sends and at the side that is filled
+
+  resyncSource(options: ResyncSourceOptions): ResyncSource {
+    const { dirty, map, maxima, reader } = this.#inner.parts
+    const { sizeBlocks } = this.#resyncParts(this.#inner)
+    return new ResyncSource({ dirty, map, maxima, reader, sizeBlocks }, options)
+  }
+
+  /** Takes base blocks; another one after each cut. */
+  get sink(): ResyncSink {
+    assert(this.#opened !== undefined, 'a replica is used after it was opened')
+    return this.#opened.sink
+  }
+
+  #resyncParts({ telemetry, parts, files }: OpenReplica): ResyncSinkParts {
+    const { dirty, map, maxima, checkpointer, state } = parts
+    return {
+      dirty,
+      map,
+      maxima,
+      extents: files.extents,
+      alone: (run) => checkpointer.alone(run),
+      checkpointLsn: () => files.superblocks.current.checkpoint.lsn,
+      sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
+      onMapped: (block) => telemetry.mapped(block),
+      onUnknown: (block) => telemetry.unknown(block),
+    }
+  }
 
   encodeState(): Uint8Array {
     return encodeState(this.#inner.parts.state.current)
