@@ -5,7 +5,8 @@ import { type Epoch, epochNumber, KIB, type Lsn, lsn, MIB } from '../../base/uni
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { Volume } from '../volume.ts'
 import type { ReplicaEntry } from './entry-stream.ts'
-import { type ReplicaEvents, ReplicaVolume } from './replica-volume.ts'
+import type { ReplicaEvents } from './replica-facts.ts'
+import { ReplicaVolume } from './replica-volume.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/replica`
 const epochOf = (number: number): Epoch => ({ number: epochNumber(number), id: BigInt(number * 1000) })

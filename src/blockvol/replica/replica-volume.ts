@@ -7,16 +7,8 @@ import { assert } from '../../base/assert.ts'
 import { BlockError } from '../../base/errors.ts'
 import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Timer } from '../../base/ports/clock.ts'
-import {
-  alignUp,
-  BLOCK_BYTES,
-  type Epoch,
-  epochNumber,
-  type Lsn,
-  logPosition,
-  lsn as toLsn,
-} from '../../base/units.ts'
-import type { OpenVolumeOptions, VolumePorts, VolumeStatus } from '../api.ts'
+import { type Epoch, type Lsn, lsn as toLsn } from '../../base/units.ts'
+import type { VolumePorts, VolumeStatus } from '../api.ts'
 import type { ReplicaHooks } from '../assembly.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { decodeState, encodeState } from '../format/state.ts'
@@ -24,52 +16,13 @@ import type { ReadGroup } from '../log/log-reader.ts'
 import { MarksFile } from '../marks-file.ts'
 import { forget } from '../resync/forget.ts'
 import { PageSet } from '../resync/page-set.ts'
-import { ResyncSink, type ResyncSinkParts } from '../resync/sink.ts'
+import { ResyncSink } from '../resync/sink.ts'
 import { ResyncSource, type ResyncSourceOptions } from '../resync/source.ts'
 import { encodeEpochStart } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
-
-/** From one LSN on the entries are of this epoch. */
-export interface HistorySpan {
-  readonly epoch: Epoch
-  readonly firstLsn: Lsn
-}
-
-/** What storage holds. */
-export interface ReplicaLocal {
-  /** Last LSN in the log. */
-  readonly appended: Lsn
-  /** Everything up to here is durable. */
-  readonly durable: Lsn
-  /** Everything up to here is in extents, map and state. */
-  readonly checkpoint: Lsn
-  /** No entry of map or extents is above, that of a flush under way included. */
-  readonly image: Lsn
-  /** First LSN that the log still has. */
-  readonly retainedFrom: Lsn
-  /** Blocks were given up and are not replaced yet. */
-  readonly hasUnknown: boolean
-}
-
-export interface ReplicaEvents {
-  /** `local` has changed; called at most once a turn. */
-  progress(): void
-  /** A host flushes through `lsn`: to be answered by `flushed` or `refuse`. */
-  flushAsked(lsn: Lsn): void
-  /** The disk failed: nothing is acknowledged any more. */
-  poisoned(reason: string): void
-  /** The log is not kept for these any longer. */
-  pinsLost(keys: readonly string[]): void
-}
-
-export interface OpenReplicaOptions extends OpenVolumeOptions {
-  readonly events: ReplicaEvents
-  /** Whether these marks say that base blocks of a resync are missing. */
-  readonly isFilling: (marks: Uint8Array | undefined) => boolean
-}
-
-const CUT = new BlockError('CLOSED', 'the log of this replica was cut')
+import { CUT, cutLog, historyOf, restartLog, resyncParts, saveState } from './log-cuts.ts'
+import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
 
 /** What is appended is made durable after so long, without being asked to. */
 const SYNC_AFTER_MS = 200
@@ -136,7 +89,7 @@ export class ReplicaVolume {
     volume.subscribe((event) => {
       if (event.kind === 'lost' && !this.#isOver) this.#options.events.poisoned(event.reason)
     })
-    const sink = new ResyncSink(this.#resyncParts(inner))
+    const sink = new ResyncSink(resyncParts(inner))
     this.#opened = { inner, sink, stream: new EntryStream(parts.writer) }
     if (this.#isFilling) parts.state.awaitBase()
     this.commit(toLsn(this.#commitLsn))
@@ -181,10 +134,7 @@ export class ReplicaVolume {
 
   /** Of everything that the log and the image have. */
   get history(): readonly HistorySpan[] {
-    return this.#inner.parts.state.current.epochs.map(({ number, id, firstLsn }) => ({
-      epoch: { number: epochNumber(number), id },
-      firstLsn: toLsn(firstLsn),
-    }))
+    return historyOf(this.#inner)
   }
 
   status(): VolumeStatus {
@@ -195,25 +145,13 @@ export class ReplicaVolume {
 
   /** Ends the log at `above`. Of a log whose checkpoint is past that nothing is left: `restartLog` follows. */
   async dropLog(above: Lsn): Promise<void> {
-    const { parts, files } = this.#inner
-    const { writer } = parts
     await this.#giveUpBeyond()
-    await writer.settledSoFar()
-    const { checkpoint, durableLsn } = files.superblocks.current
-    if (above < writer.appendedLsn && above >= checkpoint.lsn) {
-      await this.#endFlushing()
-      this.#imageLsn = this.local.image
-      if (durableLsn > above) await files.superblocks.update({ durableLsn: above })
-      await writer.cut(above, this.#epochAt(above))
+    const imageLsn = this.local.image
+    if (await cutLog(this.#inner, above)) {
+      this.#imageLsn = imageLsn
       await this.#reopen()
     }
     this.#startStream()
-  }
-
-  /** Of the entry `lsn`, which the log or the image has. */
-  #epochAt(lsn: Lsn): Epoch {
-    const span = this.history.findLast(({ firstLsn }) => firstLsn <= lsn)
-    return span?.epoch ?? this.#inner.files.superblocks.current.checkpoint.epoch
   }
 
   /**
@@ -223,7 +161,7 @@ export class ReplicaVolume {
   async forget(above: Lsn, base: Lsn): Promise<void> {
     const imageLsn = Math.min(this.local.image, above)
     this.#isFilling = true
-    this.#unknown = await forget(this.#resyncParts(this.#inner), above, base)
+    this.#unknown = await forget(resyncParts(this.#inner), above, base)
     this.#imageLsn = imageLsn
   }
 
@@ -242,25 +180,9 @@ export class ReplicaVolume {
 
   /** The log is empty and goes on at `after` + 1, with the history of another replica. Base blocks are missing now. */
   async restartLog(after: Lsn, history: readonly HistorySpan[]): Promise<void> {
-    const { parts, files } = this.#inner
-    const { writer, state } = parts
     await this.#giveUpBeyond()
-    await writer.settledSoFar()
-    await this.#endFlushing()
     const imageLsn = this.local.image
-    const spans = history.filter(({ firstLsn }) => firstLsn <= after)
-    const epochs = spans.map(({ epoch, firstLsn }) => ({ ...epoch, firstLsn }))
-    await state.save({ ...state.current, asOfLsn: after, epochs })
-    await files.superblocks.update({
-      checkpoint: {
-        lsn: after,
-        position: logPosition(alignUp(writer.boundary.position, BLOCK_BYTES)),
-        epoch: spans.at(-1)?.epoch ?? { number: epochNumber(0), id: 0n },
-        stateGeneration: state.generation,
-      },
-      durableLsn: after,
-      acceptedLoss: { fromLsn: 0, toLsn: 0 },
-    })
+    await restartLog(this.#inner, after, history)
     this.#imageLsn = imageLsn
     this.#isFilling = true
     this.#commitLsn = after
@@ -273,14 +195,6 @@ export class ReplicaVolume {
     this.#unknown = PageSet.NONE
     this.#inner.parts.state.endBase()
     this.#moved()
-  }
-
-  /** Nothing more goes to extents and map; a flush that waits for a commit is given up. Until the next opening. */
-  async #endFlushing(): Promise<void> {
-    const { flusher, commitment } = this.#inner.parts
-    const ended = flusher.close(CUT)
-    commitment.fail(CUT)
-    await ended
   }
 
   /** From the disk again, without what was voided. */
@@ -351,8 +265,7 @@ export class ReplicaVolume {
 
   /** Resolves when everything given to `append` so far is durable through `lsn`, and with it the base that arrived. */
   async settle(lsn: Lsn): Promise<void> {
-    const { parts, files } = this.#inner
-    const { writer, state, checkpointer } = parts
+    const { writer, state } = this.#inner.parts
     await writer.settledSoFar()
     if (writer.appendedLsn < lsn) {
       throw new BlockError('BUSY', `the log ends at ${writer.appendedLsn}, before ${lsn}`)
@@ -361,15 +274,7 @@ export class ReplicaVolume {
     await writer.sync()
     if (!this.#isFilling) return
     await this.sink.settle()
-    // the state is that of the primary now, and what the log has is on top of it
-    await checkpointer.alone(async () => {
-      await state.save(whole)
-      const { checkpoint, durableLsn } = files.superblocks.current
-      await files.superblocks.update({
-        checkpoint: { ...checkpoint, stateGeneration: state.generation },
-        durableLsn: toLsn(Math.max(durableLsn, whole.asOfLsn)),
-      })
-    })
+    await saveState(this.#inner, whole)
   }
 
   // leading
@@ -425,7 +330,7 @@ export class ReplicaVolume {
 
   resyncSource(options: ResyncSourceOptions): ResyncSource {
     const { dirty, map, maxima, reader } = this.#inner.parts
-    const { sizeBlocks } = this.#resyncParts(this.#inner)
+    const { sizeBlocks } = resyncParts(this.#inner)
     return new ResyncSource({ dirty, map, maxima, reader, sizeBlocks }, options)
   }
 
@@ -433,21 +338,6 @@ export class ReplicaVolume {
   get sink(): ResyncSink {
     assert(this.#opened !== undefined, 'a replica is used after it was opened')
     return this.#opened.sink
-  }
-
-  #resyncParts({ telemetry, parts, files }: OpenReplica): ResyncSinkParts {
-    const { dirty, map, maxima, checkpointer, state } = parts
-    return {
-      dirty,
-      map,
-      maxima,
-      extents: files.extents,
-      alone: (run) => checkpointer.alone(run),
-      checkpointLsn: () => files.superblocks.current.checkpoint.lsn,
-      sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
-      onMapped: (block) => telemetry.mapped(block),
-      onUnknown: (block) => telemetry.unknown(block),
-    }
   }
 
   encodeState(): Uint8Array {

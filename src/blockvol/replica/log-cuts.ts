@@ -1,0 +1,97 @@
+/**
+ * Giving up entries of a replica's log. Both ends of it leave the opening without a flusher, and the memory of it wrong:
+ * the volume is opened again afterwards.
+ */
+import { BlockError } from '../../base/errors.ts'
+import { alignUp, BLOCK_BYTES, epochNumber, type Lsn, logPosition, lsn as toLsn } from '../../base/units.ts'
+import type { VolumeState } from '../format/state.ts'
+import type { ResyncSinkParts } from '../resync/sink.ts'
+import type { OpenReplica } from '../volume.ts'
+import type { HistorySpan } from './replica-facts.ts'
+
+/** What those get who wait for something of an opening whose log is cut. */
+export const CUT = new BlockError('CLOSED', 'the log of this replica was cut')
+
+/** Epochs of the entries in log and image. */
+export const historyOf = ({ parts }: OpenReplica): readonly HistorySpan[] =>
+  parts.state.current.epochs.map(({ number, id, firstLsn }) => ({
+    epoch: { number: epochNumber(number), id },
+    firstLsn: toLsn(firstLsn),
+  }))
+
+/** Nothing more goes to extents and map; a flush that waits for a commit is given up. */
+async function endFlushing({ parts }: OpenReplica): Promise<void> {
+  const ended = parts.flusher.close(CUT)
+  parts.commitment.fail(CUT)
+  await ended
+}
+
+/**
+ * Ends the log at `above`, durably. False, and nothing is done, when it ends there already, or when the checkpoint is past
+ * it, so that the log has nothing up to `above` that could stay.
+ */
+export async function cutLog(inner: OpenReplica, above: Lsn): Promise<boolean> {
+  const { writer } = inner.parts
+  const { superblocks } = inner.files
+  await writer.settledSoFar()
+  if (above >= writer.appendedLsn || above < superblocks.current.checkpoint.lsn) return false
+  await endFlushing(inner)
+  const { checkpoint, durableLsn } = superblocks.current
+  if (durableLsn > above) await superblocks.update({ durableLsn: above })
+  const span = historyOf(inner).findLast(({ firstLsn }) => firstLsn <= above)
+  await writer.cut(above, span?.epoch ?? checkpoint.epoch)
+  return true
+}
+
+/** An empty log that goes on at `after` + 1, in one write of the superblock. */
+export async function restartLog(
+  inner: OpenReplica,
+  after: Lsn,
+  history: readonly HistorySpan[],
+): Promise<void> {
+  const { writer, state } = inner.parts
+  await writer.settledSoFar()
+  await endFlushing(inner)
+  const spans = history.filter(({ firstLsn }) => firstLsn <= after)
+  const epochs = spans.map(({ epoch, firstLsn }) => ({ ...epoch, firstLsn }))
+  await state.save({ ...state.current, asOfLsn: after, epochs })
+  await inner.files.superblocks.update({
+    checkpoint: {
+      lsn: after,
+      position: logPosition(alignUp(writer.boundary.position, BLOCK_BYTES)),
+      epoch: spans.at(-1)?.epoch ?? { number: epochNumber(0), id: 0n },
+      stateGeneration: state.generation,
+    },
+    durableLsn: after,
+    acceptedLoss: { fromLsn: 0, toLsn: 0 },
+  })
+}
+
+/** Makes a state durable whose entries are: that of a primary, with what the log has on top of it. */
+export function saveState({ parts, files }: OpenReplica, whole: VolumeState): Promise<void> {
+  const { superblocks } = files
+  return parts.checkpointer.alone(async () => {
+    await parts.state.save(whole)
+    const { checkpoint, durableLsn } = superblocks.current
+    await superblocks.update({
+      checkpoint: { ...checkpoint, stateGeneration: parts.state.generation },
+      durableLsn: toLsn(Math.max(durableLsn, whole.asOfLsn)),
+    })
+  })
+}
+
+/** What a resync works on, at either side. */
+export function resyncParts({ telemetry, parts, files }: OpenReplica): ResyncSinkParts {
+  const { dirty, map, maxima, checkpointer, state } = parts
+  return {
+    dirty,
+    map,
+    maxima,
+    extents: files.extents,
+    alone: (run) => checkpointer.alone(run),
+    checkpointLsn: () => files.superblocks.current.checkpoint.lsn,
+    sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
+    onMapped: (block) => telemetry.mapped(block),
+    onUnknown: (block) => telemetry.unknown(block),
+  }
+}

@@ -1,0 +1,42 @@
+/** What the storage of a replica tells of itself. */
+import type { Epoch, Lsn } from '../../base/units.ts'
+import type { OpenVolumeOptions } from '../api.ts'
+
+/** From one LSN on the entries are of this epoch. */
+export interface HistorySpan {
+  readonly epoch: Epoch
+  readonly firstLsn: Lsn
+}
+
+/** What storage holds. */
+export interface ReplicaLocal {
+  /** Last LSN in the log. */
+  readonly appended: Lsn
+  /** Everything up to here is durable. */
+  readonly durable: Lsn
+  /** Everything up to here is in extents, map and state. */
+  readonly checkpoint: Lsn
+  /** No entry of map or extents is above, that of a flush under way included. */
+  readonly image: Lsn
+  /** First LSN that the log still has. */
+  readonly retainedFrom: Lsn
+  /** Blocks were given up and are not replaced yet. */
+  readonly hasUnknown: boolean
+}
+
+export interface ReplicaEvents {
+  /** `local` has changed; called at most once a turn. */
+  progress(): void
+  /** A host flushes through `lsn`: to be answered by `flushed` or `refuse`. */
+  flushAsked(lsn: Lsn): void
+  /** The disk failed: nothing is acknowledged any more. */
+  poisoned(reason: string): void
+  /** The log is not kept for these any longer. */
+  pinsLost(keys: readonly string[]): void
+}
+
+export interface OpenReplicaOptions extends OpenVolumeOptions {
+  readonly events: ReplicaEvents
+  /** Whether these marks say that base blocks of a resync are missing. */
+  readonly isFilling: (marks: Uint8Array | undefined) => boolean
+}
