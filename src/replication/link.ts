@@ -16,7 +16,7 @@ import type { Connection } from '../base/ports/net.ts'
 import { Handshake, type HandshakeOptions, type HandshakeStep, type Refused } from './handshake.ts'
 import { encodeFrameHeader, FRAME, type FrameFault, type FrameKind, isContent } from './wire/frame.ts'
 import { type FrameReceiver, FrameStream } from './wire/frame-stream.ts'
-import type { Hello } from './wire/hello.ts'
+import { decodeError, encodeError, type Hello, type Refusal } from './wire/hello.ts'
 
 /** Why a link is over. */
 export type LinkEnd =
@@ -26,7 +26,7 @@ export type LinkEnd =
   | { readonly kind: 'silent' }
   | { readonly kind: 'closed'; readonly error: Error | undefined }
 
-interface LinkHandlers {
+export interface LinkHandlers {
   /** The peer has proved who it is; frames follow. */
   known(peer: Hello, version: number): void
   /** A frame. `release` gives a lent payload back, and is called once, also for payloads that are not lent. */
@@ -93,16 +93,27 @@ export class ReplicationLink implements FrameReceiver {
 
   /**
    * Sends a frame to a known peer. `payload` is lent until `written` is called, also when the link is over. False: wait
-   * for `drain` before more content is sent.
+   * for `drain` before more content is sent. What is sent when the link is over is dropped.
    */
   send(kind: FrameKind, payload: readonly Uint8Array[], written?: () => void): boolean {
     assert(this.#isKnown, 'nothing but the handshake is sent before the peer is known')
+    if (this.#end !== undefined) {
+      written?.()
+      return false
+    }
     return this.#write(kind, payload, written)
   }
 
   #write(kind: FrameKind, payload: readonly Uint8Array[], written?: () => void): boolean {
     const header = encodeFrameHeader(kind, this.#sequence++, payload)
     return this.#o.connection.write([header, ...payload], written)
+  }
+
+  /** Ends the link and tells the peer why. */
+  refuse(refusal: Refusal, text: string): void {
+    if (this.#end !== undefined) return
+    this.#write(FRAME.error, [encodeError(refusal, text)])
+    this.#finish({ kind: 'refused', by: 'us', refused: { refusal, text } })
   }
 
   /** Ends the link after what was sent has gone out. */
@@ -119,6 +130,10 @@ export class ReplicationLink implements FrameReceiver {
   frame(kind: FrameKind, payload: Uint8Array): void {
     if (!this.#isKnown) {
       this.#take(this.#handshake.take(kind, payload))
+      return
+    }
+    if (kind === FRAME.error) {
+      this.#finish({ kind: 'refused', by: 'peer', refused: decodeError(payload) })
       return
     }
     if (kind === FRAME.hello || kind === FRAME.proof) {

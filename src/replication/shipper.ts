@@ -52,6 +52,11 @@ export class Shipper {
     this.#next = options.from
   }
 
+  /** Bytes of frames that were sent and that the replica has not acknowledged. */
+  get unacknowledgedBytes(): number {
+    return this.#unacknowledgedBytes
+  }
+
   /** LSN of the last entry that was sent; one below `from` before the first. */
   get sentLsn(): Lsn {
     return toLsn(this.#next - 1)
@@ -110,6 +115,8 @@ export class Shipper {
       if (group === undefined) this.#fail('log no longer retained')
       return group
     } catch (error) {
+      // of a session that is over nobody wants to know
+      if (this.#isEnded) return undefined
       if (!isBlockError(error, 'MEDIUM') && !isBlockError(error, 'DISK')) throw error
       this.#fail('source damaged')
       return undefined

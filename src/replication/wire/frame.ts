@@ -25,6 +25,7 @@ export const FRAME = {
   keepalive: 19,
   barrier: 20,
   release: 21,
+  sync: 22,
   state: 24,
   blocks: 25,
   copied: 26,

@@ -207,3 +207,6 @@ export function decodeMessage(
   if (!reader.isDone && message.kind !== 'entries') return undefined
   return { message, endBytes: reader.position }
 }
+
+/** Whether such a frame carries a message. */
+export const isMessage = (kind: FrameKind): boolean => BY_FRAME.has(kind)

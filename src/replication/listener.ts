@@ -1,0 +1,129 @@
+/**
+ * Accepts replication connections for all replicas of a server: the handshake says which volume a connection is for, and
+ * its replica gets it once the peer has proved who it is.
+ */
+import type { BufferPool } from '../base/buffer-pool.ts'
+import type { Logger } from '../base/log.ts'
+import type { Clock } from '../base/ports/clock.ts'
+import type { Connection, Listener, Net } from '../base/ports/net.ts'
+import type { Random } from '../base/ports/random.ts'
+import type { ServerId } from '../v2engine/identity.ts'
+import type { Refused, VolumeIdentity } from './handshake.ts'
+import { ReplicationLink } from './link.ts'
+import type { LinkReceiver } from './peer-links.ts'
+import type { Replica } from './replica.ts'
+import { type Hello, NONCE_BYTES } from './wire/hello.ts'
+
+/** For a handshake. */
+const HANDSHAKE_MS = 2000
+/** Connections whose peer is not known yet; more are closed at once. */
+const UNKNOWN_MAX = 256
+
+export interface ReplicationListenerOptions {
+  readonly server: ServerId
+  /** 16 bytes. */
+  readonly clusterId: Uint8Array
+  readonly clusterKey: Uint8Array
+  readonly clock: Clock
+  readonly random: Random
+  readonly pool: BufferPool
+  readonly logger: Logger
+  /** Longest silence of a known peer: `goneMs` of the bounds. */
+  readonly silenceMs: number
+  /** The replica of a volume on this server, if it is open. */
+  readonly replicaOf: (volumeUuid: Uint8Array) => Replica | undefined
+}
+
+export class ReplicationListener {
+  readonly #o: ReplicationListenerOptions
+  /** Links whose peer is not known yet. */
+  readonly #unknown = new Set<ReplicationLink>()
+  #listener: Listener | undefined
+  #isClosed = false
+
+  /** IN_USE when the address is taken; port 0 picks one. */
+  static async listen(
+    net: Net,
+    address: { readonly host: string; readonly port: number },
+    options: ReplicationListenerOptions,
+  ): Promise<ReplicationListener> {
+    const listener = new ReplicationListener(options)
+    listener.#listener = await net.listen(address, (connection) => listener.#accept(connection))
+    return listener
+  }
+
+  private constructor(options: ReplicationListenerOptions) {
+    this.#o = options
+  }
+
+  get host(): string {
+    return this.#listener?.host ?? ''
+  }
+
+  get port(): number {
+    return this.#listener?.port ?? 0
+  }
+
+  /** No more connections; those whose replicas have them stay. Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const link of [...this.#unknown]) link.close()
+    await this.#listener?.close()
+  }
+
+  #accept(connection: Connection): void {
+    if (this.#isClosed || this.#unknown.size >= UNKNOWN_MAX) {
+      connection.destroy()
+      return
+    }
+    const { clusterId, clusterKey, server, random, pool, clock, silenceMs } = this.#o
+    let receiver: LinkReceiver | undefined
+    const link: ReplicationLink = new ReplicationLink({
+      connection,
+      handshake: {
+        clusterId,
+        clusterKey,
+        server,
+        nonce: random.bytes(NONCE_BYTES),
+        accept: (peer) => this.#judge(peer),
+      },
+      pool,
+      clock,
+      handshakeMs: HANDSHAKE_MS,
+      silenceMs,
+      handlers: {
+        known: (peer) => {
+          this.#unknown.delete(link)
+          const replica = this.#o.replicaOf(peer.volumeUuid)
+          // it may have been closed since the peer said HELLO
+          if (replica === undefined) link.close()
+          else receiver = replica.accept(link, peer)
+        },
+        frame: (kind, payload, release) => {
+          if (receiver === undefined) release()
+          else receiver.frame(kind, payload, release)
+        },
+        drain: () => receiver?.drain(),
+        ended: (why) => {
+          this.#unknown.delete(link)
+          if (receiver !== undefined) receiver.ended(why)
+          else if (why.kind === 'refused' || why.kind === 'fault') {
+            const reason = why.kind === 'refused' ? `${why.refused.refusal}: ${why.refused.text}` : why.fault
+            const { remoteAddress } = connection
+            this.#o.logger.info('replication.connection-refused', { server, remoteAddress, reason })
+          }
+        },
+      },
+    })
+    this.#unknown.add(link)
+  }
+
+  #judge(peer: Hello): VolumeIdentity | Refused {
+    const replica = this.#o.replicaOf(peer.volumeUuid)
+    if (replica === undefined) return { refusal: 'unknownVolume', text: 'this server has no such volume' }
+    const { identity } = replica
+    if (peer.formatLevel <= identity.formatLevel) return identity
+    const text = `format level ${peer.formatLevel} there, at most ${identity.formatLevel} here`
+    return { refusal: 'formatLevel', text }
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * One replica of a volume on this server: v2engine's effects carried out over storage, connections and the clock. The
+ * engine decides everything; here is only the order in which things are done, and who is told.
+ *
+ *     authority ─▶┐                       ┌▶ storage-driver.ts ─▶ storage (blockvol)
+ *     peers ─────▶├─ engine-loop.ts ─step─┼▶ sessions.ts ─▶ shipper.ts, resync/
+ *     storage ───▶│                       ├▶ peer-links.ts ─▶ link.ts
+ *     clock ─────▶┘                       └▶ device.ts ─▶ hosts
+ */
+import { assert } from '../base/assert.ts'
+import { BlockError } from '../base/errors.ts'
+import { type Epoch, lsn as toLsn } from '../base/units.ts'
+import { FORMAT_LEVEL } from '../blockvol/state-keeper.ts'
+import type { Effects, Envelope, LinkCommand, Reply, Serve } from '../v2engine/effects.ts'
+import { type Opening, sameEpoch, serverId } from '../v2engine/identity.ts'
+import type { Marks } from '../v2engine/marks.ts'
+import type { AuthorityMessage, PeerMessage } from '../v2engine/messages.ts'
+import type { ReplicaState } from '../v2engine/state.ts'
+import { isReceiving, viewOf } from '../v2engine/view.ts'
+import { Alarm } from './alarm.ts'
+import { LedDevice } from './device.ts'
+import { EngineLoop } from './engine-loop.ts'
+import { FaultLog } from './fault-log.ts'
+import type { VolumeIdentity } from './handshake.ts'
+import type { ReplicationLink } from './link.ts'
+import { type ReplicaOptions, reopen } from './opening.ts'
+import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './peer-links.ts'
+import { PrimarySessions } from './sessions.ts'
+import { lagOf, type ReplicaStatus } from './status.ts'
+import type { ReplicaStorage, StorageEvents } from './storage.ts'
+import { type Entries, StorageDriver } from './storage-driver.ts'
+import { FRAME, type FrameKind } from './wire/frame.ts'
+import type { Hello } from './wire/hello.ts'
+import { decodeSync } from './wire/sync.ts'
+
+/** Bytes that a shipper sends ahead of what its replica acknowledged. */
+const WINDOW_BYTES = 8 * 1024 * 1024
+/** For a connection to be made, and for its handshake. */
+const CONNECT_MS = 2000
+/** Commands of an epoch that is over, which wait for what will not come, are answered after so long at most. */
+const SWEEP_MS = 50
+/** Everything that can be waited for. */
+const ALL = toLsn(Number.MAX_SAFE_INTEGER)
+
+type OpenStorage = (events: StorageEvents) => Promise<ReplicaStorage>
+
+export class Replica {
+  readonly #o: ReplicaOptions
+  readonly #storage: ReplicaStorage
+  readonly #state: ReplicaState
+  readonly #loop: EngineLoop<Entries>
+  readonly #driver: StorageDriver
+  readonly #links: PeerLinks
+  readonly #sessions: PrimarySessions
+  readonly #alarm: Alarm
+  readonly #faults: FaultLog
+  #led: LedDevice | undefined
+  #failure: string | undefined
+  #closed: Promise<void> | undefined
+
+  /**
+   * Opens the volume's directory, and follows nobody until the authority or a primary says more. Errors as the opening
+   * of a volume; CORRUPT when its marks cannot be read.
+   */
+  static async open(options: ReplicaOptions, openStorage: OpenStorage): Promise<Replica> {
+    // storage may speak before there is a replica to hear it
+    let events: StorageEvents | undefined
+    let poisoned: string | undefined
+    const storage = await openStorage({
+      progress: () => events?.progress(),
+      flushAsked: (lsn) => events?.flushAsked(lsn),
+      poisoned: (reason) => {
+        poisoned = reason
+        events?.poisoned(reason)
+      },
+      pinsLost: (keys) => events?.pinsLost(keys),
+    })
+    let replica: Replica | undefined
+    try {
+      const { stored, state, effects } = reopen(options, storage)
+      replica = new Replica(options, storage, state, stored)
+      events = replica.#storageEvents()
+      if (poisoned !== undefined) events.poisoned(poisoned)
+      await replica.#loop.begin(effects)
+      return replica
+    } catch (error) {
+      replica?.kill()
+      await storage.close()
+      throw error
+    }
+  }
+
+  private constructor(
+    options: ReplicaOptions,
+    storage: ReplicaStorage,
+    state: ReplicaState,
+    stored: Marks | null,
+  ) {
+    const { ports, net, server, clusterId, clusterKey, bounds } = options
+    this.#o = options
+    this.#storage = storage
+    this.#state = state
+    this.#loop = new EngineLoop<Entries>(state, ports.clock, {
+      halt: (why) => this.#halt(why),
+      persist: (item) => this.#driver.persist(item),
+      after: (effects, entries) => this.#after(effects, entries),
+      failed: (error) => this.#failed(error),
+    })
+    this.#alarm = new Alarm(ports.clock, () => this.#loop.submit({ kind: 'tick' }))
+    this.#faults = new FaultLog(ports.logger, storage.name)
+    this.#driver = new StorageDriver({
+      storage,
+      stored,
+      submit: (source) => this.#loop.submit(source),
+      baseSettled: () => Promise.resolve(),
+      onFilled: () => undefined,
+      onFailed: (error) => this.#failed(error),
+      onMissed: (what, error) =>
+        ports.logger.warn('replication.command-failed', { volume: storage.name, what }, error),
+    })
+    this.#links = new PeerLinks({
+      net,
+      clock: ports.clock,
+      random: ports.random,
+      pool: ports.pool,
+      server,
+      clusterId,
+      clusterKey,
+      identity: () => this.identity,
+      connectMs: CONNECT_MS,
+      handshakeMs: CONNECT_MS,
+      silenceMs: bounds.goneMs,
+      handlers: {
+        up: (peer) => this.#linkUp(peer),
+        down: (peer, connection) => this.#loop.submit({ kind: 'linkDown', server: peer, connection }),
+        message: (peer, message, attached) => this.#message(peer, message, attached),
+        frame: (peer, kind, payload, release) => this.#frame(peer, kind, payload, release),
+        drained: ({ connection }) => this.#sessions.drained(connection),
+        fault: (peer, why) => this.#faults.ended(peer, why),
+      },
+    })
+    this.#sessions = new PrimarySessions({
+      storage,
+      slots: options.slots,
+      windowBytes: options.windowBytes ?? WINDOW_BYTES,
+      appendedLsn: () => state.local.appended,
+      commitLsn: () => state.commit,
+      linkTo: (peer) => this.#links.outgoing(peer),
+      openBase: ({ failed }) => {
+        failed('stalled')
+        return { take: () => false, drained: () => undefined, end: () => undefined }
+      },
+      submit: (happening) => this.#loop.submit(happening),
+    })
+  }
+
+  /** What handshakes say of this replica: the epoch is the one that it obeys. */
+  get identity(): VolumeIdentity {
+    const { uuid } = this.#storage
+    return { volumeUuid: uuid, epoch: this.#state.marks.sealed, formatLevel: FORMAT_LEVEL }
+  }
+
+  /** What a heartbeat says of this replica at this moment. */
+  heartbeat(): { readonly opening: Opening; readonly askedAtMs: number; readonly leads: Epoch | null } {
+    const { marks, role } = this.#state
+    const leads = role.kind === 'primary' ? role.epoch : null
+    return { opening: marks.opening, askedAtMs: this.#loop.nowMs(), leads }
+  }
+
+  fromAuthority(message: AuthorityMessage): void {
+    this.#loop.submit({ kind: 'authority', message })
+  }
+
+  /** A connection that a peer made for this volume, once both are known to each other. */
+  accept(link: ReplicationLink, peer: Hello): LinkReceiver {
+    return this.#links.accept(link, serverId(peer.server))
+  }
+
+  /**
+   * Stops: hosts and peers are let go, and the volume is closed, cleanly when nothing failed before. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    await new Promise<void>((resolve) => this.#loop.submit({ kind: 'close' }, { done: resolve }))
+    this.#end('closed')
+    await this.#storage.close()
+  }
+
+  /** Nothing is carried out any more, at once and for good; the files stay as they are until `close`. */
+  kill(): void {
+    this.#end('killed')
+  }
+
+  #end(why: string): void {
+    this.#loop.end()
+    this.#alarm.set(null)
+    this.#loseHosts(why)
+    this.#sessions.endAll()
+    this.#links.closeAll()
+  }
+
+  // ---- events
+
+  #linkUp({ server, connection }: PeerLink): void {
+    this.#faults.connected(server)
+    this.#loop.submit({ kind: 'linkUp', server, connection })
+  }
+
+  /** False when it makes no sense, or may not come on this side. */
+  #frame({ side }: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {
+    const sync = kind === FRAME.sync && side === 'acceptor' ? decodeSync(payload) : undefined
+    release()
+    if (sync === undefined) return false
+    if (isReceiving(this.#state, sync.session)) this.#driver.wantSync(sync.lsn)
+    return true
+  }
+
+  #message(peer: PeerLink, message: PeerMessage, attached: Attached | undefined): void {
+    const { server, connection, link } = peer
+    if (message.kind === 'ack' && !this.#sessions.acknowledged(message)) {
+      link.refuse('protocol', 'entries are acknowledged that were not sent')
+      return
+    }
+    const event = { kind: 'peer', server, connection, message } as const
+    if (attached === undefined) {
+      this.#loop.submit(event)
+      return
+    }
+    const entries: Entries = { ...attached, isTaken: false }
+    const done = (): void => {
+      if (!entries.isTaken) entries.release()
+    }
+    this.#loop.submit(event, { beside: entries, done })
+  }
+
+  #storageEvents(): StorageEvents {
+    return {
+      progress: () => this.#driver.report(),
+      flushAsked: (lsn) => {
+        // it is appended, and the engine has to know that first
+        this.#driver.report()
+        this.#loop.submit({ kind: 'flushAsked', lsn })
+        this.#sessions.sync(lsn)
+      },
+      poisoned: (reason) => {
+        this.#led?.lose(reason)
+        const done = (): void => this.#failed(new BlockError('POISONED', reason))
+        this.#loop.submit({ kind: 'poisoned' }, { done })
+      },
+      pinsLost: (keys) => this.#sessions.pinsLost(keys),
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#failure !== undefined || this.#closed !== undefined) return
+    this.#failure = error instanceof Error ? error.message : String(error)
+    this.#o.ports.logger.error('replication.replica-failed', { volume: this.#storage.name }, error)
+    this.#end(this.#failure)
+    this.#o.failed?.(error)
+  }
+
+  // ---- effects
+
+  #halt(why: string): void | Promise<void> {
+    this.#loseHosts(why)
+    return this.#o.halt(why)
+  }
+
+  #loseHosts(why: string): void {
+    const led = this.#led
+    if (led === undefined) return
+    this.#led = undefined
+    led.lose(why)
+    this.#sweep(led, new BlockError('CLOSED', `volume ${led.name} is not served here any more: ${why}`))
+  }
+
+  /** What an epoch that is over let in, and what is not committed in it, is refused. */
+  #sweep(led: LedDevice, error: BlockError): void {
+    if (led.underway === 0 || this.#led !== undefined) return
+    this.#storage.refuse(ALL, error)
+    this.#o.ports.clock.after(SWEEP_MS, () => this.#sweep(led, error))
+  }
+
+  #after({ after, wakeAtMs }: Effects, entries: Entries | undefined): void {
+    if (after.serve !== null) this.#serve(after.serve)
+    for (const command of after.storage) this.#driver.run(command, entries)
+    for (const command of after.sessions) this.#sessions.run(command)
+    for (const envelope of after.send) this.#send(envelope)
+    for (const command of after.links) this.#runLink(command)
+    for (const reply of after.reply) this.#reply(reply)
+    for (const note of after.notes) this.#o.note(note)
+    this.#alarm.set(wakeAtMs)
+    this.#driver.reportCut()
+    this.#sessions.pump()
+  }
+
+  #serve(serve: Serve): void {
+    const { role } = this.#state
+    assert(role.kind === 'primary', 'only a primary serves')
+    // what older epochs wrote is committed with the start of this one
+    this.#storage.acknowledge(role.acknowledged)
+    const isFirst = this.#led === undefined || !sameEpoch(this.#led.epoch, serve.epoch)
+    if (isFirst) this.#led = this.#newDevice(serve.epoch)
+    this.#led?.serve(serve)
+    if (isFirst && this.#led !== undefined) this.#o.lead(this.#led)
+  }
+
+  #newDevice(epoch: Epoch): LedDevice {
+    const led: LedDevice = new LedDevice({
+      volume: this.#storage.device,
+      clock: this.#o.ports.clock,
+      epoch,
+      onQuiet: () => void this.#quiet(led),
+    })
+    return led
+  }
+
+  async #quiet(led: LedDevice): Promise<void> {
+    const lsn = await this.#storage.quiet()
+    this.#driver.report()
+    // what is held back may go on already, when the draining took too long
+    this.#loop.submit(() => (led.isQuiet && this.#led === led ? { kind: 'quiet', lsn } : undefined))
+  }
+
+  #send(envelope: Envelope): void {
+    if (envelope.to === 'authority') this.#o.toAuthority(envelope.message)
+    else this.#links.send(envelope.connection, envelope.message)
+  }
+
+  #runLink(command: LinkCommand): void {
+    if (command.kind === 'connect') this.#links.connect(command.server, command.endpoint)
+    else this.#links.disconnect(command.server, command.connection)
+  }
+
+  #reply({ kind, to }: Reply): void {
+    if (kind === 'acknowledge') this.#storage.acknowledge(to)
+    if (kind === 'flushed') this.#storage.flushed(to)
+    if (kind === 'busy') {
+      const text = 'too few replicas have it yet; it may be tried again'
+      this.#storage.refuse(to, new BlockError('BUSY', `volume ${this.#storage.name}: ${text}`))
+    }
+  }
+
+  status(): ReplicaStatus {
+    const { local } = this.#state
+    const view = viewOf(this.#state)
+    const at = { appended: local.appended, nowMs: this.#loop.nowMs() }
+    return {
+      view,
+      volume: this.#storage.status(),
+      servedUntilMs: this.#led?.untilMs ?? null,
+      lags: view.peers.map((peer) => lagOf(peer, at, this.#sessions.unacknowledgedBytes(peer.server))),
+      failure: this.#failure ?? null,
+    }
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * A primary's sessions with its replicas: what is pinned for each, the lane of log entries, and, of a resync, the lane of
+ * base blocks beside it. The engine says when a session begins and ends; here is what it holds meanwhile.
+ *
+ *     pin ─▶ pinned ─▶ (plan taken) ─▶ stream, copy ─▶ unpin ─▶ end          unpin and end come on every way out
+ */
+import { assert } from '../base/assert.ts'
+import type { Lsn } from '../base/units.ts'
+import type { SessionCommand } from '../v2engine/effects.ts'
+import type { Happening, SessionFailure } from '../v2engine/events.ts'
+import { type ConnectionId, type ServerId, type SessionRef, sameSession } from '../v2engine/identity.ts'
+import type { ReplicaMessage } from '../v2engine/messages.ts'
+import type { PeerLink } from './peer-links.ts'
+import { Shipper } from './shipper.ts'
+import type { ReplicaStorage } from './storage.ts'
+import { FRAME, type FrameKind } from './wire/frame.ts'
+import { encodeSync } from './wire/sync.ts'
+
+/** The lane of a resync's base (src/replication/resync). */
+export interface BaseLane {
+  /** A frame of the replica's; false when it is none of this lane, or makes no sense. */
+  take(kind: FrameKind, payload: Uint8Array): boolean
+  drained(): void
+  /** Nothing more is sent. */
+  end(): void
+}
+
+export interface BaseLaneOptions {
+  readonly session: SessionRef
+  readonly peer: PeerLink
+  readonly base: Lsn
+  readonly target: Lsn
+  readonly moved: () => void
+  readonly copied: () => void
+  readonly failed: (why: SessionFailure) => void
+}
+
+export interface SessionsOptions {
+  readonly storage: Pick<ReplicaStorage, 'readLog' | 'pin' | 'unpin'>
+  /** Places for resyncs on this server; false when all are taken. */
+  readonly slots: { take(key: string): boolean; release(key: string): void }
+  readonly windowBytes: number
+  /** What storage has reported appended, and what is committed: nothing else is sent. */
+  readonly appendedLsn: () => Lsn
+  readonly commitLsn: () => Lsn
+  readonly linkTo: (server: ServerId) => PeerLink | undefined
+  readonly openBase: (options: BaseLaneOptions) => BaseLane
+  readonly submit: (happening: Happening) => void
+}
+
+/** Both lanes of a session that sends. */
+interface Sending {
+  readonly session: SessionRef
+  readonly peer: PeerLink
+  readonly shipper: Shipper
+  base: BaseLane | undefined
+  /** The replica was asked to make durable what it has up to here. */
+  syncAsked: number
+}
+
+/** Names what a session pins. */
+const keyOf = ({ epoch, id }: SessionRef): string => `${epoch.number}.${id}`
+
+export class PrimarySessions {
+  readonly #o: SessionsOptions
+  readonly #pinned = new Map<string, { readonly session: SessionRef; readonly hasSlot: boolean }>()
+  #sending: Sending[] = []
+
+  constructor(options: SessionsOptions) {
+    this.#o = options
+  }
+
+  /** Keys of what is pinned: none when nobody is led. */
+  get pins(): readonly string[] {
+    return [...this.#pinned.keys()]
+  }
+
+  run(command: SessionCommand): void {
+    switch (command.kind) {
+      case 'pin':
+        this.#pin(command)
+        return
+      case 'unpin':
+        this.#unpin(keyOf(command.session))
+        return
+      case 'stream':
+        this.#stream(command)
+        return
+      case 'copy':
+        this.#copy(command)
+        return
+      case 'end':
+        this.#end(command.session)
+        return
+    }
+  }
+
+  /** All or nothing: the log, and of a resync one of the places. */
+  #pin({ session, pins }: Extract<SessionCommand, { kind: 'pin' }>): void {
+    const { storage, slots, submit } = this.#o
+    const key = keyOf(session)
+    const hasSlot = pins.versionsAfter !== null && slots.take(key)
+    const isHeld =
+      (pins.versionsAfter === null || hasSlot) && (pins.logFrom === null || storage.pin(key, pins.logFrom))
+    if (isHeld) this.#pinned.set(key, { session, hasSlot })
+    else if (hasSlot) slots.release(key)
+    submit({ kind: 'pinned', session, isHeld })
+  }
+
+  #unpin(key: string): void {
+    const pinned = this.#pinned.get(key)
+    if (pinned === undefined) return
+    this.#pinned.delete(key)
+    this.#o.storage.unpin(key)
+    if (pinned.hasSlot) this.#o.slots.release(key)
+  }
+
+  /** The log could not be kept for these any longer. */
+  pinsLost(keys: readonly string[]): void {
+    for (const key of keys) {
+      const pinned = this.#pinned.get(key)
+      if (pinned !== undefined) this.#fail(pinned.session, 'log no longer retained')
+    }
+  }
+
+  #fail(session: SessionRef, why: SessionFailure): void {
+    this.#o.submit({ kind: 'sessionFailed', session, why })
+  }
+
+  #stream({ session, server, from }: Extract<SessionCommand, { kind: 'stream' }>): void {
+    const { storage, windowBytes, appendedLsn, commitLsn, linkTo } = this.#o
+    const peer = linkTo(server)
+    // the link is gone, and the engine is about to hear of it
+    if (peer === undefined) return
+    const shipper = new Shipper({
+      session,
+      from,
+      windowBytes,
+      log: {
+        get appendedLsn() {
+          return appendedLsn()
+        },
+        read: (first, through) => storage.readLog(first, through),
+      },
+      commitLsn,
+      send: (kind, payload, written) => peer.link.send(kind, payload, written),
+      onFailed: (why) => this.#fail(session, why),
+    })
+    this.#sending.push({ session, peer, shipper, base: undefined, syncAsked: 0 })
+    shipper.pump()
+  }
+
+  #copy({ session, base, target }: Extract<SessionCommand, { kind: 'copy' }>): void {
+    const sending = this.#find(session)
+    if (sending === undefined) return
+    const { submit } = this.#o
+    const moved = (isCopied: boolean): void => submit({ kind: 'sessionMoved', session, isCopied })
+    sending.base = this.#o.openBase({
+      session,
+      peer: sending.peer,
+      base,
+      target,
+      moved: () => moved(false),
+      copied: () => moved(true),
+      failed: (why) => this.#fail(session, why),
+    })
+  }
+
+  #find(session: SessionRef): Sending | undefined {
+    return this.#sending.find((one) => sameSession(one.session, session))
+  }
+
+  #end(session: SessionRef): void {
+    const sending = this.#find(session)
+    if (sending === undefined) return
+    this.#sending = this.#sending.filter((one) => one !== sending)
+    sending.shipper.end()
+    sending.base?.end()
+  }
+
+  /** Entries were appended, or more is committed. */
+  pump(): void {
+    for (const { shipper } of this.#sending) shipper.pump()
+  }
+
+  /** Hosts wait for everything up to `lsn` to be durable: replicas are not left to do it when they like. */
+  sync(lsn: Lsn): void {
+    for (const sending of this.#sending) {
+      if (lsn <= sending.syncAsked) continue
+      sending.syncAsked = lsn
+      sending.peer.link.send(FRAME.sync, [encodeSync({ session: sending.session, lsn })])
+    }
+  }
+
+  /** False: it acknowledges what it was not sent. */
+  acknowledged(message: Extract<ReplicaMessage, { kind: 'ack' }>): boolean {
+    const sending = this.#find(message.session)
+    if (sending === undefined) return true
+    if (message.appended > sending.shipper.sentLsn) return false
+    sending.shipper.acknowledged(message.appended)
+    return true
+  }
+
+  /** The connection takes more. */
+  drained(connection: ConnectionId): void {
+    for (const { peer, shipper, base } of this.#sending) {
+      if (peer.connection !== connection) continue
+      shipper.drained()
+      base?.drained()
+    }
+  }
+
+  /** A frame of a replica that is resynced. False when it makes no sense; of a session that is over it is dropped. */
+  take(session: SessionRef, kind: FrameKind, payload: Uint8Array): boolean {
+    return this.#find(session)?.base?.take(kind, payload) ?? true
+  }
+
+  /** Bytes sent to this server in its session and not acknowledged. */
+  unacknowledgedBytes(server: ServerId): number {
+    return this.#sending.findLast((one) => one.peer.server === server)?.shipper.unacknowledgedBytes ?? 0
+  }
+
+  /** The engine does nothing any more: what sessions hold goes back. */
+  endAll(): void {
+    for (const { session } of [...this.#sending]) this.#end(session)
+    for (const key of this.pins) this.#unpin(key)
+    assert(this.#pinned.size === 0, 'nothing stays pinned')
+  }
+}

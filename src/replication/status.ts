@@ -1,0 +1,37 @@
+/** What a replica shows of itself to status pages, metrics and operators. */
+import type { Lsn } from '../base/units.ts'
+import type { VolumeStatus } from '../blockvol/api.ts'
+import type { ServerId } from '../v2engine/identity.ts'
+import type { ReplicaView } from '../v2engine/view.ts'
+
+/** How far a peer is behind the end of the primary's log. */
+export interface PeerLag {
+  readonly server: ServerId
+  readonly entries: number
+  /** Bytes of log that it has not acknowledged. */
+  readonly bytes: number
+  /** Age of the oldest entry that it has not acknowledged, in ms, coarsely. */
+  readonly ms: number
+}
+
+export interface ReplicaStatus {
+  readonly view: ReplicaView
+  readonly volume: VolumeStatus
+  /** Until when hosts are served, in ms of the boot clock; null when they are not. */
+  readonly servedUntilMs: number | null
+  readonly lags: readonly PeerLag[]
+  /** Why nothing is carried out any more; null while it is. */
+  readonly failure: string | null
+}
+
+/** Bytes of log between what a peer acknowledged and the end. */
+export function lagOf(
+  peer: { readonly server: ServerId; readonly appended: Lsn; readonly lateSinceMs: number | null },
+  at: { readonly appended: Lsn; readonly nowMs: number },
+  bytes: number,
+): PeerLag {
+  const { server, appended, lateSinceMs } = peer
+  const entries = Math.max(0, at.appended - appended)
+  const ms = lateSinceMs === null || entries === 0 ? 0 : Math.max(0, at.nowMs - lateSinceMs)
+  return { server, entries, bytes: entries === 0 ? 0 : bytes, ms }
+}
