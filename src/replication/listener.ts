@@ -2,12 +2,10 @@
  * Accepts replication connections for all replicas of a server: the handshake says which volume a connection is for, and
  * its replica gets it once the peer has proved who it is.
  */
-import type { BufferPool } from '../base/buffer-pool.ts'
-import type { Logger } from '../base/log.ts'
-import type { Clock } from '../base/ports/clock.ts'
 import type { Connection, Listener, Net } from '../base/ports/net.ts'
-import type { Random } from '../base/ports/random.ts'
+import type { VolumePorts } from '../blockvol/api.ts'
 import type { ServerId } from '../v2engine/identity.ts'
+import { DEFAULT_BOUNDS } from '../v2engine/policy.ts'
 import type { Refused, VolumeIdentity } from './handshake.ts'
 import { ReplicationLink } from './link.ts'
 import type { LinkReceiver } from './peer-links.ts'
@@ -24,12 +22,9 @@ export interface ReplicationListenerOptions {
   /** 16 bytes. */
   readonly clusterId: Uint8Array
   readonly clusterKey: Uint8Array
-  readonly clock: Clock
-  readonly random: Random
-  readonly pool: BufferPool
-  readonly logger: Logger
-  /** Longest silence of a known peer: `goneMs` of the bounds. */
-  readonly silenceMs: number
+  readonly ports: Pick<VolumePorts, 'clock' | 'random' | 'pool' | 'logger'>
+  /** Longest silence of a known peer; `goneMs` of the bounds, which is the default. */
+  readonly silenceMs?: number
   /** The replica of a volume on this server, if it is open. */
   readonly replicaOf: (volumeUuid: Uint8Array) => Replica | undefined
 }
@@ -76,7 +71,7 @@ export class ReplicationListener {
       connection.destroy()
       return
     }
-    const { clusterId, clusterKey, server, random, pool, clock, silenceMs } = this.#o
+    const { clusterId, clusterKey, server, ports } = this.#o
     let receiver: LinkReceiver | undefined
     const link: ReplicationLink = new ReplicationLink({
       connection,
@@ -84,13 +79,13 @@ export class ReplicationListener {
         clusterId,
         clusterKey,
         server,
-        nonce: random.bytes(NONCE_BYTES),
+        nonce: ports.random.bytes(NONCE_BYTES),
         accept: (peer) => this.#judge(peer),
       },
-      pool,
-      clock,
+      pool: ports.pool,
+      clock: ports.clock,
       handshakeMs: HANDSHAKE_MS,
-      silenceMs,
+      silenceMs: this.#o.silenceMs ?? DEFAULT_BOUNDS.goneMs,
       handlers: {
         known: (peer) => {
           this.#unknown.delete(link)
@@ -110,7 +105,7 @@ export class ReplicationListener {
           else if (why.kind === 'refused' || why.kind === 'fault') {
             const reason = why.kind === 'refused' ? `${why.refused.refusal}: ${why.refused.text}` : why.fault
             const { remoteAddress } = connection
-            this.#o.logger.info('replication.connection-refused', { server, remoteAddress, reason })
+            ports.logger.info('replication.connection-refused', { server, remoteAddress, reason })
           }
         },
       },

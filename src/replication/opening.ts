@@ -1,8 +1,8 @@
 /** What a replica is opened with, and its state from what storage kept of the opening before. */
-import type { BlockDevice } from '../base/ports/block-device.ts'
 import type { Net } from '../base/ports/net.ts'
 import type { Epoch } from '../base/units.ts'
 import type { VolumePorts } from '../blockvol/api.ts'
+import { type ReplicaEvents, ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { Tuning } from '../blockvol/tuning.ts'
 import type { Effects, Note } from '../v2engine/effects.ts'
 import { type ServerId, opening as toOpening } from '../v2engine/identity.ts'
@@ -11,8 +11,8 @@ import type { ToAuthority } from '../v2engine/messages.ts'
 import { openReplica } from '../v2engine/open.ts'
 import type { Bounds } from '../v2engine/policy.ts'
 import type { ReplicaState } from '../v2engine/state.ts'
+import type { LedDevice } from './device.ts'
 import { decodeMarks } from './marks.ts'
-import type { ReplicaStorage } from './storage.ts'
 
 export interface ReplicaOptions {
   readonly ports: VolumePorts
@@ -34,12 +34,24 @@ export interface ReplicaOptions {
   readonly windowBytes?: number
   readonly toAuthority: (message: ToAuthority) => void
   /** This server leads: hosts may be served from this device until it is lost. */
-  readonly lead: (device: BlockDevice) => void
+  readonly lead: (device: LedDevice) => void
   /** Before anything else happens to the volume: connections of hosts are reset. */
   readonly halt: (why: string) => void | Promise<void>
   readonly note: (note: Note) => void
   /** The replica carries nothing out any more (its disk failed): close it and open it from disk. */
   readonly failed?: (error: unknown) => void
+}
+
+/** The volume's files, recovered. */
+export function openStorage(options: ReplicaOptions, events: ReplicaEvents): Promise<ReplicaVolume> {
+  const { ports, directory, logDirectory, tuning } = options
+  return ReplicaVolume.open(ports, {
+    directory,
+    ...(logDirectory !== undefined && { logDirectory }),
+    ...(tuning !== undefined && { tuning }),
+    isFilling: (bytes) => bytes !== undefined && decodeMarks(bytes, directory).resync !== null,
+    events,
+  })
 }
 
 interface Reopened {
@@ -50,7 +62,7 @@ interface Reopened {
 }
 
 /** CORRUPT when the marks cannot be read. */
-export function reopen(options: ReplicaOptions, storage: ReplicaStorage): Reopened {
+export function reopen(options: ReplicaOptions, storage: ReplicaVolume): Reopened {
   const { clock } = options.ports
   const { storedMarks, bootId, wasClean, isDamaged, local, history } = storage
   const stored = storedMarks === undefined ? null : decodeMarks(storedMarks, options.directory)

@@ -10,6 +10,7 @@
 import { assert } from '../base/assert.ts'
 import { BlockError } from '../base/errors.ts'
 import { type Epoch, lsn as toLsn } from '../base/units.ts'
+import type { ReplicaEvents, ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import { FORMAT_LEVEL } from '../blockvol/state-keeper.ts'
 import type { Effects, Envelope, LinkCommand, Reply, Serve } from '../v2engine/effects.ts'
 import { type Opening, sameEpoch, serverId } from '../v2engine/identity.ts'
@@ -23,11 +24,10 @@ import { EngineLoop } from './engine-loop.ts'
 import { FaultLog } from './fault-log.ts'
 import type { VolumeIdentity } from './handshake.ts'
 import type { ReplicationLink } from './link.ts'
-import { type ReplicaOptions, reopen } from './opening.ts'
+import { openStorage, type ReplicaOptions, reopen } from './opening.ts'
 import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './peer-links.ts'
 import { PrimarySessions } from './sessions.ts'
 import { lagOf, type ReplicaStatus } from './status.ts'
-import type { ReplicaStorage, StorageEvents } from './storage.ts'
 import { type Entries, StorageDriver } from './storage-driver.ts'
 import { FRAME, type FrameKind } from './wire/frame.ts'
 import type { Hello } from './wire/hello.ts'
@@ -42,11 +42,9 @@ const SWEEP_MS = 50
 /** Everything that can be waited for. */
 const ALL = toLsn(Number.MAX_SAFE_INTEGER)
 
-type OpenStorage = (events: StorageEvents) => Promise<ReplicaStorage>
-
 export class Replica {
   readonly #o: ReplicaOptions
-  readonly #storage: ReplicaStorage
+  readonly #storage: ReplicaVolume
   readonly #state: ReplicaState
   readonly #loop: EngineLoop<Entries>
   readonly #driver: StorageDriver
@@ -62,11 +60,11 @@ export class Replica {
    * Opens the volume's directory, and follows nobody until the authority or a primary says more. Errors as the opening
    * of a volume; CORRUPT when its marks cannot be read.
    */
-  static async open(options: ReplicaOptions, openStorage: OpenStorage): Promise<Replica> {
+  static async open(options: ReplicaOptions): Promise<Replica> {
     // storage may speak before there is a replica to hear it
-    let events: StorageEvents | undefined
+    let events: ReplicaEvents | undefined
     let poisoned: string | undefined
-    const storage = await openStorage({
+    const storage = await openStorage(options, {
       progress: () => events?.progress(),
       flushAsked: (lsn) => events?.flushAsked(lsn),
       poisoned: (reason) => {
@@ -92,7 +90,7 @@ export class Replica {
 
   private constructor(
     options: ReplicaOptions,
-    storage: ReplicaStorage,
+    storage: ReplicaVolume,
     state: ReplicaState,
     stored: Marks | null,
   ) {
@@ -237,7 +235,7 @@ export class Replica {
     this.#loop.submit(event, { beside: entries, done })
   }
 
-  #storageEvents(): StorageEvents {
+  #storageEvents(): ReplicaEvents {
     return {
       progress: () => this.#driver.report(),
       flushAsked: (lsn) => {

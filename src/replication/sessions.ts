@@ -6,13 +6,13 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Lsn } from '../base/units.ts'
+import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { SessionCommand } from '../v2engine/effects.ts'
 import type { Happening, SessionFailure } from '../v2engine/events.ts'
 import { type ConnectionId, type ServerId, type SessionRef, sameSession } from '../v2engine/identity.ts'
 import type { ReplicaMessage } from '../v2engine/messages.ts'
 import type { PeerLink } from './peer-links.ts'
 import { Shipper } from './shipper.ts'
-import type { ReplicaStorage } from './storage.ts'
 import { FRAME, type FrameKind } from './wire/frame.ts'
 import { encodeSync } from './wire/sync.ts'
 
@@ -36,7 +36,7 @@ export interface BaseLaneOptions {
 }
 
 export interface SessionsOptions {
-  readonly storage: Pick<ReplicaStorage, 'readLog' | 'pin' | 'unpin'>
+  readonly storage: Pick<ReplicaVolume, 'readLog' | 'pin' | 'unpin'>
   /** Places for resyncs on this server; false when all are taken. */
   readonly slots: { take(key: string): boolean; release(key: string): void }
   readonly windowBytes: number

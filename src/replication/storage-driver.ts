@@ -7,15 +7,15 @@
  * - Between handing over an epoch's start entry and telling of it nothing is reported: a report might cover it.
  */
 import { assert } from '../base/assert.ts'
-import { isBlockError } from '../base/errors.ts'
+import { BlockError, isBlockError } from '../base/errors.ts'
 import { type Epoch, type Lsn, lsn as toLsn } from '../base/units.ts'
+import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { Persist, StorageCommand } from '../v2engine/effects.ts'
 import type { Happening } from '../v2engine/events.ts'
 import type { SessionRef } from '../v2engine/identity.ts'
 import type { Local, Marks } from '../v2engine/marks.ts'
 import { encodeMarks } from './marks.ts'
 import type { Attached } from './peer-links.ts'
-import type { ReplicaStorage } from './storage.ts'
 
 /** Entries that came with a message, and whether storage has been lent them. */
 export interface Entries extends Attached {
@@ -23,7 +23,7 @@ export interface Entries extends Attached {
 }
 
 export interface StorageDriverOptions {
-  readonly storage: ReplicaStorage
+  readonly storage: ReplicaVolume
   readonly stored: Marks | null
   readonly submit: (source: Happening | (() => Happening | undefined)) => void
   /** Resolves when every base block that has come in this session is applied. */
@@ -65,7 +65,7 @@ export class StorageDriver {
       case 'forget': {
         const resync = this.#marks?.resync ?? null
         assert(resync !== null, 'a history is given up under a mark')
-        return storage.forget(item.above, resync.base)
+        throw new BlockError('NOT_FOUND', `nothing above ${item.above} can be given up yet`)
       }
       case 'flushLog':
         return storage.flushLog(item.through)
