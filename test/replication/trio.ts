@@ -1,0 +1,274 @@
+/**
+ * Servers with a replica of one volume each, real but for disk, network and time: what a test drives by hand, and what is
+ * the same each time. The authority is the one of the random clusters (test/cluster/authority.ts).
+ */
+import { assert } from '../../src/base/assert.ts'
+import { isBlockError } from '../../src/base/errors.ts'
+import { BLOCK_BYTES, KIB, MIB } from '../../src/base/units.ts'
+import { Volume } from '../../src/blockvol/volume.ts'
+import type { LedDevice } from '../../src/replication/device.ts'
+import { ReplicationListener } from '../../src/replication/listener.ts'
+import { Replica } from '../../src/replication/replica.ts'
+import type { Note } from '../../src/v2engine/effects.ts'
+import { type ServerId, serverId } from '../../src/v2engine/identity.ts'
+import { type Bounds, DEFAULT_BOUNDS, type Policy } from '../../src/v2engine/policy.ts'
+import { Authority } from '../cluster/authority.ts'
+import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../sim/machine.ts'
+import { SeededRandom } from '../sim/random.ts'
+import { Scheduler } from '../sim/scheduler.ts'
+import { Machines } from './net.ts'
+
+const DIRECTORY = `${DATA_DIRECTORY}/volume`
+const UUID = new Uint8Array(16).fill(9)
+const CLUSTER_ID = new Uint8Array(16).fill(1)
+const CLUSTER_KEY = Buffer.from('the key of the cluster')
+const PORT = 7460
+const HEARTBEAT_MS = 500
+const BEAT_MS = 150
+const LIMIT_MS = 120_000
+
+export interface TrioOptions {
+  readonly servers?: readonly string[]
+  readonly policy: Policy
+  readonly bounds?: Partial<Bounds>
+  readonly logBytes?: number
+}
+
+/** A server: its disk, and the process on it while it is up. */
+export class Node {
+  readonly server: ServerId
+  readonly #trio: Trio
+  storage = emptyStorage()
+  #process: SimProcess | undefined
+  replica: Replica | undefined
+  #listener: ReplicationListener | undefined
+  /** While it leads. */
+  device: LedDevice | undefined
+  readonly notes: Note[] = []
+  readonly halts: string[] = []
+  #lives = 0
+
+  constructor(trio: Trio, server: ServerId) {
+    this.#trio = trio
+    this.server = server
+  }
+
+  get open(): Replica {
+    assert(this.replica !== undefined, `${this.server} is up`)
+    return this.replica
+  }
+
+  async create(): Promise<void> {
+    const process = this.#start()
+    await Volume.create(process, { directory: DIRECTORY, uuid: UUID, name: 'v', ...this.#trio.shape })
+    process.life.end()
+  }
+
+  #start(): SimProcess {
+    const seed = this.server.charCodeAt(0) * 1000 + this.#lives++
+    return startProcess({ storage: this.storage, scheduler: this.#trio.scheduler, seed })
+  }
+
+  async up(): Promise<void> {
+    const { authority, bounds, machines } = this.#trio
+    const process = this.#start()
+    const net = machines.of(this.server)
+    this.#process = process
+    const replica = await Replica.open({
+      ports: process,
+      net,
+      server: this.server,
+      clusterId: CLUSTER_ID,
+      clusterKey: CLUSTER_KEY,
+      bounds,
+      directory: DIRECTORY,
+      tuning: { scrubIntervalMs: 0, idleFlushMs: 50 },
+      madeIn: null,
+      slots: { take: () => true, release: () => undefined },
+      toAuthority: (message) =>
+        this.#trio.later(1, () => authority.onMessage(this.server, message, this.#trio.scheduler.nowMs)),
+      lead: (device) => {
+        this.device = device
+      },
+      halt: (why) => {
+        this.halts.push(why)
+        this.device = undefined
+      },
+      note: (note) => this.notes.push(note),
+    })
+    this.replica = replica
+    this.#listener = await ReplicationListener.listen(
+      net,
+      { host: this.server, port: PORT },
+      {
+        server: this.server,
+        clusterId: CLUSTER_ID,
+        clusterKey: CLUSTER_KEY,
+        ports: process,
+        replicaOf: () => this.replica,
+      },
+    )
+    const beat = (): void => {
+      if (this.replica !== replica) return
+      authority.onHeartbeat(this.server, replica.heartbeat(), this.#trio.scheduler.nowMs)
+      this.#trio.later(HEARTBEAT_MS, beat)
+    }
+    beat()
+  }
+
+  /** The process dies; the page cache stays, or what was not synced is gone. */
+  crash(kind: 'process' | 'power' = 'process'): void {
+    this.#process?.life.end()
+    this.replica?.kill()
+    this.#forget()
+    this.#trio.machines.reset(this.server)
+    this.storage =
+      kind === 'process' ? this.storage.afterProcessCrash() : this.storage.afterPowerLoss(() => 'none')
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.close()
+    await this.replica?.close()
+    this.#process?.life.end()
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.replica = undefined
+    this.device = undefined
+    this.#process = undefined
+  }
+
+  /** Fill of each block, as a volume that is opened alone reads it; for replicas that are closed. */
+  async content(): Promise<number[]> {
+    const process = this.#start()
+    const volume = await Volume.open(process, { directory: DIRECTORY, tuning: { scrubIntervalMs: 0 } })
+    const bytes = new Uint8Array(volume.sizeBytes)
+    await volume.read(0, bytes)
+    await volume.close()
+    process.life.end()
+    return Array.from({ length: bytes.byteLength / BLOCK_BYTES }, (_, i) => bytes[i * BLOCK_BYTES]!)
+  }
+}
+
+export class Trio {
+  readonly scheduler = new Scheduler(1)
+  readonly machines = new Machines()
+  readonly bounds: Bounds
+  readonly authority: Authority
+  readonly nodes: readonly Node[]
+  readonly shape: { sizeBytes: number; logicalBlockBytes: 512 | 4096; logBytes: number }
+
+  private constructor(options: TrioOptions) {
+    const servers = (options.servers ?? ['a', 'b', 'c']).map(serverId)
+    this.bounds = { ...DEFAULT_BOUNDS, ...options.bounds }
+    this.shape = { sizeBytes: MIB, logicalBlockBytes: 512, logBytes: options.logBytes ?? 256 * KIB }
+    this.nodes = servers.map((server) => new Node(this, server))
+    this.authority = new Authority({
+      policy: options.policy,
+      bounds: this.bounds,
+      members: servers,
+      replicas: servers.map((server) => ({ server, endpoint: `${server}:${PORT}` })),
+      random: new SeededRandom(1),
+      send: (to, message) => this.later(1, () => this.node(to).replica?.fromAuthority(message)),
+      promoted: () => undefined,
+    })
+  }
+
+  static run(options: TrioOptions, work: (trio: Trio) => Promise<void>): Promise<void> {
+    const trio = new Trio(options)
+    const all = async (): Promise<void> => {
+      for (const node of trio.nodes) {
+        await node.create()
+        await node.up()
+      }
+      const beat = (): void => {
+        trio.authority.onBeat(trio.scheduler.nowMs)
+        trio.later(BEAT_MS, beat)
+      }
+      beat()
+      await work(trio)
+    }
+    return trio.scheduler.until(all(), { what: 'the test', limitMs: LIMIT_MS })
+  }
+
+  node(server: string): Node {
+    const node = this.nodes.find((one) => one.server === server)
+    assert(node !== undefined, `there is a ${server}`)
+    return node
+  }
+
+  later(delayMs: number, run: () => void): void {
+    this.scheduler.schedule('test', '', delayMs, run)
+  }
+
+  /** Lets time pass until something is so. */
+  async until(what: string, isSo: () => boolean): Promise<void> {
+    const from = this.scheduler.nowMs
+    while (!isSo()) {
+      assert(this.scheduler.nowMs - from < 60_000, `${what}: ${this.describe()}`)
+      await new Promise<void>((resolve) => this.later(5, resolve))
+    }
+  }
+
+  describe(): string {
+    const { registry } = this.authority
+    const nodes = this.nodes.map(({ server, replica }) => {
+      if (replica === undefined) return `${server} down`
+      const { view, volume } = replica.status()
+      const peers = view.peers.map((peer) => `${peer.server} ${peer.session} ${peer.appended}`).join()
+      return `${server} ${view.role} ${view.commit} of ${volume.appendedLsn} [${peers}]`
+    })
+    return `${registry.state} ${registry.epoch.number} set ${registry.set.members.join('')}; ${nodes.join('; ')}`
+  }
+
+  /** The node that leads, once it serves hosts; another than `not`. */
+  async leader(not?: Node): Promise<Node> {
+    let leader: Node | undefined
+    await this.until('somebody leads', () => {
+      leader = this.nodes.find(
+        (node) => node !== not && node.device !== undefined && node.device.untilMs > this.scheduler.nowMs,
+      )
+      return leader !== undefined
+    })
+    assert(leader !== undefined, 'somebody leads')
+    return leader
+  }
+
+  /** Everybody is in the set, has everything, and is sound. */
+  async inSync(): Promise<void> {
+    await this.until('all are in sync', () => {
+      const { registry } = this.authority
+      const primary = this.nodes.find(({ server }) => server === registry.primary)?.replica?.status()
+      if (registry.state !== 'serving' || primary?.view.role !== 'serving') return false
+      if (registry.set.members.length < this.nodes.length) return false
+      return primary.view.peers.every(
+        ({ isMember, session, appended }) =>
+          isMember && session?.endsWith('live') === true && appended === primary.volume.appendedLsn,
+      )
+    })
+  }
+}
+
+/** One block of a fill. Tried again for as long as it is answered BUSY. */
+export async function write(device: LedDevice, block: number, fill: number): Promise<void> {
+  for (;;) {
+    try {
+      await device.write(block * BLOCK_BYTES, new Uint8Array(BLOCK_BYTES).fill(fill))
+      return
+    } catch (error) {
+      if (!isBlockError(error, 'BUSY')) throw error
+    }
+  }
+}
+
+/** Fill of a block. */
+export async function read(device: LedDevice, block: number): Promise<number> {
+  const target = new Uint8Array(BLOCK_BYTES)
+  await device.read(block * BLOCK_BYTES, target)
+  assert(
+    target.every((byte) => byte === target[0]),
+    'a block is of one write',
+  )
+  return target[0]!
+}
