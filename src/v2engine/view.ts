@@ -15,6 +15,8 @@ interface PeerView {
   readonly session: string | null
   readonly appended: Lsn
   readonly durable: Lsn
+  /** When the first entry that it has not acknowledged was appended here, coarsely; null when it has them all. */
+  readonly lateSinceMs: number | null
 }
 
 export interface ReplicaView {
@@ -49,6 +51,7 @@ export function viewOf(state: ReplicaState): ReplicaView {
       session: peer.session === null ? null : `${peer.session.plan.kind} ${peer.session.phase}`,
       appended: peer.appended,
       durable: peer.durable,
+      lateSinceMs: role.trail.firstAfterMs(peer.appended) ?? null,
     }),
   )
   return { ...common, role: role.phase.kind, set: role.set, isSetChanging: role.change !== null, peers }
