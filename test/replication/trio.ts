@@ -5,6 +5,7 @@
 import { assert } from '../../src/base/assert.ts'
 import { isBlockError } from '../../src/base/errors.ts'
 import { BLOCK_BYTES, KIB, MIB } from '../../src/base/units.ts'
+import { ReplicaVolume } from '../../src/blockvol/replica/replica-volume.ts'
 import { Volume } from '../../src/blockvol/volume.ts'
 import type { LedDevice } from '../../src/replication/device.ts'
 import { ReplicationListener } from '../../src/replication/listener.ts'
@@ -139,17 +140,25 @@ export class Node {
     this.#process = undefined
   }
 
-  /** Fill of each block, as a volume that is opened alone reads it; for replicas that are closed. */
+  /** Fill of each block, as the storage of a replica that is closed has it. */
   async content(): Promise<number[]> {
     const process = this.#start()
-    const volume = await Volume.open(process, { directory: DIRECTORY, tuning: { scrubIntervalMs: 0 } })
-    const bytes = new Uint8Array(volume.sizeBytes)
-    await volume.read(0, bytes)
+    const volume = await ReplicaVolume.open(process, {
+      directory: DIRECTORY,
+      tuning: { scrubIntervalMs: 0 },
+      isFilling: () => false,
+      events: { progress: ignored, flushAsked: ignored, poisoned: ignored, pinsLost: ignored },
+    })
+    volume.acknowledge(volume.local.appended)
+    const bytes = new Uint8Array(volume.device.sizeBytes)
+    await volume.device.read(0, bytes)
     await volume.close()
     process.life.end()
     return Array.from({ length: bytes.byteLength / BLOCK_BYTES }, (_, i) => bytes[i * BLOCK_BYTES]!)
   }
 }
+
+const ignored = (): void => undefined
 
 export class Trio {
   readonly scheduler = new Scheduler(1)
