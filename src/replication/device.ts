@@ -24,6 +24,8 @@ export interface LedDeviceOptions {
   readonly epoch: Epoch
   /** While draining: nothing that was let through is under way any more. */
   readonly onQuiet: () => void
+  /** A command took so long, in ms of the monotonic clock. */
+  readonly onLatency: (ms: number, nowMs: number) => void
 }
 
 export class LedDevice implements BlockDevice {
@@ -31,6 +33,7 @@ export class LedDevice implements BlockDevice {
   readonly #volume: BlockDevice
   readonly #clock: Clock
   readonly #onQuiet: () => void
+  readonly #onLatency: (ms: number, nowMs: number) => void
   #untilMs = Number.NEGATIVE_INFINITY
   #isDraining = false
   #lost: BlockError | undefined
@@ -47,6 +50,7 @@ export class LedDevice implements BlockDevice {
     this.#clock = options.clock
     this.epoch = options.epoch
     this.#onQuiet = options.onQuiet
+    this.#onLatency = options.onLatency
     this.#unsubscribe = options.volume.subscribe((event) => {
       if (event.kind === 'lost') this.lose(event.reason)
       else this.#emit(event)
@@ -123,8 +127,11 @@ export class LedDevice implements BlockDevice {
   async #answer<T>(run: () => Promise<T>): Promise<T> {
     this.#check()
     this.#underway++
+    const beganMs = this.#clock.monotonicMs()
     try {
       const answer = await run()
+      const nowMs = this.#clock.monotonicMs()
+      this.#onLatency(nowMs - beganMs, nowMs)
       this.#check()
       return answer
     } finally {

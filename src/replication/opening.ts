@@ -14,6 +14,7 @@ import type { Bounds } from '../v2engine/policy.ts'
 import type { ReplicaState } from '../v2engine/state.ts'
 import type { LedDevice } from './device.ts'
 import { decodeMarks } from './marks.ts'
+import type { ResyncSlots } from './resync/slots.ts'
 
 export interface ReplicaOptions {
   readonly ports: VolumePorts
@@ -30,7 +31,7 @@ export interface ReplicaOptions {
   /** The registry's epoch when it had this directory made for a volume that is older; else null. */
   readonly madeIn: Epoch | null
   /** Places for resyncs, shared by the replicas of this server. */
-  readonly slots: { take(key: string): boolean; release(key: string): void }
+  readonly slots: ResyncSlots
   /** Of a shipper; default 8 MiB. */
   readonly windowBytes?: number
   readonly toAuthority: (message: ToAuthority) => void

@@ -27,11 +27,15 @@ import type { VolumeIdentity } from './handshake.ts'
 import type { ReplicationLink } from './link.ts'
 import { openStorage, type ReplicaOptions, reopen } from './opening.ts'
 import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './peer-links.ts'
-import { PrimarySessions } from './sessions.ts'
+import { BaseReceiving, isFromPrimary } from './receiving.ts'
+import { ResyncPacer } from './resync/pacer.ts'
+import { ResyncSender } from './resync/sender.ts'
+import { type BaseOptions, PrimarySessions } from './sessions.ts'
 import { lagOf, type ReplicaStatus } from './status.ts'
 import { type Entries, StorageDriver } from './storage-driver.ts'
 import { FRAME, type FrameKind } from './wire/frame.ts'
 import type { Hello } from './wire/hello.ts'
+import { decodeResync } from './wire/resync.ts'
 import { decodeSync } from './wire/sync.ts'
 
 /** Bytes that a shipper sends ahead of what its replica acknowledged. */
@@ -53,6 +57,8 @@ export class Replica {
   readonly #sessions: PrimarySessions
   readonly #alarm: Alarm
   readonly #faults: FaultLog
+  readonly #base: BaseReceiving
+  readonly #pacer: ResyncPacer
   #led: LedDevice | undefined
   #failure: string | undefined
   #closed: Promise<void> | undefined
@@ -107,12 +113,14 @@ export class Replica {
     })
     this.#alarm = new Alarm(ports.clock, () => this.#loop.submit({ kind: 'tick' }))
     this.#faults = new FaultLog(ports.logger, storage.name)
+    this.#base = new BaseReceiving(storage, ports.logger)
+    this.#pacer = new ResyncPacer(ports.clock.monotonicMs())
     this.#driver = new StorageDriver({
       storage,
       stored,
       submit: (source) => this.#loop.submit(source),
-      baseSettled: () => Promise.resolve(),
-      onFilled: () => undefined,
+      baseSettled: (session) => this.#base.settled(session),
+      endBase: () => this.#base.end(),
       onFailed: (error) => this.#failed(error),
       onMissed: (what, error) =>
         ports.logger.warn('replication.command-failed', { volume: storage.name, what }, error),
@@ -145,10 +153,7 @@ export class Replica {
       appendedLsn: () => state.local.appended,
       commitLsn: () => state.commit,
       linkTo: (peer) => this.#links.outgoing(peer),
-      openBase: ({ failed }) => {
-        failed('stalled')
-        return { take: () => false, drained: () => undefined, end: () => undefined }
-      },
+      openBase: (base) => this.#openBase(base),
       submit: (happening) => this.#loop.submit(happening),
     })
   }
@@ -199,6 +204,7 @@ export class Replica {
     this.#alarm.set(null)
     this.#loseHosts(why)
     this.#sessions.endAll()
+    void this.#base.end()
     this.#links.closeAll()
   }
 
@@ -209,13 +215,21 @@ export class Replica {
     this.#loop.submit({ kind: 'linkUp', server, connection })
   }
 
-  /** False when it makes no sense, or may not come on this side. */
+  /** A frame that is no message. False when it makes no sense, or may not come on this side. */
   #frame({ side }: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {
-    const sync = kind === FRAME.sync && side === 'acceptor' ? decodeSync(payload) : undefined
+    if (side === 'acceptor' && kind === FRAME.sync) {
+      const sync = decodeSync(payload)
+      release()
+      if (sync !== undefined && isReceiving(this.#state, sync.session)) this.#driver.wantSync(sync.lsn)
+      return sync !== undefined
+    }
+    const frame = decodeResync(kind, payload)
+    if (frame !== undefined && isFromPrimary(frame) && side === 'acceptor') {
+      this.#base.take(frame, release)
+      return true
+    }
     release()
-    if (sync === undefined) return false
-    if (isReceiving(this.#state, sync.session)) this.#driver.wantSync(sync.lsn)
-    return true
+    return frame !== undefined && side === 'connector' && this.#sessions.take(frame)
   }
 
   #message(peer: PeerLink, message: PeerMessage, attached: Attached | undefined): void {
@@ -297,6 +311,13 @@ export class Replica {
     this.#sessions.pump()
   }
 
+  #openBase({ base, target, unknown, ...options }: BaseOptions): ResyncSender {
+    const { clock, pool } = this.#o.ports
+    const source = this.#storage.resyncSource({ base, target, unknown })
+    const state = (): Uint8Array => this.#storage.encodeState()
+    return new ResyncSender({ ...options, source, state, clock, pool, pacer: this.#pacer })
+  }
+
   #serve(serve: Serve): void {
     const { role } = this.#state
     assert(role.kind === 'primary', 'only a primary serves')
@@ -314,6 +335,7 @@ export class Replica {
       clock: this.#o.ports.clock,
       epoch,
       onQuiet: () => void this.#quiet(led),
+      onLatency: (ms, nowMs) => this.#pacer.latency(ms, nowMs),
     })
     return led
   }
@@ -326,8 +348,16 @@ export class Replica {
   }
 
   #send(envelope: Envelope): void {
-    if (envelope.to === 'authority') this.#o.toAuthority(envelope.message)
-    else this.#links.send(envelope.connection, envelope.message)
+    if (envelope.to === 'authority') {
+      this.#o.toAuthority(envelope.message)
+      return
+    }
+    const { connection, message } = envelope
+    const peer = this.#links.get(connection)
+    if (message.kind === 'taken' && this.#state.marks.resync !== null && peer !== undefined) {
+      this.#base.begin(message.session, peer)
+    }
+    this.#links.send(connection, message)
   }
 
   #runLink(command: LinkCommand): void {
@@ -353,6 +383,7 @@ export class Replica {
       volume: this.#storage.status(),
       servedUntilMs: this.#led?.untilMs ?? null,
       lags: view.peers.map((peer) => lagOf(peer, at, this.#sessions.unacknowledgedBytes(peer.server))),
+      resyncs: this.#sessions.resyncs,
       failure: this.#failure ?? null,
     }
   }

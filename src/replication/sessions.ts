@@ -7,45 +7,45 @@
 import { assert } from '../base/assert.ts'
 import type { Lsn } from '../base/units.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
+import { PageSet } from '../blockvol/resync/page-set.ts'
 import type { SessionCommand } from '../v2engine/effects.ts'
 import type { Happening, SessionFailure } from '../v2engine/events.ts'
 import { type ConnectionId, type ServerId, type SessionRef, sameSession } from '../v2engine/identity.ts'
 import type { ReplicaMessage } from '../v2engine/messages.ts'
 import type { PeerLink } from './peer-links.ts'
+import type { ResyncSender, ResyncSenderOptions } from './resync/sender.ts'
+import type { ResyncSlots } from './resync/slots.ts'
 import { Shipper } from './shipper.ts'
-import { FRAME, type FrameKind } from './wire/frame.ts'
+import type { ResyncStatus } from './status.ts'
+import { FRAME } from './wire/frame.ts'
+import type { ResyncFrame } from './wire/resync.ts'
 import { encodeSync } from './wire/sync.ts'
 
-/** The lane of a resync's base (src/replication/resync). */
-export interface BaseLane {
-  /** A frame of the replica's; false when it is none of this lane, or makes no sense. */
-  take(kind: FrameKind, payload: Uint8Array): boolean
-  drained(): void
-  /** Nothing more is sent. */
-  end(): void
-}
-
-export interface BaseLaneOptions {
-  readonly session: SessionRef
-  readonly peer: PeerLink
+/** What the base of a resync is sent with. */
+export interface BaseOptions extends Pick<ResyncSenderOptions, 'session' | 'send' | 'events'> {
   readonly base: Lsn
   readonly target: Lsn
-  readonly moved: () => void
-  readonly copied: () => void
-  readonly failed: (why: SessionFailure) => void
+  /** Pages with blocks that the replica does not know. */
+  readonly unknown: PageSet
 }
 
 export interface SessionsOptions {
   readonly storage: Pick<ReplicaVolume, 'readLog' | 'pin' | 'unpin'>
   /** Places for resyncs on this server; false when all are taken. */
-  readonly slots: { take(key: string): boolean; release(key: string): void }
+  readonly slots: Pick<ResyncSlots, 'take' | 'release'>
   readonly windowBytes: number
   /** What storage has reported appended, and what is committed: nothing else is sent. */
   readonly appendedLsn: () => Lsn
   readonly commitLsn: () => Lsn
   readonly linkTo: (server: ServerId) => PeerLink | undefined
-  readonly openBase: (options: BaseLaneOptions) => BaseLane
+  readonly openBase: (options: BaseOptions) => ResyncSender
   readonly submit: (happening: Happening) => void
+}
+
+interface Pinned {
+  readonly session: SessionRef
+  readonly hasSlot: boolean
+  unknown: PageSet
 }
 
 /** Both lanes of a session that sends. */
@@ -53,7 +53,7 @@ interface Sending {
   readonly session: SessionRef
   readonly peer: PeerLink
   readonly shipper: Shipper
-  base: BaseLane | undefined
+  base: ResyncSender | undefined
   /** The replica was asked to make durable what it has up to here. */
   syncAsked: number
 }
@@ -63,7 +63,7 @@ const keyOf = ({ epoch, id }: SessionRef): string => `${epoch.number}.${id}`
 
 export class PrimarySessions {
   readonly #o: SessionsOptions
-  readonly #pinned = new Map<string, { readonly session: SessionRef; readonly hasSlot: boolean }>()
+  readonly #pinned = new Map<string, Pinned>()
   #sending: Sending[] = []
 
   constructor(options: SessionsOptions) {
@@ -102,7 +102,7 @@ export class PrimarySessions {
     const hasSlot = pins.versionsAfter !== null && slots.take(key)
     const isHeld =
       (pins.versionsAfter === null || hasSlot) && (pins.logFrom === null || storage.pin(key, pins.logFrom))
-    if (isHeld) this.#pinned.set(key, { session, hasSlot })
+    if (isHeld) this.#pinned.set(key, { session, hasSlot, unknown: PageSet.NONE })
     else if (hasSlot) slots.release(key)
     submit({ kind: 'pinned', session, isHeld })
   }
@@ -153,17 +153,21 @@ export class PrimarySessions {
   #copy({ session, base, target }: Extract<SessionCommand, { kind: 'copy' }>): void {
     const sending = this.#find(session)
     if (sending === undefined) return
-    const { submit } = this.#o
+    const { submit, openBase } = this.#o
     const moved = (isCopied: boolean): void => submit({ kind: 'sessionMoved', session, isCopied })
-    sending.base = this.#o.openBase({
+    sending.base = openBase({
       session,
-      peer: sending.peer,
       base,
       target,
-      moved: () => moved(false),
-      copied: () => moved(true),
-      failed: (why) => this.#fail(session, why),
+      unknown: this.#pinned.get(keyOf(session))?.unknown ?? PageSet.NONE,
+      send: (kind, payload, written) => sending.peer.link.send(kind, payload, written),
+      events: {
+        moved: () => moved(false),
+        copied: () => moved(true),
+        failed: (why) => this.#fail(session, why),
+      },
     })
+    sending.base.start()
   }
 
   #find(session: SessionRef): Sending | undefined {
@@ -210,9 +214,20 @@ export class PrimarySessions {
     }
   }
 
-  /** A frame of a replica that is resynced. False when it makes no sense; of a session that is over it is dropped. */
-  take(session: SessionRef, kind: FrameKind, payload: Uint8Array): boolean {
-    return this.#find(session)?.base?.take(kind, payload) ?? true
+  /** A frame of a replica that is resynced; of a session that is over it is dropped. False when it makes no sense. */
+  take(frame: ResyncFrame): boolean {
+    if (frame.kind === 'want') return this.#find(frame.session)?.base?.take(frame) ?? true
+    if (frame.kind !== 'unknown') return false
+    const pinned = this.#pinned.get(keyOf(frame.session))
+    if (pinned !== undefined && sameSession(pinned.session, frame.session)) pinned.unknown = frame.pages
+    return true
+  }
+
+  /** Resyncs under way. */
+  get resyncs(): readonly ResyncStatus[] {
+    return this.#sending.flatMap(({ peer, base }) =>
+      base === undefined ? [] : [{ server: peer.server, ...base.progress }],
+    )
   }
 
   /** Bytes sent to this server in its session and not acknowledged. */

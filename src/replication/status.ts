@@ -3,6 +3,7 @@ import type { Lsn } from '../base/units.ts'
 import type { VolumeStatus } from '../blockvol/api.ts'
 import type { ServerId } from '../v2engine/identity.ts'
 import type { ReplicaView } from '../v2engine/view.ts'
+import type { ResyncProgress } from './resync/progress.ts'
 
 /** How far a peer is behind the end of the primary's log. */
 export interface PeerLag {
@@ -14,12 +15,18 @@ export interface PeerLag {
   readonly ms: number
 }
 
+export interface ResyncStatus extends ResyncProgress {
+  readonly server: ServerId
+}
+
 export interface ReplicaStatus {
   readonly view: ReplicaView
   readonly volume: VolumeStatus
   /** Until when hosts are served, in ms of the boot clock; null when they are not. */
   readonly servedUntilMs: number | null
   readonly lags: readonly PeerLag[]
+  /** Resyncs that this replica sends. */
+  readonly resyncs: readonly ResyncStatus[]
   /** Why nothing is carried out any more; null while it is. */
   readonly failure: string | null
 }

@@ -7,7 +7,7 @@
  * - Between handing over an epoch's start entry and telling of it nothing is reported: a report might cover it.
  */
 import { assert } from '../base/assert.ts'
-import { BlockError, isBlockError } from '../base/errors.ts'
+import { isBlockError } from '../base/errors.ts'
 import { type Epoch, type Lsn, lsn as toLsn } from '../base/units.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { Persist, StorageCommand } from '../v2engine/effects.ts'
@@ -28,8 +28,8 @@ export interface StorageDriverOptions {
   readonly submit: (source: Happening | (() => Happening | undefined)) => void
   /** Resolves when every base block that has come in this session is applied. */
   readonly baseSettled: (session: SessionRef) => Promise<void>
-  /** The closing barrier of a resync is durable. */
-  readonly onFilled: () => void
+  /** Ends what base blocks are still to come. Resolves when none is being applied any more. */
+  readonly endBase: () => Promise<void>
   /** A command failed that cannot be tried again. */
   readonly onFailed: (error: unknown) => void
   /** One failed that its primary will ask for again. */
@@ -59,13 +59,14 @@ export class StorageDriver {
       case 'marks':
         return this.#saveMarks(item.marks)
       case 'dropLog':
+        await this.#o.endBase()
         await storage.dropLog(item.above)
         this.#onCut(item.cut)
         return
       case 'forget': {
         const resync = this.#marks?.resync ?? null
         assert(resync !== null, 'a history is given up under a mark')
-        throw new BlockError('NOT_FOUND', `nothing above ${item.above} can be given up yet`)
+        return storage.forget(item.above, resync.base)
       }
       case 'flushLog':
         return storage.flushLog(item.through)
@@ -82,7 +83,7 @@ export class StorageDriver {
     this.#marks = marks
     if (!wasFilling || marks.resync !== null) return
     this.#o.storage.filled()
-    this.#o.onFilled()
+    await this.#o.endBase()
   }
 
   #onCut(cut: number): void {

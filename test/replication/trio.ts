@@ -10,6 +10,7 @@ import { Volume } from '../../src/blockvol/volume.ts'
 import type { LedDevice } from '../../src/replication/device.ts'
 import { ReplicationListener } from '../../src/replication/listener.ts'
 import { Replica } from '../../src/replication/replica.ts'
+import { ResyncSlots } from '../../src/replication/resync/slots.ts'
 import type { Note } from '../../src/v2engine/effects.ts'
 import { type ServerId, serverId } from '../../src/v2engine/identity.ts'
 import { type Bounds, DEFAULT_BOUNDS, type Policy } from '../../src/v2engine/policy.ts'
@@ -85,7 +86,7 @@ export class Node {
       directory: DIRECTORY,
       tuning: { scrubIntervalMs: 0, idleFlushMs: 50 },
       madeIn: null,
-      slots: { take: () => true, release: () => undefined },
+      slots: new ResyncSlots(),
       toAuthority: (message) =>
         this.#trio.later(1, () => authority.onMessage(this.server, message, this.#trio.scheduler.nowMs)),
       lead: (device) => {
@@ -140,14 +141,15 @@ export class Node {
     this.#process = undefined
   }
 
-  /** Fill of each block, as the storage of a replica that is closed has it. */
+  /** Fill of each block, everything in the log included; for replicas that are closed. */
   async content(): Promise<number[]> {
     const process = this.#start()
+    const nothing = (): void => undefined
     const volume = await ReplicaVolume.open(process, {
       directory: DIRECTORY,
       tuning: { scrubIntervalMs: 0 },
       isFilling: () => false,
-      events: { progress: ignored, flushAsked: ignored, poisoned: ignored, pinsLost: ignored },
+      events: { progress: nothing, flushAsked: nothing, poisoned: nothing, pinsLost: nothing },
     })
     volume.acknowledge(volume.local.appended)
     const bytes = new Uint8Array(volume.device.sizeBytes)
@@ -157,8 +159,6 @@ export class Node {
     return Array.from({ length: bytes.byteLength / BLOCK_BYTES }, (_, i) => bytes[i * BLOCK_BYTES]!)
   }
 }
-
-const ignored = (): void => undefined
 
 export class Trio {
   readonly scheduler = new Scheduler(1)
