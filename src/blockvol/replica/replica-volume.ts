@@ -217,25 +217,31 @@ export class ReplicaVolume {
 
   // the log grows
 
-  /** Appends the start entry of `epoch`; `started` is called before any `progress` that covers it. */
+  /**
+   * Appends the start entry of `epoch`; `started` is called before any `progress` that covers it. BUSY when the log
+   * stayed full, CLOSED and POISONED: then nobody leads.
+   */
   async startEpoch(epoch: Epoch, started: (lsn: Lsn) => void): Promise<void> {
     this.#startsUnderWay++
     await this.#giveUpBeyond()
-    this.#inner.parts.writer.submit({
-      kind: ENTRY_KIND.epochStart,
-      epoch,
-      block: 0,
-      blocks: 0,
-      data: encodeEpochStart(epoch),
-      argument: 0,
-      reach: 'bookkeeping',
-      admit: undefined,
-      settled: (error, lsn) => {
-        this.#startsUnderWay--
-        // an error has poisoned the volume, or closed it, or the log stayed full; nobody leads then
-        if (error === undefined) started(lsn)
-        this.#moved()
-      },
+    await new Promise<void>((resolve, reject) => {
+      this.#inner.parts.writer.submit({
+        kind: ENTRY_KIND.epochStart,
+        epoch,
+        block: 0,
+        blocks: 0,
+        data: encodeEpochStart(epoch),
+        argument: 0,
+        reach: 'bookkeeping',
+        admit: undefined,
+        settled: (error, lsn) => {
+          this.#startsUnderWay--
+          if (error === undefined) started(lsn)
+          this.#moved()
+          if (error === undefined) resolve()
+          else reject(error)
+        },
+      })
     })
   }
 
