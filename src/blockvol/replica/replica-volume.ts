@@ -20,6 +20,7 @@ import { ResyncSink } from '../resync/sink.ts'
 import { ResyncSource, type ResyncSourceOptions } from '../resync/source.ts'
 import { encodeEpochStart } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
+import { entryDigest } from './entry-digest.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
 import { CUT, cutLog, historyOf, restartLog, resyncParts, saveState } from './log-cuts.ts'
 import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
@@ -321,6 +322,16 @@ export class ReplicaVolume {
     const { replica } = this.#inner.parts
     assert(replica !== undefined, 'the log of a replica can be read')
     return replica.logReader.read(from, through)
+  }
+
+  /** What another replica's entry `lsn` can be compared with; undefined when the log does not have it. */
+  async digestAt(lsn: Lsn): Promise<number | undefined> {
+    if (lsn < this.local.retainedFrom || lsn > this.appendedLsn) return undefined
+    const group = await this.readLog(lsn, lsn)
+    const entry = group?.entries[0]
+    const digest = group === undefined || entry === undefined ? undefined : entryDigest(group, entry)
+    group?.release()
+    return digest
   }
 
   /** Keeps the log from `from` on, until `unpin` or `pinsLost`; false when it does not have that any more. */

@@ -26,6 +26,7 @@ export const FRAME = {
   barrier: 20,
   release: 21,
   sync: 22,
+  twin: 23,
   state: 24,
   blocks: 25,
   copied: 26,
@@ -39,6 +40,7 @@ export const FRAME = {
   fence: 38,
   want: 41,
   unknown: 42,
+  diverged: 43,
 } as const
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]
 const KINDS: ReadonlyMap<number, FrameKind> = new Map(Object.values(FRAME).map((kind) => [kind, kind]))
