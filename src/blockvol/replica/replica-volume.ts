@@ -334,6 +334,14 @@ export class ReplicaVolume {
     return digest
   }
 
+  /** Bytes of log behind the entry `lsn`, to the group; at most what the log still has. */
+  logBytesAfter(lsn: Lsn): number {
+    const { replica, writer } = this.#inner.parts
+    if (replica === undefined || lsn >= writer.appendedLsn) return 0
+    const from = replica.index.find(lsn + 1) ?? replica.index.find(replica.index.firstLsn ?? 0)
+    return from === undefined ? 0 : writer.boundary.position - from.position
+  }
+
   /** Keeps the log from `from` on, until `unpin` or `pinsLost`; false when it does not have that any more. */
   pin(key: string, from: Lsn): boolean {
     return this.#inner.parts.replica?.pins.pin(key, from) ?? false
