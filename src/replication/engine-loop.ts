@@ -57,11 +57,6 @@ export class EngineLoop<Beside> {
     return this.#isEnded
   }
 
-  /** Events that wait for their turn. */
-  get waiting(): number {
-    return this.#queue.length
-  }
-
   /** Milliseconds of the clock that leases are counted by, whole ones: they go over the wire. */
   nowMs(): number {
     return Math.floor(this.#clock.bootMs())

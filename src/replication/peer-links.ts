@@ -35,7 +35,7 @@ export interface Attached {
   release(): void
 }
 
-export interface PeerLinksHandlers {
+interface PeerLinksHandlers {
   up(peer: PeerLink): void
   /** It is gone; null: it could not be made. */
   down(server: ServerId, connection: ConnectionId | null): void

@@ -16,6 +16,8 @@ export class BaseReceiving {
   readonly #storage: ReplicaVolume
   readonly #logger: Logger
   #present: { readonly session: SessionRef; readonly receiver: ResyncReceiver } | undefined
+  /** The sessions before are over. */
+  #over: Promise<void> = Promise.resolve()
 
   constructor(storage: ReplicaVolume, logger: Logger) {
     this.#storage = storage
@@ -59,10 +61,11 @@ export class BaseReceiving {
   }
 
   /** Nothing more is taken. Resolves when nothing is being applied any more. */
-  async end(): Promise<void> {
+  end(): Promise<void> {
     const present = this.#present
     this.#present = undefined
-    await present?.receiver.end()
+    if (present !== undefined) this.#over = Promise.all([this.#over, present.receiver.end()]).then()
+    return this.#over
   }
 }
 

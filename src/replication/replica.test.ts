@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { read, Trio, write } from '../../test/replication/trio.ts'
+import { KIB } from '../base/units.ts'
+import { SOUND } from '../v2engine/marks.ts'
 import type { Policy } from '../v2engine/policy.ts'
 
 const syncAll: Policy = { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 3 }
@@ -38,9 +40,9 @@ describe('three replicas of a volume', () => {
       expect(trio.authority.registry.set.members).not.toContain(dead.server)
       await dead.up()
       await trio.inSync()
-      expect(leader.notes.filter((note) => note.kind === 'planned').at(-1)).toMatchObject({
-        server: dead.server,
-      })
+      const planned = leader.notes.findLast((note) => note.kind === 'planned')
+      expect(planned?.server).toBe(dead.server)
+      expect(planned!.proof.S).toBeLessThanOrEqual(planned!.proof.D + 1)
       expect(leader.device).toBe(device)
     }))
 
@@ -75,5 +77,83 @@ describe('three replicas of a volume', () => {
       expect(trio.scheduler.nowMs - beganMs).toBeLessThan(20)
       const durable = trio.nodes.map(({ open }) => open.status().volume.durableLsn)
       expect(Math.min(...durable)).toBe(Math.max(...durable))
+    }))
+
+  it('resync a member that the log cannot serve any more, while hosts write', () =>
+    Trio.run({ policy: syncAll, logBytes: 64 * KIB }, async (trio) => {
+      const leader = await trio.leader()
+      const device = leader.device!
+      await trio.inSync()
+      for (let block = 0; block < 200; block++) await write(device, block, 1 + (block % 250))
+      const away = trio.nodes.find((node) => node !== leader)!
+      away.crash('power')
+      // more than the log holds
+      for (let i = 0; i < 60; i++) await write(device, 100 + (i % 30), 2 + i)
+      await away.up()
+      await write(device, 5, 77)
+      await trio.inSync()
+      const planned = leader.notes.findLast((note) => note.kind === 'planned')
+      expect(planned?.server).toBe(away.server)
+      expect(planned!.proof.S).toBeGreaterThan(planned!.proof.D + 1)
+      expect(away.open.status().view.standing).toEqual(SOUND)
+      for (const node of trio.nodes) await node.close()
+      const contents = await Promise.all(trio.nodes.map((node) => node.content()))
+      expect(contents[0]!.slice(4, 7)).toEqual([5, 77, 7])
+      expect(contents[1]).toEqual(contents[0])
+      expect(contents[2]).toEqual(contents[0])
+    }))
+
+  it('fill a directory that was made anew', () =>
+    Trio.run({ policy: syncAll }, async (trio) => {
+      const leader = await trio.leader()
+      await trio.inSync()
+      for (let block = 0; block < 30; block++) await write(leader.device!, block, 1 + block)
+      const lost = trio.nodes.find((node) => node !== leader)!
+      await lost.replace()
+      await trio.inSync()
+      for (const node of trio.nodes) await node.close()
+      const contents = await Promise.all(trio.nodes.map((node) => node.content()))
+      expect(contents[0]!.slice(0, 3)).toEqual([1, 2, 3])
+      expect(contents[1]).toEqual(contents[0])
+      expect(contents[2]).toEqual(contents[0])
+    }))
+
+  it('drain a primary that is to stop, and hand over without a wait', () =>
+    Trio.run({ policy: syncAll }, async (trio) => {
+      const first = await trio.leader()
+      await trio.inSync()
+      const device = first.device!
+      await write(device, 0, 1)
+      const beganMs = trio.scheduler.nowMs
+      const { epoch } = trio.authority.registry
+      first.open.fromAuthority({ kind: 'stop', epoch })
+      const held = device.write(4096, new Uint8Array(4096))
+      await expect(held).rejects.toMatchObject({ code: 'CLOSED' })
+      const second = await trio.leader()
+      expect(trio.scheduler.nowMs - beganMs).toBeLessThan(500)
+      expect(first.halts).toEqual(['stopped'])
+      expect(second.device).not.toBe(device)
+      expect(await read(second.device!, 0)).toBe(1)
+      await trio.inSync()
+    }))
+
+  it('serve nobody without a lease', () =>
+    Trio.run({ policy: syncAll, servers: ['a', 'b'] }, async (trio) => {
+      const leader = await trio.leader()
+      const device = leader.device!
+      await trio.inSync()
+      trio.machines.cut.add(leader.server)
+      leader.isCut = true
+      trio.machines.sever(leader.server)
+      await trio.until('the lease is over', () => trio.scheduler.nowMs > device.untilMs)
+      await expect(read(device, 0)).rejects.toMatchObject({ code: 'BUSY' })
+      await expect(device.flush()).rejects.toMatchObject({ code: 'BUSY' })
+      const other = await trio.leader(leader)
+      await write(other.device!, 0, 8)
+      trio.machines.cut.delete(leader.server)
+      leader.isCut = false
+      await trio.inSync()
+      await expect(read(device, 0)).rejects.toMatchObject({ code: 'CLOSED' })
+      expect(await read(other.device!, 0)).toBe(8)
     }))
 })

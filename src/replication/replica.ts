@@ -8,7 +8,7 @@
  *     clock ─────▶┘                       └▶ device.ts ─▶ hosts
  */
 import { assert } from '../base/assert.ts'
-import { BlockError } from '../base/errors.ts'
+import { BlockError, isBlockError } from '../base/errors.ts'
 import { type Epoch, lsn as toLsn } from '../base/units.ts'
 import type { ReplicaEvents } from '../blockvol/replica/replica-facts.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
@@ -191,6 +191,7 @@ export class Replica {
   async #close(): Promise<void> {
     await new Promise<void>((resolve) => this.#loop.submit({ kind: 'close' }, { done: resolve }))
     this.#end('closed')
+    await this.#base.end()
     await this.#storage.close()
   }
 
@@ -341,7 +342,12 @@ export class Replica {
   }
 
   async #quiet(led: LedDevice): Promise<void> {
-    const lsn = await this.#storage.quiet()
+    const lsn = await this.#storage.quiet().catch((error: unknown) => {
+      // it failed or is closed, which is told otherwise
+      if (!isBlockError(error)) throw error
+      return undefined
+    })
+    if (lsn === undefined) return
     this.#driver.report()
     // what is held back may go on already, when the draining took too long
     this.#loop.submit(() => (led.isQuiet && this.#led === led ? { kind: 'quiet', lsn } : undefined))
@@ -382,7 +388,7 @@ export class Replica {
       view,
       volume: this.#storage.status(),
       servedUntilMs: this.#led?.untilMs ?? null,
-      lags: view.peers.map((peer) => lagOf(peer, at, this.#sessions.unacknowledgedBytes(peer.server))),
+      lags: view.peers.map((peer) => lagOf(peer, at, this.#storage.logBytesAfter(peer.appended))),
       resyncs: this.#sessions.resyncs,
       failure: this.#failure ?? null,
     }

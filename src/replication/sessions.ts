@@ -230,11 +230,6 @@ export class PrimarySessions {
     )
   }
 
-  /** Bytes sent to this server in its session and not acknowledged. */
-  unacknowledgedBytes(server: ServerId): number {
-    return this.#sending.findLast((one) => one.peer.server === server)?.shipper.unacknowledgedBytes ?? 0
-  }
-
   /** The engine does nothing any more: what sessions hold goes back. */
   endAll(): void {
     for (const { session } of [...this.#sending]) this.#end(session)

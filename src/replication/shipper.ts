@@ -52,11 +52,6 @@ export class Shipper {
     this.#next = options.from
   }
 
-  /** Bytes of frames that were sent and that the replica has not acknowledged. */
-  get unacknowledgedBytes(): number {
-    return this.#unacknowledgedBytes
-  }
-
   /** LSN of the last entry that was sent; one below `from` before the first. */
   get sentLsn(): Lsn {
     return toLsn(this.#next - 1)

@@ -45,6 +45,11 @@ export class Machines {
   /** The machine's process is gone. */
   reset(machine: string): void {
     for (const [key, port] of [...this.#ports]) if (port.machine === machine) this.#ports.delete(key)
+    this.sever(machine)
+  }
+
+  /** Its connections break; it listens on. */
+  sever(machine: string): void {
     for (const [connection, owner] of [...this.#connections]) {
       if (owner !== machine) continue
       this.#connections.delete(connection)

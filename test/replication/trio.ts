@@ -49,6 +49,10 @@ export class Node {
   readonly notes: Note[] = []
   readonly halts: string[] = []
   #lives = 0
+  /** Its disk was lost, and another took its place. */
+  #isReplacement = false
+  /** The authority does not reach it, nor it the authority. */
+  isCut = false
 
   constructor(trio: Trio, server: ServerId) {
     this.#trio = trio
@@ -85,10 +89,12 @@ export class Node {
       bounds,
       directory: DIRECTORY,
       tuning: { scrubIntervalMs: 0, idleFlushMs: 50 },
-      madeIn: null,
+      madeIn: this.#isReplacement ? authority.registry.epoch : null,
       slots: new ResyncSlots(),
       toAuthority: (message) =>
-        this.#trio.later(1, () => authority.onMessage(this.server, message, this.#trio.scheduler.nowMs)),
+        this.#trio.later(1, () => {
+          if (!this.isCut) authority.onMessage(this.server, message, this.#trio.scheduler.nowMs)
+        }),
       lead: (device) => {
         this.device = device
       },
@@ -112,7 +118,7 @@ export class Node {
     )
     const beat = (): void => {
       if (this.replica !== replica) return
-      authority.onHeartbeat(this.server, replica.heartbeat(), this.#trio.scheduler.nowMs)
+      if (!this.isCut) authority.onHeartbeat(this.server, replica.heartbeat(), this.#trio.scheduler.nowMs)
       this.#trio.later(HEARTBEAT_MS, beat)
     }
     beat()
@@ -126,6 +132,15 @@ export class Node {
     this.#trio.machines.reset(this.server)
     this.storage =
       kind === 'process' ? this.storage.afterProcessCrash() : this.storage.afterPowerLoss(() => 'none')
+  }
+
+  /** Its disk is lost; another one takes its place. */
+  async replace(): Promise<void> {
+    this.crash()
+    this.storage = emptyStorage()
+    this.#isReplacement = true
+    await this.create()
+    await this.up()
   }
 
   async close(): Promise<void> {
@@ -179,7 +194,11 @@ export class Trio {
       members: servers,
       replicas: servers.map((server) => ({ server, endpoint: `${server}:${PORT}` })),
       random: new SeededRandom(1),
-      send: (to, message) => this.later(1, () => this.node(to).replica?.fromAuthority(message)),
+      send: (to, message) =>
+        this.later(1, () => {
+          const { replica, isCut } = this.node(to)
+          if (!isCut) replica?.fromAuthority(message)
+        }),
       promoted: () => undefined,
     })
   }
