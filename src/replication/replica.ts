@@ -27,16 +27,14 @@ import type { VolumeIdentity } from './handshake.ts'
 import type { ReplicationLink } from './link.ts'
 import { openStorage, type ReplicaOptions, reopen } from './opening.ts'
 import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './peer-links.ts'
-import { BaseReceiving, isFromPrimary } from './receiving.ts'
+import { BaseReceiving } from './receiving.ts'
 import { ResyncPacer } from './resync/pacer.ts'
 import { ResyncSender } from './resync/sender.ts'
 import { type BaseOptions, PrimarySessions } from './sessions.ts'
+import { SideFrames } from './side-frames.ts'
 import { lagOf, type ReplicaStatus } from './status.ts'
 import { type Entries, StorageDriver } from './storage-driver.ts'
-import { FRAME, type FrameKind } from './wire/frame.ts'
 import type { Hello } from './wire/hello.ts'
-import { decodeResync } from './wire/resync.ts'
-import { decodeSync } from './wire/sync.ts'
 
 /** Bytes that a shipper sends ahead of what its replica acknowledged. */
 const WINDOW_BYTES = 8 * 1024 * 1024
@@ -55,6 +53,7 @@ export class Replica {
   readonly #driver: StorageDriver
   readonly #links: PeerLinks
   readonly #sessions: PrimarySessions
+  readonly #frames: SideFrames
   readonly #alarm: Alarm
   readonly #faults: FaultLog
   readonly #base: BaseReceiving
@@ -141,7 +140,7 @@ export class Replica {
         up: (peer) => this.#linkUp(peer),
         down: (peer, connection) => this.#loop.submit({ kind: 'linkDown', server: peer, connection }),
         message: (peer, message, attached) => this.#message(peer, message, attached),
-        frame: (peer, kind, payload, release) => this.#frame(peer, kind, payload, release),
+        frame: (peer, kind, payload, release) => this.#frames.take(peer, kind, payload, release),
         drained: ({ connection }) => this.#sessions.drained(connection),
         fault: (peer, why) => this.#faults.ended(peer, why),
       },
@@ -155,6 +154,13 @@ export class Replica {
       linkTo: (peer) => this.#links.outgoing(peer),
       openBase: (base) => this.#openBase(base),
       submit: (happening) => this.#loop.submit(happening),
+    })
+    this.#frames = new SideFrames({
+      storage,
+      isReceiving: (session) => isReceiving(state, session),
+      wantSync: (lsn) => this.#driver.wantSync(lsn),
+      base: this.#base,
+      sessions: this.#sessions,
     })
   }
 
@@ -214,23 +220,6 @@ export class Replica {
   #linkUp({ server, connection }: PeerLink): void {
     this.#faults.connected(server)
     this.#loop.submit({ kind: 'linkUp', server, connection })
-  }
-
-  /** A frame that is no message. False when it makes no sense, or may not come on this side. */
-  #frame({ side }: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {
-    if (side === 'acceptor' && kind === FRAME.sync) {
-      const sync = decodeSync(payload)
-      release()
-      if (sync !== undefined && isReceiving(this.#state, sync.session)) this.#driver.wantSync(sync.lsn)
-      return sync !== undefined
-    }
-    const frame = decodeResync(kind, payload)
-    if (frame !== undefined && isFromPrimary(frame) && side === 'acceptor') {
-      this.#base.take(frame, release)
-      return true
-    }
-    release()
-    return frame !== undefined && side === 'connector' && this.#sessions.take(frame)
   }
 
   #message(peer: PeerLink, message: PeerMessage, attached: Attached | undefined): void {

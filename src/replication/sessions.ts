@@ -5,7 +5,8 @@
  *     pin ─▶ pinned ─▶ (plan taken) ─▶ stream, copy ─▶ unpin ─▶ end          unpin and end come on every way out
  */
 import { assert } from '../base/assert.ts'
-import type { Lsn } from '../base/units.ts'
+import { isBlockError } from '../base/errors.ts'
+import { type Lsn, lsn as toLsn } from '../base/units.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import { PageSet } from '../blockvol/resync/page-set.ts'
 import type { SessionCommand } from '../v2engine/effects.ts'
@@ -20,6 +21,7 @@ import type { ResyncStatus } from './status.ts'
 import { FRAME } from './wire/frame.ts'
 import type { ResyncFrame } from './wire/resync.ts'
 import { encodeSync } from './wire/sync.ts'
+import { type Diverged, encodeTwin } from './wire/twin.ts'
 
 /** What the base of a resync is sent with. */
 export interface BaseOptions extends Pick<ResyncSenderOptions, 'session' | 'send' | 'events'> {
@@ -30,7 +32,7 @@ export interface BaseOptions extends Pick<ResyncSenderOptions, 'session' | 'send
 }
 
 export interface SessionsOptions {
-  readonly storage: Pick<ReplicaVolume, 'readLog' | 'pin' | 'unpin'>
+  readonly storage: Pick<ReplicaVolume, 'readLog' | 'digestAt' | 'pin' | 'unpin'>
   /** Places for resyncs on this server; false when all are taken. */
   readonly slots: Pick<ResyncSlots, 'take' | 'release'>
   readonly windowBytes: number
@@ -52,7 +54,9 @@ interface Pinned {
 interface Sending {
   readonly session: SessionRef
   readonly peer: PeerLink
-  readonly shipper: Shipper
+  readonly from: Lsn
+  /** Undefined until the replica was shown what it has to have. */
+  shipper: Shipper | undefined
   base: ResyncSender | undefined
   /** The replica was asked to make durable what it has up to here. */
   syncAsked: number
@@ -128,11 +132,21 @@ export class PrimarySessions {
   }
 
   #stream({ session, server, from }: Extract<SessionCommand, { kind: 'stream' }>): void {
-    const { storage, windowBytes, appendedLsn, commitLsn, linkTo } = this.#o
-    const peer = linkTo(server)
+    const peer = this.#o.linkTo(server)
     // the link is gone, and the engine is about to hear of it
     if (peer === undefined) return
-    const shipper = new Shipper({
+    const sending: Sending = { session, peer, from, shipper: undefined, base: undefined, syncAsked: 0 }
+    this.#sending.push(sending)
+    void this.#compare(sending, toLsn(from - 1)).then(() => {
+      if (!this.#sending.includes(sending)) return
+      sending.shipper = this.#shipper(sending)
+      sending.shipper.pump()
+    })
+  }
+
+  #shipper({ session, peer, from }: Sending): Shipper {
+    const { storage, windowBytes, appendedLsn, commitLsn } = this.#o
+    return new Shipper({
       session,
       from,
       windowBytes,
@@ -146,8 +160,24 @@ export class PrimarySessions {
       send: (kind, payload, written) => peer.link.send(kind, payload, written),
       onFailed: (why) => this.#fail(session, why),
     })
-    this.#sending.push({ session, peer, shipper, base: undefined, syncAsked: 0 })
-    shipper.pump()
+  }
+
+  /** Shows the replica what the last entry is that it should have too, before what follows on it. */
+  async #compare(sending: Sending, lsn: Lsn): Promise<void> {
+    const { session, peer } = sending
+    const digest = await this.#o.storage.digestAt(lsn).catch((error: unknown) => {
+      // what is damaged here is found out when it is sent
+      if (!isBlockError(error)) throw error
+      return undefined
+    })
+    if (digest === undefined || !this.#sending.includes(sending)) return
+    peer.link.send(FRAME.twin, [encodeTwin({ session, lsn, digest })])
+  }
+
+  /** The replica has something else there. */
+  diverged({ session, lsn }: Diverged): void {
+    const sending = this.#find(session)
+    if (sending !== undefined) this.#o.submit({ kind: 'diverged', server: sending.peer.server, lsn })
   }
 
   #copy({ session, base, target }: Extract<SessionCommand, { kind: 'copy' }>): void {
@@ -178,13 +208,13 @@ export class PrimarySessions {
     const sending = this.#find(session)
     if (sending === undefined) return
     this.#sending = this.#sending.filter((one) => one !== sending)
-    sending.shipper.end()
+    sending.shipper?.end()
     sending.base?.end()
   }
 
   /** Entries were appended, or more is committed. */
   pump(): void {
-    for (const { shipper } of this.#sending) shipper.pump()
+    for (const { shipper } of this.#sending) shipper?.pump()
   }
 
   /** Hosts wait for everything up to `lsn` to be durable: replicas are not left to do it when they like. */
@@ -200,8 +230,9 @@ export class PrimarySessions {
   acknowledged(message: Extract<ReplicaMessage, { kind: 'ack' }>): boolean {
     const sending = this.#find(message.session)
     if (sending === undefined) return true
-    if (message.appended > sending.shipper.sentLsn) return false
-    sending.shipper.acknowledged(message.appended)
+    const { shipper, from } = sending
+    if (message.appended > (shipper?.sentLsn ?? from - 1)) return false
+    shipper?.acknowledged(message.appended)
     return true
   }
 
@@ -209,7 +240,7 @@ export class PrimarySessions {
   drained(connection: ConnectionId): void {
     for (const { peer, shipper, base } of this.#sending) {
       if (peer.connection !== connection) continue
-      shipper.drained()
+      shipper?.drained()
       base?.drained()
     }
   }

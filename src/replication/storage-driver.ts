@@ -160,7 +160,8 @@ export class StorageDriver {
       await this.#o.storage.startEpoch(epoch, started)
     } catch (error) {
       if (!isBlockError(error)) throw error
-      this.#o.onFailed(error)
+      // poisoned, closed, cut: of that the engine hears apart. A log that stays full keeps the epoch from ever beginning
+      if (!isBlockError(error, 'POISONED') && !isBlockError(error, 'CLOSED')) this.#o.onFailed(error)
     }
   }
 

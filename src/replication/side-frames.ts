@@ -1,0 +1,75 @@
+/**
+ * Frames that pass beside the engine's messages: hints, comparisons, and the base of a resync. Each may come from one side
+ * only, and one of a session that is over is dropped.
+ */
+import { isBlockError } from '../base/errors.ts'
+import type { Lsn } from '../base/units.ts'
+import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
+import type { SessionRef } from '../v2engine/identity.ts'
+import type { PeerLink } from './peer-links.ts'
+import { type BaseReceiving, isFromPrimary } from './receiving.ts'
+import type { PrimarySessions } from './sessions.ts'
+import { FRAME, type FrameKind } from './wire/frame.ts'
+import { decodeResync } from './wire/resync.ts'
+import { decodeSync } from './wire/sync.ts'
+import { decodeDiverged, decodeTwin, encodeDiverged, type Twin } from './wire/twin.ts'
+
+export interface SideFramesOptions {
+  readonly storage: Pick<ReplicaVolume, 'digestAt'>
+  /** Whether this is the session in which this replica follows. */
+  readonly isReceiving: (session: SessionRef) => boolean
+  readonly wantSync: (lsn: Lsn) => void
+  readonly base: BaseReceiving
+  readonly sessions: PrimarySessions
+}
+
+export class SideFrames {
+  readonly #o: SideFramesOptions
+
+  constructor(options: SideFramesOptions) {
+    this.#o = options
+  }
+
+  /** `release` is called once. False when the frame makes no sense, or may not come on this side. */
+  take(peer: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {
+    if (peer.side === 'acceptor') return this.#fromPrimary(peer, kind, payload, release)
+    const isGood = this.#fromReplica(kind, payload)
+    release()
+    return isGood
+  }
+
+  #fromPrimary(peer: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {
+    const frame = decodeResync(kind, payload)
+    if (frame !== undefined && isFromPrimary(frame)) {
+      this.#o.base.take(frame, release)
+      return true
+    }
+    const sync = kind === FRAME.sync ? decodeSync(payload) : undefined
+    const twin = kind === FRAME.twin ? decodeTwin(payload) : undefined
+    release()
+    if (sync !== undefined && this.#o.isReceiving(sync.session)) this.#o.wantSync(sync.lsn)
+    if (twin !== undefined && this.#o.isReceiving(twin.session)) void this.#compare(peer, twin)
+    return sync !== undefined || twin !== undefined
+  }
+
+  #fromReplica(kind: FrameKind, payload: Uint8Array): boolean {
+    if (kind === FRAME.diverged) {
+      const diverged = decodeDiverged(payload)
+      if (diverged !== undefined) this.#o.sessions.diverged(diverged)
+      return diverged !== undefined
+    }
+    const frame = decodeResync(kind, payload)
+    return frame !== undefined && this.#o.sessions.take(frame)
+  }
+
+  /** Tells the primary when the entry that both should have is another one here. */
+  async #compare({ link }: PeerLink, { session, lsn, digest }: Twin): Promise<void> {
+    const own = await this.#o.storage.digestAt(lsn).catch((error: unknown) => {
+      // damage is not divergence, and is found out when it is read for somebody
+      if (!isBlockError(error)) throw error
+      return undefined
+    })
+    if (own === undefined || own === digest) return
+    link.send(FRAME.diverged, [encodeDiverged({ session, lsn })])
+  }
+}
