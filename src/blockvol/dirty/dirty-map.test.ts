@@ -82,6 +82,7 @@ class Cover implements Command {
       patternPosition: position,
       patternChecksum: checksum,
       patternBlock: start,
+      isTouched: false,
     })
     const kind = this.#isPattern ? 'pattern' : 'zeros'
     for (let block = start; block < end; block++) {
@@ -157,6 +158,7 @@ describe('the dirty map', () => {
       patternPosition: -1,
       patternChecksum: 0,
       patternBlock: 5,
+      isTouched: false,
     })
     expect([map.blockCount, map.rangeCount]).toEqual([2, 1])
     map.drop(frozen)

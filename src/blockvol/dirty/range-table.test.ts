@@ -11,6 +11,7 @@ const trim = (start: number, end: number, lsn: number): DirtyRange => ({
   patternPosition: -1,
   patternChecksum: 0,
   patternBlock: start,
+  isTouched: false,
 })
 
 /** Ranges over a small stretch that begins anywhere below 2^34, in LSN order. */
@@ -74,6 +75,26 @@ describe('the table of dirty ranges', () => {
       [0, 100, 1],
       [100, 200, 2],
       [200, 2 ** 34, 1],
+    ])
+  })
+
+  it('remembers where a range of zeros covers what a pattern filled', () => {
+    const table = new RangeTable()
+    table.put({ ...trim(10, 20, 1), patternPosition: 4096 })
+    table.put({ ...trim(30, 40, 2), patternPosition: 8192 })
+    table.put(trim(0, 35, 3))
+    table.put(trim(12, 14, 4))
+    table.put({ ...trim(16, 18, 5), patternPosition: 4096 })
+    expect(table.ranges.map(({ start, end, lsn, isTouched }) => [start, end, lsn, isTouched])).toEqual([
+      [0, 10, 3, false],
+      [10, 12, 3, true],
+      [12, 14, 4, true],
+      [14, 16, 3, true],
+      [16, 18, 5, false],
+      [18, 20, 3, true],
+      [20, 30, 3, false],
+      [30, 35, 3, true],
+      [35, 40, 2, false],
     ])
   })
 

@@ -15,6 +15,11 @@ export interface DirtyRange {
   /** Checksum of the pattern as the log has it (seeded with the range's first block as written). */
   readonly patternChecksum: number
   readonly patternBlock: number
+  /**
+   * Of a range that reads as zeros: an older range filled these blocks, in this generation. The map never hears of that
+   * one, and yet a trim has to leave tombstones here: another replica may have flushed it.
+   */
+  readonly isTouched: boolean
 }
 
 export class RangeTable {
@@ -60,12 +65,19 @@ export class RangeTable {
     const from = this.#firstEndingAfter(range.start)
     let to = from
     const pieces: DirtyRange[] = []
+    let rest = range
     for (; to < this.#ranges.length; to++) {
       const old = this.#ranges[to]!
       if (old.start >= range.end) break
       if (old.start < range.start) pieces.push({ ...old, end: range.start })
+      if (range.patternPosition >= 0 || (old.patternPosition < 0 && !old.isTouched)) continue
+      const start = Math.max(old.start, range.start)
+      const end = Math.min(old.end, range.end)
+      if (start > rest.start) pieces.push({ ...rest, end: start })
+      pieces.push({ ...range, start, end, isTouched: true })
+      rest = { ...range, start: end }
     }
-    pieces.push(range)
+    if (rest.start < rest.end) pieces.push(rest)
     const last = this.#ranges[to - 1]
     if (to > from && last !== undefined && last.end > range.end) pieces.push({ ...last, start: range.end })
     this.#ranges.splice(from, to - from, ...pieces)

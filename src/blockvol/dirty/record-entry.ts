@@ -35,6 +35,7 @@ export function recordEntry(
         patternPosition: isPattern ? dataPosition : -1,
         patternChecksum: isPattern ? checksum(0) : 0,
         patternBlock: block,
+        isTouched: false,
       })
       return
     }

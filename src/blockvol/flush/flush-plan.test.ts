@@ -41,6 +41,7 @@ function play(list: readonly Step[]): { generation: Generation; last: Map<number
         patternPosition,
         patternChecksum: lsn,
         patternBlock: first,
+        isTouched: false,
       })
     }
   })
@@ -110,6 +111,7 @@ describe('the plan of a flush', () => {
       patternPosition: -1,
       patternChecksum: 0,
       patternBlock: 0,
+      isTouched: false,
     })
     generation.putBlock(2 ** 32, 3, 0, 0)
     const plan = new FlushPlan(generation)

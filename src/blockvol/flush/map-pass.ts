@@ -53,9 +53,9 @@ export async function raiseMaxima({ plan, maxima, isFilling }: MapPassOptions): 
   if (grain >= 0) await maxima.raise(grain, greatest)
   for (const range of plan.ranges) {
     const end = maxima.grainOf(range.end - 1) + 1
-    const isPattern = range.patternPosition >= 0
+    const isWhole = isFilling || range.patternPosition >= 0 || range.isTouched
     for (let at = maxima.grainOf(range.start); at < end; at++) {
-      if (!isPattern && !isFilling) at = await maxima.nextTouched(at, end)
+      if (!isWhole) at = await maxima.nextTouched(at, end)
       if (at < end) await maxima.raise(at, range.lsn)
     }
   }
@@ -126,19 +126,25 @@ class MapPass {
   }
 
   async mapRange(range: DirtyRange): Promise<void> {
-    const { maxima, isFilling } = this.#o
+    const { maxima } = this.#o
+    const leavesAll = this.#leavesAll(range)
     const isSkipped = this.#o.skippedRanges.has(range)
     const pattern = range.patternPosition < 0 || isSkipped ? undefined : await this.#o.readPattern(range)
     const pagesPerGrain = maxima.grainBlocks / PAGE_BLOCKS
     const endGrain = maxima.grainOf(range.end - 1) + 1
     const endPage = Math.ceil(range.end / PAGE_BLOCKS)
     for (let grain = maxima.grainOf(range.start); grain < endGrain; grain++) {
-      if (pattern === undefined && !isSkipped && !isFilling) grain = await maxima.nextTouched(grain, endGrain)
+      if (pattern === undefined && !isSkipped && !leavesAll) grain = await maxima.nextTouched(grain, endGrain)
       const first = Math.max(grain * pagesPerGrain, Math.floor(range.start / PAGE_BLOCKS))
       const end = Math.min((grain + 1) * pagesPerGrain, endPage)
       for (let index = first; index < end && grain < endGrain; index++)
         await this.#mapPage(index, range, pattern)
     }
+  }
+
+  /** Whether a range of zeros leaves tombstones on blocks that the map says nobody touched. */
+  #leavesAll(range: DirtyRange): boolean {
+    return this.#o.isFilling || range.isTouched
   }
 
   async #mapPage(index: number, range: DirtyRange, pattern: Uint8Array | undefined): Promise<void> {
@@ -148,15 +154,15 @@ class MapPass {
     if (this.#o.skippedRanges.has(range)) return
     const start = Math.max(range.start, index * PAGE_BLOCKS)
     const end = Math.min(range.end, (index + 1) * PAGE_BLOCKS)
-    const { isFilling } = this.#o
+    const leavesAll = this.#leavesAll(range)
     for (let block = start; block < end; block++) {
       const slot = block % PAGE_BLOCKS
       const lsn = page.lsn(slot)
       const isUnknown = page.isUnknown(slot)
       if (lsn > range.lsn && (!this.#o.isAfterLoss || this.#o.plan.isContent(block))) continue
       if (pattern !== undefined) page.set(slot, range.lsn, 0, blockChecksum(pattern, block, range.lsn))
-      else if (lsn > 0 || isUnknown || isFilling) page.set(slot, range.lsn, ENTRY_FLAG_HOLE, 0)
-      if (lsn > 0 || isUnknown || isFilling || pattern !== undefined) this.#o.onMapped(block)
+      else if (lsn > 0 || isUnknown || leavesAll) page.set(slot, range.lsn, ENTRY_FLAG_HOLE, 0)
+      if (lsn > 0 || isUnknown || leavesAll || pattern !== undefined) this.#o.onMapped(block)
     }
   }
 }

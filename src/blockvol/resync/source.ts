@@ -13,6 +13,7 @@ import { BlockError, isBlockError } from '../../base/errors.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
 import { blockChecksum } from '../checksum.ts'
 import type { DirtyMap } from '../dirty/dirty-map.ts'
+import type { DirtyRange } from '../dirty/range-table.ts'
 import { PAGE_BLOCKS } from '../geometry.ts'
 import type { BlockMap } from '../map/block-map.ts'
 import type { GrainMaxima } from '../map/maxima.ts'
@@ -215,6 +216,9 @@ export class ResyncSource {
 const matches = (content: Uint8Array, { block, lsn, checksum }: Offer): boolean =>
   blockChecksum(content, block, lsn) === checksum
 
+/** Whether the range gave its blocks content, or covers one that did. */
+const isFill = (range: DirtyRange): boolean => range.patternPosition >= 0 || range.isTouched
+
 function* listedPages(dirty: DirtyMap, unknown: PageSet): Generator<PageRange> {
   yield* unknown.ranges
   for (const { blocks, ranges } of dirty.generations) {
@@ -222,13 +226,13 @@ function* listedPages(dirty: DirtyMap, unknown: PageSet): Generator<PageRange> {
       const page = Math.floor(block / PAGE_BLOCKS)
       yield { start: page, end: page + 1 }
     }
-    for (const range of ranges.ranges) if (range.patternPosition >= 0) yield pagesOf(range)
+    for (const range of ranges.ranges) if (isFill(range)) yield pagesOf(range)
   }
 }
 
 function* zeroedPages(dirty: DirtyMap): Generator<PageRange> {
   for (const { ranges } of dirty.generations) {
-    for (const range of ranges.ranges) if (range.patternPosition < 0) yield pagesOf(range)
+    for (const range of ranges.ranges) if (!isFill(range)) yield pagesOf(range)
   }
 }
 
