@@ -1,0 +1,208 @@
+/**
+ * The parts of an open volume without the volume: what a test needs that looks at map and log, gives entries their LSNs,
+ * or has the flusher of a replica whose base is on its way.
+ */
+import { BLOCK_BYTES, lsn as toLsn } from '../../src/base/units.ts'
+import type { OpenVolumeOptions, VolumePorts } from '../../src/blockvol/api.ts'
+import { assemble, type VolumeParts } from '../../src/blockvol/assembly.ts'
+import { DirtyMap } from '../../src/blockvol/dirty/dirty-map.ts'
+import { recordEntry } from '../../src/blockvol/dirty/record-entry.ts'
+import { ENTRY_KIND, type EntryKind } from '../../src/blockvol/format/log-group.ts'
+import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
+import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
+import { recover } from '../../src/blockvol/recovery.ts'
+import { forget } from '../../src/blockvol/resync/forget.ts'
+import type { PageSet } from '../../src/blockvol/resync/page-set.ts'
+import { ResyncSink } from '../../src/blockvol/resync/sink.ts'
+import { ResyncSource, type ResyncSourceOptions } from '../../src/blockvol/resync/source.ts'
+import { DEFAULT_TUNING } from '../../src/blockvol/tuning.ts'
+import { VolumeFiles } from '../../src/blockvol/volume-files.ts'
+import { VolumeTelemetry } from '../../src/blockvol/volume-status.ts'
+
+const TUNING = { ...DEFAULT_TUNING, scrubIntervalMs: 0, reserveBytes: 0, mapCacheBytes: 0 }
+
+/** An entry of a log as it is sent to a replica. */
+export interface ShippedEntry {
+  readonly lsn: number
+  readonly kind: EntryKind
+  readonly block: number
+  readonly blocks: number
+  readonly data: Uint8Array | undefined
+}
+
+export interface BareOptions {
+  readonly repairSource?: OpenVolumeOptions['repairSource']
+  readonly isFilling?: boolean
+}
+
+export class BareVolume {
+  readonly parts: VolumeParts
+  readonly files: VolumeFiles
+  /** Entries that were appended by this opening, from the first. */
+  readonly shipped: ShippedEntry[]
+  readonly sink: ResyncSink
+  readonly #telemetry: VolumeTelemetry
+  readonly #mode: { isFilling: boolean }
+
+  private constructor(
+    parts: VolumeParts,
+    files: VolumeFiles,
+    shipped: ShippedEntry[],
+    telemetry: VolumeTelemetry,
+    mode: { isFilling: boolean },
+  ) {
+    this.parts = parts
+    this.files = files
+    this.shipped = shipped
+    this.#telemetry = telemetry
+    this.#mode = mode
+    this.sink = new ResyncSink({ ...this.#common(), ...this.#sinkParts() })
+  }
+
+  static async open(ports: VolumePorts, directory: string, options: BareOptions = {}): Promise<BareVolume> {
+    const { repairSource, isFilling = false } = options
+    const openOptions: OpenVolumeOptions = { directory, ...(repairSource && { repairSource }) }
+    const files = await VolumeFiles.open(ports.disk, openOptions)
+    const recovered = await recover(ports, openOptions, files)
+    const dirty = new DirtyMap(recovered.generation)
+    const telemetry = new VolumeTelemetry()
+    const mode = { isFilling }
+    const shipped: ShippedEntry[] = []
+    const hooks = {
+      appended: (entry: AppendedEntry): void => {
+        const { request, lsn, dataPosition, checksum } = entry
+        const { kind, block, blocks, data } = request
+        recordEntry(dirty.active, request, lsn, dataPosition, checksum)
+        shipped.push({ lsn, kind, block, blocks, data: data && Uint8Array.from(data) })
+      },
+      groupAppended: (): void => {
+        if (parts.writer.usedBytes > parts.log.ringBytes * TUNING.flushWatermark) parts.flusher.kick()
+      },
+      failed: (error: unknown): void => {
+        throw error
+      },
+      repaired: (): void => undefined,
+      ensureServing: (): void => undefined,
+      isServing: (): boolean => true,
+      isFilling: (): boolean => mode.isFilling,
+    }
+    const parts: VolumeParts = await assemble(
+      ports,
+      openOptions,
+      TUNING,
+      files,
+      { ...recovered, dirty },
+      telemetry,
+      hooks,
+    )
+    return new BareVolume(parts, files, shipped, telemetry, mode)
+  }
+
+  /** What the log holds is given up; it goes on at `after` + 1. Before the volume is opened. */
+  static async restartLog(ports: VolumePorts, directory: string, after: number): Promise<void> {
+    const files = await VolumeFiles.open(ports.disk, { directory })
+    const { end, epoch, state } = await recover(ports, { directory }, files)
+    await files.superblocks.update({
+      checkpoint: { lsn: toLsn(after), position: end, epoch, stateGeneration: state.generation },
+      durableLsn: toLsn(after),
+    })
+    await files.close()
+  }
+
+  get lsn(): number {
+    return this.parts.writer.appendedLsn
+  }
+  get sizeBlocks(): number {
+    return this.parts.state.current.sizeBytes / BLOCK_BYTES
+  }
+
+  #common(): Pick<VolumeParts, 'dirty' | 'map' | 'maxima' | 'reader'> & { sizeBlocks: () => number } {
+    const { dirty, map, maxima, reader } = this.parts
+    return { dirty, map, maxima, reader, sizeBlocks: () => this.sizeBlocks }
+  }
+
+  #sinkParts() {
+    return {
+      extents: this.files.extents,
+      alone: <T>(run: () => Promise<T>): Promise<T> => this.parts.checkpointer.alone(run),
+      checkpointLsn: (): number => this.files.superblocks.current.checkpoint.lsn,
+      onMapped: (block: number): void => this.#telemetry.mapped(block),
+      onUnknown: (block: number): void => this.#telemetry.unknown(block),
+    }
+  }
+
+  source(options: ResyncSourceOptions): ResyncSource {
+    return new ResyncSource(this.#common(), options)
+  }
+
+  forget(above: number, base: number): Promise<PageSet> {
+    return forget({ ...this.#common(), ...this.#sinkParts() }, above, base)
+  }
+
+  /** The base is here: an ordinary replica. */
+  filled(): void {
+    this.#mode.isFilling = false
+  }
+
+  write(block: number, data: Uint8Array): Promise<void> {
+    return this.parts.path.write(block * BLOCK_BYTES, data, {})
+  }
+  trim(block: number, blocks: number): Promise<void> {
+    return this.parts.path.zero(ENTRY_KIND.trim, block * BLOCK_BYTES, blocks * BLOCK_BYTES, {})
+  }
+  writeSame(block: number, blocks: number, pattern: Uint8Array): Promise<void> {
+    return this.parts.path.writeSame(block * BLOCK_BYTES, blocks * BLOCK_BYTES, pattern, {})
+  }
+  checkpoint(): Promise<void> {
+    return this.parts.flusher.through(this.lsn)
+  }
+
+  /** Appends an entry that another volume has: the next one. */
+  apply(entry: ShippedEntry): Promise<void> {
+    const { kind, block, blocks, data } = entry
+    return new Promise((resolve, reject) => {
+      this.parts.writer.submit({
+        kind,
+        block,
+        blocks,
+        data,
+        epoch: undefined,
+        argument: 0,
+        reach: 'content',
+        admit: undefined,
+        settled: (error, lsn) => {
+          if (error !== undefined) reject(error)
+          else if (lsn === entry.lsn) resolve()
+          else reject(new Error(`entry ${entry.lsn} was appended as ${lsn}`))
+        },
+      })
+    })
+  }
+
+  /** Content, or the code of the error that reading it gives. */
+  async read(block: number): Promise<Uint8Array> {
+    const content = new Uint8Array(BLOCK_BYTES)
+    await this.parts.reader.readAppended(block, content)
+    return content
+  }
+
+  /** The map's entry of `block`. */
+  async entry(block: number): Promise<{ lsn: number; kind: 'data' | 'hole' | 'empty' | 'unknown' }> {
+    const page = await this.parts.map.get(Math.floor(block / PAGE_BLOCKS))
+    const slot = block % PAGE_BLOCKS
+    if (page.isUnknown(slot)) return { lsn: 0, kind: 'unknown' }
+    const lsn = page.lsn(slot)
+    return { lsn, kind: page.hasContent(slot) ? 'data' : lsn === 0 ? 'empty' : 'hole' }
+  }
+
+  /** Ends it as it is: the log keeps what is not flushed. */
+  async close(): Promise<void> {
+    const { writer, flusher } = this.parts
+    await writer.settledSoFar()
+    await writer.sync()
+    writer.fail(new Error('closed'))
+    await flusher.close(new Error('closed'))
+    await writer.quiesced()
+    await this.files.close()
+  }
+}
