@@ -19,6 +19,14 @@ import { DEFAULT_TUNING } from '../../src/blockvol/tuning.ts'
 import { VolumeFiles } from '../../src/blockvol/volume-files.ts'
 import { VolumeTelemetry } from '../../src/blockvol/volume-status.ts'
 
+class CountingTelemetry extends VolumeTelemetry {
+  damagedSectors = 0
+
+  override mapSectorDamaged(): void {
+    this.damagedSectors++
+  }
+}
+
 const TUNING = { ...DEFAULT_TUNING, scrubIntervalMs: 0, reserveBytes: 0, mapCacheBytes: 0 }
 
 /** An entry of a log as it is sent to a replica. */
@@ -41,14 +49,14 @@ export class BareVolume {
   /** Entries that were appended by this opening, from the first. */
   readonly shipped: ShippedEntry[]
   readonly sink: ResyncSink
-  readonly #telemetry: VolumeTelemetry
+  readonly #telemetry: CountingTelemetry
   readonly #mode: { isFilling: boolean }
 
   private constructor(
     parts: VolumeParts,
     files: VolumeFiles,
     shipped: ShippedEntry[],
-    telemetry: VolumeTelemetry,
+    telemetry: CountingTelemetry,
     mode: { isFilling: boolean },
   ) {
     this.parts = parts
@@ -65,7 +73,7 @@ export class BareVolume {
     const files = await VolumeFiles.open(ports.disk, openOptions)
     const recovered = await recover(ports, openOptions, files)
     const dirty = new DirtyMap(recovered.generation)
-    const telemetry = new VolumeTelemetry()
+    const telemetry = new CountingTelemetry()
     const mode = { isFilling }
     const shipped: ShippedEntry[] = []
     const hooks = {
@@ -109,6 +117,10 @@ export class BareVolume {
     await files.close()
   }
 
+  /** Sectors of the map that were taken for damaged. */
+  get damagedSectors(): number {
+    return this.#telemetry.damagedSectors
+  }
   get lsn(): number {
     return this.parts.writer.appendedLsn
   }

@@ -2,7 +2,7 @@
 import { BLOCK_BYTES, KIB } from '../../src/base/units.ts'
 import { PageSet } from '../../src/blockvol/resync/page-set.ts'
 import type { BaseBlock } from '../../src/blockvol/resync/sink.ts'
-import type { ResyncSource } from '../../src/blockvol/resync/source.ts'
+import { OFFERS_MAX, type ResyncSource } from '../../src/blockvol/resync/source.ts'
 import { Volume } from '../../src/blockvol/volume.ts'
 import {
   DATA_DIRECTORY,
@@ -125,6 +125,7 @@ export async function copyAll(
   source: ResyncSource,
   sink: BareVolume,
   between: () => Promise<void> = async () => undefined,
+  blocksPerPut = OFFERS_MAX,
 ): Promise<Copied> {
   let offered = 0
   let wantedCount = 0
@@ -134,8 +135,11 @@ export async function copyAll(
     const wanted = await sink.sink.offered(offers)
     wantedCount += wanted.length
     await between()
-    await sink.sink.put(await contentOf(source, offers, wanted))
-    await between()
+    const blocks = await contentOf(source, offers, wanted)
+    for (let i = 0; i < blocks.length; i += blocksPerPut) {
+      await sink.sink.put(blocks.slice(i, i + blocksPerPut))
+      await between()
+    }
   }
   await sink.sink.settle()
   return { offered, wanted: wantedCount }

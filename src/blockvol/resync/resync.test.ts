@@ -13,6 +13,7 @@ import {
   Side,
 } from '../../../test/blockvol/resync-pair.ts'
 import { SeededRandom } from '../../../test/sim/random.ts'
+import { blockChecksum } from '../checksum.ts'
 
 async function expectSame(found: BareVolume, meant: BareVolume, what: string): Promise<void> {
   for (let block = 0; block < SIZE_BLOCKS; block++) {
@@ -234,7 +235,6 @@ describe('a replica whose base is on its way', () => {
     return side.open({ isFilling: true })
   }
   const base = async (volume: BareVolume, lsn: number, blocks: readonly number[]): Promise<void> => {
-    const { blockChecksum } = await import('../checksum.ts')
     await volume.sink.put(
       blocks.map((block) => {
         const data = filledBlock(lsn)
