@@ -52,8 +52,8 @@ export interface StatefulCut extends Cut {
 export class Checkpointer {
   readonly #o: CheckpointerOptions
   readonly #content: LogContent
-  /** Ends when nobody changes extents and map. Never rejects. */
-  #busy: Promise<unknown> = Promise.resolve()
+  /** Ends when nobody changes extents and map, as things stand; never rejects. Undefined when nobody does now. */
+  #busy: Promise<void> | undefined
   extentBytes = 0
   metadataBytes = 0
 
@@ -64,8 +64,12 @@ export class Checkpointer {
 
   /** Runs something that changes extents and map: never beside a flush, nor beside another one. */
   alone<T>(run: () => Promise<T>): Promise<T> {
-    const done = this.#busy.then(run)
-    this.#busy = done.catch(() => undefined)
+    const done = this.#busy === undefined ? run() : this.#busy.then(run)
+    const ended = (): void => {
+      if (this.#busy === busy) this.#busy = undefined
+    }
+    const busy = done.then(ended, ended)
+    this.#busy = busy
     return done
   }
 

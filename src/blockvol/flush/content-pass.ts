@@ -11,7 +11,7 @@ import { BLOCK_BYTES } from '../../base/units.ts'
 import type { DirtyRange } from '../dirty/range-table.ts'
 import { SEGMENT_BLOCKS } from '../geometry.ts'
 import type { SegmentFiles } from '../segments.ts'
-import type { FlushPlan, PlannedBlock } from './flush-plan.ts'
+import type { BlockRange, FlushPlan, PlannedBlock } from './flush-plan.ts'
 import { damagedEntry, type LogContent } from './log-content.ts'
 import type { Overtaken } from './overtaken.ts'
 
@@ -41,9 +41,12 @@ export async function writeContent(options: ContentPassOptions): Promise<Content
   const buffer = options.pool.acquire(BATCH_BLOCKS * BLOCK_BYTES)
   try {
     await pass.writeBlocks(buffer)
-    for (const range of options.plan.ranges) {
-      if (range.patternPosition < 0) await pass.punch(range)
-      else await pass.fill(range, buffer)
+    const { plan, overtaken } = options
+    for (const range of plan.ranges) {
+      const uncovered = plan.uncovered(range)
+      const parts = overtaken === undefined ? uncovered : await overtaken.left(uncovered, range.lsn)
+      if (range.patternPosition < 0) await pass.punch(parts)
+      else await pass.fill(range, parts, buffer)
     }
   } finally {
     options.pool.release(buffer)
@@ -129,17 +132,8 @@ class ContentPass implements ContentPassResult {
     if (extents.length > 0) await this.#write(segment, extents)
   }
 
-  /** The parts of `range` that nothing newer replaced. */
-  async *#parts(range: DirtyRange): AsyncGenerator<{ start: number; end: number }> {
-    const { plan, overtaken } = this.#o
-    for (const part of plan.uncovered(range)) {
-      if (overtaken === undefined) yield part
-      else yield* overtaken.left(part.start, part.end, range.lsn)
-    }
-  }
-
-  async punch(range: DirtyRange): Promise<void> {
-    for await (const part of this.#parts(range)) {
+  async punch(parts: Iterable<BlockRange>): Promise<void> {
+    for (const part of parts) {
       let start = part.start
       while (start < part.end) {
         const segment = Math.floor(start / SEGMENT_BLOCKS)
@@ -154,11 +148,11 @@ class ContentPass implements ContentPassResult {
     }
   }
 
-  async fill(range: DirtyRange, buffer: Uint8Array): Promise<void> {
+  async fill(range: DirtyRange, parts: Iterable<BlockRange>, buffer: Uint8Array): Promise<void> {
     const { content } = this.#o
     const pattern = buffer.subarray(0, BLOCK_BYTES)
     if (!(await content.read(pattern, patternOf(range)))) {
-      for await (const { start, end } of this.#parts(range)) {
+      for (const { start, end } of parts) {
         for (let block = start; block < end; block++) {
           if (!content.isReplaced(block, range.lsn)) throw damagedEntry({ block, lsn: range.lsn })
         }
@@ -166,7 +160,7 @@ class ContentPass implements ContentPassResult {
       this.skippedRanges.add(range)
       return
     }
-    for await (const part of this.#parts(range)) {
+    for (const part of parts) {
       for (let start = part.start; start < part.end; ) {
         const segment = Math.floor(start / SEGMENT_BLOCKS)
         const end = Math.min(part.end, (segment + 1) * SEGMENT_BLOCKS, start + BATCH_BLOCKS)

@@ -13,6 +13,12 @@ export interface PlannedBlock {
   readonly seedBlock: number
 }
 
+/** Blocks [start, end). */
+export interface BlockRange {
+  readonly start: number
+  readonly end: number
+}
+
 export class FlushPlan {
   readonly #generation: Generation
   readonly #sorted: Float64Array
@@ -53,8 +59,8 @@ export class FlushPlan {
     return this.#generation.ranges.find(block)
   }
 
-  /** The parts of `range` that no newer single write replaced, as [start, end). */
-  *uncovered(range: DirtyRange): Generator<{ start: number; end: number }> {
+  /** The parts of `range` that no newer single write replaced. */
+  *uncovered(range: DirtyRange): Generator<BlockRange> {
     let start = range.start
     for (let i = this.#firstAtOrAfter(range.start); i < this.#sorted.length; i++) {
       const block = this.#sorted[i]!

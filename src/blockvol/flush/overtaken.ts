@@ -5,6 +5,7 @@
 import { PAGE_BLOCKS } from '../geometry.ts'
 import type { BlockMap } from '../map/block-map.ts'
 import type { GrainMaxima } from '../map/maxima.ts'
+import type { BlockRange } from './flush-plan.ts'
 
 export class Overtaken {
   readonly #map: BlockMap
@@ -23,23 +24,23 @@ export class Overtaken {
     return page.lsn(block % PAGE_BLOCKS) > lsn
   }
 
-  /** The parts of [start, end) that the map has no version of above `lsn`. */
-  async *left(start: number, end: number, lsn: number): AsyncGenerator<{ start: number; end: number }> {
-    let from = start
-    for (let at = start; at < end; ) {
-      const { grainBlocks } = this.#maxima
-      const endOfGrain = Math.min(end, (this.#maxima.grainOf(at) + 1) * grainBlocks)
-      if (await this.#isOld(at, lsn)) {
-        at = endOfGrain
-        continue
+  /** What of these blocks the map has no version of above `lsn`. */
+  async left(parts: Iterable<BlockRange>, lsn: number): Promise<BlockRange[]> {
+    const left: BlockRange[] = []
+    for (const { start, end } of parts) {
+      let from = start
+      for (let at = start; at < end; ) {
+        const endOfGrain = Math.min(end, (this.#maxima.grainOf(at) + 1) * this.#maxima.grainBlocks)
+        if (await this.#isOld(at, lsn)) at = endOfGrain
+        for (; at < endOfGrain; at++) {
+          if (!(await this.has(at, lsn))) continue
+          if (at > from) left.push({ start: from, end: at })
+          from = at + 1
+        }
       }
-      for (; at < endOfGrain; at++) {
-        if (!(await this.has(at, lsn))) continue
-        if (at > from) yield { start: from, end: at }
-        from = at + 1
-      }
+      if (end > from) left.push({ start: from, end })
     }
-    if (end > from) yield { start: from, end }
+    return left
   }
 
   /** Whether nothing in the grain of `block` is above `lsn`. */
