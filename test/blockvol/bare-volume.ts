@@ -10,6 +10,7 @@ import { recordEntry } from '../../src/blockvol/dirty/record-entry.ts'
 import { ENTRY_KIND, type EntryKind } from '../../src/blockvol/format/log-group.ts'
 import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
+import { LogIndex } from '../../src/blockvol/log/log-index.ts'
 import { recover } from '../../src/blockvol/recovery.ts'
 import { forget } from '../../src/blockvol/resync/forget.ts'
 import type { PageSet } from '../../src/blockvol/resync/page-set.ts'
@@ -92,7 +93,19 @@ export class BareVolume {
       repaired: (): void => undefined,
       ensureServing: (): void => undefined,
       isServing: (): boolean => true,
-      isFilling: (): boolean => mode.isFilling,
+    }
+    const replication = {
+      index: new LogIndex(files.superblocks.current.logBytes),
+      hooks: {
+        isFilling: (): boolean => mode.isFilling,
+        // everything that is appended is committed
+        moved: (): void => {
+          parts.replica?.commitment.commit(parts.writer.appendedLsn)
+          parts.replica?.commitment.acknowledge(parts.writer.appendedLsn)
+        },
+        flushAsked: (): void => undefined,
+        pinsLost: (): void => undefined,
+      },
     }
     const parts: VolumeParts = await assemble(
       ports,
@@ -102,7 +115,9 @@ export class BareVolume {
       { ...recovered, dirty },
       telemetry,
       hooks,
+      replication,
     )
+    replication.hooks.moved()
     return new BareVolume(parts, files, shipped, telemetry, mode)
   }
 

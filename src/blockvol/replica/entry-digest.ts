@@ -14,6 +14,6 @@ export function entryDigest({ epoch }: Pick<ReadGroup, 'epoch'>, entry: ReadEntr
   writeU64(view, 32, entry.blocks)
   view.setUint32(40, entry.kind, true)
   view.setUint32(44, entry.argument, true)
-  entry.checksums.forEach((sum, i) => view.setUint32(48 + i * 4, sum, true))
+  for (const [i, sum] of entry.checksums.entries()) view.setUint32(48 + i * 4, sum, true)
   return crc32c(bytes)
 }
