@@ -36,6 +36,9 @@ export interface StorageDriverOptions {
   readonly onMissed: (what: string, error: unknown) => void
 }
 
+/** What the log has beyond is of a history that this replica gives up. */
+const isGivenUp = (marks: Marks | null): boolean => marks?.resync?.phase === 'forgetting'
+
 export class StorageDriver {
   readonly #o: StorageDriverOptions
   #marks: Marks | null
@@ -60,7 +63,7 @@ export class StorageDriver {
         return this.#saveMarks(item.marks)
       case 'dropLog':
         await this.#o.endBase()
-        await storage.dropLog(item.above)
+        await storage.dropLog(item.above, isGivenUp(this.#marks) ? 'given up' : 'kept')
         this.#onCut(item.cut)
         return
       case 'forget': {

@@ -27,16 +27,21 @@ async function endFlushing({ parts }: OpenReplica): Promise<void> {
 }
 
 /**
- * Ends the log at `above`, durably. False, and nothing is done, when it ends there already, or when the checkpoint is past
- * it, so that the log has nothing up to `above` that could stay.
+ * Ends the log at `above`, durably. False when it ends there already, or when the checkpoint is past it: then the log has
+ * nothing up to `above` that could stay, nothing of it is flushed any more, and `restartLog` has to follow.
  */
-export async function cutLog(inner: OpenReplica, above: Lsn): Promise<boolean> {
+export async function cutLog(inner: OpenReplica, above: Lsn, history: 'kept' | 'given up'): Promise<boolean> {
   const { writer } = inner.parts
   const { superblocks } = inner.files
   await writer.settledSoFar()
-  if (above >= writer.appendedLsn || above < superblocks.current.checkpoint.lsn) return false
+  if (above >= writer.appendedLsn && above >= superblocks.current.checkpoint.lsn) return false
   await endFlushing(inner)
   const { checkpoint, durableLsn } = superblocks.current
+  if (history === 'kept' && Math.max(checkpoint.lsn, durableLsn) > above) {
+    const text = `the log cannot end at ${above}: entries up to ${durableLsn} have been flushed meanwhile`
+    throw new BlockError('CONFLICT', text, { facts: { above, durableLsn } })
+  }
+  if (above < checkpoint.lsn) return false
   if (durableLsn > above) await superblocks.update({ durableLsn: above })
   const span = historyOf(inner).findLast(({ firstLsn }) => firstLsn <= above)
   await writer.cut(above, span?.epoch ?? checkpoint.epoch)

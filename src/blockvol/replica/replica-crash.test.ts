@@ -121,7 +121,7 @@ class World {
     model.before = { log: model.log, durable: Math.min(model.durable, model.log.length) }
     model.log = model.log.slice(0, above)
     model.durable = Math.min(model.durable, above)
-    await replica.dropLog(lsn(above))
+    await replica.dropLog(lsn(above), 'kept')
     model.before = undefined
   }
 

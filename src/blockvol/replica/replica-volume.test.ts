@@ -74,7 +74,7 @@ class Bench {
       void this.replica.startEpoch(epochOf(number), resolve)
     })
     // a stream of entries begins with a cut, be it at the log's end
-    await this.replica.dropLog(at)
+    await this.replica.dropLog(at, 'kept')
     return at
   }
 
@@ -135,7 +135,7 @@ describe('a replica', () => {
       await bench.startEpoch(1)
       await bench.append(1, entry(2, 0, 20), entry(3, 0, 30), entry(4, 0, 40))
       await bench.replica.settle(lsn(4))
-      await bench.replica.dropLog(lsn(2))
+      await bench.replica.dropLog(lsn(2), 'kept')
       expect(bench.replica.local).toMatchObject({ appended: 2, durable: 2 })
       expect(await bench.read(0)).toBe(20)
       await bench.append(2, { ...entry(3, 0, 0), kind: ENTRY_KIND.epochStart, data: epochStart(2) })
@@ -148,11 +148,54 @@ describe('a replica', () => {
     }),
   )
 
+  it('does not end its log before what is flushed', () =>
+    Bench.run(async (bench) => {
+      await bench.startEpoch(1)
+      await bench.append(1, entry(2, 0, 20), entry(3, 0, 30))
+      bench.replica.commit(lsn(3))
+      await bench.process.clock.sleep(100)
+      await expect(bench.replica.dropLog(lsn(2), 'kept')).rejects.toMatchObject({ code: 'CONFLICT' })
+    }))
+
+  it('takes nothing for committed that another history committed', () =>
+    Bench.run(async (bench) => {
+      await bench.startEpoch(1)
+      await bench.append(1, entry(2, 0, 20))
+      bench.replica.commit(lsn(9))
+      await bench.process.clock.sleep(100)
+      await bench.append(1, entry(3, 0, 30), entry(4, 0, 40))
+      await bench.replica.dropLog(lsn(2), 'kept')
+      await bench.append(1, entry(3, 1, 31), entry(4, 1, 41))
+      await bench.process.clock.sleep(1000)
+      expect(bench.replica.local).toMatchObject({ appended: 4, checkpoint: 2, image: 2 })
+    }))
+
+  it('flushes nothing more of a history that it gives up', () =>
+    Bench.run(async (bench) => {
+      await bench.startEpoch(1)
+      await bench.append(1, entry(2, 0, 20), entry(3, 1, 30))
+      bench.replica.commit(lsn(3))
+      await bench.process.clock.sleep(100)
+      expect(bench.replica.local.checkpoint).toBe(3)
+      await bench.append(1, entry(4, 1, 40), entry(5, 2, 50))
+      await bench.replica.dropLog(lsn(2), 'given up')
+      bench.replica.commit(lsn(5))
+      await bench.replica.forget(lsn(2), lsn(2))
+      await bench.process.clock.sleep(1000)
+      expect(bench.replica.local).toMatchObject({ checkpoint: 3, image: 3 })
+      await bench.replica.flushLog(lsn(2))
+      await bench.replica.restartLog(lsn(2), [{ epoch: epochOf(1), firstLsn: lsn(1) }])
+      expect(bench.replica.local).toMatchObject({ appended: 2, checkpoint: 2, image: 2, hasUnknown: true })
+      expect(await bench.read(0)).toBe(20)
+      await expect(bench.read(1)).rejects.toMatchObject({ code: 'MEDIUM' })
+      expect(await bench.read(2)).toBe(0)
+    }))
+
   it('begins its log anew behind another history', () =>
     Bench.run(async (bench) => {
       await bench.startEpoch(1)
       await bench.append(1, entry(2, 0, 20))
-      await bench.replica.dropLog(lsn(2))
+      await bench.replica.dropLog(lsn(2), 'given up')
       await bench.replica.flushLog(lsn(2))
       const history = [
         { epoch: epochOf(1), firstLsn: lsn(1) },

@@ -144,13 +144,19 @@ export class ReplicaVolume {
 
   // what a replica gives up. Only while no host is served; each is durable when its promise resolves
 
-  /** Ends the log at `above`. Of a log whose checkpoint is past that nothing is left: `restartLog` follows. */
-  async dropLog(above: Lsn): Promise<void> {
+  /**
+   * Ends the log at `above`. When the history beyond is given up, of a log whose checkpoint is past that nothing is left:
+   * `restartLog` follows. Else nothing beyond may be flushed: CONFLICT when a flush came between, and then the replica has
+   * to be opened again.
+   */
+  async dropLog(above: Lsn, history: 'kept' | 'given up'): Promise<void> {
     await this.#giveUpBeyond()
     const imageLsn = this.local.image
-    if (await cutLog(this.#inner, above)) {
+    if (await cutLog(this.#inner, above, history)) {
       this.#imageLsn = imageLsn
-      await this.#reopen()
+      // what another history commits beyond is for others to say
+      this.#commitLsn = Math.min(this.#commitLsn, above)
+      await this.#reopen(above)
     }
     this.#startStream()
   }
@@ -182,12 +188,10 @@ export class ReplicaVolume {
   /** The log is empty and goes on at `after` + 1, with the history of another replica. Base blocks are missing now. */
   async restartLog(after: Lsn, history: readonly HistorySpan[]): Promise<void> {
     await this.#giveUpBeyond()
-    const imageLsn = this.local.image
     await restartLog(this.#inner, after, history)
-    this.#imageLsn = imageLsn
     this.#isFilling = true
     this.#commitLsn = after
-    await this.#reopen()
+    await this.#reopen(after)
   }
 
   /** Every base block is there, and durable: nothing is unknown any more. */
@@ -198,10 +202,14 @@ export class ReplicaVolume {
     this.#moved()
   }
 
-  /** From the disk again, without what was voided. */
-  async #reopen(): Promise<void> {
+  /** From the disk again, without what was voided. LOG_DAMAGED when the disk does not have the rest any more. */
+  async #reopen(appended: Lsn): Promise<void> {
     await this.#inner.volume.detach(CUT)
-    await this.#openInner()
+    this.#isBeyondGivenUp = false
+    const { recovered } = await this.#openInner()
+    if (!recovered.isDamaged && recovered.lastLsn === appended) return
+    const text = `the log ends at ${recovered.lastLsn}, not at ${appended}, after it was cut`
+    throw new BlockError('LOG_DAMAGED', text, { facts: { appended, lastLsn: recovered.lastLsn } })
   }
 
   #startStream(): void {
