@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { read, Trio, write } from '../../test/replication/trio.ts'
-import { KIB } from '../base/units.ts'
+import { BlockError } from '../base/errors.ts'
+import { epochNumber, KIB } from '../base/units.ts'
+import { ENTRY_KIND } from '../blockvol/format/log-group.ts'
 import { SOUND } from '../v2engine/marks.ts'
 import type { Policy } from '../v2engine/policy.ts'
 
 const syncAll: Policy = { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 3 }
+const atLeastTwo: Policy = { mode: { kind: 'sync_all', minInSync: 2 }, replicaFactor: 2 }
 
 describe('three replicas of a volume', () => {
   it('serve hosts from the one that was promoted, and all have what was written', () =>
@@ -155,5 +158,73 @@ describe('three replicas of a volume', () => {
       await trio.inSync()
       await expect(read(device, 0)).rejects.toMatchObject({ code: 'CLOSED' })
       expect(await read(other.device!, 0)).toBe(8)
+    }))
+
+  it('go on without a primary whose disk failed, and say that it has to be opened again', () =>
+    Trio.run({ policy: syncAll }, async (trio) => {
+      const first = await trio.leader()
+      await trio.inSync()
+      await write(first.device!, 0, 5)
+      const device = first.device!
+      first.faults.arm('syncError', '/log')
+      await expect(device.flush()).rejects.toThrow(BlockError)
+      expect(first.halts).toEqual(['poisoned'])
+      await trio.until('it says so', () => first.failures.length === 1)
+      expect(first.open.status().failure).toMatch(/sync/)
+      const second = await trio.leader(first)
+      expect(await read(second.device!, 0)).toBe(5)
+      await first.close()
+      await first.up()
+      await trio.inSync()
+      expect(first.open.status().view.standing).toEqual(SOUND)
+    }))
+
+  it('answer BUSY below the least number of members, and CLOSED what an epoch left behind', () =>
+    Trio.run({ policy: atLeastTwo, servers: ['a', 'b'] }, async (trio) => {
+      const leader = await trio.leader()
+      const device = leader.device!
+      await trio.inSync()
+      const other = trio.nodes.find((node) => node !== leader)!
+      other.crash()
+      const beganMs = trio.scheduler.nowMs
+      await expect(device.write(0, new Uint8Array(4096))).rejects.toMatchObject({ code: 'BUSY' })
+      expect(trio.scheduler.nowMs - beganMs).toBeLessThan(trio.bounds.commitWaitMs + 500)
+      const left = device.write(4096, new Uint8Array(4096)).catch((error: unknown) => error)
+      await trio.until('it is appended', () => leader.open.status().lags[0]!.entries === 2)
+      expect(leader.open.status().lags[0]!.bytes).toBeGreaterThan(8192)
+      const reading = device.read(4096, new Uint8Array(4096)).catch((error: unknown) => error)
+      leader.open.fromAuthority({ kind: 'seal', epoch: { number: epochNumber(9), id: 9n } })
+      await trio.until('hosts are cut off', () => leader.halts.length === 1)
+      const haltedMs = trio.scheduler.nowMs
+      expect(await left).toMatchObject({ code: 'CLOSED' })
+      expect(await reading).toMatchObject({ code: 'CLOSED' })
+      expect(trio.scheduler.nowMs - haltedMs).toBeLessThan(200)
+    }))
+
+  it('stop a replica that has something else where histories agree', () =>
+    Trio.run({ policy: syncAll }, async (trio) => {
+      const leader = await trio.leader()
+      await trio.inSync()
+      await write(leader.device!, 0, 1)
+      const odd = trio.nodes.find((node) => node !== leader)!
+      await odd.close()
+      const { epoch } = leader.device!
+      const at = leader.open.status().volume.appendedLsn + 1
+      await odd.offline(async (volume) => {
+        await volume.dropLog(volume.local.appended)
+        const entry = { lsn: at, kind: ENTRY_KIND.write, block: 0, blocks: 1, argument: 0 }
+        const data = new Uint8Array(4096).fill(66)
+        await new Promise<void>((resolve) => volume.append(epoch, [{ ...entry, data }], resolve))
+      })
+      await write(leader.device!, 0, 2)
+      await write(leader.device!, 0, 3)
+      await odd.up()
+      await trio.until('somebody notices', () => leader.notes.some(({ kind }) => kind === 'diverged'))
+      expect(leader.notes.find(({ kind }) => kind === 'diverged')).toEqual({
+        kind: 'diverged',
+        server: odd.server,
+        lsn: at,
+      })
+      expect(await read(leader.device!, 0)).toBe(3)
     }))
 })

@@ -15,6 +15,7 @@ import type { Note } from '../../src/v2engine/effects.ts'
 import { type ServerId, serverId } from '../../src/v2engine/identity.ts'
 import { type Bounds, DEFAULT_BOUNDS, type Policy } from '../../src/v2engine/policy.ts'
 import { Authority } from '../cluster/authority.ts'
+import { FaultPlan } from '../sim/faults.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../sim/machine.ts'
 import { SeededRandom } from '../sim/random.ts'
 import { Scheduler } from '../sim/scheduler.ts'
@@ -48,6 +49,8 @@ export class Node {
   device: LedDevice | undefined
   readonly notes: Note[] = []
   readonly halts: string[] = []
+  readonly failures: unknown[] = []
+  readonly faults: FaultPlan
   #lives = 0
   /** Its disk was lost, and another took its place. */
   #isReplacement = false
@@ -57,6 +60,7 @@ export class Node {
   constructor(trio: Trio, server: ServerId) {
     this.#trio = trio
     this.server = server
+    this.faults = new FaultPlan(new SeededRandom(1))
   }
 
   get open(): Replica {
@@ -72,7 +76,7 @@ export class Node {
 
   #start(): SimProcess {
     const seed = this.server.charCodeAt(0) * 1000 + this.#lives++
-    return startProcess({ storage: this.storage, scheduler: this.#trio.scheduler, seed })
+    return startProcess({ storage: this.storage, scheduler: this.#trio.scheduler, seed, faults: this.faults })
   }
 
   async up(): Promise<void> {
@@ -103,6 +107,7 @@ export class Node {
         this.device = undefined
       },
       note: (note) => this.notes.push(note),
+      failed: (error) => this.failures.push(error),
     })
     this.replica = replica
     this.#listener = await ReplicationListener.listen(
@@ -156,8 +161,8 @@ export class Node {
     this.#process = undefined
   }
 
-  /** Fill of each block, everything in the log included; for replicas that are closed. */
-  async content(): Promise<number[]> {
+  /** Its storage, by hand; for replicas that are closed. */
+  async offline<T>(work: (volume: ReplicaVolume) => Promise<T>): Promise<T> {
     const process = this.#start()
     const nothing = (): void => undefined
     const volume = await ReplicaVolume.open(process, {
@@ -166,11 +171,20 @@ export class Node {
       isFilling: () => false,
       events: { progress: nothing, flushAsked: nothing, poisoned: nothing, pinsLost: nothing },
     })
-    volume.acknowledge(volume.local.appended)
-    const bytes = new Uint8Array(volume.device.sizeBytes)
-    await volume.device.read(0, bytes)
+    const done = await work(volume)
     await volume.close()
     process.life.end()
+    return done
+  }
+
+  /** Fill of each block, everything in the log included; for replicas that are closed. */
+  async content(): Promise<number[]> {
+    const bytes = await this.offline(async (volume) => {
+      volume.acknowledge(volume.local.appended)
+      const all = new Uint8Array(volume.device.sizeBytes)
+      await volume.device.read(0, all)
+      return all
+    })
     return Array.from({ length: bytes.byteLength / BLOCK_BYTES }, (_, i) => bytes[i * BLOCK_BYTES]!)
   }
 }
