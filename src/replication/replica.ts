@@ -9,7 +9,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
-import { type Epoch, lsn as toLsn } from '../base/units.ts'
+import type { Epoch } from '../base/units.ts'
 import type { ReplicaEvents } from '../blockvol/replica/replica-facts.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import { FORMAT_LEVEL } from '../blockvol/state-keeper.ts'
@@ -24,6 +24,7 @@ import { LedDevice } from './device.ts'
 import { EngineLoop } from './engine-loop.ts'
 import { FaultLog } from './fault-log.ts'
 import type { VolumeIdentity } from './handshake.ts'
+import { Leftovers } from './leftovers.ts'
 import type { ReplicationLink } from './link.ts'
 import { openStorage, type ReplicaOptions, reopen } from './opening.ts'
 import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './peer-links.ts'
@@ -40,10 +41,6 @@ import type { Hello } from './wire/hello.ts'
 const WINDOW_BYTES = 8 * 1024 * 1024
 /** For a connection to be made, and for its handshake. */
 const CONNECT_MS = 2000
-/** Commands of an epoch that is over, which wait for what will not come, are answered after so long at most. */
-const SWEEP_MS = 50
-/** Everything that can be waited for. */
-const ALL = toLsn(Number.MAX_SAFE_INTEGER)
 
 export class Replica {
   readonly #o: ReplicaOptions
@@ -59,6 +56,7 @@ export class Replica {
   readonly #base: BaseReceiving
   readonly #pacer: ResyncPacer
   #led: LedDevice | undefined
+  readonly #leftovers: Leftovers
   #failure: string | undefined
   #closed: Promise<void> | undefined
 
@@ -113,6 +111,7 @@ export class Replica {
     this.#alarm = new Alarm(ports.clock, () => this.#loop.submit({ kind: 'tick' }))
     this.#faults = new FaultLog(ports.logger, storage.name)
     this.#base = new BaseReceiving(storage, ports.logger)
+    this.#leftovers = new Leftovers(ports.clock, storage)
     this.#pacer = new ResyncPacer(ports.clock.monotonicMs())
     this.#driver = new StorageDriver({
       storage,
@@ -199,6 +198,7 @@ export class Replica {
     this.#end('closed')
     await this.#base.end()
     await this.#storage.close()
+    this.#leftovers.stop()
   }
 
   /** Nothing is carried out any more, at once and for good; the files stay as they are until `close`. */
@@ -278,14 +278,7 @@ export class Replica {
     if (led === undefined) return
     this.#led = undefined
     led.lose(why)
-    this.#sweep(led, new BlockError('CLOSED', `volume ${led.name} is not served here any more: ${why}`))
-  }
-
-  /** What an epoch that is over let in, and what is not committed in it, is refused. */
-  #sweep(led: LedDevice, error: BlockError): void {
-    if (led.underway === 0 || this.#led !== undefined) return
-    this.#storage.refuse(ALL, error)
-    this.#o.ports.clock.after(SWEEP_MS, () => this.#sweep(led, error))
+    this.#leftovers.add(led)
   }
 
   #after({ after, wakeAtMs }: Effects, entries: Entries | undefined): void {
@@ -314,7 +307,10 @@ export class Replica {
     // what older epochs wrote is committed with the start of this one
     this.#storage.acknowledge(role.acknowledged)
     const isFirst = this.#led === undefined || !sameEpoch(this.#led.epoch, serve.epoch)
-    if (isFirst) this.#led = this.#newDevice(serve.epoch)
+    if (isFirst) {
+      this.#leftovers.stop()
+      this.#led = this.#newDevice(serve.epoch)
+    }
     this.#led?.serve(serve)
     if (isFirst && this.#led !== undefined) this.#o.lead(this.#led)
   }
