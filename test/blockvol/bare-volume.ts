@@ -12,7 +12,7 @@ import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
 import { LogIndex } from '../../src/blockvol/log/log-index.ts'
 import { recover } from '../../src/blockvol/recovery.ts'
-import { forget } from '../../src/blockvol/resync/forget.ts'
+import { forget, forgetOverwritten } from '../../src/blockvol/resync/forget.ts'
 import type { PageSet } from '../../src/blockvol/resync/page-set.ts'
 import { ResyncSink } from '../../src/blockvol/resync/sink.ts'
 import { ResyncSource, type ResyncSourceOptions } from '../../src/blockvol/resync/source.ts'
@@ -164,6 +164,10 @@ export class BareVolume {
 
   forget(above: number, base: number): Promise<PageSet> {
     return forget({ ...this.#common(), ...this.#sinkParts() }, above, base)
+  }
+
+  forgetOverwritten(above: number): Promise<void> {
+    return forgetOverwritten({ ...this.#common(), ...this.#sinkParts() }, above)
   }
 
   /** The base is here: an ordinary replica. */

@@ -5,6 +5,7 @@
  * It also finds what earlier sessions left: pages of which a crash wrote half, which are written whole again, and blocks
  * that nobody knows yet. Maxima are not lowered: they are how both are found.
  */
+import type { DirtyMap } from '../dirty/dirty-map.ts'
 import { ENTRY_FLAG_UNKNOWN, type MapPage } from '../format/map-page.ts'
 import { PAGE_BLOCKS } from '../geometry.ts'
 import type { BlockMap } from '../map/block-map.ts'
@@ -12,6 +13,7 @@ import { type GrainMaxima, UNKNOWN_MAXIMUM } from '../map/maxima.ts'
 import { type PageRange, PageSet } from './page-set.ts'
 
 const BATCH_PAGES = 64
+const SLOTS = Array.from({ length: PAGE_BLOCKS }, (_, slot) => slot)
 
 export interface ForgetParts {
   readonly map: BlockMap
@@ -34,6 +36,54 @@ export async function forget(parts: ForgetParts, above: number, base: number): P
   }
   await parts.alone(() => parts.map.sync())
   return PageSet.of(unknown)
+}
+
+/**
+ * Makes unknown what a flush that did not end may have overwritten: blocks with a version above `above` in the log, which
+ * is about to be cut there and could have made them good. Their entries still speak of the content before. To be called
+ * when nothing is flushed any more; `forget` finds them too. Errors as of `forget`.
+ */
+export async function forgetOverwritten(
+  parts: ForgetParts & { readonly dirty: DirtyMap; readonly checkpointLsn: () => number },
+  above: number,
+): Promise<void> {
+  const { dirty, map, maxima, checkpointLsn, onUnknown } = parts
+  const asOfLsn = Math.max(checkpointLsn(), above) + 1
+  const pages = PageSet.of(pagesAbove(dirty, above))
+  const isOverwritten = (page: MapPage, slot: number): boolean =>
+    page.hasContent(slot) && dirty.lookup(page.index * PAGE_BLOCKS + slot) !== 'clean' && dirty.lsn > above
+  const forgetPage = async (index: number): Promise<void> => {
+    const page = await map.get(index)
+    const slots = SLOTS.filter((slot) => isOverwritten(page, slot))
+    if (slots.length === 0) return
+    await maxima.raise(maxima.grainOf(index * PAGE_BLOCKS), asOfLsn)
+    await maxima.sync()
+    const edited = await map.edit(index)
+    for (const slot of slots) {
+      edited.set(slot, 0, ENTRY_FLAG_UNKNOWN, 0)
+      onUnknown(index * PAGE_BLOCKS + slot)
+    }
+    await map.write([edited], asOfLsn)
+  }
+  const endPage = Math.ceil(parts.sizeBlocks() / PAGE_BLOCKS)
+  for (let index = pages.next(0); index < endPage; index = pages.next(index + 1)) {
+    // space that nobody ever wrote has no entries
+    const isTouched = (await maxima.get(maxima.grainOf(index * PAGE_BLOCKS))) > 0
+    if (isTouched) await parts.alone(() => forgetPage(index))
+  }
+  await parts.alone(() => map.sync())
+}
+
+function* pagesAbove(dirty: DirtyMap, above: number): Generator<PageRange> {
+  for (const { blocks, ranges } of dirty.generations) {
+    for (const block of blocks.sortedBlocks()) {
+      const page = Math.floor(block / PAGE_BLOCKS)
+      if (blocks.lsn(blocks.find(block)) > above) yield { start: page, end: page + 1 }
+    }
+    for (const { start, end, lsn } of ranges.ranges) {
+      if (lsn > above) yield { start: Math.floor(start / PAGE_BLOCKS), end: Math.ceil(end / PAGE_BLOCKS) }
+    }
+  }
 }
 
 /** Looks at some pages from `page` on; returns where to go on. */

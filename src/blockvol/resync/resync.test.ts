@@ -227,6 +227,52 @@ describe('giving up a history', () => {
     }))
 })
 
+describe('a flush that did not end', () => {
+  it('and whose log is given up leaves no entry with other content', () =>
+    inVirtualTime(13, async (scheduler) => {
+      const side = new Side(scheduler, 1)
+      await side.create()
+      let volume = await side.open()
+      for (const block of [0, 1, 2, 3, 600]) await volume.write(block, filledBlock(block + 1))
+      await volume.checkpoint()
+      const above = volume.lsn
+      await volume.write(1, filledBlock(50))
+      await volume.trim(600, 10)
+      await volume.writeSame(1000, 3, filledBlock(51))
+      await volume.write(3, filledBlock(52))
+      // content is on the disk, the map has not heard of it
+      let isOver = false
+      side.restart(side.storage.afterProcessCrash(), {
+        onEffect: ({ kind, path }) => {
+          if (kind !== 'datasync' || !path.endsWith('000000') || isOver) return
+          isOver = true
+          side.process.life.end()
+        },
+      })
+      volume = await side.open()
+      void volume.checkpoint()
+      while (!isOver) await new Promise<void>((resolve) => scheduler.schedule('wait', '', 1, resolve))
+      side.restart(side.storage.afterProcessCrash())
+      volume = await side.open()
+      await volume.forgetOverwritten(above)
+      await volume.close()
+      await side.restartLog(above)
+      volume = await side.open({ isFilling: true })
+      const kinds = await Promise.all([0, 1, 2, 3, 600, 1000].map((block) => volume.entry(block)))
+      expect(kinds.map(({ kind }) => kind)).toEqual([
+        'data',
+        'unknown',
+        'data',
+        'unknown',
+        'unknown',
+        'empty',
+      ])
+      for (const block of [0, 2]) expect(await volume.read(block)).toEqual(filledBlock(block + 1))
+      const unknown = await volume.forget(above, above)
+      expect([0, 1, 2, 3].map((page) => unknown.has(page))).toEqual([true, false, true, false])
+    }))
+})
+
 describe('a replica whose base is on its way', () => {
   async function replica(scheduler: ConstructorParameters<typeof Side>[0]): Promise<BareVolume> {
     const side = new Side(scheduler, 1)
