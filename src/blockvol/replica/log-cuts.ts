@@ -5,6 +5,7 @@
 import { BlockError } from '../../base/errors.ts'
 import { alignUp, BLOCK_BYTES, epochNumber, type Lsn, logPosition, lsn as toLsn } from '../../base/units.ts'
 import type { VolumeState } from '../format/state.ts'
+import { forgetOverwritten } from '../resync/forget.ts'
 import type { ResyncSinkParts } from '../resync/sink.ts'
 import type { OpenReplica } from '../volume.ts'
 import type { HistorySpan } from './replica-facts.ts'
@@ -41,6 +42,8 @@ export async function cutLog(inner: OpenReplica, above: Lsn, history: 'kept' | '
     const text = `the log cannot end at ${above}: entries up to ${durableLsn} have been flushed meanwhile`
     throw new BlockError('CONFLICT', text, { facts: { above, durableLsn } })
   }
+  // what a flush beyond has put into extents and not into the map: without the log nothing makes it good
+  if (durableLsn > above) await forgetOverwritten(resyncParts(inner), above)
   if (above < checkpoint.lsn) return false
   if (durableLsn > above) await superblocks.update({ durableLsn: above })
   const span = historyOf(inner).findLast(({ firstLsn }) => firstLsn <= above)
