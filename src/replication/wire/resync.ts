@@ -14,7 +14,7 @@ import { FRAME, type FrameKind } from './frame.ts'
 import { readSession, writeSession } from './parts.ts'
 
 /** From the replica, before `taken`: where it has blocks that it does not know. */
-export interface UnknownFrame {
+interface UnknownFrame {
   readonly kind: 'unknown'
   readonly session: SessionRef
   readonly pages: PageSet
