@@ -211,7 +211,7 @@ describe('three replicas of a volume', () => {
       const { epoch } = leader.device!
       const at = leader.open.status().volume.appendedLsn + 1
       await odd.offline(async (volume) => {
-        await volume.dropLog(volume.local.appended)
+        await volume.dropLog(volume.local.appended, 'kept')
         const entry = { lsn: at, kind: ENTRY_KIND.write, block: 0, blocks: 1, argument: 0 }
         const data = new Uint8Array(4096).fill(66)
         await new Promise<void>((resolve) => volume.append(epoch, [{ ...entry, data }], resolve))
