@@ -119,7 +119,8 @@ function onProgress(state: ReplicaState, local: Local, nowMs: number, out: Outbo
   assert(local.durable <= local.appended, 'what is durable is appended')
   assert(local.appended >= before.appended, 'a log ends lower only after a cut')
   assert(local.durable >= before.durable, 'what is durable stays so')
-  const reach = Math.min(state.commit, local.durable)
+  // the state that closes a resync is saved with what the live lane has of it, committed or not
+  const reach = before.hasUnknown ? local.durable : Math.min(state.commit, local.durable)
   assert(local.image <= Math.max(before.image, reach), 'the flusher passes neither commit nor durable LSN')
   state.local = local
   if (local.appended > state.handed) state.handed = local.appended
