@@ -3,7 +3,8 @@
  * one stops waiting for hosts, a third ends the process; SIGHUP reads the configuration again.
  */
 import type { FlagValues } from '../cli/program.ts'
-import { type ConfigSources, loadTargetConfig, type TargetConfig } from '../server/config/target-config.ts'
+import type { ConfigSources } from '../server/config/resolve-settings.ts'
+import { loadTargetConfig, type TargetConfig } from '../server/config/target-config.ts'
 import { IscsiFrontEnd } from '../server/iscsi-front-end.ts'
 import { TargetDaemon } from '../server/target-daemon.ts'
 import { openPorts, type ProcessPorts } from './ports.ts'

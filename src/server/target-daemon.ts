@@ -15,8 +15,9 @@ import { Volume } from '../blockvol/volume.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
 import { type AccessConfig, refuseOpenService } from './config/access-config.ts'
+import type { ConfigChanges } from './config/resolve-settings.ts'
 import type { LogLevel } from './config/settings.ts'
-import { type ConfigChanges, compareConfigs, type TargetConfig } from './config/target-config.ts'
+import { adminApi, compareConfigs, type TargetConfig } from './config/target-config.ts'
 import { DataDirectory } from './data-directory.ts'
 import { ensureVolume, type VolumePlace } from './ensure-volume.ts'
 import type { FrontEnd } from './front-end.ts'
@@ -174,13 +175,8 @@ export class TargetDaemon {
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
   reload(read: TargetConfig): ConfigChanges {
     const { ports, setLogLevel } = this.#options
-    const { iscsi, admin } = this.#config.settings
-    refuseOpenService({
-      iscsi,
-      admin,
-      access: read.access,
-      hasAdminToken: this.#config.adminToken !== undefined,
-    })
+    const { iscsi } = this.#config.settings
+    refuseOpenService({ iscsi, access: read.access, api: adminApi(this.#config) })
     const changes = compareConfigs(this.#config, read)
     const settings = {
       ...this.#config.settings,

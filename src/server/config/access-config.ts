@@ -55,14 +55,18 @@ export function checkChap(chap: NonNullable<AccessConfig['chap']>, place: string
   return warnings
 }
 
-/** ACCESS_DENIED when `iscsi` or `admin` would serve everybody who reaches this machine. */
+/** ACCESS_DENIED when `iscsi` or the HTTP API would serve everybody who reaches this machine. */
 export function refuseOpenService(options: {
   readonly iscsi: readonly HostPort[]
-  readonly admin: HostPort
   readonly access: AccessConfig
-  readonly hasAdminToken: boolean
+  readonly api: {
+    readonly flag: string
+    readonly tokenFlag: string
+    readonly listen: HostPort
+    readonly hasToken: boolean
+  }
 }): void {
-  const { iscsi, admin, access, hasAdminToken } = options
+  const { iscsi, access, api } = options
   const open = iscsi.find(({ host }) => !isLoopback(host))
   if (open !== undefined && access.chap === undefined && access.initiators === undefined) {
     throw new BlockError(
@@ -70,10 +74,10 @@ export function refuseOpenService(options: {
       `--iscsi ${formatHostPort(open)} would let everybody who reaches this machine write to the volume; add chap or initiators to the --config file, or listen on 127.0.0.1`,
     )
   }
-  if (!isLoopback(admin.host) && !hasAdminToken) {
+  if (!isLoopback(api.listen.host) && !api.hasToken) {
     throw new BlockError(
       'ACCESS_DENIED',
-      `--admin ${formatHostPort(admin)} would serve everybody who reaches this machine; add --admin-token-file, or listen on 127.0.0.1`,
+      `${api.flag} ${formatHostPort(api.listen)} would serve everybody who reaches this machine; add ${api.tokenFlag}, or listen on 127.0.0.1`,
     )
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The configuration file of `basalt target`: the flags' names as keys, and what may stand only in a file, CHAP
+ * The configuration file of a daemon: the flags' names as keys, and what may stand only in a file, CHAP
  * secrets and the list of initiators. Unknown keys and values of the wrong kind are errors that name
  * `file:line:column`; nothing is guessed.
  */
@@ -11,7 +11,7 @@ import { parseIscsiName } from '../../base/names.ts'
 import { Secret } from '../../frontend/secret.ts'
 import type { AccessConfig, ChapCredentials } from './access-config.ts'
 import { checkChap } from './access-config.ts'
-import { SETTING_NAMES, type SettingName, TARGET_SETTINGS } from './settings.ts'
+import type { SettingTable } from './settings.ts'
 import { suggest } from './suggest.ts'
 import { readTextFile } from './text-file.ts'
 import {
@@ -46,37 +46,39 @@ const Access = {
 const AccessSchema = Type.Object(Access)
 
 /** The whole file, as a JSON schema. */
-const ConfigFileSchema = Type.Object(
-  {
-    ...Object.fromEntries(
-      Object.entries(TARGET_SETTINGS).map(([name, { schema }]) => [name, Type.Optional(schema)]),
-    ),
-    ...Access,
-  },
-  { ...closed, description: 'settings by name' },
-)
+const schemaOf = (table: AnySettings): TSchema =>
+  Type.Object(
+    {
+      ...Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, Type.Optional(schema)])),
+      ...Access,
+    },
+    { ...closed, description: 'settings by name' },
+  )
+
+/** Settings of any command. */
+export type AnySettings = SettingTable<Readonly<Record<string, unknown>>>
 
 export interface ConfigFile {
   /** Text of the settings that the file has, and where each stands. */
-  readonly settings: ReadonlyMap<SettingName, { readonly text: string; readonly place: string }>
+  readonly settings: ReadonlyMap<string, { readonly text: string; readonly place: string }>
   readonly access: AccessConfig
   /** Things that work and are unwise, a sentence each. */
   readonly warnings: readonly string[]
 }
 
 /** Reads and checks the file at `path`. NOT_FOUND when it is missing, INVALID_ARGUMENT for all that is wrong in it. */
-export async function readConfigFile(path: string): Promise<ConfigFile> {
+export async function readConfigFile(path: string, table: AnySettings): Promise<ConfigFile> {
   const file = await readTextFile(path, '--config', YAML_BYTES_MAX)
   const document = parseYaml(file.text, path)
   const value = document.value ?? {}
-  check(ConfigFileSchema, value, document)
+  check(schemaOf(table), value, document)
 
-  const settings = new Map<SettingName, { text: string; place: string }>()
-  for (const name of SETTING_NAMES) {
+  const settings = new Map<string, { text: string; place: string }>()
+  for (const [name, { isPath }] of Object.entries(table)) {
     const given = (value as Readonly<Record<string, YamlValue>>)[name]
     if (given === undefined) continue
     // A list becomes what a variable would hold: its items with commas between.
-    const text = TARGET_SETTINGS[name].isPath ? resolve(dirname(path), String(given)) : String(given)
+    const text = isPath ? resolve(dirname(path), String(given)) : String(given)
     settings.set(name, { text, place: `${document.at(`/${name}`)}: ${name}` })
   }
   const warnings: string[] = []

@@ -1,5 +1,5 @@
 /**
- * The settings of `basalt target`: one table from which come the flags, the `BASALT_*` variables, the keys of
+ * What a setting is, and those of `basalt target`: one table from which come the flags, the `BASALT_*` variables, the keys of
  * the configuration file and the text of `--help`. A setting is text wherever it comes from, and is parsed in
  * one place, so that all three accept the same.
  */
@@ -69,9 +69,13 @@ const PORTALS_MAX = 16
 const PING_TIMEOUT_MS = { MIN: 1_000, MAX: 3_600_000 } as const
 const SANITIZE_RATE_MIN = 64 * KIB
 
+/** All settings of a command, by name. */
+export type SettingTable<Settings> = { readonly [Name in keyof Settings]: Setting<Settings[Name]> }
+
 type Draft<T> = Pick<Setting<T>, 'help' | 'expects' | 'parse'> & Partial<Setting<T>>
 
-const setting = <T>(draft: Draft<T>): Setting<T> => ({
+/** A setting with what most have; `draft` has the rest. */
+export const setting = <T>(draft: Draft<T>): Setting<T> => ({
   placeholder: undefined,
   default: undefined,
   required: false,
@@ -114,12 +118,13 @@ function listOf(parse: (text: string, what: string) => HostPort, text: string, w
   return addresses
 }
 
-const path = (text: string, what: string): string => {
+/** Parses a path of the command line: absolute from then on. */
+export const path = (text: string, what: string): string => {
   if (text !== '' && !text.includes('\0')) return resolve(text)
   throw new BlockError('INVALID_ARGUMENT', `${what}: a path must not be empty nor hold a zero byte`)
 }
 
-export const TARGET_SETTINGS: { readonly [Name in SettingName]: Setting<TargetSettings[Name]> } = {
+export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
   data: setting({
     placeholder: 'DIR',
     required: true,
