@@ -23,8 +23,8 @@ import { ensureVolume, type VolumePlace } from './ensure-volume.ts'
 import type { FrontEnd } from './front-end.ts'
 import { HostedVolume } from './hosted-volume.ts'
 import { HostedVolumes } from './hosted-volumes.ts'
-import { AdminServer } from './http/admin-server.ts'
-import type { ServerView } from './http/routes.ts'
+import { HttpServer } from './http/http-server.ts'
+import { addRoutes, type ServerView } from './http/routes.ts'
 import { type LatencyRecorders, makeLatencyRecorders } from './latencies.ts'
 import { VolumeCatalog } from './volume-catalog.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
@@ -126,9 +126,13 @@ export class TargetDaemon {
     const metrics = new MetricsRegistry()
     addProcessMetrics(metrics)
     addVolumeMetrics(metrics, volumes, data.serverId)
-    const admin = await AdminServer.open({
+    const admin = await HttpServer.open({
       listen: settings.admin,
-      api: { volumes, metrics, server: () => view.current },
+      flag: '--admin',
+      tokenFlag: '--admin-token-file',
+      title: 'Basalt admin API',
+      addRoutes: (app, document) =>
+        addRoutes(app, { volumes, metrics, server: () => view.current }, document),
       token: config.adminToken,
       version,
       clock,

@@ -10,12 +10,12 @@ import { RequestRefusal } from './problem.ts'
 const BEARER = 'Bearer '
 const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i
 
-/** Throws 401 unless the request carries `token`. */
-export function requireToken(request: FastifyRequest, token: Secret): void {
+/** Throws 401 unless the request carries `token`, which came from `flag`. */
+export function requireToken(request: FastifyRequest, token: Secret, flag: string): void {
   const { authorization } = request.headers
   const given = authorization?.startsWith(BEARER) ? authorization.slice(BEARER.length) : undefined
   if (given !== undefined && token.equals(Secret.fromText(given))) return
-  throw new RequestRefusal(401, 'this server wants a bearer token; see --admin-token-file', {
+  throw new RequestRefusal(401, `this server wants a bearer token; see ${flag}`, {
     'www-authenticate': 'Bearer',
   })
 }

@@ -24,7 +24,11 @@ export interface OpenApiDocument {
 }
 
 /** Collects the routes that are added to `app` from now on; the returned function gives the document so far. */
-export function describeRoutes(app: FastifyInstance, version: string): () => OpenApiDocument {
+export function describeRoutes(
+  app: FastifyInstance,
+  info: { readonly title: string; readonly version: string },
+): () => OpenApiDocument {
+  const { title, version } = info
   const paths: Record<string, Record<string, Operation>> = {}
   app.addHook('onRoute', (route) => {
     const schema = (route.schema ?? {}) as RouteSchema
@@ -34,7 +38,7 @@ export function describeRoutes(app: FastifyInstance, version: string): () => Ope
       paths[path] = { ...paths[path], [method.toLowerCase()]: operationOf(schema) }
     }
   })
-  return () => ({ openapi: '3.1.0', info: { title: 'Basalt admin API', version }, paths })
+  return () => ({ openapi: '3.1.0', info: { title, version }, paths })
 }
 
 function operationOf({ summary, params, response, produces }: RouteSchema): Operation {

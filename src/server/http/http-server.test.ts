@@ -17,9 +17,9 @@ import { HostedVolume } from '../hosted-volume.ts'
 import { HostedVolumes } from '../hosted-volumes.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
 import { addVolumeMetrics } from '../volume-metrics.ts'
-import { AdminServer, type AdminServerOptions, buildAdminApp } from './admin-server.ts'
+import { buildHttpApp, HttpServer, type HttpServerOptions } from './http-server.ts'
 import { problemOf } from './problem.ts'
-import type { ServerView } from './routes.ts'
+import { addRoutes, type ServerView } from './routes.ts'
 
 const directory = temporaryDirectory()
 const ports = realPorts()
@@ -29,12 +29,14 @@ const frontEnd = new RecordingFrontEnd()
 const token = Secret.fromText('0123456789abcdef')
 let state: ServerView['state'] = 'serving'
 
-const options = (changes: Partial<AdminServerOptions> = {}): AdminServerOptions => ({
+const options = (changes: Partial<HttpServerOptions> = {}): HttpServerOptions => ({
   listen: { host: '127.0.0.1', port: 0 },
-  api: {
-    volumes,
-    metrics,
-    server: () => ({ id: 'server-1', version: '0.0.1', pid: 1, startedWallMs: 0, state }),
+  flag: '--admin',
+  tokenFlag: '--admin-token-file',
+  title: 'Basalt admin API',
+  addRoutes: (app, document) => {
+    const server = () => ({ id: 'server-1', version: '0.0.1', pid: 1, startedWallMs: 0, state })
+    addRoutes(app, { volumes, metrics, server }, document)
   },
   token: undefined,
   version: '0.0.1',
@@ -59,7 +61,7 @@ beforeAll(async () => {
     }),
   )
   addVolumeMetrics(metrics, volumes, 'server-1')
-  app = buildAdminApp(options())
+  app = buildHttpApp(options())
 })
 afterAll(async () => {
   await app.close()
@@ -197,7 +199,7 @@ describe('what a request may be', () => {
   })
 
   it('limits the rate of an address', async () => {
-    const limited = buildAdminApp(options())
+    const limited = buildHttpApp(options())
     const statuses = new Set<number>()
     for (let i = 0; i < 700; i++)
       statuses.add((await call({ method: 'GET', url: '/healthz' }, limited)).statusCode)
@@ -208,7 +210,7 @@ describe('what a request may be', () => {
 
 describe('with a token', () => {
   it('wants it everywhere but on what tells nothing', async () => {
-    const guarded = buildAdminApp(options({ token, listen: { host: '0.0.0.0', port: 0 } }))
+    const guarded = buildHttpApp(options({ token, listen: { host: '0.0.0.0', port: 0 } }))
     const withToken = (given: string): Promise<LightMyRequestResponse> =>
       call(
         { method: 'GET', url: '/status', headers: { authorization: `Bearer ${given}`, host: 'a.example' } },
@@ -272,7 +274,7 @@ describe('errors', () => {
 
 describe('on a socket', () => {
   it('serves real requests, and refuses oversized headers and malformed HTTP without harm', async () => {
-    const server = await AdminServer.open(options())
+    const server = await HttpServer.open(options())
     const { host, port } = server.address
     const response = await fetch(`http://${host}:${port}/healthz`)
     expect(response.status).toBe(200)
@@ -291,11 +293,11 @@ describe('on a socket', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1.1 400 /)
     expect((await fetch(`http://${host}:${port}/healthz`)).status).toBe(200)
 
-    await expect(AdminServer.open(options({ listen: { host, port } }))).rejects.toThrow(
+    await expect(HttpServer.open(options({ listen: { host, port } }))).rejects.toThrow(
       `--admin ${host}:${port}: another process listens there`,
     )
     await server.close()
-    await expect(AdminServer.open(options({ listen: { host: '192.0.2.1', port: 0 } }))).rejects.toThrow(
+    await expect(HttpServer.open(options({ listen: { host: '192.0.2.1', port: 0 } }))).rejects.toThrow(
       '--admin 192.0.2.1:0: this machine has no such address',
     )
   })

@@ -1,6 +1,6 @@
 /**
- * The admin HTTP server: bounds on what a request may be, guards before every route, problem details for every
- * failure, and a request id on every answer and log line. It knows volumes only through `VolumeHost`.
+ * The HTTP server of a daemon: bounds on what a request may be, guards before every route, problem details for every
+ * failure, and a request id on every answer and log line. Which routes there are is the daemon's.
  */
 import { randomUUID } from 'node:crypto'
 import Fastify, {
@@ -15,9 +15,8 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Secret } from '../../frontend/secret.ts'
 import { RequestRates, refuseForeignPages, requireToken } from './guards.ts'
-import { collectMethods, describeRoutes } from './openapi.ts'
+import { collectMethods, describeRoutes, type OpenApiDocument } from './openapi.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf, RequestRefusal } from './problem.ts'
-import { type AdminApi, addRoutes } from './routes.ts'
 
 const LIMITS = {
   bodyBytes: 64 * 1024,
@@ -32,9 +31,15 @@ const LIMITS = {
 /** What a client may call its own request: short, and harmless in a log. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/
 
-export interface AdminServerOptions {
+export interface HttpServerOptions {
   readonly listen: HostPort
-  readonly api: AdminApi
+  /** The flag that said so, for errors. */
+  readonly flag: string
+  /** The flag that names the token's file. */
+  readonly tokenFlag: string
+  /** Title of the API in its description. */
+  readonly title: string
+  readonly addRoutes: (app: FastifyInstance, document: () => OpenApiDocument) => void
   /** Without one, everybody who reaches the address is served. */
   readonly token: Secret | undefined
   readonly version: string
@@ -42,7 +47,7 @@ export interface AdminServerOptions {
   readonly logger: Logger
 }
 
-export class AdminServer {
+export class HttpServer {
   readonly #app: FastifyInstance
   readonly address: HostPort
 
@@ -52,18 +57,18 @@ export class AdminServer {
   }
 
   /** Listens; IN_USE when the address is taken, INVALID_ARGUMENT when it is not one of this machine. */
-  static async open(options: AdminServerOptions): Promise<AdminServer> {
-    const { listen } = options
-    const app = buildAdminApp(options)
+  static async open(options: HttpServerOptions): Promise<HttpServer> {
+    const { listen, flag } = options
+    const app = buildHttpApp(options)
     try {
       await app.listen({ host: listen.host, port: listen.port })
     } catch (cause) {
       await app.close()
-      throw listenError(cause, listen)
+      throw listenError(cause, listen, flag)
     }
     const bound = app.server.address()
     const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port
-    return new AdminServer(app, { host: listen.host, port })
+    return new HttpServer(app, { host: listen.host, port })
   }
 
   /** Answers what is under way, then closes. */
@@ -73,8 +78,8 @@ export class AdminServer {
 }
 
 /** The application without its socket. */
-export function buildAdminApp(options: AdminServerOptions): FastifyInstance {
-  const { api, token, clock, logger, listen } = options
+export function buildHttpApp(options: HttpServerOptions): FastifyInstance {
+  const { token, tokenFlag, clock, logger, listen } = options
   const app = Fastify({
     logger: false,
     bodyLimit: LIMITS.bodyBytes,
@@ -100,7 +105,8 @@ export function buildAdminApp(options: AdminServerOptions): FastifyInstance {
     reply.header('cache-control', 'no-store')
     rates.admit(request.ip)
     if (token === undefined && isLoopback(listen.host)) refuseForeignPages(request)
-    if (token !== undefined && request.routeOptions.config.public !== true) requireToken(request, token)
+    if (token !== undefined && request.routeOptions.config.public !== true)
+      requireToken(request, token, tokenFlag)
   })
   app.addHook('onResponse', async (request, reply) => {
     logger.debug('http.answered', {
@@ -129,8 +135,8 @@ export function buildAdminApp(options: AdminServerOptions): FastifyInstance {
       reply,
     )
   })
-  const document = describeRoutes(app, options.version)
-  addRoutes(app, api, document)
+  const document = describeRoutes(app, options)
+  options.addRoutes(app, document)
   return app
 }
 
@@ -146,9 +152,9 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     .send(problem)
 }
 
-function listenError(cause: unknown, { host, port }: HostPort): BlockError {
+function listenError(cause: unknown, { host, port }: HostPort, flag: string): BlockError {
   const { code } = cause as NodeJS.ErrnoException
-  const where = `--admin ${host}:${port}`
+  const where = `${flag} ${host}:${port}`
   if (code === 'EADDRINUSE') {
     return new BlockError('IN_USE', `${where}: another process listens there; give another port, or 0`, {
       cause,

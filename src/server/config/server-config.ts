@@ -1,0 +1,150 @@
+/**
+ * The configuration of one `basalt server`: its settings, most of them those of a target, and the cluster that it
+ * belongs to. The cluster key proves servers to each other; it comes from a file and never shows.
+ */
+import { Type } from 'typebox'
+import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
+import { BlockError } from '../../base/errors.ts'
+import { printable } from '../../base/names.ts'
+import { parseUuid } from '../../base/uuid.ts'
+import type { Secret } from '../../frontend/secret.ts'
+import { type AccessConfig, refuseOpenService } from './access-config.ts'
+import {
+  type ConfigChanges,
+  type ConfigSources,
+  compareSettings,
+  pairPortals,
+  readToken,
+  resolveSettings,
+} from './resolve-settings.ts'
+import { path, type SettingTable, setting, TARGET_SETTINGS, type TargetSettings } from './settings.ts'
+
+/** Names are the flags' names. */
+export interface ServerSettings
+  extends Pick<
+    TargetSettings,
+    | 'data'
+    | 'iscsi'
+    | 'iscsi-portal'
+    | 'iqn-prefix'
+    | 'log-dir'
+    | 'log-level'
+    | 'drain-timeout'
+    | 'sanitize-rate'
+    | 'ping-timeout'
+  > {
+  readonly replication: HostPort
+  readonly http: HostPort
+  readonly 'http-token-file': string | undefined
+  /** 16 bytes. */
+  readonly 'cluster-id': Uint8Array
+  readonly 'cluster-key': string
+}
+
+export const SERVER_SETTINGS: SettingTable<ServerSettings> = {
+  data: {
+    ...TARGET_SETTINGS.data,
+    help: 'directory that holds the replicas; made if missing, used by one server at a time',
+  },
+  'cluster-id': setting({
+    placeholder: 'UUID',
+    required: true,
+    help: 'UUID of the cluster, the same on all its servers; make it once',
+    expects: 'a UUID',
+    parse: (text, what) => {
+      const uuid = parseUuid(text.trim().toLowerCase())
+      if (uuid !== undefined) return uuid
+      throw new BlockError(
+        'INVALID_ARGUMENT',
+        `${what}: '${printable(text)}' is not a UUID; make one with 'cat /proc/sys/kernel/random/uuid'`,
+      )
+    },
+  }),
+  'cluster-key': setting({
+    placeholder: 'FILE',
+    required: true,
+    help: 'file with the key by which servers of the cluster know each other, the same on all of them',
+    expects: 'a file',
+    isPath: true,
+    parse: path,
+  }),
+  replication: setting({
+    placeholder: 'HOST:PORT',
+    default: '127.0.0.1:7460',
+    help: 'where other servers of the cluster reach the replicas',
+    expects: 'HOST:PORT',
+    parse: parseHostPort,
+  }),
+  http: setting({
+    placeholder: 'HOST:PORT',
+    default: '127.0.0.1:7462',
+    help: 'where the HTTP API listens; outside loopback --http-token-file is needed',
+    expects: 'HOST:PORT',
+    parse: parseHostPort,
+  }),
+  'http-token-file': setting({
+    placeholder: 'FILE',
+    help: 'file with the bearer token that HTTP requests must carry',
+    expects: 'a file',
+    schema: Type.String({ description: 'a file' }),
+    isPath: true,
+    parse: path,
+  }),
+  iscsi: TARGET_SETTINGS.iscsi,
+  'iscsi-portal': TARGET_SETTINGS['iscsi-portal'],
+  'iqn-prefix': TARGET_SETTINGS['iqn-prefix'],
+  'log-dir': TARGET_SETTINGS['log-dir'],
+  'log-level': TARGET_SETTINGS['log-level'],
+  'drain-timeout': TARGET_SETTINGS['drain-timeout'],
+  'sanitize-rate': TARGET_SETTINGS['sanitize-rate'],
+  'ping-timeout': TARGET_SETTINGS['ping-timeout'],
+}
+
+export interface ServerConfig {
+  readonly settings: ServerSettings
+  /** Who may use the volumes, all alike. */
+  readonly access: AccessConfig
+  readonly httpToken: Secret | undefined
+  readonly clusterKey: Secret
+  readonly warnings: readonly string[]
+}
+
+/** Reads every source. INVALID_ARGUMENT names the flag, variable or `file:line:column`; ACCESS_DENIED: too open. */
+export async function loadServerConfig(sources: ConfigSources): Promise<ServerConfig> {
+  const { settings, access, warnings } = await resolveSettings(SERVER_SETTINGS, sources)
+  pairPortals(settings)
+  const httpToken = await readToken(settings['http-token-file'], '--http-token-file', warnings)
+  const clusterKey = await readToken(settings['cluster-key'], '--cluster-key', warnings)
+  if (clusterKey === undefined) throw new BlockError('INVALID_ARGUMENT', '--cluster-key is missing')
+  refuseOpenServer({ settings, access, httpToken })
+  if (!isLoopback(settings.replication.host)) {
+    warnings.push(
+      `--replication ${formatHostPort(settings.replication)} is not on loopback: peers prove who they are, but content is not encrypted; use a network of the servers' own`,
+    )
+  }
+  return { settings, access, httpToken, clusterKey, warnings }
+}
+
+/** ACCESS_DENIED when hosts or the HTTP API would be open to everybody who reaches this machine. */
+export function refuseOpenServer(config: Pick<ServerConfig, 'settings' | 'access' | 'httpToken'>): void {
+  const { settings, access, httpToken } = config
+  refuseOpenService({
+    iscsi: settings.iscsi,
+    access,
+    api: {
+      flag: '--http',
+      tokenFlag: '--http-token-file',
+      listen: settings.http,
+      hasToken: httpToken !== undefined,
+    },
+  })
+}
+
+/** What differs between the running configuration and a newly read one. */
+export function compareServerConfigs(running: ServerConfig, read: ServerConfig): ConfigChanges {
+  const comparable = (config: ServerConfig) => ({
+    ...config,
+    secrets: { 'http-token-file': config.httpToken, 'cluster-key': config.clusterKey },
+  })
+  return compareSettings(SERVER_SETTINGS, comparable(running), comparable(read))
+}
