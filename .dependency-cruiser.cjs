@@ -15,7 +15,7 @@ const layers = {
   iscsi: ['base', 'frontend'],
   nvme: ['base', 'frontend'],
   backup: ['base'],
-  server: ['base', 'gen', 'frontend', 'blockvol', 'replication', 'iscsi', 'nvme', 'backup', 'metrics'],
+  server: ['base', 'gen', 'v2engine', 'frontend', 'blockvol', 'replication', 'iscsi', 'nvme', 'backup', 'metrics'],
   master: ['base', 'gen', 'metrics'],
   csi: ['base', 'gen'],
   bench: ['base', 'iscsi', 'nvme', 'io'],

@@ -6,9 +6,11 @@ import { BlockError, isBlockError } from '../base/errors.ts'
 import type { Disk, DiskLock } from '../base/ports/disk.ts'
 import type { Random } from '../base/ports/random.ts'
 import { formatUuid, parseUuid, randomUuid } from '../base/uuid.ts'
+import { readSmallFile, replaceSmallFile } from './small-file.ts'
 
 /** Version 1: `{ version, id }`. */
 const SERVER_FILE_VERSION = 1
+const SERVER_FILE = 'server.json'
 const SERVER_FILE_BYTES_MAX = 4096
 
 export class DataDirectory {
@@ -53,34 +55,13 @@ export class DataDirectory {
 }
 
 async function serverIdOf(disk: Disk, random: Random, directory: string): Promise<string> {
-  const path = `${directory}/server.json`
-  const stored = await readText(disk, path)
+  const path = `${directory}/${SERVER_FILE}`
+  const stored = await readSmallFile(disk, path, SERVER_FILE_BYTES_MAX)
   if (stored !== undefined) return parseServerFile(stored, path)
   const id = formatUuid(randomUuid(random))
   const text = `${JSON.stringify({ version: SERVER_FILE_VERSION, id })}\n`
-  const file = await disk.open(`${path}.new`, { create: 'missing' })
-  try {
-    await file.truncate(0)
-    await file.write([Buffer.from(text)], 0)
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
-  await disk.rename(`${path}.new`, path)
-  await disk.syncDirectory(directory)
+  await replaceSmallFile(disk, directory, SERVER_FILE, text)
   return id
-}
-
-async function readText(disk: Disk, path: string): Promise<string | undefined> {
-  if (!(await disk.exists(path))) return undefined
-  const file = await disk.open(path, { create: 'never' })
-  try {
-    const bytes = new Uint8Array(SERVER_FILE_BYTES_MAX)
-    const length = await file.read(bytes, 0)
-    return Buffer.from(bytes.buffer, 0, length).toString('utf8')
-  } finally {
-    await file.close()
-  }
 }
 
 function parseServerFile(text: string, path: string): string {
