@@ -7,10 +7,11 @@ import type { HistogramSnapshot } from '../metrics/latency-recorder.ts'
 
 /**
  * - `serving`: hosts may use it;
+ * - `standby`: a replica, whose hosts are served elsewhere or not at present;
  * - `reopening`: it failed, its connections were reset, and it is opened again from disk;
  * - `closed`: the server is stopping.
  */
-export type VolumeState = 'serving' | 'reopening' | 'closed'
+export type VolumeState = 'serving' | 'standby' | 'reopening' | 'closed'
 
 interface SessionView {
   /** The initiator's name. */

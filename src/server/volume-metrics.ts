@@ -85,7 +85,11 @@ const SPACE: readonly (readonly [part: string, field: keyof SpaceReport])[] = [
 ]
 
 /** Adds them to `registry`; `server` is the server's id. */
-export function addVolumeMetrics(registry: MetricsRegistry, host: VolumeHost, server: string): void {
+export function addVolumeMetrics(
+  registry: MetricsRegistry,
+  host: Pick<VolumeHost, 'list' | 'space'>,
+  server: string,
+): void {
   let snapshots: readonly Snapshot[] = []
   registry.beforeScrape(async () => {
     snapshots = await Promise.all(
@@ -95,6 +99,9 @@ export function addVolumeMetrics(registry: MetricsRegistry, host: VolumeHost, se
   const labelNames = ['server', 'volume']
   const each = (read: (snapshot: Snapshot) => number) => (): Sample[] =>
     snapshots.map((snapshot) => ({ labels: { server, volume: snapshot.view.name }, value: read(snapshot) }))
+
+  const spaces = (): { readonly name: string; readonly space: SpaceReport }[] =>
+    snapshots.flatMap(({ view, space }) => (space === undefined ? [] : [{ name: view.name, space }]))
 
   for (const [name, field, help] of COUNTERS) {
     registry.counter({ name, help, labelNames, collect: each(({ view }) => view.status.counters[field]) })
@@ -119,18 +126,16 @@ export function addVolumeMetrics(registry: MetricsRegistry, host: VolumeHost, se
     help: 'Space on the disk by what it is for; the parts add up to all of it',
     labelNames: [...labelNames, 'part'],
     collect: () =>
-      snapshots.flatMap(({ view, space }) =>
-        SPACE.map(([part, field]) => ({
-          labels: { server, volume: view.name, part },
-          value: space?.[field] ?? 0,
-        })),
+      spaces().flatMap(({ name, space }) =>
+        SPACE.map(([part, field]) => ({ labels: { server, volume: name, part }, value: space[field] })),
       ),
   })
   registry.gauge({
     name: 'basalt_disk_free_bytes',
     help: "What the volume's file system still has",
     labelNames,
-    collect: each(({ space }) => space?.freeBytes ?? 0),
+    collect: () =>
+      spaces().map(({ name, space }) => ({ labels: { server, volume: name }, value: space.freeBytes })),
   })
   registry.histogram({
     name: 'basalt_command_seconds',
@@ -147,7 +152,7 @@ export function addVolumeMetrics(registry: MetricsRegistry, host: VolumeHost, se
 }
 
 /** Undefined for a volume that is not open: it has no report. */
-async function spaceOf(host: VolumeHost, name: string): Promise<SpaceReport | undefined> {
+async function spaceOf(host: Pick<VolumeHost, 'space'>, name: string): Promise<SpaceReport | undefined> {
   try {
     return await host.space(name)
   } catch (error) {

@@ -6,6 +6,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 
 interface RouteSchema {
   readonly summary?: string
+  readonly body?: object
   readonly params?: { readonly properties?: Readonly<Record<string, unknown>> }
   readonly response?: Readonly<Record<string, { readonly description?: string }>>
   readonly produces?: string
@@ -14,6 +15,7 @@ interface RouteSchema {
 interface Operation {
   readonly summary: string
   readonly parameters: readonly object[]
+  readonly requestBody?: object
   readonly responses: Readonly<Record<string, object>>
 }
 
@@ -41,7 +43,7 @@ export function describeRoutes(
   return () => ({ openapi: '3.1.0', info: { title, version }, paths })
 }
 
-function operationOf({ summary, params, response, produces }: RouteSchema): Operation {
+function operationOf({ summary, body, params, response, produces }: RouteSchema): Operation {
   const mediaTypeOf = (status: string): string =>
     Number(status) >= 400 ? 'application/problem+json' : (produces ?? 'application/json')
   return {
@@ -52,6 +54,9 @@ function operationOf({ summary, params, response, produces }: RouteSchema): Oper
       required: true,
       schema,
     })),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
     responses: Object.fromEntries(
       Object.entries(response ?? {}).map(([status, schema]) => [
         status.replace('4xx', '4XX').replace('5xx', '5XX'),

@@ -1,0 +1,105 @@
+/** The routes of a block server, in the order in which `docs/http-api.md` describes them. */
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { BlockError } from '../../base/errors.ts'
+import { printable } from '../../base/names.ts'
+import { parseUuid } from '../../base/uuid.ts'
+import type { MetricsRegistry } from '../../metrics/registry.ts'
+import { AssignBody, epochOf, messageOf, parseAuthorityUrl } from '../replica/assignment.ts'
+import type { Assignment } from '../replica/replica-host.ts'
+import type { ReplicaView } from '../replica/replica-view.ts'
+import type { OpenApiDocument } from './openapi.ts'
+import { Problem } from './problem.ts'
+import { replicaResource, ServerStatus } from './replica-resources.ts'
+import { Health } from './resources.ts'
+import type { ServerView } from './routes.ts'
+
+export interface ServerApi {
+  readonly metrics: MetricsRegistry
+  server(): ServerView
+  replicas(): readonly ReplicaView[]
+  /** As `ReplicaHost.assign`; CLOSED before the server serves and when it stops. */
+  assign(assignment: Assignment): Promise<void>
+}
+
+const problems = { '4xx': Problem, '5xx': Problem }
+
+export function addServerRoutes(app: FastifyInstance, api: ServerApi, document: () => OpenApiDocument): void {
+  const statusSchema = {
+    summary: 'The server and its replicas',
+    response: { 200: ServerStatus, ...problems },
+  }
+  app.get('/status', { schema: statusSchema }, async () => {
+    const { startedWallMs, ...server } = api.server()
+    return {
+      server: { ...server, startedAt: new Date(startedWallMs).toISOString() },
+      ...healthOf(api),
+      replicas: api.replicas().map(replicaResource),
+    }
+  })
+
+  const healthSchema = {
+    summary: 'Whether every replica is open; for probes',
+    response: { 200: Health, 503: { ...Health, description: 'Something is not open' } },
+  }
+  app.get('/healthz', { schema: healthSchema, config: { public: true } }, async (_, reply) => {
+    const health = healthOf(api)
+    return reply.code(health.healthy ? 200 : 503).send(health)
+  })
+
+  const metricsSchema = {
+    summary: 'Metrics in the text format of Prometheus',
+    produces: 'text/plain',
+    response: { 200: Type.String() },
+  }
+  app.get('/metrics', { schema: metricsSchema }, async (_, reply) => {
+    const text = await api.metrics.render()
+    return reply.type(api.metrics.contentType).send(text)
+  })
+
+  const assignSchema = {
+    summary: "A message of a volume's authority for this server's replica, which is made if need be",
+    body: AssignBody,
+    response: { 204: { ...Type.Null(), description: 'The replica has it' }, ...problems },
+  }
+  app.post<{ Body: AssignBody }>('/assign', { schema: assignSchema }, async ({ body }, reply) => {
+    await api.assign(assignmentOf(body))
+    return reply.code(204).send(null)
+  })
+
+  const open = { config: { public: true, undocumented: true } }
+  app.get('/openapi.json', open, async () => document())
+}
+
+/** INVALID_ARGUMENT for what the schema cannot see. */
+function assignmentOf({ volume, authority, create, message }: AssignBody): Assignment {
+  const uuid = parseUuid(volume)
+  if (uuid === undefined) {
+    throw new BlockError('INVALID_ARGUMENT', `volume: '${printable(volume)}' is not a UUID`)
+  }
+  return {
+    volume: uuid,
+    authority: parseAuthorityUrl(authority),
+    create:
+      create === undefined
+        ? undefined
+        : {
+            name: create.name,
+            sizeBytes: create.sizeBytes,
+            logicalBlockBytes: create.logicalBlockBytes ?? 512,
+            logBytes: create.logBytes,
+            madeIn: create.madeIn == null ? null : epochOf(create.madeIn),
+          },
+    message: messageOf(message),
+  }
+}
+
+function healthOf(api: ServerApi): { healthy: boolean; reasons: string[] } {
+  const { state } = api.server()
+  const reasons = state === 'serving' ? [] : [`the server is ${state}`]
+  for (const { name, outage, state: replica } of api.replicas()) {
+    if (outage !== undefined) reasons.push(`replica of ${name}: ${outage}`)
+    else if (replica !== 'open') reasons.push(`replica of ${name} is ${replica}`)
+  }
+  return { healthy: reasons.length === 0, reasons }
+}

@@ -1,0 +1,31 @@
+/** Replicas as volumes, for what is told of both alike: counters, latencies, log and dirty blocks. */
+import { BlockError } from '../../base/errors.ts'
+import type { VolumeHost, VolumeState, VolumeView } from '../volume-host.ts'
+import type { ReplicaView } from './replica-view.ts'
+
+/** Only those that are open: the others have no status. */
+export function volumesOf(list: () => readonly ReplicaView[]): Pick<VolumeHost, 'list' | 'space'> {
+  return {
+    list: () =>
+      list().flatMap((replica): VolumeView[] => {
+        const { name, status, outage, reopens, iscsi, latency } = replica
+        if (status === undefined) return []
+        return [{ name, state: stateOf(replica), status: status.volume, outage, reopens, iscsi, latency }]
+      }),
+    space: async (name) => {
+      throw new BlockError('CLOSED', `the space of replica ${name} is not counted`)
+    },
+  }
+}
+
+function stateOf({ state, isServed }: ReplicaView): VolumeState {
+  switch (state) {
+    case 'open':
+      return isServed ? 'serving' : 'standby'
+    case 'opening':
+    case 'waiting':
+      return 'reopening'
+    case 'closed':
+      return 'closed'
+  }
+}
