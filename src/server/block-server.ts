@@ -47,7 +47,6 @@ export interface BlockServerOptions {
   readonly openReplication: (options: {
     readonly server: string
     readonly config: ServerConfig
-    readonly replicaOf: (volume: Uint8Array) => RunningReplica | undefined
   }) => Promise<Replication>
   readonly setLogLevel: (level: LogLevel) => void
   /** A broken invariant: the process has to stop at once. */
@@ -153,11 +152,7 @@ export class BlockServer {
     resources.defer(() => http.close())
     const iscsi = await IscsiPortals.open(ports, config)
     resources.defer(() => iscsi.close())
-    const replication = await openReplication({
-      server,
-      config,
-      replicaOf: (volume) => replicas.host?.running(volume),
-    })
+    const replication = await openReplication({ server, config })
     resources.defer(() => replication.close())
     const host = new ReplicaHost({
       ports,

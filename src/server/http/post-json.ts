@@ -8,7 +8,7 @@ export interface PostOptions {
   readonly signal: AbortSignal
 }
 
-/** `text` is JSON already. DISCONNECTED, TIMED_OUT, or PROTOCOL for an answer that is no success or no JSON. */
+/** `text` is JSON already; an empty answer is undefined. DISCONNECTED, TIMED_OUT, or PROTOCOL for an answer that is no success or no JSON. */
 export async function postJson(url: string, text: string, options: PostOptions): Promise<unknown> {
   const { timeoutMs, answerBytesMax, signal } = options
   const timeout = AbortSignal.timeout(timeoutMs)
@@ -22,7 +22,7 @@ export async function postJson(url: string, text: string, options: PostOptions):
     })
     const answer = await readBounded(response, answerBytesMax)
     if (!response.ok) throw new BlockError('PROTOCOL', `${url} answered with status ${response.status}`)
-    return JSON.parse(answer) as unknown
+    return answer === '' ? undefined : (JSON.parse(answer) as unknown)
   } catch (cause) {
     if (cause instanceof BlockError) throw cause
     if (timeout.aborted) {

@@ -88,11 +88,6 @@ export class HostedReplica {
     this.#client.start()
   }
 
-  /** What takes connections of peers; undefined while it is not open. */
-  get running(): RunningReplica | undefined {
-    return this.#replica
-  }
-
   /**
    * A message of the authority, which is at `authority` now; that is durable before the message is heard. Throws the
    * error of an opening that failed, and BUSY while the next one waits.
@@ -187,8 +182,7 @@ export class HostedReplica {
       },
       halt: async (why) => {
         if (this.#isServed) logger.info('replica.halted', { volume: this.name, reason: why })
-        this.#isServed = false
-        await iscsi.detach()
+        await this.#release()
       },
       note: (note) => {
         logNote(logger, this.name, note)
@@ -211,6 +205,7 @@ export class HostedReplica {
     if (isFailure) {
       this.#reopens++
       replica.kill()
+      await this.#release()
     }
     try {
       await replica.close()
@@ -218,10 +213,15 @@ export class HostedReplica {
       if (!isBlockError(error)) throw error
       logger.warn('replica.close_failed', { volume: this.name, code: error.code }, error)
     }
-    this.#isServed = false
-    await iscsi.detach()
+    await this.#release()
     this.#replica = undefined
     this.#client.clear()
     return why
+  }
+
+  /** Hosts are cut off, whatever they were told before. */
+  async #release(): Promise<void> {
+    this.#isServed = false
+    await this.#o.iscsi.detach()
   }
 }

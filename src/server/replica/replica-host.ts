@@ -106,11 +106,6 @@ export class ReplicaHost {
     await replica.take(authority, message)
   }
 
-  /** The open replica of a volume, for connections of its peers. */
-  running(volume: Uint8Array): RunningReplica | undefined {
-    return this.#replicas.get(formatUuid(volume))?.running
-  }
-
   list(): readonly ReplicaView[] {
     return [...this.#replicas.values()].map((replica) => replica.view())
   }

@@ -16,18 +16,19 @@ export interface Exit {
   readonly stderr: string
 }
 
-export class BasaltProcess {
+/** A program of ours that prints a ready line. */
+class DaemonProcess {
   readonly exited: Promise<Exit>
   readonly #child: ChildProcess
   readonly #lines: { readonly stdout: string[]; readonly stderr: string[] } = { stdout: [], stderr: [] }
   readonly #watchers = new Set<() => void>()
   #ended = false
 
-  /** Starts `./basalt` with `args`; variables of the environment that set Basalt up are left out. */
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  /** Starts `program` with `args`; variables of the environment that set Basalt up are left out. */
+  constructor(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('BASALT_'))
     const env = { ...Object.fromEntries(inherited), ...environment }
-    this.#child = spawn(BASALT, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const readers = (['stdout', 'stderr'] as const).map((name) => this.#collect(name))
     const exit = new Promise<Pick<Exit, 'code' | 'signal'>>((resolve, reject) => {
       this.#child.on('error', reject)
@@ -42,10 +43,10 @@ export class BasaltProcess {
   }
 
   /** The line that says where it serves; an error with all output when it ends before. */
-  ready(): Promise<ReadyLine> {
+  ready<Line = ReadyLine>(): Promise<Line> {
     return this.line('stdout', (line) => {
       const value = parse(line)
-      return value?.ready === true ? (value as unknown as ReadyLine) : undefined
+      return value?.ready === true ? (value as unknown as Line) : undefined
     })
   }
 
@@ -76,6 +77,11 @@ export class BasaltProcess {
       this.#watchers.add(look)
       look()
     })
+  }
+
+  /** What it has printed by now. */
+  lines(stream: 'stdout' | 'stderr'): readonly string[] {
+    return this.#lines[stream]
   }
 
   signal(name: NodeJS.Signals): void {
@@ -109,6 +115,20 @@ export class BasaltProcess {
 
   #text(name: 'stdout' | 'stderr'): string {
     return this.#lines[name].map((line) => `${line}\n`).join('')
+  }
+}
+
+export class BasaltProcess extends DaemonProcess {
+  /** `./basalt` with `args`. */
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    super(BASALT, args, environment)
+  }
+}
+
+export class NodeProcess extends DaemonProcess {
+  /** This Node with `args`. */
+  constructor(args: readonly string[]) {
+    super(process.execPath, args)
   }
 }
 
