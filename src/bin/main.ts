@@ -1,17 +1,19 @@
 /** The commands. What one needs is loaded when it is called, so that the light ones start at once. */
 import { type DaemonCommand, type FlagDescription, runCli } from '../cli/program.ts'
-import { SETTING_NAMES, TARGET_SETTINGS, variableOf } from '../server/config/settings.ts'
+import type { AnySettings } from '../server/config/config-file.ts'
+import { SERVER_SETTINGS } from '../server/config/server-config.ts'
+import { TARGET_SETTINGS, variableOf } from '../server/config/settings.ts'
 import { benchCommand } from './bench.ts'
 import { VERSION } from './version.ts'
 
-const targetFlags: readonly FlagDescription[] = [
-  ...SETTING_NAMES.map((name) => ({
+const settingFlags = (table: AnySettings): FlagDescription[] => [
+  ...Object.entries(table).map(([name, setting]) => ({
     name,
     variable: variableOf(name),
-    placeholder: TARGET_SETTINGS[name].placeholder,
-    help: TARGET_SETTINGS[name].help,
-    default: TARGET_SETTINGS[name].default,
-    isList: TARGET_SETTINGS[name].isList,
+    placeholder: setting.placeholder,
+    help: setting.help,
+    default: setting.default,
+    isList: setting.isList,
   })),
   {
     name: 'config',
@@ -25,8 +27,15 @@ const commands: readonly DaemonCommand[] = [
   {
     name: 'target',
     description: 'serve one volume over iSCSI',
-    flags: targetFlags,
+    flags: settingFlags(TARGET_SETTINGS),
     run: async (flags) => (await import('./target.ts')).runTarget(flags),
+  },
+  {
+    name: 'server',
+    description:
+      'host replicas of volumes that an authority assigns, and serve those that it leads over iSCSI',
+    flags: settingFlags(SERVER_SETTINGS),
+    run: async (flags) => (await import('./server.ts')).runServer(flags),
   },
   {
     name: 'start',

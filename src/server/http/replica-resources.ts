@@ -84,6 +84,7 @@ export const ServerStatus = Type.Object(
   },
   { description: 'The server with all its replicas' },
 )
+export type ServerStatus = Static<typeof ServerStatus>
 
 /** The `Replica` resource of `view`. */
 export function replicaResource(view: ReplicaView): Replica {

@@ -1,0 +1,29 @@
+/** `basalt server`: settings, signals and exit code around a `BlockServer`. */
+import type { FlagValues } from '../cli/program.ts'
+import { BlockServer } from '../server/block-server.ts'
+import { loadServerConfig } from '../server/config/server-config.ts'
+import { openReplication } from '../server/replica/open-replication.ts'
+import { bindSignals, dieOf } from './daemon.ts'
+import { openPorts } from './ports.ts'
+import { VERSION } from './version.ts'
+
+/** Runs a block server until a signal stops it; prints the ready line. */
+export async function runServer(flags: FlagValues): Promise<number> {
+  const sources = { flags, environment: process.env }
+  const config = await loadServerConfig(sources)
+  const ports = openPorts({ logLevel: config.settings['log-level'] })
+  const onFatal = (error: unknown): void => dieOf(error, ports)
+  process.on('uncaughtException', onFatal)
+  const server = await BlockServer.open({
+    config,
+    ports,
+    version: VERSION,
+    pid: process.pid,
+    openReplication: (options) => openReplication(ports, options),
+    setLogLevel: (level) => ports.logger.setLevel(level),
+    onFatal,
+  })
+  const { stopped } = bindSignals(server, ports, () => loadServerConfig(sources))
+  process.stdout.write(`${JSON.stringify(server.ready)}\n`)
+  return stopped
+}
