@@ -53,6 +53,9 @@ export function isStamped(block: Uint8Array): boolean {
   return view.getUint32(AT.magic, true) === MAGIC_LOW && view.getUint32(AT.magic + 4, true) === MAGIC_HIGH
 }
 
+/** As its place's how manieth write a stamped block was written, as it says itself. */
+export const generationOf = (block: Uint8Array): number => viewOf(block).getUint32(AT.generation, true)
+
 /**
  * What is wrong with a stamped block that was read at `offsetBytes`; undefined when it is whole, in its place and,
  * if `author` is given, written by that.
