@@ -129,7 +129,7 @@ function answer(method: string, path: string, body: unknown): object {
   }
   if (method === 'GET') return find(uuid).view()
   const volume = find(uuid)
-  if (action === 'move') volume.move((body as { to: string }).to)
+  if (action === 'move') volume.move((body as { to: string }).to, performance.now())
   else if (action === 'change') {
     const { server, ...change } = body as {
       server: string

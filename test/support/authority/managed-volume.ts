@@ -25,6 +25,8 @@ export interface StoredVolume {
   readonly replicas: StoredReplica[]
   /** Somebody has led it: a directory that is made from now on is made for an older volume. */
   hasServed: boolean
+  /** The last epoch of which the primary said that hosts are served. */
+  servingEpoch: number
   registry: Registry
 }
 
@@ -43,25 +45,36 @@ export interface Outgoing {
   readonly body: object
 }
 
+/** What the target of a planned move may take to answer before another member does. */
+const MOVE_MS = 2000
+
 export class ManagedVolume {
   readonly stored: StoredVolume
   readonly #authority: Authority
   readonly #url: string
   #outbox: { readonly to: ServerId; readonly message: AuthorityMessage }[] = []
-  /** The primary has said that hosts are served in this epoch. */
-  #servingEpoch = 0
+  /** Of a planned move: until then only the answer of its target counts. */
+  #moveUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(uuid: string, request: VolumeRequest, url: string) {
     const replicas = request.replicas.map((replica) => ({ ...replica, isMade: false }))
     this.#url = url
     this.#authority = this.#rules(request, replicas)
-    this.stored = { uuid, request, replicas, hasServed: false, registry: this.#authority.registry }
+    this.stored = {
+      uuid,
+      request,
+      replicas,
+      hasServed: false,
+      servingEpoch: 0,
+      registry: this.#authority.registry,
+    }
   }
 
   static load(stored: StoredVolume, url: string, nowMs: number): ManagedVolume {
     const volume = new ManagedVolume(stored.uuid, stored.request, url)
     volume.stored.replicas.splice(0, Infinity, ...stored.replicas)
     volume.stored.hasServed = stored.hasServed
+    volume.stored.servingEpoch = stored.servingEpoch
     Object.assign(volume.#authority.registry, stored.registry)
     volume.#replicasMoved()
     volume.#authority.restart(nowMs)
@@ -103,13 +116,20 @@ export class ManagedVolume {
 
   onReport(from: string, beat: Heartbeat, messages: readonly ToAuthority[], nowMs: number): void {
     const server = serverId(from)
+    const { registry, preferred } = this.#authority
+    const epochBefore = registry.epoch.number
     this.#authority.onHeartbeat(server, beat, nowMs)
     for (const message of messages) {
+      const isEarly = preferred !== null && preferred !== server && nowMs < this.#moveUntilMs
+      // it answers again when it is asked again
+      if (message.kind === 'sealed' && isEarly) continue
       this.#authority.onMessage(server, message, nowMs)
       if (message.kind !== 'serving') continue
-      this.#servingEpoch = message.epoch.number
+      this.stored.servingEpoch = message.epoch.number
       this.stored.hasServed = true
     }
+    // members are asked at once, not at the next beat
+    if (registry.epoch.number > epochBefore) this.#authority.onBeat(nowMs)
   }
 
   made(server: string): void {
@@ -117,8 +137,9 @@ export class ManagedVolume {
   }
 
   /** A planned move: the primary drains and stops, and `to` wins among equals. */
-  move(to: string): void {
+  move(to: string, nowMs: number): void {
     const { registry } = this.#authority
+    this.#moveUntilMs = nowMs + MOVE_MS
     this.#replica(to)
     this.#authority.preferred = serverId(to)
     this.#outbox.push({ to: registry.primary, message: { kind: 'stop', epoch: registry.epoch } })
@@ -165,7 +186,7 @@ export class ManagedVolume {
   /** For tests to look at. */
   view(): object {
     const { uuid, request, replicas, registry } = this.stored
-    const isServing = registry.state === 'serving' && this.#servingEpoch === registry.epoch.number
+    const isServing = registry.state === 'serving' && this.stored.servingEpoch === registry.epoch.number
     const { isOperatorNeeded } = this.#authority
     return {
       uuid,

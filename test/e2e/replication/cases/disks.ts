@@ -1,0 +1,103 @@
+/** A disk that fills up or fails under one replica: that one leaves, and hosts go on. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type ReplicationCase, type Scene, SYNC_ALL } from '../fixture/scene.ts'
+
+const MIB = 1 << 20
+/** The log of 16 MiB, and not all of what is written. */
+const SMALL_BYTES = 20 * MIB
+const LARGE_BYTES = 160 * MIB
+/** The last server's data lie there. */
+const place = (folder: string): string => join(folder, 'small-disk')
+
+function mount(folder: string): string {
+  const path = place(folder)
+  mkdirSync(path, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL_BYTES}`, 'tmpfs', path])
+  return join(path, 'data')
+}
+
+const unmount = (scene: Scene): void => {
+  execFileSync('umount', ['--lazy', place(scene.folder)])
+}
+
+export const fullDisk: ReplicationCase = {
+  name: 'full-disk',
+  summary: 'sync_all: the disk of one replica fills up, and is made larger',
+  limitSeconds: 180,
+  policy: SYNC_ALL,
+  servers: (folder) => [{}, {}, { data: mount(folder) }],
+  async run(scene) {
+    const { volume, witness, servers } = scene
+    const small = servers[2]
+    if (small === undefined) throw new Error('there is no third server')
+    scene.cleanUp(() => unmount(scene))
+    await scene.step('another server leads', async () => {
+      if ((await volume.primary()) === small) await volume.move(servers[0]!)
+      await volume.serving()
+    })
+    await scene.step(`the disk of ${small.name} fills up: it leaves the set, and hosts go on`, async () => {
+      await volume.setIs(
+        servers.filter((server) => server !== small),
+        90_000,
+      )
+      await witness.progress(2000)
+      return `they waited ${witness.takeSlowest().toFixed(0)} ms at most`
+    })
+    await scene.step('its disk is larger, and it comes back', async () => {
+      execFileSync('mount', ['-o', `remount,size=${LARGE_BYTES}`, place(scene.folder)])
+      await volume.inSync()
+    })
+  },
+}
+
+export const lostDisk: ReplicationCase = {
+  name: 'lost-disk',
+  summary: 'sync_all: one replica loses its disk and is made anew',
+  limitSeconds: 180,
+  policy: SYNC_ALL,
+  async run(scene) {
+    const { volume, witness } = scene
+    const [lost] = await scene.replicas()
+    if (lost === undefined) throw new Error('there is no replica')
+    await scene.step(`${lost.name} is killed, and its volume is gone`, async () => {
+      await lost.kill()
+      rmSync(join(lost.data, 'volumes'), { recursive: true })
+      await witness.progress(1000)
+      await lost.start()
+      await volume.change(lost, { isLost: true })
+    })
+    await scene.step('it is made anew, and comes to be in sync', () => volume.inSync())
+  },
+}
+
+/** A file that is there already: nothing may be read in the place of what was written. */
+export const damagedRecord: ReplicationCase = {
+  name: 'damaged',
+  summary: 'sync_all: one replica cannot be opened, and is repaired by hand',
+  limitSeconds: 120,
+  policy: SYNC_ALL,
+  async run(scene) {
+    const { volume, witness } = scene
+    const [bad] = await scene.replicas()
+    if (bad === undefined) throw new Error('there is no replica')
+    const record = join(bad.data, 'volumes', volume.uuid, 'replica.json')
+    await scene.step(`${bad.name} starts beside a replica that it cannot read`, async () => {
+      await bad.kill()
+      writeFileSync(record, '{')
+      await bad.start()
+      await witness.progress(500)
+      if (!bad.log().some((line) => line.includes('replica.unreadable'))) throw new Error('it says nothing')
+    })
+    await scene.step('the record is written anew, and it comes back', async () => {
+      await bad.stop()
+      writeFileSync(
+        record,
+        JSON.stringify({ version: 1, authority: scene.cluster.authorityUrl, madeIn: null }),
+      )
+      await bad.start()
+      await volume.inSync()
+    })
+  },
+}
