@@ -4,12 +4,13 @@
  * lists them; a test compares.
  */
 import type { MetricsRegistry, Sample } from '../metrics/registry.ts'
+import type { PeerLag, ReplicaStatus, ResyncStatus } from '../replication/status.ts'
 import { isSound } from '../v2engine/marks.ts'
-import type { LagView, ReplicaView, ResyncView, RunningStatus } from './replica/replica-view.ts'
+import type { ReplicaView } from './replica/replica-view.ts'
 
 type Gauge<About> = readonly [name: string, help: string, read: (about: About) => number]
 
-const OF_REPLICA: readonly Gauge<RunningStatus>[] = [
+const OF_REPLICA: readonly Gauge<ReplicaStatus>[] = [
   [
     'basalt_replication_leading',
     '1 while this replica is the primary and serves',
@@ -29,7 +30,7 @@ const OF_REPLICA: readonly Gauge<RunningStatus>[] = [
   ],
 ]
 
-const OF_LAG: readonly Gauge<LagView>[] = [
+const OF_LAG: readonly Gauge<PeerLag>[] = [
   ['basalt_replication_lag_entries', 'Log entries that a replica has not acknowledged', (lag) => lag.entries],
   ['basalt_replication_lag_bytes', 'Bytes of log that a replica has not acknowledged', (lag) => lag.bytes],
   [
@@ -39,7 +40,7 @@ const OF_LAG: readonly Gauge<LagView>[] = [
   ],
 ]
 
-const OF_RESYNC: readonly Gauge<ResyncView>[] = [
+const OF_RESYNC: readonly Gauge<ResyncStatus>[] = [
   ['basalt_replication_resync_sent_bytes', 'Sent by the resync under way', (resync) => resync.sentBytes],
   [
     'basalt_replication_resync_skipped_bytes',
@@ -59,7 +60,7 @@ export function addReplicationMetrics(
   server: string,
 ): void {
   const labelNames = ['server', 'volume']
-  const open = (): readonly { readonly name: string; readonly status: RunningStatus }[] =>
+  const open = (): readonly { readonly name: string; readonly status: ReplicaStatus }[] =>
     replicas().flatMap(({ name, status }) => (status === undefined ? [] : [{ name, status }]))
 
   registry.gauge({
@@ -89,7 +90,7 @@ export function addReplicationMetrics(
   }
   const each =
     <About extends { readonly server: string }>(
-      list: (status: RunningStatus) => readonly About[],
+      list: (status: ReplicaStatus) => readonly About[],
       read: (about: About) => number,
     ) =>
     (): Sample[] =>

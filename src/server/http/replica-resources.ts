@@ -1,6 +1,7 @@
 /** Replicas as resources of the HTTP API of a block server: their JSON schemas, and how they are made of what is known. */
 import { type Static, Type } from 'typebox'
-import type { ReplicaView, RunningStatus } from '../replica/replica-view.ts'
+import type { ReplicaStatus } from '../../replication/status.ts'
+import type { ReplicaView } from '../replica/replica-view.ts'
 
 const Count = Type.Integer({ minimum: 0 })
 const Timestamp = Type.String({ format: 'date-time' })
@@ -108,7 +109,7 @@ export function replicaResource(view: ReplicaView): Replica {
   }
 }
 
-function running(status: RunningStatus) {
+function running(status: ReplicaStatus) {
   const { view, volume } = status
   const { role, sealed, opening, standing, set, commit, isSetChanging } = view
   return {
@@ -132,15 +133,15 @@ function running(status: RunningStatus) {
   }
 }
 
-const standingResource = (standing: RunningStatus['view']['standing']): Static<typeof Standing> => ({
+const standingResource = (standing: ReplicaStatus['view']['standing']): Static<typeof Standing> => ({
   doubtful: standing.isDoubtful,
   damaged: standing.isDamaged,
   resyncing: standing.isResyncing,
 })
 
 function peerResource(
-  peer: RunningStatus['view']['peers'][number],
-  { lags, resyncs }: RunningStatus,
+  peer: ReplicaStatus['view']['peers'][number],
+  { lags, resyncs }: ReplicaStatus,
 ): Static<typeof Peer> {
   const { server, isMember, isConnected, grade, standing, session, appended, durable } = peer
   const lag = lags.find((one) => one.server === server)

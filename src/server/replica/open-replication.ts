@@ -59,7 +59,7 @@ function running(replica: Replica, leave: () => void): RunningReplica {
   return {
     fromAuthority: (message) => replica.fromAuthority(message),
     heartbeat: () => replica.heartbeat(),
-    status: () => ({ resyncs: [], ...replica.status() }),
+    status: () => replica.status(),
     async close() {
       leave()
       await replica.close()

@@ -42,6 +42,7 @@ async function main(): Promise<number> {
     console.error(`no case ${unknown.join(', ')}; there are: ${CASES.map(({ name }) => name).join(', ')}`)
     return 2
   }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
   const chosen = values.case ? CASES.filter(({ name }) => values.case?.includes(name)) : CASES
   const report = new Report((line) => console.log(line))
   const folder = mkdtempSync(join(tmpdir(), 'basalt-replication-'))

@@ -16,6 +16,12 @@ export interface Exit {
   readonly stderr: string
 }
 
+/** What still runs: it ends with this process, whatever ends it. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** A program of ours that prints a ready line. */
 class DaemonProcess {
   readonly exited: Promise<Exit>
@@ -29,6 +35,7 @@ class DaemonProcess {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('BASALT_'))
     const env = { ...Object.fromEntries(inherited), ...environment }
     this.#child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    running.add(this.#child)
     const readers = (['stdout', 'stderr'] as const).map((name) => this.#collect(name))
     const exit = new Promise<Pick<Exit, 'code' | 'signal'>>((resolve, reject) => {
       this.#child.on('error', reject)
@@ -36,6 +43,7 @@ class DaemonProcess {
     })
     this.exited = Promise.all([exit, ...readers]).then(([{ code, signal }]) => {
       this.#ended = true
+      running.delete(this.#child)
       this.#tell()
       const [stdout, stderr] = [this.#text('stdout'), this.#text('stderr')]
       return { code, signal, stdout, stderr }
