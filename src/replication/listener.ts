@@ -9,6 +9,7 @@ import { DEFAULT_BOUNDS } from '../v2engine/policy.ts'
 import type { Refused, VolumeIdentity } from './handshake.ts'
 import { ReplicationLink } from './link.ts'
 import type { LinkReceiver } from './peer-links.ts'
+import { RefusalLog } from './refusal-log.ts'
 import type { Replica } from './replica.ts'
 import { type Hello, NONCE_BYTES } from './wire/hello.ts'
 
@@ -33,6 +34,7 @@ export class ReplicationListener {
   readonly #o: ReplicationListenerOptions
   /** Links whose peer is not known yet. */
   readonly #unknown = new Set<ReplicationLink>()
+  readonly #refusals: RefusalLog
   #listener: Listener | undefined
   #isClosed = false
 
@@ -49,6 +51,7 @@ export class ReplicationListener {
 
   private constructor(options: ReplicationListenerOptions) {
     this.#o = options
+    this.#refusals = new RefusalLog(options.ports.logger, options.ports.clock)
   }
 
   get host(): string {
@@ -103,9 +106,9 @@ export class ReplicationListener {
           this.#unknown.delete(link)
           if (receiver !== undefined) receiver.ended(why)
           else if (why.kind === 'refused' || why.kind === 'fault') {
-            const reason = why.kind === 'refused' ? `${why.refused.refusal}: ${why.refused.text}` : why.fault
-            const { remoteAddress } = connection
-            ports.logger.info('replication.connection-refused', { server, remoteAddress, reason })
+            const [fault, reason] =
+              why.kind === 'refused' ? [why.refused.refusal, why.refused.text] : [why.fault, why.fault]
+            this.#refusals.refused(connection.remoteAddress, fault, reason)
           }
         },
       },

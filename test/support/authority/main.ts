@@ -34,7 +34,8 @@ import {
 const { values: flags } = parseArgs({
   options: { port: { type: 'string', default: '0' }, file: { type: 'string' } },
 })
-const BEAT_MS = 500
+/** Leases end between the beats of servers, and who waits for it should not wait longer. */
+const BEAT_MS = 100
 const TELL = { timeoutMs: 3000, answerBytesMax: 65_536, signal: new AbortController().signal } as const
 
 const volumes = new Map<string, ManagedVolume>()
