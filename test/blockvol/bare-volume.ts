@@ -162,8 +162,9 @@ export class BareVolume {
     return new ResyncSource(this.#common(), options)
   }
 
-  forget(above: number, base: number): Promise<PageSet> {
-    return forget({ ...this.#common(), ...this.#sinkParts() }, above, base)
+  /** `sizeBlocks`: as if the volume were that small. */
+  forget(above: number, base: number, sizeBlocks = this.sizeBlocks): Promise<PageSet> {
+    return forget({ ...this.#common(), ...this.#sinkParts(), sizeBlocks: () => sizeBlocks }, above, base)
   }
 
   forgetOverwritten(above: number): Promise<void> {

@@ -42,6 +42,13 @@ export class GrainMaxima {
     return new GrainMaxima(file, grainBlocks, endSector, clock)
   }
 
+  /** No grain from here on has a maximum above 0. */
+  get endGrain(): number {
+    let endSector = this.#endSector
+    for (const index of this.#changed) endSector = Math.max(endSector, index + 1)
+    return endSector * SECTOR_GRAINS
+  }
+
   grainOf(block: number): number {
     return Math.floor(block / this.grainBlocks)
   }

@@ -30,7 +30,10 @@ export interface ForgetParts {
  */
 export async function forget(parts: ForgetParts, above: number, base: number): Promise<PageSet> {
   const unknown: PageRange[] = []
-  const endPage = Math.ceil(parts.sizeBlocks() / PAGE_BLOCKS)
+  const { maxima, sizeBlocks } = parts
+  // base blocks may have come for a part of the volume that the state here does not have yet
+  const endBlock = Math.max(sizeBlocks(), maxima.endGrain * maxima.grainBlocks)
+  const endPage = Math.ceil(endBlock / PAGE_BLOCKS)
   for (let page = 0; page < endPage; ) {
     page = await parts.alone(() => forgetBatch(parts, { above, base, page, endPage, unknown }))
   }

@@ -117,9 +117,10 @@ async function expectNoOtherVersion(
 
 describe('a page that a power loss left half written', () => {
   it.each([
-    ['its first sectors', [[0, 2048]] as const],
-    ['nothing of it', 'none' as const],
-  ])('is whole before a checkpoint makes it look damaged (%s)', (_, kept) =>
+    ['its first sectors', [[4096, 6144]] as const, SIZE_BLOCKS],
+    ['nothing of it', 'none' as const, SIZE_BLOCKS],
+    ['its first sectors, behind the end so far', [[4096, 6144]] as const, 256],
+  ])('is whole before a checkpoint makes it look damaged (%s)', (_, kept, sizeBlocks) =>
     inVirtualTime(4, async (scheduler) => {
       const side = new Side(scheduler, 1)
       await side.create()
@@ -132,18 +133,18 @@ describe('a page that a power loss left half written', () => {
       })
       const volume = await side.open({ isFilling: true })
       const data = filledBlock(5)
-      const content = { checksum: blockChecksum(data, 200, 50), data }
-      await volume.sink.put([{ block: 200, lsn: 50, content }])
+      const content = { checksum: blockChecksum(data, 456, 50), data }
+      await volume.sink.put([{ block: 456, lsn: 50, content }])
       await volume.sink.settle()
       expect(disks).toHaveLength(1)
       side.restart(disks[0]!.afterPowerLoss((one) => (one.path.endsWith('.map') ? kept : 'all')))
       let again = await side.open({ isFilling: true })
-      await again.forget(100, 0)
+      await again.forget(100, 0, sizeBlocks)
       await again.close()
       // the next session's log begins here, whatever pages it visits
       await side.restartLog(150)
       again = await side.open({ isFilling: true })
-      expect(await again.entry(200)).toMatchObject({ kind: 'empty' })
+      expect(await again.entry(456)).toMatchObject({ kind: 'empty' })
       expect(again.damagedSectors).toBe(0)
     }),
   )
