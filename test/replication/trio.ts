@@ -15,6 +15,7 @@ import type { Note } from '../../src/v2engine/effects.ts'
 import { type ServerId, serverId } from '../../src/v2engine/identity.ts'
 import { type Bounds, DEFAULT_BOUNDS, type Policy } from '../../src/v2engine/policy.ts'
 import { Authority } from '../cluster/authority.ts'
+import { Life, SimClock } from '../sim/clock.ts'
 import { FaultPlan } from '../sim/faults.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../sim/machine.ts'
 import { SeededRandom } from '../sim/random.ts'
@@ -50,6 +51,7 @@ export class Node {
   readonly notes: Note[] = []
   readonly halts: string[] = []
   readonly failures: unknown[] = []
+  readonly port = PORT
   readonly faults: FaultPlan
   #lives = 0
   /** Its disk was lost, and another took its place. */
@@ -191,6 +193,9 @@ export class Node {
 
 export class Trio {
   readonly scheduler = new Scheduler(1)
+  /** The test's own. */
+  readonly clock = new SimClock(this.scheduler, new Life())
+  readonly cluster = { clusterId: CLUSTER_ID, clusterKey: CLUSTER_KEY }
   readonly machines = new Machines()
   readonly bounds: Bounds
   readonly authority: Authority
