@@ -8,6 +8,10 @@ import type { Policy } from '../v2engine/policy.ts'
 
 const syncAll: Policy = { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 3 }
 const atLeastTwo: Policy = { mode: { kind: 'sync_all', minInSync: 2 }, replicaFactor: 2 }
+const bestEffort: Policy = {
+  mode: { kind: 'best_effort', maxLagEntries: 1000, maxLagMs: 60_000 },
+  replicaFactor: 3,
+}
 
 describe('three replicas of a volume', () => {
   it('serve hosts from the one that was promoted, and all have what was written', () =>
@@ -227,4 +231,38 @@ describe('three replicas of a volume', () => {
       })
       expect(await read(leader.device!, 0)).toBe(3)
     }))
+
+  it('show how far a replica is behind that nobody waits for, in entries, bytes and time', () =>
+    Trio.run({ policy: bestEffort }, async (trio) => {
+      const leader = await trio.leader()
+      await trio.inSync()
+      const late = trio.nodes.find((node) => node !== leader)!
+      const lag = () => leader.open.status().lags.find(({ server }) => server === late.server)!
+      await write(leader.device!, 0, 1)
+      await trio.until('it has everything', () => lag().entries === 0)
+      expect(lag()).toEqual({ server: late.server, entries: 0, bytes: 0, ms: 0 })
+      trio.machines.cut.add(late.server)
+      trio.machines.sever(late.server)
+      for (let block = 0; block < 10; block++) await write(leader.device!, block, 2)
+      await trio.scheduler.pass(500)
+      expect(lag().entries).toBe(10)
+      expect(lag().bytes).toBeGreaterThanOrEqual(10 * 4096)
+      expect(lag().ms).toBeGreaterThanOrEqual(500)
+      trio.machines.cut.delete(late.server)
+      await trio.until('it has everything again', () => lag().entries === 0)
+    }))
+
+  it('do the same each time', async () => {
+    const traces: string[] = []
+    for (let i = 0; i < 2; i++) {
+      await Trio.run({ policy: syncAll }, async (trio) => {
+        const leader = await trio.leader()
+        for (let block = 0; block < 5; block++) await write(leader.device!, block, 1)
+        leader.crash('power')
+        await trio.leader(leader)
+        traces.push(`${trio.scheduler.events} events, ${trio.scheduler.traceHash}`)
+      })
+    }
+    expect(traces[1]).toBe(traces[0])
+  })
 })
