@@ -28,6 +28,9 @@ const MODES: readonly { readonly name: string; readonly label: string; readonly 
   },
 ]
 
+const MOVES_MAX = 8
+const MOVE_MS = 5000
+
 /** Makes the volumes, all led by the first server. */
 export async function makeVolumes(
   cluster: Cluster,
@@ -45,12 +48,13 @@ export async function makeVolumes(
 /** The volume, once the first of its servers leads it. */
 export async function measured(name: string, volume: ClusterVolume): Promise<MeasuredVolume> {
   const first = volume.servers[0]!
-  const { registry } = await volume.registry()
-  if ((await volume.serving()) !== first) {
+  // a stop that cannot be drained in time is given up, and asked for again
+  for (let attempt = 0; (await volume.serving()) !== first; attempt++) {
+    if (attempt === MOVES_MAX) throw new Error(`${name} does not go to ${first.name}`)
     await volume.inSync()
+    const { registry } = await volume.registry()
     await volume.move(first)
-    const leader = await volume.serving(20_000, registry.epoch.number + 1)
-    if (leader !== first) throw new Error(`${name} went to ${leader.name}`)
+    await volume.serving(MOVE_MS, registry.epoch.number + 1).catch(() => undefined)
   }
   await volume.inSync()
   return { name, volume, url: `iscsi://${first.ready.iscsi}/${volume.iqn}/0`, pid: first.ready.pid }
