@@ -20,10 +20,13 @@ export interface Range {
 export class VolumeClient {
   readonly device: BlockDevice
   readonly model: VolumeModel
+  readonly #isReplicated: boolean
 
-  constructor(device: BlockDevice, model: VolumeModel) {
+  /** Of a replicated volume BUSY may also mean that the entry waits to be committed. */
+  constructor(device: BlockDevice, model: VolumeModel, options: { isReplicated?: boolean } = {}) {
     this.device = device
     this.model = model
+    this.#isReplicated = options.isReplicated ?? false
   }
 
   /** Writes content that names this operation. */
@@ -148,7 +151,7 @@ export class VolumeClient {
       return outcome
     }
     this.model.failed(operation)
-    const isUntouched = outcome === 'BUSY' || outcome === 'NO_SPACE' || outcome === 'OUT_OF_RANGE'
+    const isUntouched = (outcome === 'BUSY' && !this.#isReplicated) || outcome === 'NO_SPACE' || outcome === 'OUT_OF_RANGE'
     if (isUntouched && operation.parts.length === 1 && operation.entries.length > 0) {
       throw new ModelViolation(`operation ${operation.id} failed with ${outcome} after it was admitted`)
     }

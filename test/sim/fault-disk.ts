@@ -143,11 +143,13 @@ export class FaultDisk implements Disk {
       scheduler.schedule(label, path, this.#latencyMs(latency, path), () => {
         if (life.ended) return
         this.#inFlight.delete(operation)
+        // the disk goes on under a process that is stopped; only its answer waits
         try {
-          resolve(effect())
+          const outcome = effect()
+          life.deliver(() => resolve(outcome))
         } catch (error) {
           if (error instanceof InvariantError) throw error
-          reject(error)
+          life.deliver(() => reject(error))
         }
       })
     })

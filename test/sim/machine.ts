@@ -5,7 +5,7 @@
 import { BufferPool } from '../../src/base/buffer-pool.ts'
 import { type Logger, silentLogger } from '../../src/base/log.ts'
 import type { VolumePorts } from '../../src/blockvol/api.ts'
-import { Life, SimClock } from './clock.ts'
+import { Life, MachineTime, SimClock } from './clock.ts'
 import { type DiskEffect, FaultDisk } from './fault-disk.ts'
 import { FaultPlan } from './faults.ts'
 import { SeededRandom } from './random.ts'
@@ -14,6 +14,7 @@ import { Storage } from './storage.ts'
 
 export interface SimProcess extends VolumePorts {
   readonly disk: FaultDisk
+  readonly clock: SimClock
   readonly life: Life
   readonly random: SeededRandom
 }
@@ -24,6 +25,8 @@ export interface ProcessOptions {
   /** Seed of everything random in this process. */
   readonly seed: number
   readonly faults?: FaultPlan
+  /** Of the machine; one that runs true and started with the scheduler by default. */
+  readonly time?: MachineTime
   readonly logger?: Logger
   readonly onCall?: (kind: string, path: string) => void
   readonly onEffect?: (effect: DiskEffect) => void
@@ -46,7 +49,7 @@ export function startProcess(options: ProcessOptions): SimProcess {
   return {
     disk,
     life,
-    clock: new SimClock(scheduler, life),
+    clock: new SimClock(scheduler, life, options.time ?? new MachineTime(scheduler, 1, 0)),
     random: random.fork('process'),
     pool: new ScribblingPool(),
     logger: options.logger ?? silentLogger,

@@ -84,11 +84,18 @@ export class VolumeModel {
   /** Per sector, the greatest index that a completed read returned or a completed write has. */
   #floor = new Map<number, number>()
   /** Every value that a sector ever had. */
-  readonly #past = new Map<number, Set<number>>()
+  #past = new Map<number, Set<number>>()
 
-  /** `entryBlocksMax`: longest entry of data that the volume's log takes; longer writes are split. */
-  constructor(options: { entryBlocksMax: number }) {
+  /**
+   * `entryBlocksMax`: longest entry of data that the volume's log takes; longer writes are split. `after`: the history that
+   * this one goes on from.
+   */
+  constructor(options: { entryBlocksMax: number; after?: VolumeModel | undefined }) {
     this.#entryBlocksMax = options.entryBlocksMax
+    if (options.after === undefined) return
+    this.#now = options.after.#now
+    this.#lastId = options.after.#lastId
+    this.#past = options.after.#past
   }
 
   /** The moment of the last event. */
@@ -106,12 +113,19 @@ export class VolumeModel {
     return [...this.#past.keys()]
   }
 
-  /** A client is about to ask for a change. Its id is the value that it will write, unless that is zeros. */
-  begin(kind: OperationKind, range: { firstSector: number; sectors: number; fua?: boolean }): Operation {
+  /**
+   * A client is about to ask for a change. Its id is the value that it will write, unless that is zeros; `id` when the
+   * content has been made already.
+   */
+  begin(
+    kind: OperationKind,
+    range: { firstSector: number; sectors: number; fua?: boolean },
+    id?: number,
+  ): Operation {
     this.#now++
     const { firstSector, sectors } = range
     const operation: Operation = {
-      id: ++this.#lastId,
+      id: id ?? ++this.#lastId,
       kind,
       firstSector,
       sectors,
@@ -202,15 +216,15 @@ export class VolumeModel {
 
   /**
    * Judges the content found after a crash at moment `at` (now by default). `values` gives each touched sector's
-   * content. Returns the number of entries that survived; throws when no prefix explains the content.
+   * content. `lostMax` entries of those that had to survive may be gone, newest first. Returns the number of entries that
+   * survived; throws when no prefix explains the content.
    */
-  judgeCrash(kind: CrashKind, values: (sector: number) => number, at = this.#now): number {
+  judgeCrash(kind: CrashKind, values: (sector: number) => number, at = this.#now, lostMax = 0): number {
     const happened = this.#entries.filter((entry) => entry.admittedAt <= at)
-    let needed = 0
-    for (const entry of happened) {
-      const boundAt = kind === 'power' ? entry.durableAt : entry.knownAt
-      if (boundAt <= at && !entry.isVoid) needed = entry.index + 1
-    }
+    const bound = happened.filter(
+      (entry) => (kind === 'power' ? entry.durableAt : entry.knownAt) <= at && !entry.isVoid,
+    )
+    const needed = (bound.at(-1 - lostMax)?.index ?? -1) + 1
     const expected = new Map(this.#base)
     for (const sector of this.#bySector.keys()) if (!expected.has(sector)) expected.set(sector, 0)
     const differing = new Set<number>()

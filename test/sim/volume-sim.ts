@@ -30,11 +30,12 @@ import { FaultPlan } from './faults.ts'
 import { Load, type LoadState } from './load.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from './machine.ts'
 import { type CrashKind, ModelViolation, UNREADABLE, VolumeModel } from './model.ts'
+import { drawKept } from './power-loss.ts'
 import { damageOf, drawProfile, type SimProfile, type Swarm } from './profile.ts'
 import { SeededRandom } from './random.ts'
 import { Register } from './register.ts'
 import { Scheduler, StuckError } from './scheduler.ts'
-import type { Kept, Storage, Unsynced } from './storage.ts'
+import type { Storage } from './storage.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
 const BLOCK_SECTORS = 8
@@ -189,7 +190,7 @@ class VolumeSim {
         load = new Load(
           this.#load,
           volume,
-          process.clock as SimClock,
+          process.clock,
           this.#random.fork(`load ${this.#lives}`),
         )
         const isServing = await load.run()
@@ -474,27 +475,3 @@ class VolumeSim {
 }
 
 const worse = (a: CrashKind, b: CrashKind): CrashKind => (a === 'power' ? a : b)
-
-/** What a power loss keeps: all, nothing, a prefix, or anything, sector by sector. */
-function drawKept(random: SeededRandom): (one: Unsynced) => Kept {
-  const mode = random.pick(['all', 'none', 'prefix', 'any', 'any', 'torn'] as const)
-  let isCut = false
-  return (one) => {
-    if (mode === 'all' || mode === 'none') return mode
-    if (mode === 'prefix') {
-      if (!isCut && random.chance(0.2)) isCut = true
-      return isCut ? 'none' : 'all'
-    }
-    if (mode === 'any' || one.kind === 'name' || one.change.kind !== 'write')
-      return random.pick(['all', 'none'])
-    const { offsetBytes, lengthBytes } = one.change
-    const end = offsetBytes + lengthBytes
-    const kept: [number, number][] = []
-    for (let at = offsetBytes; at < end; ) {
-      const next = Math.min(end, at - (at % SECTOR_BYTES) + SECTOR_BYTES)
-      if (random.chance(0.5)) kept.push([at, next])
-      at = next
-    }
-    return kept
-  }
-}

@@ -1,0 +1,483 @@
+/**
+ * One seed: servers with a replica each, an authority, hosts, all of the production code over simulated ports, in virtual
+ * time. First with faults, at least so many operations of hosts; then the faults stop, and within a bound everything must be
+ * in sync; then all replicas are compared and closed, and nothing may be left of them.
+ */
+import { InvariantError } from '../../../src/base/assert.ts'
+import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
+import { isBlockError } from '../../../src/base/errors.ts'
+import { BLOCK_BYTES, type Epoch } from '../../../src/base/units.ts'
+import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
+import { FrontendVolume } from '../../../src/frontend/volume.ts'
+import { IscsiTarget } from '../../../src/iscsi/target/iscsi-target.ts'
+import type { LedDevice } from '../../../src/replication/device.ts'
+import { type ServerId, serverId } from '../../../src/v2engine/identity.ts'
+import { isSound } from '../../../src/v2engine/marks.ts'
+import type { ToAuthority } from '../../../src/v2engine/messages.ts'
+import { DEFAULT_BOUNDS } from '../../../src/v2engine/policy.ts'
+import { Authority, type Heartbeat, type Registry } from '../../cluster/authority.ts'
+import { fail, type Loss, NO_LOSS } from '../../cluster/checker.ts'
+import { identifyAll, SECTOR_BYTES } from '../content.ts'
+import { UNREADABLE } from '../model.ts'
+import { SeededRandom } from '../random.ts'
+import { Scheduler, StuckError } from '../scheduler.ts'
+import { Attachment } from './attachment.ts'
+import { compareReplicas } from './compare.ts'
+import { ControlChannel, MASTER } from './control.ts'
+import { Faults } from './faults.ts'
+import { History } from './history.ts'
+import { Hosts, type Path } from './hosts.ts'
+import { JudgedDevice } from './judged-device.ts'
+import { SimNetwork } from './net.ts'
+import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
+import { REPLICATION_PORT, type ServerWorld, SimServer } from './server.ts'
+import { RunLog, show } from './timeline.ts'
+
+const MASTER_BEAT_MS = 200
+/** Virtual time in which the operations must be done. */
+const FAULTS_MS_MAX = 400_000
+/** Virtual time in which all must be in sync when the faults have stopped. */
+const CALM_MS = 120_000
+const OPERATIONS = 300
+const ISCSI_PORT = 3260
+const IQN = 'iqn.2026-01.example:v'
+
+export interface ClusterOutcome {
+  readonly seed: number
+  readonly configuration: string
+  readonly violation: string | undefined
+  readonly counts: ReadonlyMap<string, number>
+  readonly virtualMs: number
+  readonly traceHash: string
+}
+
+export interface ClusterOptions {
+  readonly only?: readonly ClusterFault[]
+  readonly operations?: number
+  readonly print?: (line: string) => void
+}
+
+/** Runs a seed. What it broke is in the outcome. */
+export async function runClusterSeed(seed: number, options: ClusterOptions = {}): Promise<ClusterOutcome> {
+  const random = new SeededRandom(seed, 0xc1)
+  const profile = drawProfile(seed, random.fork('profile'), options.only)
+  const sim = new ClusterSim(seed, random, profile, options.print)
+  const violation = await sim.run(options.operations ?? OPERATIONS)
+  return {
+    seed,
+    configuration: profile.name,
+    violation,
+    counts: sim.log.counts,
+    virtualMs: sim.scheduler.nowMs,
+    traceHash: sim.scheduler.traceHash,
+  }
+}
+
+export class ClusterSim implements ServerWorld {
+  readonly scheduler: Scheduler
+  readonly network: SimNetwork
+  readonly log: RunLog
+  readonly profile: ClusterProfile
+  readonly bounds = DEFAULT_BOUNDS
+  readonly servers = new Map<ServerId, SimServer>()
+  readonly control: ControlChannel
+  readonly authority: Authority
+  readonly history: History
+  readonly hosts: Hosts
+  readonly faults: Faults
+  readonly #targets = new Map<SimServer, { target: IscsiTarget; life: unknown }>()
+  isCalm = false
+  isMasterUp = true
+  #path: Path | undefined
+  readonly #losses = new Map<bigint, Loss>()
+  #openLoss: Loss = NO_LOSS
+  readonly #broken = Promise.withResolvers<never>()
+  #isBroken = false
+
+  constructor(
+    seed: number,
+    random: SeededRandom,
+    profile: ClusterProfile,
+    print: ((line: string) => void) | undefined,
+  ) {
+    this.scheduler = new Scheduler(seed)
+    this.profile = profile
+    this.log = new RunLog(this.scheduler, print)
+    this.network = new SimNetwork(this.scheduler, random.fork('network'))
+    this.network.rates = profile.net
+    this.network.isChecked = (port) => port === REPLICATION_PORT
+    this.control = new ControlChannel(this.scheduler, this.network, random.fork('control'))
+    const { entryBlocksMax } = { entryBlocksMax: Math.max(1, Math.min(256, Math.floor(profile.shape.logBytes / 8 / 4096))) }
+    this.history = new History({ entryBlocksMax })
+    const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, profile.policy.replicaFactor).map(serverId)
+    const members = ids.slice(0, ids.length - profile.spares)
+    for (const [i, id] of ids.entries()) {
+      const server = new SimServer(this, id, { random: random.fork(`server ${id}`), rate: profile.rates[i] ?? 1 })
+      server.isReplacement = !members.includes(id)
+      this.servers.set(id, server)
+    }
+    this.authority = new Authority({
+      policy: profile.policy,
+      bounds: this.bounds,
+      members,
+      replicas: this.#replicas(),
+      random: random.fork('registry'),
+      send: (to, message) => {
+        this.log.trace(MASTER, () => `to ${to}: ${show(message)}`)
+        this.control.send(MASTER, to, () => {
+          this.faults.delivered(to, message)
+          this.servers.get(to)?.fromAuthority(message)
+        })
+      },
+      promoted: (registry) => this.#promoted(registry),
+    })
+    this.hosts = new Hosts({
+      scheduler: this.scheduler,
+      network: this.network,
+      random: random.fork('hosts'),
+      log: this.log,
+      profile,
+      history: this.history,
+      path: () => this.#path,
+      isAnswering: ({ server }) => {
+        const running = this.servers.get(serverId(server))?.running
+        return running !== undefined && !running.process.life.isStopped
+      },
+      broken: (error) => this.broken(error),
+    })
+    this.faults = new Faults(this, random.fork('faults'))
+    this.#broken.promise.catch(() => undefined)
+  }
+
+  #replicas(): { server: ServerId; endpoint: string }[] {
+    return [...this.servers.values()].map(({ server, endpoint }) => ({ server, endpoint }))
+  }
+
+  // ---- the run
+
+  /** What was broken; undefined when all held. */
+  async run(operations: number): Promise<string | undefined> {
+    try {
+      await this.until(this.#history(operations), 'the run', FAULTS_MS_MAX + CALM_MS + 60_000)
+      return undefined
+    } catch (error) {
+      return describe(error)
+    }
+  }
+
+  /** Runs until `promise` is settled, or something is broken. */
+  async until<T>(promise: Promise<T>, what: string, limitMs: number): Promise<T> {
+    return await this.scheduler.until(Promise.race([promise, this.#broken.promise]), { what, limitMs })
+  }
+
+  async #history(operations: number): Promise<void> {
+    this.start()
+    this.faults.begin()
+    this.hosts.start()
+    while (this.hosts.operations < operations && this.scheduler.nowMs < FAULTS_MS_MAX) await this.sleep(50)
+    this.log.count('operations', this.hosts.operations)
+    this.log.count('operations that succeeded', this.hosts.succeeded)
+    await this.calmDown()
+  }
+
+  /** Faults stop; all must be well, equal, and end without a rest. */
+  async calmDown(): Promise<void> {
+    this.log.note('', 'calm')
+    this.isCalm = true
+    this.faults.stop()
+    this.network.calm()
+    this.control.calm()
+    this.restartMaster()
+    await this.sleep(1500)
+    this.hosts.stop()
+    const isWell = await this.untilWell(CALM_MS)
+    this.#countAll()
+    if (!isWell) {
+      // a removal that was carried out after its primary died leaves a set that only an operator can revive
+      const isLastLost = this.authority.registry.set.members.length === 1
+      if ((!this.profile.isBudgeted || isLastLost) && this.authority.isOperatorNeeded) {
+        this.log.count('operator needed')
+        return
+      }
+      fail(`not in sync after ${CALM_MS} ms of calm: ${this.describe()}`)
+    }
+    await this.#compareAndClose()
+  }
+
+  #countAll(): void {
+    this.log.count('epochs served', this.history.epochs)
+    this.log.count('checked answers', this.history.checkedReads)
+    this.log.count('late writes refused', this.hosts.lateRefused)
+    for (const server of this.servers.values()) {
+      for (const [kind, times] of Object.entries(server.faults.counts)) {
+        if (times > 0) this.log.count(`disk ${kind}`, times)
+      }
+    }
+    this.log.count('control doubled', this.control.doubled)
+  }
+
+  sleep(forMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.scheduler.schedule('sleep', '', forMs, resolve)
+    })
+  }
+
+  start(): void {
+    for (const server of this.servers.values()) server.start()
+    this.#masterBeat()
+  }
+
+  #masterBeat(): void {
+    this.scheduler.schedule('master beat', '', MASTER_BEAT_MS, () => {
+      if (this.isMasterUp) this.authority.onBeat(this.scheduler.nowMs)
+      this.#masterBeat()
+    })
+  }
+
+  async untilWell(forMs: number): Promise<boolean> {
+    const untilMs = this.scheduler.nowMs + forMs
+    while (!this.isWell()) {
+      if (this.scheduler.nowMs > untilMs) return false
+      await this.sleep(100)
+    }
+    return true
+  }
+
+  isWell(): boolean {
+    const { registry } = this.authority
+    const primary = this.servers.get(registry.primary)
+    const status = primary?.replica?.status()
+    if (registry.state !== 'serving' || status === undefined || this.#path?.epoch.id !== registry.epoch.id) return false
+    const { view, volume } = status
+    if (view.role !== 'serving' || view.set?.version !== registry.set.version || view.isSetChanging) return false
+    if (registry.set.members.length < this.servers.size) return false
+    if (view.commit < volume.appendedLsn) return false
+    if (view.peers.some((peer) => !(peer.session?.endsWith(' live') ?? false))) return false
+    return [...this.servers.values()].every((server) => {
+      const own = server.replica?.status()
+      if (own === undefined || server.running?.process.life.isStopped === true) return false
+      return isSound(own.view.standing) && own.volume.appendedLsn === volume.appendedLsn
+    })
+  }
+
+  describe(): string {
+    const { registry } = this.authority
+    const servers = [...this.servers.values()].map((server) => {
+      const status = server.replica?.status()
+      if (status === undefined) return `${server.name} ${server.isUp ? 'opening' : 'down'}`
+      const { view, volume, failure } = status
+      const peers = view.peers.map((peer) => `${peer.server}: ${peer.isConnected ? peer.session : 'down'}`).join(', ')
+      const set = (view.set?.members ?? []).join('')
+      return (
+        `${server.name} ${view.role} sealed ${view.sealed.number} set ${set} v${view.set?.version} commit ${view.commit} of ` +
+        `${volume.appendedLsn} ${show(view.standing)} ${failure ?? ''} [${peers}]`
+      )
+    })
+    const set = `${registry.set.members.join('')} v${registry.set.version}`
+    return `registry ${registry.state} ${registry.epoch.number} at ${registry.primary} set ${set}; ${servers.join('; ')}`
+  }
+
+  async #compareAndClose(): Promise<void> {
+    this.authority.registry.state = 'sealing'
+    this.isMasterUp = false
+    const primaryFirst = [...this.servers.values()].sort(
+      (a, b) => Number(b.server === this.authority.registry.primary) - Number(a.server === this.authority.registry.primary),
+    )
+    for (const server of primaryFirst) await server.close()
+    await compareReplicas(this, primaryFirst)
+  }
+
+  // ---- what servers tell
+
+  broken(error: unknown): void {
+    if (this.#isBroken) return
+    this.#isBroken = true
+    this.#broken.reject(error)
+  }
+
+  toAuthority(from: ServerId, message: ToAuthority): void {
+    this.log.trace(from, () => `to master: ${show(message)}`)
+    this.control.send(from, MASTER, () => {
+      if (!this.isMasterUp) return
+      this.authority.onMessage(from, message, this.scheduler.nowMs)
+    })
+  }
+
+  beat(from: ServerId, beat: Heartbeat): void {
+    this.control.send(from, MASTER, () => {
+      if (!this.isMasterUp) return
+      this.faults.heard(from, beat)
+      this.authority.onHeartbeat(from, beat, this.scheduler.nowMs)
+    })
+  }
+
+  registryEpoch(): Epoch {
+    return this.authority.registry.epoch
+  }
+
+  mayLosePower(server: SimServer): boolean {
+    return this.faults.mayLosePower(server)
+  }
+
+  diesAt(server: SimServer, call: string, path: string): boolean {
+    return this.faults.diesAt(server, call, path)
+  }
+
+  leads(server: SimServer, device: LedDevice): void {
+    const { epoch } = device
+    this.log.note(server.name, `leads epoch ${epoch.number}`)
+    const { running } = server
+    const opening = server.replica?.heartbeat().opening
+    if (running === undefined) return
+    this.history.leads(epoch, `${server.name} ${opening}`)
+    const attachment = new Attachment(device, running.process.life)
+    this.#verify(server, epoch, attachment, device).catch((error: unknown) => this.broken(error))
+  }
+
+  halted(server: SimServer): void {
+    if (this.#path?.server !== server.name) return
+    this.hosts.over(this.#path)
+    this.#path = undefined
+    const attached = this.#targets.get(server)
+    if (attached !== undefined && attached.life === server.running?.process.life) void attached.target.removeVolume(IQN)
+  }
+
+  /** Hosts are served when the whole volume has been read, and holds what it must. */
+  async #verify(server: SimServer, epoch: Epoch, device: Attachment, led: LedDevice): Promise<void> {
+    const values = await this.#readAll(device)
+    if (values === undefined) return
+    const model = this.history.begin(epoch, this.#takeLoss(epoch), values)
+    this.log.note(server.name, `serves epoch ${epoch.number}`)
+    const path: Path = {
+      server: server.name,
+      epoch,
+      device,
+      model,
+      portal: { host: server.address, port: ISCSI_PORT },
+      iqn: IQN,
+    }
+    if (this.#path !== undefined) this.hosts.over(this.#path)
+    this.#path = path
+    if (this.profile.iscsiClients > 0) await this.#serveIscsi(server, new JudgedDevice(led, model))
+  }
+
+  async #serveIscsi(server: SimServer, device: BlockDevice): Promise<void> {
+    const { running } = server
+    if (running === undefined) return
+    const { process, net } = running
+    let attached = this.#targets.get(server)
+    if (attached?.life !== process.life) {
+      const target = new IscsiTarget({ ...process, net, resolve: () => ({ kind: 'unavailable' }) })
+      await target.listen({ host: server.address, port: ISCSI_PORT })
+      attached = { target, life: process.life }
+      this.#targets.set(server, attached)
+      running.closing.push(() => target.close())
+    }
+    await attached.target.removeVolume(IQN)
+    const { clock, logger } = process
+    try {
+      const volume = new FrontendVolume({ device, access: OPEN_ACCESS, after: 'failover', clock, logger })
+      running.closing.push(async () => volume.close())
+      attached.target.addVolume({ iqn: IQN, volume })
+    } catch (error) {
+      if (!isBlockError(error)) throw error
+    }
+  }
+
+  /** Each sector's operation; undefined when the device is over before all is read. */
+  async #readAll(device: BlockDevice): Promise<Int32Array | undefined> {
+    const values = new Int32Array(device.sizeBytes / SECTOR_BYTES)
+    const chunkBytes = 64 * BLOCK_BYTES
+    for (let at = 0; at < device.sizeBytes; ) {
+      const lengthBytes = Math.min(chunkBytes, device.sizeBytes - at)
+      const got = await this.#readSome(device, at, lengthBytes, values)
+      if (got === 'over') return undefined
+      if (got === 'bad') {
+        for (let block = at; block < at + lengthBytes; block += BLOCK_BYTES) {
+          const one = await this.#readSome(device, block, BLOCK_BYTES, values)
+          if (one === 'over') return undefined
+          if (one === 'bad') values.fill(UNREADABLE, block / SECTOR_BYTES, (block + BLOCK_BYTES) / SECTOR_BYTES)
+        }
+      }
+      at += lengthBytes
+    }
+    return values
+  }
+
+  async #readSome(
+    device: BlockDevice,
+    offsetBytes: number,
+    lengthBytes: number,
+    values: Int32Array,
+  ): Promise<'ok' | 'bad' | 'over'> {
+    const bytes = new Uint8Array(lengthBytes)
+    for (;;) {
+      try {
+        await device.read(offsetBytes, bytes)
+        values.set(identifyAll(bytes, offsetBytes / SECTOR_BYTES, device.logicalBlockBytes), offsetBytes / SECTOR_BYTES)
+        return 'ok'
+      } catch (error) {
+        if (!isBlockError(error)) throw error
+        if (error.code === 'MEDIUM' && this.faults.mayDamage) return 'bad'
+        if (error.code === 'MEDIUM') fail(`a read of a new primary ends with MEDIUM: ${error.message}`)
+        if (error.code !== 'BUSY') return 'over'
+      }
+      await this.sleep(50)
+    }
+  }
+
+  // ---- the authority
+
+  restartMaster(): void {
+    if (this.isMasterUp) return
+    this.log.note(MASTER, 'restarts')
+    this.isMasterUp = true
+    this.authority.restart(this.scheduler.nowMs)
+  }
+
+  changeAddress(server: SimServer): void {
+    void server.changeAddress().catch((error: unknown) => this.broken(error))
+    this.scheduler.schedule('address', server.name, 20, () => {
+      this.authority.replicas = this.#replicas()
+      if (this.isMasterUp && this.authority.registry.state === 'serving') this.authority.assign()
+    })
+  }
+
+  #promoted(registry: Registry): void {
+    this.log.count('promotions')
+    if (registry.mayHaveLost) this.log.count('promotions with possible loss')
+    this.#losses.set(registry.epoch.id, this.#lossOf(registry))
+    const { primary, epoch, set, mayHaveLost } = registry
+    const loss = mayHaveLost ? ', possible loss' : ''
+    this.log.note(MASTER, `${primary} leads ${epoch.number}, set ${set.members.join('')}${loss}`)
+    this.faults.promoted(registry)
+  }
+
+  #lossOf(registry: Registry): Loss {
+    const { mode } = this.profile.policy
+    let { entriesMax, keepsFlushed } = this.#openLoss
+    if (mode.kind === 'best_effort') {
+      const isWinnerSound = this.servers.get(registry.primary)?.isSound ?? false
+      entriesMax = Math.max(entriesMax, isWinnerSound ? mode.maxLagEntries : Number.POSITIVE_INFINITY)
+      keepsFlushed = false
+    } else if (registry.mayHaveLost && !this.profile.isBudgeted) entriesMax = Number.POSITIVE_INFINITY
+    // a loss that no primary has come to serve after is still open when the next one is promoted
+    this.#openLoss = { entriesMax, keepsFlushed }
+    return this.#openLoss
+  }
+
+  #takeLoss(epoch: Epoch): Loss {
+    const loss = this.#losses.get(epoch.id) ?? NO_LOSS
+    if (epoch.number === this.authority.registry.epoch.number) this.#openLoss = NO_LOSS
+    return loss
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof InvariantError) return `assertion: ${error.message}\n${error.stack}`
+  if (error instanceof StuckError) return error.message
+  if (error instanceof Error && (error.name === 'Error' || error.name === 'ModelViolation')) {
+    return error.stack?.includes('checker.ts') === true || error.name === 'ModelViolation' ? error.message : (error.stack ?? error.message)
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

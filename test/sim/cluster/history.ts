@@ -1,0 +1,121 @@
+/**
+ * What the cluster told its hosts, and what follows from that: the oracle of each epoch in which hosts were served, and
+ * the passage from one to the next.
+ *
+ * Within an epoch the order of entries is that of their LSNs, and `VolumeModel` judges every answer by it. A new epoch
+ * begins with a read of the whole volume. What it finds must be a prefix of the entries of the epoch before: all that was
+ * acknowledged or read, or what the promotion recorded may have taken off that. From its first answer on nobody may answer
+ * in an earlier epoch (invariants 1 to 5).
+ */
+import type { Epoch } from '../../../src/base/units.ts'
+import { fail, type Loss, NO_LOSS } from '../../cluster/checker.ts'
+import { type Operation, VolumeModel } from '../model.ts'
+
+/** The oracle of one epoch's hosts, at one server. */
+export class EpochModel extends VolumeModel {
+  readonly epoch: Epoch
+  readonly #history: History
+
+  constructor(history: History, epoch: Epoch, options: { entryBlocksMax: number; after?: VolumeModel }) {
+    super(options)
+    this.epoch = epoch
+    this.#history = history
+  }
+
+  override acknowledged(operation: Operation): void {
+    this.#history.answered(this, `operation ${operation.id} was acknowledged`)
+    super.acknowledged(operation)
+  }
+
+  override beginRead(firstSector: number, sectors: number): (values: Uint32Array) => void {
+    const judge = super.beginRead(firstSector, sectors)
+    return (values) => {
+      this.#history.answered(this, 'a read was answered')
+      judge(values)
+    }
+  }
+
+  override beginFlush(): () => void {
+    const flushed = super.beginFlush()
+    return () => {
+      this.#history.answered(this, 'a flush was answered')
+      flushed()
+    }
+  }
+}
+
+export class History {
+  readonly #entryBlocksMax: number
+  #current: EpochModel | undefined
+  #lastValue = 0
+  readonly #writers = new Map<bigint, string>()
+  checkedReads = 0
+  /** Epochs in which hosts were answered. */
+  epochs = 0
+
+  constructor(options: { entryBlocksMax: number }) {
+    this.#entryBlocksMax = options.entryBlocksMax
+  }
+
+  get current(): EpochModel | undefined {
+    return this.#current
+  }
+
+  /** What no write has written yet, for a client that makes its content itself. */
+  nextValue(): number {
+    this.#lastValue += 1
+    // the models number from 1 on
+    return 0x4000_0000 + this.#lastValue
+  }
+
+  /** An opening has come to serve in an epoch: it must be the only one. */
+  leads(epoch: Epoch, writer: string): void {
+    const known = this.#writers.get(epoch.id)
+    if (known !== undefined && known !== writer) fail(`epoch ${epoch.number} has two writers: ${known} and ${writer}`)
+    this.#writers.set(epoch.id, writer)
+  }
+
+  /** Somebody got an answer. */
+  answered(model: EpochModel, what: string): void {
+    this.checkedReads += 1
+    if (model === this.#current) return
+    const now = this.#current?.epoch.number
+    fail(`${what} in epoch ${model.epoch.number} after an answer in epoch ${now}`)
+  }
+
+  /** The volume as it was found when a new epoch began to serve. Returns that epoch's oracle. */
+  begin(epoch: Epoch, loss: Loss, values: Int32Array): EpochModel {
+    const before = this.#current
+    const valueAt = (sector: number): number => values[sector] ?? 0
+    if (before !== undefined) {
+      if (epoch.number <= before.epoch.number) {
+        fail(`epoch ${epoch.number} begins after answers in epoch ${before.epoch.number}`)
+      }
+      judge(before, loss, valueAt)
+    }
+    const touched = new Set(before?.touchedSectors ?? [])
+    for (const [sector, value] of values.entries()) {
+      if (value > 0 && !touched.has(sector)) fail(`sector ${sector}, which nobody wrote, holds operation ${value}`)
+    }
+    const model = new EpochModel(this, epoch, {
+      entryBlocksMax: this.#entryBlocksMax,
+      ...(before !== undefined && { after: before }),
+    })
+    model.rebase(valueAt)
+    this.#current = model
+    this.epochs += 1
+    return model
+  }
+}
+
+/** Of what was acknowledged nothing is missing but what the promotion allows. */
+function judge(before: EpochModel, loss: Loss, valueAt: (sector: number) => number): void {
+  if (loss === NO_LOSS || loss.entriesMax === 0) {
+    before.judgeCrash('process', valueAt)
+    return
+  }
+  // at least what was flushed, or at most so many entries fewer
+  if (loss.keepsFlushed) before.judgeCrash('power', valueAt)
+  if (Number.isFinite(loss.entriesMax)) before.judgeCrash('process', valueAt, before.now, loss.entriesMax)
+  else if (!loss.keepsFlushed) before.judgeCrash('power', valueAt, before.now, Number.MAX_SAFE_INTEGER)
+}

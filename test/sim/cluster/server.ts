@@ -1,0 +1,450 @@
+/**
+ * A server of the simulated cluster: a machine with a disk and clocks of its own, and on it, one life after the other, a
+ * process with one replica: listener, heartbeats, and hosts while it leads. It dies, loses power, stops, sleeps, moves to
+ * another address and loses its disk as the faults say, and starts again by itself.
+ */
+import { assert } from '../../../src/base/assert.ts'
+import { isBlockError } from '../../../src/base/errors.ts'
+import type { Net } from '../../../src/base/ports/net.ts'
+import type { Epoch } from '../../../src/base/units.ts'
+import { createVolume } from '../../../src/blockvol/create.ts'
+import type { LedDevice } from '../../../src/replication/device.ts'
+import { ReplicationListener } from '../../../src/replication/listener.ts'
+import { Replica } from '../../../src/replication/replica.ts'
+import type { ServerId } from '../../../src/v2engine/identity.ts'
+import { isSound, type Standing } from '../../../src/v2engine/marks.ts'
+import type { AuthorityMessage, ToAuthority } from '../../../src/v2engine/messages.ts'
+import type { Bounds } from '../../../src/v2engine/policy.ts'
+import type { Heartbeat } from '../../cluster/authority.ts'
+import { MachineTime } from '../clock.ts'
+import { FaultPlan } from '../faults.ts'
+import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../machine.ts'
+import { drawKept } from '../power-loss.ts'
+import type { SeededRandom } from '../random.ts'
+import type { Scheduler } from '../scheduler.ts'
+import type { Storage } from '../storage.ts'
+import type { NetMachine, SimNetwork } from './net.ts'
+import type { ClusterProfile } from './profile.ts'
+import { type RunLog, show } from './timeline.ts'
+
+const DIRECTORY = `${DATA_DIRECTORY}/volume`
+const HEARTBEAT_MS = 500
+export const REPLICATION_PORT = 7460
+const CLUSTER_ID = new Uint8Array(16).fill(7)
+const CLUSTER_KEY = new Uint8Array(32).fill(3)
+export const VOLUME_UUID = new Uint8Array(16).fill(9)
+
+/** What a server needs of the world. */
+export interface ServerWorld {
+  readonly scheduler: Scheduler
+  readonly network: SimNetwork
+  readonly log: RunLog
+  readonly profile: ClusterProfile
+  readonly bounds: Bounds
+  readonly isCalm: boolean
+  toAuthority(from: ServerId, message: ToAuthority): void
+  beat(from: ServerId, beat: Heartbeat): void
+  /** Hosts may be served here. */
+  leads(server: SimServer, device: LedDevice): void
+  /** They may not any more. */
+  halted(server: SimServer): void
+  registryEpoch(): Epoch
+  /** A violated invariant that no promise carries. */
+  broken(error: unknown): void
+  /** Whether power or disk may be lost here, now. */
+  mayLosePower(server: SimServer): boolean
+  /** Called at each call of the disk's port; true: the process dies here. */
+  diesAt(server: SimServer, call: string, path: string): boolean
+}
+
+/** One process. */
+export interface Running {
+  readonly process: SimProcess
+  readonly net: Net
+  replica: Replica | undefined
+  listener: ReplicationListener | undefined
+  /** What else is closed with it, last first. */
+  readonly closing: (() => Promise<void>)[]
+}
+
+export class SimServer implements NetMachine {
+  readonly server: ServerId
+  readonly faults: FaultPlan
+  readonly #world: ServerWorld
+  readonly #random: SeededRandom
+  readonly #rate: number
+  isPowered = true
+  storage: Storage = emptyStorage()
+  #time: MachineTime
+  running: Running | undefined
+  #lives = 0
+  #addresses = 1
+  /** Made when the volume was there already. */
+  isReplacement = false
+  /** The log is gone for good: an operator puts another disk in. */
+  #isBroken = false
+  #openFailures = 0
+  /** When it was last seen, it counted. */
+  #wasSound = true
+  /** It failed to sync, so that its page cache shows what its disk has not. */
+  #hasLostASync = false
+  /** The last epoch that it led. */
+  ledEpoch = 0
+  /** It was seen again after that epoch was over. */
+  isReturned = false
+
+  constructor(world: ServerWorld, server: ServerId, options: { random: SeededRandom; rate: number }) {
+    this.#world = world
+    this.server = server
+    this.#random = options.random
+    this.#rate = options.rate
+    this.faults = new FaultPlan(options.random.fork('disk faults'))
+    this.#time = this.#boot()
+  }
+
+  get name(): string {
+    return this.server
+  }
+
+  get address(): string {
+    return `${this.server}${this.#addresses}.net`
+  }
+
+  get endpoint(): string {
+    return `${this.address}:${REPLICATION_PORT}`
+  }
+
+  get isUp(): boolean {
+    return this.running !== undefined
+  }
+
+  get replica(): Replica | undefined {
+    return this.running?.replica
+  }
+
+  get bootMs(): number {
+    return this.#time.bootMs
+  }
+
+  #boot(): MachineTime {
+    const { scheduler } = this.#world
+    return new MachineTime(scheduler, this.#rate, scheduler.nowMs - 1000 - this.#random.integer(5000))
+  }
+
+  // ---- a life
+
+  start(): void {
+    assert(this.running === undefined, 'it is down')
+    const { scheduler, network } = this.#world
+    this.#lives += 1
+    this.isPowered = true
+    this.#hasLostASync = false
+    const syncErrors = this.faults.counts.syncError
+    const process = startProcess({
+      storage: this.storage,
+      scheduler,
+      time: this.#time,
+      seed: this.#random.u32(),
+      faults: this.faults,
+      onCall: (kind, path) => {
+        if (this.faults.counts.syncError > syncErrors) this.#hasLostASync = true
+        if (!process.life.ended && this.#world.diesAt(this, kind, path)) this.dieSoon(process)
+      },
+    })
+    const running: Running = {
+      process,
+      net: network.netOf(this, process.life),
+      replica: undefined,
+      listener: undefined,
+      closing: [],
+    }
+    this.running = running
+    this.#open(running).then(
+      () => {
+        this.#openFailures = 0
+      },
+      (error: unknown) => {
+        if (!process.life.ended) this.#openFailed(running, error)
+      },
+    )
+  }
+
+  /** Within a call of a port: nothing of the process runs after it. */
+  dieSoon(process: SimProcess): void {
+    process.life.end()
+    const isPower = this.#random.chance(0.4) && this.#world.mayLosePower(this)
+    this.#world.scheduler.schedule('dies', this.name, 0, () => {
+      if (this.running?.process !== process) return
+      if (isPower) this.losePower()
+      else this.kill()
+      this.restartAfter(100 + this.#random.integer(3000))
+    })
+  }
+
+  async #open(running: Running): Promise<void> {
+    const { process, net } = running
+    const { profile, bounds, log } = this.#world
+    const { life } = process
+    await this.#ensureVolume(process)
+    const replica = await Replica.open({
+      ports: process,
+      net,
+      server: this.server,
+      clusterId: CLUSTER_ID,
+      clusterKey: CLUSTER_KEY,
+      bounds,
+      directory: DIRECTORY,
+      tuning: profile.tuning,
+      madeIn: this.isReplacement ? this.#world.registryEpoch() : null,
+      slots: new Slots(),
+      toAuthority: (message) => {
+        if (!life.ended) this.#world.toAuthority(this.server, message)
+      },
+      lead: (device) => {
+        if (!life.ended) this.#world.leads(this, device as LedDevice)
+      },
+      halt: (why) => {
+        if (life.ended) return
+        log.note(this.name, `halt: ${why}`)
+        this.#world.halted(this)
+      },
+      note: (note) => {
+        if (life.ended) return
+        log.count(`note ${note.kind}`)
+        log.trace(this.name, () => `note ${show(note)}`)
+      },
+      failed: (error) => {
+        if (life.ended) return
+        log.note(this.name, `failed: ${String(error)}`)
+        if (isBlockError(error)) this.#poisoned(running)
+        else this.#world.broken(error)
+      },
+    })
+    running.replica = replica
+    running.listener = await this.#listen(running)
+    log.trace(this.name, () => `open, ${show(replica.status().view.standing)}`)
+    this.#beat(running)
+  }
+
+  #listen({ net, process, replica }: Running): Promise<ReplicationListener> {
+    return ReplicationListener.listen(
+      net,
+      { host: this.address, port: REPLICATION_PORT },
+      {
+        server: this.server,
+        clusterId: CLUSTER_ID,
+        clusterKey: CLUSTER_KEY,
+        clock: process.clock,
+        random: process.random,
+        pool: process.pool,
+        logger: process.logger,
+        silenceMs: this.#world.bounds.goneMs,
+        replicaOf: () => replica,
+      },
+    )
+  }
+
+  async #ensureVolume(process: SimProcess): Promise<void> {
+    const { shape } = this.#world.profile
+    try {
+      await createVolume(process, { directory: DIRECTORY, uuid: VOLUME_UUID, name: 'v', ...shape })
+    } catch (error) {
+      if (!isBlockError(error, 'CONFLICT')) throw error
+    }
+  }
+
+  #openFailed(running: Running, error: unknown): void {
+    if (!isBlockError(error)) {
+      this.#world.broken(error)
+      return
+    }
+    const { log } = this.#world
+    log.note(this.name, `does not open: ${error.code} ${error.message}`)
+    log.count(`open failed ${error.code}`)
+    this.#openFailures += 1
+    const isLost = error.code === 'CORRUPT' || error.code === 'UNKNOWN_FORMAT' || error.code === 'NOT_FOUND'
+    if (isLost || this.#openFailures > 20) this.#isBroken = true
+    if (this.#openFailures > 3) {
+      this.storage.healPages()
+      this.storage.capacityBytes = Number.POSITIVE_INFINITY
+    }
+    if (running === this.running) this.kill()
+    this.restartAfter(200 + this.#random.integer(1000))
+  }
+
+  #poisoned(running: Running): void {
+    this.#world.log.count('poisoned')
+    this.#world.scheduler.schedule('poisoned', this.name, 100 + this.#random.integer(2000), () => {
+      if (this.running !== running) return
+      // somebody looks at the machine: it boots anew
+      if (this.#hasLostASync) this.losePower()
+      else this.kill()
+      this.restartAfter(100 + this.#random.integer(1000))
+    })
+  }
+
+  #beat(running: Running): void {
+    const { process, replica } = running
+    const delayMs = HEARTBEAT_MS * (0.8 + 0.4 * this.#random.fraction())
+    this.#world.scheduler.schedule('heartbeat', this.name, delayMs, () => {
+      if (process.life.ended) return
+      process.life.deliver(() => {
+        if (replica === undefined || this.running !== running) return
+        const beat = replica.heartbeat()
+        if (beat.leads !== null && beat.leads.number > this.ledEpoch) {
+          this.ledEpoch = beat.leads.number
+          this.isReturned = false
+        }
+        this.#world.beat(this.server, beat)
+      })
+      this.#beat(running)
+    })
+  }
+
+  fromAuthority(message: AuthorityMessage): void {
+    const { running } = this
+    running?.process.life.deliver(() => running.replica?.fromAuthority(message))
+  }
+
+  restartAfter(delayMs: number): void {
+    this.#world.scheduler.schedule('restart', this.name, delayMs, () => {
+      if (this.running === undefined) {
+        if (this.#isBroken) this.#replaceDisk()
+        this.start()
+      }
+    })
+  }
+
+  // ---- its ends
+
+  /** The process is gone; the machine and its page cache stay. */
+  kill(): void {
+    // a disk that lost a sync shows what it has not: only another boot tells
+    if (this.#hasLostASync) {
+      this.losePower()
+      return
+    }
+    const process = this.#end('killed')
+    this.storage = this.storage.afterProcessCrash()
+    void process
+  }
+
+  losePower(): void {
+    this.isPowered = false
+    this.#end('power lost')
+    this.#wasSound = false
+    this.storage = this.storage.afterPowerLoss(drawKept(this.#random))
+    this.#time = this.#boot()
+  }
+
+  /** Power is lost and nothing is kept that was not durable. */
+  losePowerWhole(): void {
+    this.isPowered = false
+    this.#end('power lost')
+    this.#wasSound = false
+    this.storage = this.storage.afterPowerLoss(() => 'none')
+    this.#time = this.#boot()
+  }
+
+  loseDisk(): void {
+    this.isPowered = false
+    this.#end('disk lost')
+    this.#replaceDisk()
+  }
+
+  #replaceDisk(): void {
+    this.#isBroken = false
+    this.#openFailures = 0
+    this.#wasSound = false
+    this.storage = emptyStorage()
+    this.isReplacement = true
+    this.#time = this.#boot()
+    this.#world.log.note(this.name, 'has another disk')
+  }
+
+  #end(how: string): SimProcess | undefined {
+    const { running } = this
+    if (running === undefined) return undefined
+    this.#wasSound = this.isSound
+    this.running = undefined
+    this.#world.log.note(this.name, how)
+    running.process.life.end()
+    running.process.disk.settleInFlight(this.#random)
+    this.#world.halted(this)
+    return running.process
+  }
+
+  /** An orderly end. What is left behind is an error. */
+  async close(): Promise<void> {
+    const { running } = this
+    if (running?.replica === undefined) return
+    const { process, replica, listener } = running
+    this.#world.log.note(this.name, 'closes')
+    this.#world.halted(this)
+    for (const close of running.closing.toReversed()) await close()
+    await replica.close()
+    await listener?.close()
+    if (process.life.ended || this.running !== running) return
+    const { lentBytes } = process.pool
+    if (lentBytes !== 0) this.#world.broken(new Error(`${this.name}: ${lentBytes} bytes of buffers were not given back`))
+    const { timers } = process.clock
+    if (timers !== 0) this.#world.broken(new Error(`${this.name}: ${timers} timers are left`))
+    this.kill()
+  }
+
+  stop(forMs: number, isAsleep: boolean): void {
+    const { running } = this
+    if (running === undefined || running.process.life.isStopped) return
+    const { life } = running.process
+    this.#world.log.note(this.name, `${isAsleep ? 'sleeps' : 'stops'} for ${forMs} ms`)
+    life.stop()
+    if (isAsleep) this.#time.sleep()
+    this.#world.scheduler.schedule('goes on', this.name, forMs, () => {
+      if (isAsleep) this.#time.wake()
+      if (!life.ended) life.resume(this.#world.scheduler)
+    })
+  }
+
+  /** The machine gets another address; connections to the old one end. */
+  async changeAddress(): Promise<void> {
+    this.#addresses += 1
+    const { running } = this
+    this.#world.log.note(this.name, `has the address ${this.address}`)
+    if (running?.replica === undefined) return
+    await running.listener?.close()
+    if (this.running !== running || running.process.life.ended) return
+    running.listener = await this.#listen(running)
+  }
+
+  // ---- what it is
+
+  get standing(): Standing | undefined {
+    return this.replica?.status().view.standing
+  }
+
+  get isSound(): boolean {
+    const { standing } = this
+    return standing === undefined ? this.#wasSound : isSound(standing)
+  }
+
+  /** It holds what it acknowledged, whatever happens to another. */
+  get isWhole(): boolean {
+    if (this.#hasLostASync || this.#isBroken) return false
+    return this.isSound
+  }
+}
+
+/** Places for resyncs of one server. */
+class Slots {
+  readonly #taken = new Set<string>()
+
+  take(key: string): boolean {
+    if (this.#taken.size >= 2) return false
+    this.#taken.add(key)
+    return true
+  }
+
+  release(key: string): void {
+    this.#taken.delete(key)
+  }
+}
