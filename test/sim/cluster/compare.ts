@@ -38,7 +38,10 @@ function compare(a: Content, b: Content): void {
 
 /** On a copy of the disk: looking changes nothing. */
 async function read(scheduler: Scheduler, { server, storage }: SimServer): Promise<Content> {
-  const process = startProcess({ storage: storage.fork(), scheduler, seed: 1 })
+  const copy = storage.fork()
+  // without them it is a volume alone
+  copy.removeName(`${DATA_DIRECTORY}/volume/marks`)
+  const process = startProcess({ storage: copy, scheduler, seed: 1 })
   const volume = await Volume.open(process, { directory: `${DATA_DIRECTORY}/volume`, tuning: { scrubIntervalMs: 0 } })
   const blocks: (Uint8Array | undefined)[] = []
   const all = new Uint8Array(volume.sizeBytes)

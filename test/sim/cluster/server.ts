@@ -222,7 +222,7 @@ export class SimServer implements NetMachine {
     })
     running.replica = replica
     running.listener = await this.#listen(running)
-    log.trace(this.name, () => `open, ${show(replica.status().view.standing)}`)
+    log.trace(this.name, () => `open, ${show(replica.status().standing)}`)
     this.#beat(running)
   }
 
@@ -234,10 +234,7 @@ export class SimServer implements NetMachine {
         server: this.server,
         clusterId: CLUSTER_ID,
         clusterKey: CLUSTER_KEY,
-        clock: process.clock,
-        random: process.random,
-        pool: process.pool,
-        logger: process.logger,
+        ports: process,
         silenceMs: this.#world.bounds.goneMs,
         replicaOf: () => replica,
       },
@@ -419,7 +416,7 @@ export class SimServer implements NetMachine {
   // ---- what it is
 
   get standing(): Standing | undefined {
-    return this.replica?.status().view.standing
+    return this.replica?.status().standing
   }
 
   get isSound(): boolean {

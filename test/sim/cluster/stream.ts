@@ -290,7 +290,7 @@ class SimConnection implements Connection {
     if (draw < limit) {
       this.#hit('reset')
       const part = bytes.subarray(0, random.integer(bytes.byteLength))
-      if (part.byteLength > 0) this.#peer?.#receive(part)
+      if (part.byteLength > 0 && this.#peer !== undefined) this.#peer.#receive(part)
       this.#flight = []
       this.#reset(random.fraction())
       this.#resetPeer(random.fraction())
@@ -351,7 +351,7 @@ class SimConnection implements Connection {
 
   #resetPeer(afterMs: number): void {
     if (this.#network.isCut(this.#own.name, this.#other.name)) return
-    this.#peer?.#reset(afterMs)
+    if (this.#peer !== undefined) this.#peer.#reset(afterMs)
   }
 
   #reset(afterMs: number): void {
