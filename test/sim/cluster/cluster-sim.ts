@@ -248,8 +248,7 @@ export class ClusterSim implements ServerWorld {
     const primary = this.servers.get(registry.primary)
     const status = primary?.replica?.status()
     if (registry.state !== 'serving' || status === undefined || this.#path?.epoch.id !== registry.epoch.id) return false
-    const { volume } = status
-    const view = status
+    const { view, volume } = status
     if (view.role !== 'serving' || view.set?.version !== registry.set.version || view.isSetChanging) return false
     if (registry.set.members.length < this.servers.size) return false
     if (view.commit < volume.appendedLsn) return false
@@ -257,7 +256,7 @@ export class ClusterSim implements ServerWorld {
     return [...this.servers.values()].every((server) => {
       const own = server.replica?.status()
       if (own === undefined || server.running?.process.life.isStopped === true) return false
-      return isSound(own.standing) && own.volume.appendedLsn === volume.appendedLsn
+      return isSound(own.view.standing) && own.volume.appendedLsn === volume.appendedLsn
     })
   }
 
@@ -266,8 +265,7 @@ export class ClusterSim implements ServerWorld {
     const servers = [...this.servers.values()].map((server) => {
       const status = server.replica?.status()
       if (status === undefined) return `${server.name} ${server.isUp ? 'opening' : 'down'}`
-      const { volume, failure } = status
-      const view = status
+      const { view, volume, failure } = status
       const peers = view.peers.map((peer) => `${peer.server}: ${peer.isConnected ? peer.session : 'down'}`).join(', ')
       const set = (view.set?.members ?? []).join('')
       return (

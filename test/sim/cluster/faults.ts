@@ -347,7 +347,7 @@ export class Faults {
     const peer = this.#sim.servers
       .get(primary)
       ?.replica?.status()
-      .peers.find((one) => one.server === other)
+      .view.peers.find((one) => one.server === other)
     const session = peer?.session ?? ''
     if (session.startsWith('catchUp') && !session.endsWith('live')) log.count('catch-up interrupted')
     if (session.startsWith('resync') && !session.endsWith('live')) log.count('resync interrupted')

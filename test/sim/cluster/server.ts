@@ -222,7 +222,7 @@ export class SimServer implements NetMachine {
     })
     running.replica = replica
     running.listener = await this.#listen(running)
-    log.trace(this.name, () => `open, ${show(replica.status().standing)}`)
+    log.trace(this.name, () => `open, ${show(replica.status().view.standing)}`)
     this.#beat(running)
   }
 
@@ -416,7 +416,7 @@ export class SimServer implements NetMachine {
   // ---- what it is
 
   get standing(): Standing | undefined {
-    return this.replica?.status().standing
+    return this.replica?.status().view.standing
   }
 
   get isSound(): boolean {
