@@ -73,13 +73,16 @@ export class MachineTime {
   readonly #startMs: number
   /** Milliseconds of this machine in a true one. */
   readonly rate: number
+  /** How far its wall clock is from the true one. */
+  readonly wallSkewMs: number
   #asleepMs = 0
   #asleepSinceMs: number | undefined
 
-  constructor(scheduler: Scheduler, rate = 1, startMs = scheduler.nowMs) {
+  constructor(scheduler: Scheduler, rate = 1, startMs = scheduler.nowMs, wallSkewMs = 0) {
     this.#scheduler = scheduler
     this.rate = rate
     this.#startMs = startMs
+    this.wallSkewMs = wallSkewMs
   }
 
   get bootMs(): number {
@@ -124,7 +127,7 @@ export class SimClock implements Clock {
   }
 
   wallMs(): number {
-    return WALL_START_MS + this.#scheduler.nowMs
+    return WALL_START_MS + this.#time.wallSkewMs + this.#scheduler.nowMs
   }
 
   after(delayMs: number, callback: () => void): Timer {
@@ -146,6 +149,8 @@ export class SimClock implements Clock {
     })
   }
 }
+
+const TIMER_MS_MIN = 0.001
 
 class SimTimer implements Timer {
   readonly #clock: SimClock
@@ -174,7 +179,9 @@ class SimTimer implements Timer {
   }
 
   arm(): void {
-    const leftMs = Math.max(0, this.#dueMs - this.#time.monotonicMs) / this.#time.rate
+    const exactMs = (this.#dueMs - this.#time.monotonicMs) / this.#time.rate
+    // what rounding leaves over would never pass
+    const leftMs = exactMs <= 0 ? 0 : Math.max(TIMER_MS_MIN, exactMs)
     this.#event = this.#scheduler.schedule('timer', '', leftMs, () => this.#life.deliver(() => this.#due()))
   }
 

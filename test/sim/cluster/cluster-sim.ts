@@ -62,7 +62,10 @@ export async function runClusterSeed(seed: number, options: ClusterOptions = {})
   const random = new SeededRandom(seed, 0xc1)
   const profile = drawProfile(seed, random.fork('profile'), options.only)
   const sim = new ClusterSim(seed, random, profile, options.print)
+  const onUnhandled = (error: unknown): void => sim.broken(error)
+  process.on('unhandledRejection', onUnhandled)
   const violation = await sim.run(options.operations ?? OPERATIONS)
+  process.off('unhandledRejection', onUnhandled)
   return {
     seed,
     configuration: profile.name,

@@ -38,13 +38,8 @@ process.exitCode = (flags.seed === undefined ? await many() : await one(Number(f
 async function one(seed: number): Promise<boolean> {
   const lines: string[] = []
   const options = { operations, ...(only !== undefined && { only }) }
-  process.on('unhandledRejection', (error) => {
-    for (const line of lines) print(line)
-    print(`seed ${seed}: unhandled: ${error instanceof Error ? error.stack : String(error)}`)
-    process.exit(1)
-  })
-  const outcome = await runClusterSeed(seed, { ...options, print: (line) => lines.push(line) })
-  if (flags.trace === true || outcome.violation !== undefined) for (const line of lines) print(line)
+  const outcome = await runClusterSeed(seed, { ...options, print: flags.trace === true ? print : (line) => lines.push(line) })
+  if (outcome.violation !== undefined) for (const line of lines) print(line)
   for (const [what, times] of [...outcome.counts].sort()) print(`${String(times).padStart(9)}  ${what}`)
   const verdict = outcome.violation ?? 'held'
   print(`seed ${seed}, ${outcome.configuration}, ${outcome.virtualMs.toFixed(0)} ms, trace ${outcome.traceHash}: ${verdict}`)

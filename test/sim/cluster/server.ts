@@ -11,6 +11,7 @@ import { createVolume } from '../../../src/blockvol/create.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import { ReplicationListener } from '../../../src/replication/listener.ts'
 import { Replica } from '../../../src/replication/replica.ts'
+import { ResyncSlots } from '../../../src/replication/resync/slots.ts'
 import type { ServerId } from '../../../src/v2engine/identity.ts'
 import { isSound, type Standing } from '../../../src/v2engine/marks.ts'
 import type { AuthorityMessage, ToAuthority } from '../../../src/v2engine/messages.ts'
@@ -29,6 +30,8 @@ import { type RunLog, show } from './timeline.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
 const HEARTBEAT_MS = 500
+/** In which what a closed replica leaves behind ends by itself. */
+const REST_MS = 200
 export const REPLICATION_PORT = 7460
 const CLUSTER_ID = new Uint8Array(16).fill(7)
 const CLUSTER_KEY = new Uint8Array(32).fill(3)
@@ -73,6 +76,7 @@ export class SimServer implements NetMachine {
   readonly #world: ServerWorld
   readonly #random: SeededRandom
   readonly #rate: number
+  readonly #wallSkewMs: number
   isPowered = true
   storage: Storage = emptyStorage()
   #time: MachineTime
@@ -99,6 +103,7 @@ export class SimServer implements NetMachine {
     this.#random = options.random
     this.#rate = options.rate
     this.faults = new FaultPlan(options.random.fork('disk faults'))
+    this.#wallSkewMs = options.random.integer(10_000)
     this.#time = this.#boot()
   }
 
@@ -128,7 +133,8 @@ export class SimServer implements NetMachine {
 
   #boot(): MachineTime {
     const { scheduler } = this.#world
-    return new MachineTime(scheduler, this.#rate, scheduler.nowMs - 1000 - this.#random.integer(5000))
+    const upMs = 1000 + this.#random.integer(5000)
+    return new MachineTime(scheduler, this.#rate, scheduler.nowMs - upMs, this.#wallSkewMs)
   }
 
   // ---- a life
@@ -196,12 +202,12 @@ export class SimServer implements NetMachine {
       directory: DIRECTORY,
       tuning: profile.tuning,
       madeIn: this.isReplacement ? this.#world.registryEpoch() : null,
-      slots: new Slots(),
+      slots: new ResyncSlots(),
       toAuthority: (message) => {
         if (!life.ended) this.#world.toAuthority(this.server, message)
       },
       lead: (device) => {
-        if (!life.ended) this.#world.leads(this, device as LedDevice)
+        if (!life.ended) this.#world.leads(this, device)
       },
       halt: (why) => {
         if (life.ended) return
@@ -382,6 +388,9 @@ export class SimServer implements NetMachine {
     await replica.close()
     await listener?.close()
     if (process.life.ended || this.running !== running) return
+    // the last of what was under way
+    await process.clock.sleep(REST_MS)
+    if (process.life.ended || this.running !== running) return
     const { lentBytes } = process.pool
     if (lentBytes !== 0) this.#world.broken(new Error(`${this.name}: ${lentBytes} bytes of buffers were not given back`))
     const { timers } = process.clock
@@ -428,20 +437,5 @@ export class SimServer implements NetMachine {
   get isWhole(): boolean {
     if (this.#hasLostASync || this.#isBroken) return false
     return this.isSound
-  }
-}
-
-/** Places for resyncs of one server. */
-class Slots {
-  readonly #taken = new Set<string>()
-
-  take(key: string): boolean {
-    if (this.#taken.size >= 2) return false
-    this.#taken.add(key)
-    return true
-  }
-
-  release(key: string): void {
-    this.#taken.delete(key)
   }
 }
