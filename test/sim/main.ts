@@ -1,5 +1,5 @@
 /**
- * `npm run sim`: random histories of one volume.
+ * `npm run sim:volume`: random histories of one volume.
  *
  *   --seed N     the first seed, 1 by default
  *   --seeds K    how many seeds, 1 by default (100 without --seed)
@@ -108,7 +108,7 @@ function report(seed: number, error: unknown): void {
   print(`seed ${seed} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   print(`  drawn: ${describeSeed(seed, faults)}`)
   print(
-    `  npm run sim -- --seed ${seed} --ops ${steps}${flags.faults === undefined ? '' : ` --faults ${flags.faults}`}`,
+    `  npm run sim:volume -- --seed ${seed} --ops ${steps}${flags.faults === undefined ? '' : ` --faults ${flags.faults}`}`,
   )
 }
 

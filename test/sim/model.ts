@@ -108,6 +108,11 @@ export class VolumeModel {
     return ++this.#now
   }
 
+  /** Entries that were acknowledged, or seen by a read. */
+  get knownEntries(): number {
+    return this.#entries.filter((entry) => entry.knownAt <= this.#now && !entry.isVoid).length
+  }
+
   /** Sectors that any operation touched, ever. */
   get touchedSectors(): number[] {
     return [...this.#past.keys()]

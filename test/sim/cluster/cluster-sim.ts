@@ -34,6 +34,7 @@ import { REPLICATION_PORT, type ServerWorld, SimServer } from './server.ts'
 import { RunLog, show } from './timeline.ts'
 
 const MASTER_BEAT_MS = 200
+const BEATS_PER_ASSIGNMENT = 20
 /** Virtual time in which the operations must be done. */
 const FAULTS_MS_MAX = 400_000
 /** Virtual time in which all must be in sync when the faults have stopped. */
@@ -92,6 +93,7 @@ export class ClusterSim implements ServerWorld {
   isCalm = false
   isMasterUp = true
   #path: Path | undefined
+  #beats = 0
   readonly #losses = new Map<bigint, Loss>()
   #openLoss: Loss = NO_LOSS
   readonly #broken = Promise.withResolvers<never>()
@@ -174,6 +176,8 @@ export class ClusterSim implements ServerWorld {
   }
 
   async #history(operations: number): Promise<void> {
+    const { name, shape, disk, net, rates } = this.profile
+    this.log.trace('', () => `${name}: ${show({ shape, disk, net, rates })}`)
     this.start()
     this.faults.begin()
     this.hosts.start()
@@ -233,6 +237,9 @@ export class ClusterSim implements ServerWorld {
   #masterBeat(): void {
     this.scheduler.schedule('master beat', '', MASTER_BEAT_MS, () => {
       if (this.isMasterUp) this.authority.onBeat(this.scheduler.nowMs)
+      // a primary that missed it hears again where the replicas are
+      const isDue = ++this.#beats % BEATS_PER_ASSIGNMENT === 0
+      if (isDue && this.isMasterUp && this.authority.registry.state === 'serving') this.authority.assign()
       this.#masterBeat()
     })
   }

@@ -8,8 +8,8 @@
  * in an earlier epoch (invariants 1 to 5).
  */
 import type { Epoch } from '../../../src/base/units.ts'
-import { fail, type Loss, NO_LOSS } from '../../cluster/checker.ts'
-import { type Operation, VolumeModel } from '../model.ts'
+import { fail, type Loss } from '../../cluster/checker.ts'
+import { type Operation, UNREADABLE, VolumeModel } from '../model.ts'
 
 /** The oracle of one epoch's hosts, at one server. */
 export class EpochModel extends VolumeModel {
@@ -110,12 +110,21 @@ export class History {
 
 /** Of what was acknowledged nothing is missing but what the promotion allows. */
 function judge(before: EpochModel, loss: Loss, valueAt: (sector: number) => number): void {
-  if (loss === NO_LOSS || loss.entriesMax === 0) {
+  const { entriesMax, keepsFlushed } = loss
+  if (entriesMax === 0) {
     before.judgeCrash('process', valueAt)
     return
   }
-  // at least what was flushed, or at most so many entries fewer
-  if (loss.keepsFlushed) before.judgeCrash('power', valueAt)
-  if (Number.isFinite(loss.entriesMax)) before.judgeCrash('process', valueAt, before.now, loss.entriesMax)
-  else if (!loss.keepsFlushed) before.judgeCrash('power', valueAt, before.now, Number.MAX_SAFE_INTEGER)
+  if (keepsFlushed) before.judgeCrash('power', valueAt)
+  // a loss that reaches behind this epoch leaves what earlier ones wrote, whole and in its place
+  else if (before.knownEntries <= entriesMax) judgePast(before, valueAt)
+  else before.judgeCrash('process', valueAt, before.now, entriesMax)
+}
+
+function judgePast(before: EpochModel, valueAt: (sector: number) => number): void {
+  for (const sector of before.touchedSectors) {
+    const value = valueAt(sector)
+    if (value === UNREADABLE || before.wasEver(sector, value)) continue
+    fail(`sector ${sector} holds operation ${value}, which never wrote there`)
+  }
 }

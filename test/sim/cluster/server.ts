@@ -68,6 +68,7 @@ export interface Running {
   listener: ReplicationListener | undefined
   /** What else is closed with it, last first. */
   readonly closing: (() => Promise<void>)[]
+  closed: Promise<void> | undefined
 }
 
 export class SimServer implements NetMachine {
@@ -163,6 +164,7 @@ export class SimServer implements NetMachine {
       replica: undefined,
       listener: undefined,
       closing: [],
+      closed: undefined,
     }
     this.running = running
     this.#open(running).then(
@@ -378,9 +380,15 @@ export class SimServer implements NetMachine {
   }
 
   /** An orderly end. What is left behind is an error. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     const { running } = this
-    if (running?.replica === undefined) return
+    if (running === undefined) return Promise.resolve()
+    running.closed ??= this.#close(running)
+    return running.closed
+  }
+
+  async #close(running: Running): Promise<void> {
+    if (running.replica === undefined) return
     const { process, replica, listener } = running
     this.#world.log.note(this.name, 'closes')
     this.#world.halted(this)
@@ -389,7 +397,9 @@ export class SimServer implements NetMachine {
     await listener?.close()
     if (process.life.ended || this.running !== running) return
     // the last of what was under way
-    await process.clock.sleep(REST_MS)
+    await new Promise<void>((resolve) => {
+      this.#world.scheduler.schedule('rest', this.name, REST_MS, resolve)
+    })
     if (process.life.ended || this.running !== running) return
     const { lentBytes } = process.pool
     if (lentBytes !== 0) this.#world.broken(new Error(`${this.name}: ${lentBytes} bytes of buffers were not given back`))
