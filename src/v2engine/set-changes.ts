@@ -99,16 +99,23 @@ function isReady(state: ReplicaState, primary: Primary, change: SetChange): bool
   }
   // alone, this replica is all there is of what was acknowledged: not only in its page cache
   const isAlone = change.next.length === 1 && primary.policy.mode.kind !== 'best_effort'
-  if (isAlone && state.local.durable < state.commit) return false
+  if (isAlone && state.local.durable < inheritedLsn(state, primary)) return false
   return isCoveredBy(state, primary, change.next)
 }
+
+/**
+ * What may be committed. Until the epoch's start is, this replica does not know how far the epochs before it came: all that
+ * it inherited may have been acknowledged.
+ */
+const inheritedLsn = (state: ReplicaState, primary: Primary): number =>
+  Math.max(state.commit, primary.startLsn ?? Number.POSITIVE_INFINITY)
 
 /**
  * What is committed satisfies the rule of a smaller set. In `sync_all` every member of the old set has it, so those of
  * the new one do, whether or not they are reachable now.
  */
 const isCoveredBy = (state: ReplicaState, primary: Primary, members: readonly ServerId[]): boolean =>
-  primary.policy.mode.kind !== 'sync_quorum' || committableBy(state, primary, members) >= state.commit
+  primary.policy.mode.kind !== 'sync_quorum' || committableBy(state, primary, members) >= inheritedLsn(state, primary)
 
 function ask(primary: Primary, members: readonly ServerId[], out: Outbox): void {
   const { epoch, set } = primary
