@@ -17,6 +17,8 @@ import { REPLICATION_PORT, type SimServer } from './server.ts'
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
 /** Calls of the disk's port until the one that a server dies at. */
 const CALLS_MAX = 400
+/** Faults after which a disk may lack what it should have. */
+const LASTING = ['syncLie', 'syncError', 'writeError', 'hang'] as const
 /** Faults that change what is read, so that MEDIUM is an honest answer. */
 const DAMAGING = ['readError', 'badPage', 'misdirectedWrite', 'misdirectedRead'] as const
 
@@ -26,6 +28,8 @@ export class Faults {
   #isStopped = false
   /** Servers that die at one of the next calls of their disk. */
   readonly #callsLeft = new Map<SimServer, number>()
+  /** The only one whose disk does lasting damage: it is never counted on. */
+  readonly #victim: SimServer | undefined
   /** Of assignments that were sent. */
   readonly #assigned = new Set<string>()
 
@@ -33,7 +37,10 @@ export class Faults {
     this.#sim = sim
     this.#random = random
     sim.network.onFault = (fault) => this.#netFault(fault)
+    const isOfOne = this.mayDamage || LASTING.some((kind) => sim.profile.disk[kind] !== undefined)
+    this.#victim = isOfOne ? random.pick([...sim.servers.values()]) : undefined
     for (const server of sim.servers.values()) {
+      if (isOfOne && server !== this.#victim) continue
       server.faults.rates = sim.profile.disk
       const isOfContent = (path: string): boolean => /\/(log|extents\/\d+)$/.test(path)
       const { syncLie, misdirectedWrite } = sim.profile.disk
@@ -261,7 +268,7 @@ export class Faults {
 
   #rot(server: SimServer): boolean {
     // what is bad here must be whole somewhere else
-    if (!this.mayLosePower(server)) return false
+    if (this.#victim !== undefined && server !== this.#victim) return false
     const random = this.#random
     const name = random.weighted({ 'extents/000000': 5, 'extents/000000.map': 3, log: 3 })
     const fileId = server.storage.lookup(`${DIRECTORY}/${name}`)
@@ -280,7 +287,11 @@ export class Faults {
     const { members } = authority.registry.set
     if (!members.includes(server.server)) return true
     const others = members.filter((member) => member !== server.server)
-    return others.length > 0 && others.every((member) => servers.get(member)?.isWhole === true)
+    return others.length > 0 && others.every((member) => this.#isWhole(servers.get(member)))
+  }
+
+  #isWhole(server: SimServer | undefined): boolean {
+    return server !== undefined && server !== this.#victim && server.isWhole
   }
 
   diesAt(server: SimServer, call: string, path: string): boolean {
