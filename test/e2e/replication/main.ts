@@ -16,10 +16,12 @@ import { type ReplicationCase, Scene, StepFailed } from './fixture/scene.ts'
 const USAGE = `usage: npm run e2e:replication -- [OPTION]...
   --case NAME   run this case only; may be given several times
   --list        list the cases
+  --pace MS     what a writer rests after each command; 0, the default, for as fast as it goes
   --keep        keep what every case leaves, also of those that passed`
 
 const OPTIONS = {
   case: { type: 'string', multiple: true },
+  pace: { type: 'string', default: '0' },
   list: { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -49,7 +51,7 @@ async function main(): Promise<number> {
   for (const one of chosen) {
     const place = join(folder, one.name)
     mkdirSync(place)
-    await runCase(one, place, report)
+    await runCase(one, { folder: place, report, paceMs: Number(values.pace) })
     if (values.keep || report.failures(one.name) > 0) report.title(`  left in ${place}`)
     else rmSync(place, { recursive: true, force: true })
   }
@@ -58,9 +60,13 @@ async function main(): Promise<number> {
   return report.failures() === 0 ? 0 : 1
 }
 
-async function runCase(one: ReplicationCase, folder: string, report: Report): Promise<void> {
+async function runCase(
+  one: ReplicationCase,
+  options: { folder: string; report: Report; paceMs: number },
+): Promise<void> {
+  const { folder, report } = options
   report.title(`${one.name}: ${one.summary}`)
-  const scene = new Scene(one, { folder, report })
+  const scene = new Scene(one, options)
   const over = new AbortController()
   const run = async (): Promise<void> => {
     await scene.begin()
