@@ -121,7 +121,7 @@ function answer(method: string, path: string, body: unknown): object {
   if (method === 'POST' && path === '/volumes') {
     const volume = new ManagedVolume(formatUuid(randomUuid(new RealRandom())), body as VolumeRequest, url)
     volumes.set(volume.stored.uuid, volume)
-    volume.onBeat(performance.now())
+    volume.begin(performance.now())
     settle(volume)
     return volume.view()
   }

@@ -47,6 +47,8 @@ export interface Outgoing {
 
 /** What the target of a planned move may take to answer before another member does. */
 const MOVE_MS = 2000
+/** The same for the first replica of a new volume, which has to be made. */
+const BEGIN_MS = 10_000
 
 export class ManagedVolume {
   readonly stored: StoredVolume
@@ -68,6 +70,14 @@ export class ManagedVolume {
       servingEpoch: 0,
       registry: this.#authority.registry,
     }
+  }
+
+  /** Of a new volume: the first of its replicas is to lead, if it answers soon. */
+  begin(nowMs: number): void {
+    const [first] = this.stored.replicas
+    this.#authority.preferred = first === undefined ? null : serverId(first.server)
+    this.#moveUntilMs = nowMs + BEGIN_MS
+    this.onBeat(nowMs)
   }
 
   static load(stored: StoredVolume, url: string, nowMs: number): ManagedVolume {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ReplicationCase, type Scene, SYNC_ALL } from '../fixture/scene.ts'
+import { type ReplicationCase, SYNC_ALL } from '../fixture/scene.ts'
 
 const MIB = 1 << 20
 /** The log of 16 MiB, and not all of what is written. */
@@ -18,8 +18,8 @@ function mount(folder: string): string {
   return join(path, 'data')
 }
 
-const unmount = (scene: Scene): void => {
-  execFileSync('umount', ['--lazy', place(scene.folder)])
+const unmount = (folder: string): void => {
+  execFileSync('umount', ['--lazy', place(folder)])
 }
 
 export const fullDisk: ReplicationCase = {
@@ -28,15 +28,11 @@ export const fullDisk: ReplicationCase = {
   limitSeconds: 180,
   policy: SYNC_ALL,
   servers: (folder) => [{}, {}, { data: mount(folder) }],
+  cleanUp: unmount,
   async run(scene) {
     const { volume, witness, servers } = scene
     const small = servers[2]
     if (small === undefined) throw new Error('there is no third server')
-    scene.cleanUp(() => unmount(scene))
-    await scene.step('another server leads', async () => {
-      if ((await volume.primary()) === small) await volume.move(servers[0]!)
-      await volume.serving()
-    })
     await scene.step(`the disk of ${small.name} fills up: it leaves the set, and hosts go on`, async () => {
       await volume.setIs(
         servers.filter((server) => server !== small),
@@ -49,6 +45,36 @@ export const fullDisk: ReplicationCase = {
       execFileSync('mount', ['-o', `remount,size=${LARGE_BYTES}`, place(scene.folder)])
       await volume.inSync()
     })
+  },
+}
+
+export const failedDisk: ReplicationCase = {
+  name: 'failed-disk',
+  summary: 'sync_all: all writes to the disk of one replica fail, then to that of the primary',
+  limitSeconds: 180,
+  policy: SYNC_ALL,
+  async run(scene) {
+    const { volume, witness, servers } = scene
+    for (const whose of ['replica', 'primary'] as const) {
+      const primary = await volume.serving()
+      const [replica = primary] = await scene.replicas()
+      const bad = whose === 'primary' ? primary : replica
+      await scene.step(`the disk of ${bad.name}, a ${whose}, fails: it leaves, and hosts go on`, async () => {
+        witness.takeSlowest()
+        bad.failDisk(true)
+        await volume.setIs(
+          servers.filter((server) => server !== bad),
+          30_000,
+        )
+        await witness.progress(500)
+        if (!bad.log().some((line) => line.includes('replica.failed'))) throw new Error('it does not say so')
+        return `they waited ${witness.takeSlowest().toFixed(0)} ms at most`
+      })
+      await scene.step('its disk works again, and it comes back', async () => {
+        bad.failDisk(false)
+        await volume.inSync()
+      })
+    }
   },
 }
 

@@ -1,7 +1,7 @@
 /** The cases, in the order in which they run: short ones first. */
 import type { ReplicationCase } from '../fixture/scene.ts'
 import { authority, moves } from './control.ts'
-import { damagedRecord, fullDisk, lostDisk } from './disks.ts'
+import { damagedRecord, failedDisk, fullDisk, lostDisk } from './disks.ts'
 import { links } from './links.ts'
 import { bestEffort } from './modes.ts'
 import { kills, quorum, restarts, smoke, stops, together } from './processes.ts'
@@ -23,4 +23,5 @@ export const CASES: readonly ReplicationCase[] = [
   damagedRecord,
   lostDisk,
   fullDisk,
+  failedDisk,
 ]

@@ -133,6 +133,14 @@ export class BasaltProcess extends DaemonProcess {
   }
 }
 
+/** `./basalt` with `args`, to which a limit on file sizes is an error of its disk and not the end (setrlimit(2)). */
+export class LimitableProcess extends DaemonProcess {
+  constructor(args: readonly string[]) {
+    // what is ignored stays ignored over exec
+    super('/bin/sh', ['-c', 'trap "" XFSZ; exec "$0" "$@"', BASALT, ...args])
+  }
+}
+
 export class NodeProcess extends DaemonProcess {
   /** This Node with `args`. */
   constructor(args: readonly string[]) {
