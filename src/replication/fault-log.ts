@@ -4,6 +4,8 @@ import type { ServerId } from '../v2engine/identity.ts'
 import type { LinkEnd } from './link.ts'
 
 const REASONS_MAX = 64
+/** More than a volume has replicas: whoever has the cluster's key may still call itself anything. */
+const PEERS_MAX = 64
 
 export class FaultLog {
   readonly #logger: Logger
@@ -19,6 +21,7 @@ export class FaultLog {
     const reason = reasonOf(why)
     const seen = this.#seen.get(peer) ?? new Set<string>()
     this.#seen.set(peer, seen)
+    if (this.#seen.size > PEERS_MAX) this.#seen.delete(this.#seen.keys().next().value ?? peer)
     if (seen.has(reason) || seen.size >= REASONS_MAX) return
     seen.add(reason)
     this.#logger.warn('replication.link-failed', { volume: this.#volume, peer, kind: why.kind, reason })
