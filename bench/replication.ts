@@ -10,9 +10,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MIB } from '../src/base/units.ts'
 import { Cluster } from '../test/e2e/replication/fixture/cluster.ts'
+import { Host } from '../test/e2e/replication/fixture/host.ts'
 import { measureWork, type Work, type WorkResult } from './replication/load.ts'
 import { type MeasuredVolume, makeVolumes } from './replication/modes.ts'
-import { absence, type Rebuild, rebuild } from './replication/rebuild.ts'
+import { absence, type Rebuild, rebuild, shrink } from './replication/rebuild.ts'
 
 const WORKS: readonly Work[] = [
   { name: '4k random write, depth 32', flags: ['--rw', 'randwrite', '--qd', '32'] },
@@ -100,9 +101,11 @@ async function run(
 /** The second server is dead, and the set has shrunk. */
 async function withDeadReplica(cluster: Cluster, volumes: readonly MeasuredVolume[]): Promise<WorkResult> {
   const [alone, both] = [volumes[0]!, volumes[1]!]
-  const [first, dead] = [cluster.servers[0]!, cluster.servers[1]!]
+  const dead = cluster.servers[1]!
   await dead.kill()
-  await both.volume.setIs([first])
+  const host = new Host(both.volume)
+  await shrink(both.volume, host)
+  await host.close()
   const result = await measureWork(
     { ...DEPTH_32, name: `${DEPTH_32.name}, one replica dead` },
     [alone, both],

@@ -82,7 +82,7 @@ export class HostilePeer {
     return new Handshake({
       clusterId,
       clusterKey: key,
-      server: `stranger-${random.integer(2)}`,
+      server: `stranger-${random.integer(10)}`,
       nonce: random.bytes(32),
       connect: { volume, wanted },
       // the acceptor's proof does not matter to who lies
@@ -186,7 +186,7 @@ export class HostilePeer {
     const random = this.#random
     return {
       ...{ minVersion: 1, maxVersion: 1, clusterId, wanted, ...volume },
-      server: `stranger-${random.integer(2)}`,
+      server: `stranger-${random.integer(10)}`,
       nonce: random.bytes(32),
     }
   }

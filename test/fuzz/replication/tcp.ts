@@ -27,8 +27,8 @@ const PATIENCE_MS = 25_000
 const GROWTH_BYTES_MAX = 96 * MIB
 /** The longest that the volume beside may stand still. */
 const WITNESS_WAIT_MS_MAX = 2000
-/** Lines of log about refusals, however many there are: one for each reason and side. */
-const LINES_MAX = 60
+/** Lines of log about refusals, however many there are: one for each reason and stranger. */
+const LINES_MAX = 150
 
 export class ReplicationFuzz {
   readonly totals = { streams: 0, known: 0, slowestMs: 0 }
