@@ -51,7 +51,7 @@ export async function rebuild(cluster: Cluster): Promise<Rebuild> {
   let next = 0
   // spread over the volume
   const stride = (10_240 * MIB) / writtenBytes
-  await writeBlocks(host, () => next++ * stride, writtenBytes / BLOCK_BYTES)
+  await writeBlocks(host, () => Math.floor(next++ * stride), writtenBytes / BLOCK_BYTES)
   await volume.atRest()
   const lost = volume.servers[1]!
   await lost.kill()
