@@ -39,7 +39,7 @@ export async function makeVolumes(
   const made: MeasuredVolume[] = []
   for (const { name, label, policy } of MODES) {
     const servers = cluster.servers.slice(0, policy.replicaFactor)
-    const volume = await cluster.makeVolume({ name, ...options, policy, servers })
+    const volume = await cluster.makeVolume({ name, ...options, policy, servers, isDirect: true })
     made.push(await measured(label, volume))
   }
   return made
