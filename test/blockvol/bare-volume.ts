@@ -159,7 +159,7 @@ export class BareVolume {
   }
 
   source(options: ResyncSourceOptions): ResyncSource {
-    return new ResyncSource(this.#common(), options)
+    return new ResyncSource({ ...this.#common(), commitLsn: () => this.parts.writer.appendedLsn }, options)
   }
 
   /** `sizeBlocks`: as if the volume were that small. */

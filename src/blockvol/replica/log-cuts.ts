@@ -75,15 +75,19 @@ export async function restartLog(
   })
 }
 
-/** Makes a state durable whose entries are: that of a primary, with what the log has on top of it. */
-export function saveState({ parts, files }: OpenReplica, whole: VolumeState): Promise<void> {
+/**
+ * Makes a state durable whose entries are: that of a primary, with what the log has on top of it. From here on the image
+ * counts as one of the entry `through`: blocks whose newest version was not committed at the source are not known without
+ * the log's entries, so a replica that has to drop any of those is filled again.
+ */
+export function saveState({ parts, files }: OpenReplica, whole: VolumeState, through: Lsn): Promise<void> {
   const { superblocks } = files
   return parts.checkpointer.alone(async () => {
     await parts.state.save(whole)
     const { checkpoint, durableLsn } = superblocks.current
     await superblocks.update({
       checkpoint: { ...checkpoint, stateGeneration: parts.state.generation },
-      durableLsn: toLsn(Math.max(durableLsn, whole.asOfLsn)),
+      durableLsn: toLsn(Math.max(durableLsn, whole.asOfLsn, through)),
     })
   })
 }

@@ -289,7 +289,7 @@ export class ReplicaVolume {
     await writer.sync()
     if (!this.#isFilling) return
     await this.sink.settle()
-    await saveState(this.#inner, whole)
+    await saveState(this.#inner, whole, lsn)
   }
 
   // leading
@@ -364,7 +364,8 @@ export class ReplicaVolume {
   resyncSource(options: ResyncSourceOptions): ResyncSource {
     const { dirty, map, maxima, reader } = this.#inner.parts
     const { sizeBlocks } = resyncParts(this.#inner)
-    return new ResyncSource({ dirty, map, maxima, reader, sizeBlocks }, options)
+    const commitLsn = (): number => this.#commitLsn
+    return new ResyncSource({ dirty, map, maxima, reader, sizeBlocks, commitLsn }, options)
   }
 
   /** Takes base blocks; another one after each cut. */

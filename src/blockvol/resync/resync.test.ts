@@ -321,12 +321,12 @@ describe('a replica whose base is on its way', () => {
         expect(await volume.entry(block)).toEqual({ lsn: 103, kind: 'hole' })
     }))
 
-  it('has nothing to do for a block that its log has newer', () =>
+  it('wants a block that its log has newer: that entry may never be committed', () =>
     inVirtualTime(11, async (scheduler) => {
       const volume = await replica(scheduler)
       await volume.write(1, filledBlock(1))
       const offer = { block: 1, lsn: 90, kind: 'data', checksum: 1 } as const
-      expect(await volume.sink.offered([offer, { ...offer, block: 2 }])).toEqual([2])
+      expect(await volume.sink.offered([offer, { ...offer, block: 2 }])).toEqual([1, 2])
     }))
 
   it('refuses blocks outside the volume, and one block twice', () =>

@@ -114,12 +114,12 @@ export class ResyncSink {
     return this.#parts.map.getNow(index) ?? (await this.#parts.map.get(index))
   }
 
-  /** Whether the block here is older than the change, or is not known. */
+  /**
+   * Whether the block in the map is older than the change, or is not known. A newer entry in the log does not count: it may
+   * never be committed, and then this is the version that is left.
+   */
   #isNeeded(change: Change, page: MapPage): boolean {
-    const { dirty } = this.#parts
     const { block, lsn, kind } = change
-    // a log entry comes later, and is the truth
-    if (dirty.lookup(block) !== 'clean' && dirty.lsn >= lsn) return false
     const slot = block % PAGE_BLOCKS
     // that it is unknown is kept, with what the disk says of it
     if (page.isUnknown(slot)) return true

@@ -30,7 +30,8 @@ const ATTEMPTS_MAX = 1000
 
 /**
  * The newest version of a block that is not above the target. `empty`: no entry ever touched it. `bad`: what it holds is
- * not known here, and its LSN is the target.
+ * not known here, and its LSN is the target; so it is of a block with a newer version that is not committed: should the
+ * replica lose that entry again, it must not show what it had before.
  */
 export interface Offer {
   readonly block: number
@@ -40,7 +41,7 @@ export interface Offer {
   readonly checksum: number
 }
 
-/** `changed`: there is a newer version now, which comes as a log entry. `bad`: it cannot be read. */
+/** `changed`: there is a newer version now, committed, which comes as a log entry. `bad`: it cannot be had. */
 export type Reading = 'ok' | 'changed' | 'bad'
 
 export interface ResyncSourceParts {
@@ -50,6 +51,8 @@ export interface ResyncSourceParts {
   readonly reader: BlockReader
   /** Blocks that the volume has now. */
   readonly sizeBlocks: () => number
+  /** Everything up to here is committed, and cannot be lost any more. */
+  readonly commitLsn: () => number
 }
 
 export interface ResyncSourceOptions {
@@ -136,7 +139,7 @@ export class ResyncSource {
     for (let block = page * PAGE_BLOCKS; block < end; block++) {
       const source = this.#parts.reader.locateNow(block) ?? (await this.#locate(block))
       const { lsn, kind } = source
-      if (kind === 'unknown') {
+      if (kind === 'unknown' || (lsn > this.target && lsn > this.#parts.commitLsn())) {
         offers.push({ block, lsn: this.target, kind: 'bad', checksum: 0 })
         continue
       }
@@ -209,7 +212,8 @@ export class ResyncSource {
 
   async #readOne(offer: Offer, target: Uint8Array): Promise<Reading> {
     if ((await this.#readNewest(offer.block, target)) && matches(target, offer)) return 'ok'
-    return (await this.#locate(offer.block)).lsn === offer.lsn ? 'bad' : 'changed'
+    const { lsn } = await this.#locate(offer.block)
+    return lsn === offer.lsn || lsn > this.#parts.commitLsn() ? 'bad' : 'changed'
   }
 }
 
