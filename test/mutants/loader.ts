@@ -11,16 +11,19 @@ import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { applyPatches, MUTANTS, type Mutant } from './catalogue.ts'
+import { CLUSTER_MUTANTS } from './cluster.ts'
 import { REPLICATION_MUTANTS } from './replication.ts'
+
+const ALL = [...MUTANTS, ...REPLICATION_MUTANTS, ...CLUSTER_MUTANTS]
 
 const name = process.env.BASALT_MUTANT
 if (name !== undefined && name !== '') {
   const mutant = name.endsWith('.json')
     ? (JSON.parse(readFileSync(name, 'utf8')) as Mutant)
-    : [...MUTANTS, ...REPLICATION_MUTANTS].find((one) => one.name === name)
+    : ALL.find((one) => one.name === name)
   if (mutant === undefined) {
     process.stderr.write(
-      `no mutant is called ${name}; there are: ${[...MUTANTS, ...REPLICATION_MUTANTS].map((one) => one.name).join(', ')}\n`,
+      `no mutant is called ${name}; there are: ${ALL.map((one) => one.name).join(', ')}\n`,
     )
     process.exit(2)
   }

@@ -112,8 +112,10 @@ export class ClusterSim implements ServerWorld {
     this.network.rates = profile.net
     this.network.isChecked = (port) => port === REPLICATION_PORT
     this.control = new ControlChannel(this.scheduler, this.network, random.fork('control'))
-    const { entryBlocksMax } = { entryBlocksMax: Math.max(1, Math.min(256, Math.floor(profile.shape.logBytes / 8 / 4096))) }
-    this.history = new History({ entryBlocksMax })
+    this.history = new History({
+      entryBlocksMax: Math.max(1, Math.min(256, Math.floor(profile.shape.logBytes / 8 / BLOCK_BYTES))),
+      note: (what) => this.log.trace('', what),
+    })
     const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, profile.policy.replicaFactor).map(serverId)
     const members = ids.slice(0, ids.length - profile.spares)
     for (const [i, id] of ids.entries()) {

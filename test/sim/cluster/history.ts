@@ -22,7 +22,16 @@ export class EpochModel extends VolumeModel {
     this.#history = history
   }
 
+  override admitted(operation: Operation): void {
+    const { id, kind, firstSector, sectors, entries } = operation
+    this.#history.note(
+      () => `epoch ${this.epoch.number}: ${kind} ${id} of ${sectors} sectors at ${firstSector}, part ${entries.length + 1}`,
+    )
+    super.admitted(operation)
+  }
+
   override acknowledged(operation: Operation): void {
+    this.#history.note(() => `epoch ${this.epoch.number}: ${operation.id} acknowledged`)
     this.#history.answered(this, `operation ${operation.id} was acknowledged`)
     super.acknowledged(operation)
   }
@@ -46,6 +55,7 @@ export class EpochModel extends VolumeModel {
 
 export class History {
   readonly #entryBlocksMax: number
+  readonly note: (what: () => string) => void
   #current: EpochModel | undefined
   #lastValue = 0
   readonly #writers = new Map<bigint, string>()
@@ -53,8 +63,9 @@ export class History {
   /** Epochs in which hosts were answered. */
   epochs = 0
 
-  constructor(options: { entryBlocksMax: number }) {
+  constructor(options: { entryBlocksMax: number; note: (what: () => string) => void }) {
     this.#entryBlocksMax = options.entryBlocksMax
+    this.note = options.note
   }
 
   get current(): EpochModel | undefined {

@@ -1,0 +1,190 @@
+/**
+ * Known bugs of what carries the replication rules out: the shell, the storage of a replica, resyncs, and the master. Each
+ * must be caught by the cluster simulator or by one of its directed scenarios, as those of `replication.ts` are.
+ */
+import type { Mutant } from './catalogue.ts'
+
+export const CLUSTER_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'flush-past-commit',
+    about: 'the flusher goes as far as the log is durable, committed or not',
+    patches: [
+      {
+        file: 'src/blockvol/assembly.ts',
+        find: 'const flushable = commitment.flushable(cut.lsn)',
+        replace: 'const flushable = commitment.flushable(cut.lsn - cut.lsn)',
+      },
+    ],
+  },
+  {
+    name: 'flush-past-durable',
+    about: 'extents and map get what the log may still lose',
+    patches: [
+      { file: 'src/blockvol/checkpointer.ts', find: '    await writer.sync(cut.lsn)\n', replace: '    void writer\n' },
+    ],
+  },
+  {
+    name: 'trim-without-tombstone',
+    about: 'while a replica is filled, a trim leaves nothing on blocks that are not there yet',
+    patches: [
+      {
+        file: 'src/blockvol/flush/map-pass.ts',
+        find: 'return this.#o.isFilling || range.isTouched',
+        replace: 'return range.isTouched',
+      },
+      {
+        file: 'src/blockvol/flush/map-pass.ts',
+        find: 'const isWhole = isFilling || range.patternPosition',
+        replace: 'void isFilling\n    const isWhole = range.patternPosition',
+      },
+    ],
+  },
+  {
+    name: 'base-block-wins',
+    about: 'a block of the base replaces what the live lane has brought already',
+    patches: [
+      {
+        file: 'src/blockvol/resync/sink.ts',
+        find: "if (dirty.lookup(block) !== 'clean' && dirty.lsn >= lsn) return false",
+        replace: 'void dirty',
+      },
+      {
+        file: 'src/blockvol/resync/sink.ts',
+        find: 'if (own !== lsn || own === 0) return own < lsn',
+        replace: 'if (own !== lsn || own === 0) return true',
+      },
+    ],
+  },
+  {
+    name: 'head-in-the-base',
+    about: 'the base of a resync brings blocks beyond its target, which may never be committed',
+    patches: [
+      {
+        file: 'src/blockvol/resync/source.ts',
+        find: 'if (lsn > this.target || (lsn <= this.base && !isAll)) continue',
+        replace: 'if (lsn <= this.base && !isAll) continue',
+      },
+    ],
+  },
+  {
+    name: 'ack-before-append',
+    about: 'a replica acknowledges what it was handed, before the log has it',
+    patches: [
+      {
+        file: 'src/v2engine/follow.ts',
+        find: "  out.storage.push({ kind: 'append', session: session.ref, first, last })\n  state.handed = last\n",
+        replace:
+          "  out.storage.push({ kind: 'append', session: session.ref, first, last })\n  state.handed = last\n  out.toPeer(from.server, from.connection, { kind: 'ack', session: session.ref, appended: last, durable: state.local.durable })\n",
+      },
+    ],
+  },
+  {
+    name: 'flush-counted-by-append',
+    about: 'a flush is answered when enough members have appended, not synced',
+    patches: [
+      {
+        file: 'src/v2engine/counting.ts',
+        find: 'jointLsn(primary.policy, activeSets(primary), durableAt(state, primary))',
+        replace: 'jointLsn(primary.policy, activeSets(primary), appendedBy(state, primary))',
+      },
+      {
+        file: 'src/v2engine/advance.ts',
+        find: '  assertHeld(primary, answered, durableAt(state, primary))\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'uncommitted-read',
+    about: 'a read answers the newest version, committed or not',
+    patches: [
+      {
+        file: 'src/blockvol/reader.ts',
+        find: '    if (committed !== undefined) await committed\n',
+        replace: '    void committed\n',
+      },
+    ],
+  },
+  {
+    name: 'older-version-read',
+    about: 'while the newest version of a block is not committed, a read answers the one before it',
+    patches: [
+      {
+        file: 'src/blockvol/reader.ts',
+        find: "      if (kind !== 'clean' && dirty.lsn > commitLsn) return false\n      if (kind === 'zeros') {",
+        replace: "      if (kind === 'zeros' && dirty.lsn <= commitLsn) {",
+      },
+      {
+        file: 'src/blockvol/reader.ts',
+        find: "      } else if (kind !== 'clean') {\n        const rest",
+        replace: "      } else if (kind !== 'clean' && dirty.lsn <= commitLsn) {\n        const rest",
+      },
+    ],
+  },
+  {
+    name: 'no-margin',
+    about: 'a promise binds for the lease alone: clocks that drift are not thought of',
+    patches: [
+      {
+        file: 'src/v2engine/follow.ts',
+        find: 'nowMs + leaseMs + marginMs)',
+        replace: 'nowMs + leaseMs + 0 * marginMs)',
+      },
+    ],
+  },
+  {
+    name: 'new-master-does-not-wait',
+    about: 'a master that restarts takes no account of the grants of the one before it',
+    patches: [
+      {
+        file: 'test/cluster/authority.ts',
+        find: '    this.#grantOverMs = nowMs + leaseMs + marginMs\n',
+        replace: '    this.#grantOverMs = nowMs - leaseMs - marginMs\n',
+      },
+    ],
+  },
+  {
+    name: 'lease-not-compared',
+    about: 'a device believes a lease that ran out until somebody tells it',
+    patches: [
+      {
+        file: 'src/replication/device.ts',
+        find: 'if (this.#clock.bootMs() < this.#untilMs) return',
+        replace: 'if (this.#clock.bootMs() < this.#untilMs + 60_000) return',
+      },
+    ],
+  },
+  {
+    name: 'removal-in-the-dark',
+    about: 'a new primary lets members go before it knows what its predecessors committed',
+    patches: [
+      {
+        file: 'src/v2engine/set-changes.ts',
+        find: '  Math.max(state.commit, primary.startLsn ?? Number.POSITIVE_INFINITY)\n',
+        replace: '  Math.max(state.commit, primary.startLsn === null ? 0 : state.commit)\n',
+      },
+    ],
+  },
+  {
+    name: 'halt-forgotten',
+    about: 'a fenced primary goes on answering reads until its lease ends',
+    patches: [
+      {
+        file: 'src/replication/replica.ts',
+        find: '    this.#loseHosts(why)\n    return this.#o.halt(why)\n',
+        replace: '    return this.#o.halt(why)\n',
+      },
+    ],
+  },
+  {
+    name: 'marks-not-awaited',
+    about: 'what follows from marks is done before they are durable',
+    patches: [
+      {
+        file: 'src/replication/engine-loop.ts',
+        find: '      await this.#carrier.persist(item)\n',
+        replace: "      if (item.kind === 'marks') void this.#carrier.persist(item)\n      else await this.#carrier.persist(item)\n",
+      },
+    ],
+  },
+]
