@@ -161,7 +161,11 @@ async function replay(
   const generation = new Generation()
   const index = makeIndex()
   let replayedEntries = 0
+  let lastLsn = 0
   const scan = await scanUnlessClean(superblocks, log, { cuts, index }, (entry) => {
+    // behind a cut that was not known: nothing of this pass is kept, and the next one knows it
+    if (entry.lsn <= lastLsn) return
+    lastLsn = entry.lsn
     replayedEntries++
     const { lsn: entryLsn, dataPosition, checksums } = entry
     recordEntry(generation, entry, entryLsn, dataPosition, (i) => checksums[i]!)
