@@ -101,7 +101,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
       {
         file: 'src/blockvol/reader.ts',
         find: '    if (committed !== undefined) await committed\n',
-        replace: '    void committed\n',
+        replace: '    committed?.catch(() => undefined)\n',
       },
     ],
   },

@@ -63,10 +63,7 @@ export async function runClusterSeed(seed: number, options: ClusterOptions = {})
   const random = new SeededRandom(seed, 0xc1)
   const profile = drawProfile(seed, random.fork('profile'), options.only)
   const sim = new ClusterSim(seed, random, profile, options.print)
-  const onUnhandled = (error: unknown): void => sim.broken(error)
-  process.on('unhandledRejection', onUnhandled)
   const violation = await sim.run(options.operations ?? OPERATIONS)
-  process.off('unhandledRejection', onUnhandled)
   return {
     seed,
     configuration: profile.name,
@@ -92,6 +89,8 @@ export class ClusterSim implements ServerWorld {
   readonly #targets = new Map<SimServer, { target: IscsiTarget; life: unknown }>()
   isCalm = false
   isMasterUp = true
+  /** Called with each promotion, before anybody hears of it. */
+  atPromotion: (registry: Registry) => void = () => undefined
   #path: Path | undefined
   #beats = 0
   readonly #losses = new Map<bigint, Loss>()
@@ -164,12 +163,28 @@ export class ClusterSim implements ServerWorld {
 
   /** What was broken; undefined when all held. */
   async run(operations: number): Promise<string | undefined> {
+    return this.script(() => this.#history(operations), FAULTS_MS_MAX + CALM_MS + 60_000)
+  }
+
+  /** The same of anything else that is done with the cluster. */
+  async script(work: () => Promise<void>, limitMs: number): Promise<string | undefined> {
+    const onUnhandled = (error: unknown): void => this.broken(error)
+    process.on('unhandledRejection', onUnhandled)
+    process.on('uncaughtException', onUnhandled)
     try {
-      await this.until(this.#history(operations), 'the run', FAULTS_MS_MAX + CALM_MS + 60_000)
+      await this.until(work(), 'the run', limitMs)
       return undefined
     } catch (error) {
       return describe(error)
+    } finally {
+      process.off('unhandledRejection', onUnhandled)
+      process.off('uncaughtException', onUnhandled)
     }
+  }
+
+  /** Where hosts are served. */
+  get path(): Path | undefined {
+    return this.#path
   }
 
   /** Runs until `promise` is settled, or something is broken. */
@@ -463,6 +478,7 @@ export class ClusterSim implements ServerWorld {
     const loss = mayHaveLost ? ', possible loss' : ''
     this.log.note(MASTER, `${primary} leads ${epoch.number}, set ${set.members.join('')}${loss}`)
     this.faults.promoted(registry)
+    this.atPromotion(registry)
   }
 
   #lossOf(registry: Registry): Loss {

@@ -9,11 +9,13 @@
  *   --workers W      processes, 2 by default
  *   --failures F     stop after so many, 5 by default
  *   --brief          no counters
+ *   --scenario NAME  instead: a directed scenario, with its timeline
  */
 import { parseArgs } from 'node:util'
 import { runClusterSeed } from './cluster-sim.ts'
 import { CLUSTER_FAULTS, type ClusterFault } from './profile.ts'
 import { runSeeds } from './runner.ts'
+import { runScenario } from './scenarios/catalogue.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -26,6 +28,7 @@ const { values: flags } = parseArgs({
     failures: { type: 'string', default: '5' },
     trace: { type: 'boolean' },
     brief: { type: 'boolean' },
+    scenario: { type: 'string' },
   },
 })
 
@@ -33,7 +36,14 @@ const only = parseFaults(flags.faults)
 const operations = Number(flags.ops)
 const suffix = `${flags.faults === undefined ? '' : ` --faults ${flags.faults}`}${operations === 300 ? '' : ` --ops ${operations}`}`
 
-process.exitCode = (flags.seed === undefined ? await many() : await one(Number(flags.seed))) ? 0 : 1
+if (flags.scenario !== undefined) process.exitCode = (await directed(flags.scenario)) ? 0 : 1
+else process.exitCode = (flags.seed === undefined ? await many() : await one(Number(flags.seed))) ? 0 : 1
+
+async function directed(name: string): Promise<boolean> {
+  const violation = await runScenario(name, print)
+  print(`${name}: ${violation ?? 'held'}`)
+  return violation === undefined
+}
 
 async function one(seed: number): Promise<boolean> {
   const lines: string[] = []

@@ -8,6 +8,7 @@ const names = (faults ?? '').split(',')
 const only = faults === '' ? undefined : CLUSTER_FAULTS.filter((one) => names.includes(one))
 
 process.on('unhandledRejection', () => undefined)
+process.on('uncaughtException', () => undefined)
 
 process.on('message', (seed: number) => {
   void run(seed).then((result) => process.send?.(result))

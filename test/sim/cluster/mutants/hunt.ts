@@ -5,6 +5,7 @@ import { runScenario } from '../scenarios/catalogue.ts'
 
 const [scenario = '-', from = '1', stride = '1', seeds = '0', faults = ''] = process.argv.slice(2)
 process.on('unhandledRejection', () => undefined)
+process.on('uncaughtException', () => undefined)
 
 if (scenario !== '-') {
   const violation = await runScenario(scenario)

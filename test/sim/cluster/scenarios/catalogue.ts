@@ -1,13 +1,19 @@
-/** Directed scenarios: what random runs seldom reach, one after the other and without chance. */
+/** Directed scenarios: what random runs seldom reach, one thing after the other and without chance. */
 import { fail } from '../../../cluster/checker.ts'
+import * as leases from './leases.ts'
+import * as losses from './losses.ts'
+import * as sets from './sets.ts'
 
-type Scenario = () => Promise<string | undefined>
+/** Resolves with what broke, undefined when all held. `print` gets the timeline. */
+type Scenario = (print?: (line: string) => void) => Promise<string | undefined>
 
-export const SCENARIOS: Readonly<Record<string, Scenario>> = {}
+export const SCENARIOS: Readonly<Record<string, Scenario>> = { ...leases, ...losses, ...sets }
 
-/** What broke in it; undefined when all held. */
-export async function runScenario(name: string): Promise<string | undefined> {
+export async function runScenario(
+  name: string,
+  print?: (line: string) => void,
+): Promise<string | undefined> {
   const scenario = SCENARIOS[name]
   if (scenario === undefined) fail(`there is no scenario ${name}`)
-  return scenario()
+  return scenario(print)
 }
