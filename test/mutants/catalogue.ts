@@ -56,9 +56,9 @@ export const MUTANTS: readonly Mutant[] = [
     about: 'flushes are answered when fdatasync is called, not when it returned',
     patches: [
       {
-        file: 'src/blockvol/log/log-writer.ts',
-        find: 'this.#syncingNow = this.#o.file.datasync().then(',
-        replace: 'void this.#o.file.datasync()\n    this.#syncingNow = Promise.resolve().then(',
+        file: 'src/blockvol/log/log-syncs.ts',
+        find: 'this.#running = file.datasync().then(',
+        replace: 'void file.datasync()\n    this.#running = Promise.resolve().then(',
       },
     ],
     workloads: ['overwrite', 'fua-write'],
@@ -249,9 +249,9 @@ export const MUTANTS: readonly Mutant[] = [
     about: 'an fdatasync of the log that failed is called again, and its success believed',
     patches: [
       {
-        file: 'src/blockvol/log/log-writer.ts',
-        find: '      () => this.#synced(covers),\n      (error: unknown) => this.#failed(error),\n',
-        replace: '      () => this.#synced(covers),\n      () => this.#startSync(),\n',
+        file: 'src/blockvol/log/log-syncs.ts',
+        find: 'datasync().then(() => this.#synced(lsn), onFailed)',
+        replace: 'datasync().then(() => this.#synced(lsn), () => (this.#hasFailed ? undefined : this.#start()))',
       },
     ],
     simSeeds: 100,
