@@ -115,7 +115,8 @@ const inheritedLsn = (state: ReplicaState, primary: Primary): number =>
  * the new one do, whether or not they are reachable now.
  */
 const isCoveredBy = (state: ReplicaState, primary: Primary, members: readonly ServerId[]): boolean =>
-  primary.policy.mode.kind !== 'sync_quorum' || committableBy(state, primary, members) >= inheritedLsn(state, primary)
+  primary.policy.mode.kind !== 'sync_quorum' ||
+  committableBy(state, primary, members) >= inheritedLsn(state, primary)
 
 function ask(primary: Primary, members: readonly ServerId[], out: Outbox): void {
   const { epoch, set } = primary

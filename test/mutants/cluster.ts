@@ -20,7 +20,11 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     name: 'flush-past-durable',
     about: 'extents and map get what the log may still lose',
     patches: [
-      { file: 'src/blockvol/checkpointer.ts', find: '    await writer.sync(cut.lsn)\n', replace: '    void writer\n' },
+      {
+        file: 'src/blockvol/checkpointer.ts',
+        find: '    await writer.sync(cut.lsn)\n',
+        replace: '    void writer\n',
+      },
     ],
   },
   {
@@ -183,7 +187,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
       {
         file: 'src/replication/engine-loop.ts',
         find: '      await this.#carrier.persist(item)\n',
-        replace: "      if (item.kind === 'marks') void this.#carrier.persist(item)\n      else await this.#carrier.persist(item)\n",
+        replace:
+          "      if (item.kind === 'marks') void this.#carrier.persist(item)\n      else await this.#carrier.persist(item)\n",
       },
     ],
   },

@@ -22,9 +22,7 @@ if (name !== undefined && name !== '') {
     ? (JSON.parse(readFileSync(name, 'utf8')) as Mutant)
     : ALL.find((one) => one.name === name)
   if (mutant === undefined) {
-    process.stderr.write(
-      `no mutant is called ${name}; there are: ${ALL.map((one) => one.name).join(', ')}\n`,
-    )
+    process.stderr.write(`no mutant is called ${name}; there are: ${ALL.map((one) => one.name).join(', ')}\n`)
     process.exit(2)
   }
   install(mutant)

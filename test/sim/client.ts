@@ -151,7 +151,8 @@ export class VolumeClient {
       return outcome
     }
     this.model.failed(operation)
-    const isUntouched = (outcome === 'BUSY' && !this.#isReplicated) || outcome === 'NO_SPACE' || outcome === 'OUT_OF_RANGE'
+    const isUntouched =
+      (outcome === 'BUSY' && !this.#isReplicated) || outcome === 'NO_SPACE' || outcome === 'OUT_OF_RANGE'
     if (isUntouched && operation.parts.length === 1 && operation.entries.length > 0) {
       throw new ModelViolation(`operation ${operation.id} failed with ${outcome} after it was admitted`)
     }

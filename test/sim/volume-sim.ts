@@ -186,12 +186,7 @@ class VolumeSim {
         if (typeof opened === 'object' && 'lost' in opened) return opened
         volume = opened
         if (!(await this.#verifyUnlessPoisoned(volume))) continue
-        load = new Load(
-          this.#load,
-          volume,
-          process.clock,
-          this.#random.fork(`load ${this.#lives}`),
-        )
+        load = new Load(this.#load, volume, process.clock, this.#random.fork(`load ${this.#lives}`))
         const isServing = await load.run()
         const closed = await outcomeOf(volume.close())
         this.#expectClosed(closed)

@@ -4,8 +4,8 @@
  * in sync; then all replicas are compared and closed, and nothing may be left of them.
  */
 import { InvariantError } from '../../../src/base/assert.ts'
-import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
 import { isBlockError } from '../../../src/base/errors.ts'
+import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
 import { BLOCK_BYTES, type Epoch } from '../../../src/base/units.ts'
 import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
 import { FrontendVolume } from '../../../src/frontend/volume.ts'
@@ -36,7 +36,9 @@ import { RunLog, show } from './timeline.ts'
 const MASTER_BEAT_MS = 200
 const BEATS_PER_ASSIGNMENT = 20
 /** Virtual time in which the operations must be done. */
-const FAULTS_MS_MAX = 400_000
+const FAULTS_MS_MAX = 900_000
+/** In which a volume that needs an operator may still come back by itself. */
+const OPERATOR_MS = 30_000
 /** Virtual time in which all must be in sync when the faults have stopped. */
 const CALM_MS = 120_000
 const OPERATIONS = 300
@@ -93,6 +95,7 @@ export class ClusterSim implements ServerWorld {
   atPromotion: (registry: Registry) => void = () => undefined
   #path: Path | undefined
   #beats = 0
+  #lostSinceMs = 0
   readonly #losses = new Map<bigint, Loss>()
   #openLoss: Loss = NO_LOSS
   readonly #broken = Promise.withResolvers<never>()
@@ -118,7 +121,10 @@ export class ClusterSim implements ServerWorld {
     const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, profile.policy.replicaFactor).map(serverId)
     const members = ids.slice(0, ids.length - profile.spares)
     for (const [i, id] of ids.entries()) {
-      const server = new SimServer(this, id, { random: random.fork(`server ${id}`), rate: profile.rates[i] ?? 1 })
+      const server = new SimServer(this, id, {
+        random: random.fork(`server ${id}`),
+        rate: profile.rates[i] ?? 1,
+      })
       server.isReplacement = !members.includes(id)
       this.servers.set(id, server)
     }
@@ -198,10 +204,20 @@ export class ClusterSim implements ServerWorld {
     this.start()
     this.faults.begin()
     this.hosts.start()
-    while (this.hosts.operations < operations && this.scheduler.nowMs < FAULTS_MS_MAX) await this.sleep(50)
+    while (this.hosts.operations < operations && this.scheduler.nowMs < FAULTS_MS_MAX && !this.#isLost()) {
+      await this.sleep(50)
+    }
     this.log.count('operations', this.hosts.operations)
     this.log.count('operations that succeeded', this.hosts.succeeded)
     await this.calmDown()
+  }
+
+  /** More was lost than anybody promised to survive, and for so long that nothing will bring it back by itself. */
+  #isLost(): boolean {
+    const { nowMs } = this.scheduler
+    const isWaiting = !this.profile.isBudgeted && this.authority.isOperatorNeeded
+    if (!isWaiting) this.#lostSinceMs = nowMs
+    return nowMs - this.#lostSinceMs > OPERATOR_MS
   }
 
   /** Faults stop; all must be well, equal, and end without a rest. */
@@ -274,9 +290,11 @@ export class ClusterSim implements ServerWorld {
     const { registry } = this.authority
     const primary = this.servers.get(registry.primary)
     const status = primary?.replica?.status()
-    if (registry.state !== 'serving' || status === undefined || this.#path?.epoch.id !== registry.epoch.id) return false
+    if (registry.state !== 'serving' || status === undefined || this.#path?.epoch.id !== registry.epoch.id)
+      return false
     const { view, volume } = status
-    if (view.role !== 'serving' || view.set?.version !== registry.set.version || view.isSetChanging) return false
+    if (view.role !== 'serving' || view.set?.version !== registry.set.version || view.isSetChanging)
+      return false
     if (registry.set.members.length < this.servers.size) return false
     if (view.commit < volume.appendedLsn) return false
     if (view.peers.some((peer) => !(peer.session?.endsWith(' live') ?? false))) return false
@@ -293,7 +311,9 @@ export class ClusterSim implements ServerWorld {
       const status = server.replica?.status()
       if (status === undefined) return `${server.name} ${server.isUp ? 'opening' : 'down'}`
       const { view, volume, failure } = status
-      const peers = view.peers.map((peer) => `${peer.server}: ${peer.isConnected ? peer.session : 'down'}`).join(', ')
+      const peers = view.peers
+        .map((peer) => `${peer.server}: ${peer.isConnected ? peer.session : 'down'}`)
+        .join(', ')
       const set = (view.set?.members ?? []).join('')
       return (
         `${server.name} ${view.role} sealed ${view.sealed.number} set ${set} v${view.set?.version} commit ${view.commit} of ` +
@@ -308,7 +328,9 @@ export class ClusterSim implements ServerWorld {
     this.authority.registry.state = 'sealing'
     this.isMasterUp = false
     const primaryFirst = [...this.servers.values()].sort(
-      (a, b) => Number(b.server === this.authority.registry.primary) - Number(a.server === this.authority.registry.primary),
+      (a, b) =>
+        Number(b.server === this.authority.registry.primary) -
+        Number(a.server === this.authority.registry.primary),
     )
     for (const server of primaryFirst) await server.close()
     await compareReplicas(this, primaryFirst)
@@ -366,7 +388,8 @@ export class ClusterSim implements ServerWorld {
     this.hosts.over(this.#path)
     this.#path = undefined
     const attached = this.#targets.get(server)
-    if (attached !== undefined && attached.life === server.running?.process.life) void attached.target.removeVolume(IQN)
+    if (attached !== undefined && attached.life === server.running?.process.life)
+      void attached.target.removeVolume(IQN)
   }
 
   /** Hosts are served when the whole volume has been read, and holds what it must. */
@@ -423,7 +446,8 @@ export class ClusterSim implements ServerWorld {
         for (let block = at; block < at + lengthBytes; block += BLOCK_BYTES) {
           const one = await this.#readSome(device, block, BLOCK_BYTES, values)
           if (one === 'over') return undefined
-          if (one === 'bad') values.fill(UNREADABLE, block / SECTOR_BYTES, (block + BLOCK_BYTES) / SECTOR_BYTES)
+          if (one === 'bad')
+            values.fill(UNREADABLE, block / SECTOR_BYTES, (block + BLOCK_BYTES) / SECTOR_BYTES)
         }
       }
       at += lengthBytes
@@ -441,7 +465,10 @@ export class ClusterSim implements ServerWorld {
     for (;;) {
       try {
         await device.read(offsetBytes, bytes)
-        values.set(identifyAll(bytes, offsetBytes / SECTOR_BYTES, device.logicalBlockBytes), offsetBytes / SECTOR_BYTES)
+        values.set(
+          identifyAll(bytes, offsetBytes / SECTOR_BYTES, device.logicalBlockBytes),
+          offsetBytes / SECTOR_BYTES,
+        )
         return 'ok'
       } catch (error) {
         if (!isBlockError(error)) throw error
@@ -505,7 +532,9 @@ function describe(error: unknown): string {
   if (error instanceof InvariantError) return `assertion: ${error.message}\n${error.stack}`
   if (error instanceof StuckError) return error.message
   if (error instanceof Error && (error.name === 'Error' || error.name === 'ModelViolation')) {
-    return error.stack?.includes('checker.ts') === true || error.name === 'ModelViolation' ? error.message : (error.stack ?? error.message)
+    return error.stack?.includes('checker.ts') === true || error.name === 'ModelViolation'
+      ? error.message
+      : (error.stack ?? error.message)
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -1,6 +1,7 @@
 /** Replicas that were closed in sync hold the same: every block, the size, the front ends' state. */
-import { BLOCK_BYTES } from '../../../src/base/units.ts'
+
 import { isBlockError } from '../../../src/base/errors.ts'
+import { BLOCK_BYTES } from '../../../src/base/units.ts'
 import { Volume } from '../../../src/blockvol/volume.ts'
 import { fail } from '../../cluster/checker.ts'
 import { DATA_DIRECTORY, startProcess } from '../machine.ts'
@@ -27,11 +28,13 @@ export async function compareReplicas(
 
 function compare(a: Content, b: Content): void {
   if (a.sizeBytes !== b.sizeBytes) fail(`${a.server} has ${a.sizeBytes} bytes, ${b.server} ${b.sizeBytes}`)
-  if (Buffer.compare(a.frontendState, b.frontendState) !== 0) fail(`the front-end state of ${a.server} and ${b.server} differs`)
+  if (Buffer.compare(a.frontendState, b.frontendState) !== 0)
+    fail(`the front-end state of ${a.server} and ${b.server} differs`)
   for (const [block, content] of a.blocks.entries()) {
     const other = b.blocks[block]
     if (content === undefined || other === undefined || Buffer.compare(content, other) === 0) continue
-    const name = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true)
+    const name = (bytes: Uint8Array): number =>
+      new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true)
     fail(`block ${block}: ${a.server} holds operation ${name(content)}, ${b.server} ${name(other)}`)
   }
 }
@@ -42,7 +45,10 @@ async function read(scheduler: Scheduler, { server, storage }: SimServer): Promi
   // without them it is a volume alone
   copy.removeName(`${DATA_DIRECTORY}/volume/marks`)
   const process = startProcess({ storage: copy, scheduler, seed: 1 })
-  const volume = await Volume.open(process, { directory: `${DATA_DIRECTORY}/volume`, tuning: { scrubIntervalMs: 0 } })
+  const volume = await Volume.open(process, {
+    directory: `${DATA_DIRECTORY}/volume`,
+    tuning: { scrubIntervalMs: 0 },
+  })
   const blocks: (Uint8Array | undefined)[] = []
   const all = new Uint8Array(volume.sizeBytes)
   try {

@@ -13,7 +13,11 @@ export const FAULTS_PER_RUN = 20
 export const SEEDS_PER_RUN = 2000
 
 export const FAULT_MATRIX: readonly MatrixRow[] = [
-  { id: 'D1', what: 'a torn append: power lost with the log unsynced', counters: ['trouble power', 'died in log'] },
+  {
+    id: 'D1',
+    what: 'a torn append: power lost with the log unsynced',
+    counters: ['trouble power', 'died in log'],
+  },
   { id: 'D2', what: 'a crash at a call of group commit', counters: ['died in log'] },
   { id: 'D3', what: 'a crash at a write of superblock, marks or state', counters: ['died in bookkeeping'] },
   { id: 'D5', what: 'a crash within a flush', counters: ['died in extents'] },
@@ -23,24 +27,48 @@ export const FAULT_MATRIX: readonly MatrixRow[] = [
   { id: 'D14', what: 'a write that fails', counters: ['disk writeError'] },
   { id: 'D15', what: 'a full disk', counters: ['trouble full'] },
   { id: 'D16', what: 'a bit that rots', counters: ['trouble rot'] },
-  { id: 'D17', what: 'a misdirected write or read', counters: ['disk misdirectedWrite', 'disk misdirectedRead'] },
+  {
+    id: 'D17',
+    what: 'a misdirected write or read',
+    counters: ['disk misdirectedWrite', 'disk misdirectedRead'],
+  },
   { id: 'D18', what: 'a slow disk', counters: ['disk slow'] },
   { id: 'D19', what: 'a disk that hangs', counters: ['disk hang'] },
-  { id: 'N1', what: 'a partition, both ways', counters: ['trouble cutBothWays', 'trouble split', 'trouble isolate'] },
+  {
+    id: 'N1',
+    what: 'a partition, both ways',
+    counters: ['trouble cutBothWays', 'trouble split', 'trouble isolate'],
+  },
   { id: 'N2', what: 'a partition one way', counters: ['trouble cutOneWay'] },
   { id: 'N3', what: 'bytes delayed, doubled', counters: ['net delay', 'net duplicate'] },
   { id: 'N4', what: 'bytes corrupted', counters: ['net corrupt'] },
   { id: 'N5', what: 'a reset in the middle of a frame', counters: ['net reset'] },
   { id: 'N6', what: 'plans of every kind', counters: ['note planned'] },
   { id: 'N7', what: 'a catch-up interrupted', counters: ['catch-up interrupted'] },
-  { id: 'N8', what: 'a resync interrupted, or taken over by another primary', counters: ['resync interrupted'] },
+  {
+    id: 'N8',
+    what: 'a resync interrupted, or taken over by another primary',
+    counters: ['resync interrupted'],
+  },
   { id: 'N9', what: 'a late write after a failover', counters: ['late writes refused'] },
   { id: 'N10', what: 'a slow replica', counters: ['trouble slowLink'] },
   { id: 'N11', what: 'an address that changes', counters: ['trouble address'] },
-  { id: 'C1', what: 'a primary of an earlier epoch returns', counters: ['a primary of an earlier epoch is back'] },
+  {
+    id: 'C1',
+    what: 'a primary of an earlier epoch returns',
+    counters: ['a primary of an earlier epoch is back'],
+  },
   { id: 'C2', what: 'two are assigned in one epoch', counters: ['trouble strayAssignment'] },
-  { id: 'C6', what: 'clocks drift, processes stop, machines sleep', counters: ['trouble pause', 'trouble sleep'] },
-  { id: 'C7', what: 'a message of an epoch that is over', counters: ['authority message of an epoch that is over'] },
+  {
+    id: 'C6',
+    what: 'clocks drift, processes stop, machines sleep',
+    counters: ['trouble pause', 'trouble sleep'],
+  },
+  {
+    id: 'C7',
+    what: 'a message of an epoch that is over',
+    counters: ['authority message of an epoch that is over'],
+  },
   { id: 'C8', what: 'an assignment repeated', counters: ['assignment repeated'] },
 ]
 

@@ -218,7 +218,8 @@ export class Faults {
     const all = [...this.#sim.servers.keys(), MASTER]
     const left = all.filter(() => this.#random.chance(0.5))
     this.#sim.log.note('', `split ${left.join('')} for ${forMs} ms`)
-    for (const from of left) for (const to of all) if (!left.includes(to)) this.#sim.network.cutBoth(from, to, forMs)
+    for (const from of left)
+      for (const to of all) if (!left.includes(to)) this.#sim.network.cutBoth(from, to, forMs)
   }
 
   /** The primary loses the master, goes on by promises, and loses those too when its members reopen. */
@@ -312,7 +313,8 @@ export class Faults {
   promoted(registry: Registry): void {
     const winner = this.#sim.servers.get(registry.primary)
     if (this.#isStopped || winner === undefined || !winner.isUp || !this.#random.chance(0.05)) return
-    const isPower = this.#sim.profile.weights.power > 0 && this.#random.chance(0.5) && this.mayLosePower(winner)
+    const isPower =
+      this.#sim.profile.weights.power > 0 && this.#random.chance(0.5) && this.mayLosePower(winner)
     if (this.#sim.profile.weights.kill === 0) return
     this.#sim.log.count('trouble at a promotion')
     if (isPower) winner.losePower()
@@ -341,7 +343,8 @@ export class Faults {
       server.isReturned = true
       this.#sim.log.count('a primary of an earlier epoch is back')
     }
-    if (beat.leads !== null && beat.leads.number < registry.epoch.number) this.#sim.log.count('stale heartbeat')
+    if (beat.leads !== null && beat.leads.number < registry.epoch.number)
+      this.#sim.log.count('stale heartbeat')
   }
 
   #netFault({ kind, from, to, port }: NetFault): void {

@@ -25,7 +25,8 @@ export class EpochModel extends VolumeModel {
   override admitted(operation: Operation): void {
     const { id, kind, firstSector, sectors, entries } = operation
     this.#history.note(
-      () => `epoch ${this.epoch.number}: ${kind} ${id} of ${sectors} sectors at ${firstSector}, part ${entries.length + 1}`,
+      () =>
+        `epoch ${this.epoch.number}: ${kind} ${id} of ${sectors} sectors at ${firstSector}, part ${entries.length + 1}`,
     )
     super.admitted(operation)
   }
@@ -82,7 +83,8 @@ export class History {
   /** An opening has come to serve in an epoch: it must be the only one. */
   leads(epoch: Epoch, writer: string): void {
     const known = this.#writers.get(epoch.id)
-    if (known !== undefined && known !== writer) fail(`epoch ${epoch.number} has two writers: ${known} and ${writer}`)
+    if (known !== undefined && known !== writer)
+      fail(`epoch ${epoch.number} has two writers: ${known} and ${writer}`)
     this.#writers.set(epoch.id, writer)
   }
 
@@ -106,7 +108,8 @@ export class History {
     }
     const touched = new Set(before?.touchedSectors ?? [])
     for (const [sector, value] of values.entries()) {
-      if (value > 0 && !touched.has(sector)) fail(`sector ${sector}, which nobody wrote, holds operation ${value}`)
+      if (value > 0 && !touched.has(sector))
+        fail(`sector ${sector}, which nobody wrote, holds operation ${value}`)
     }
     const model = new EpochModel(this, epoch, {
       entryBlocksMax: this.#entryBlocksMax,

@@ -11,8 +11,8 @@ import { Initiator } from '../../../src/iscsi/initiator/initiator.ts'
 import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
 import { fail } from '../../cluster/checker.ts'
 import { type Outcome, type Range, VolumeClient } from '../client.ts'
-import { fillSectors, identifyAll, patternOf, SECTOR_BYTES } from '../content.ts'
-import { startProcess, emptyStorage } from '../machine.ts'
+import { fillSectors, identifyAll, patternOf } from '../content.ts'
+import { emptyStorage, startProcess } from '../machine.ts'
 import type { SeededRandom } from '../random.ts'
 import type { Scheduler } from '../scheduler.ts'
 import type { EpochModel, History } from './history.ts'
@@ -142,7 +142,8 @@ export class Hosts {
       (outcome === 'MEDIUM' && mayFail) ||
       (outcome === 'DISK' && mayFail && step === 'checkpoint') ||
       (outcome === 'NO_SPACE' && weights.full > 0)
-    if (!isExplained) fail(`${step} at ${path.server} ended with ${outcome}, which no fault of this run explains`)
+    if (!isExplained)
+      fail(`${step} at ${path.server} ended with ${outcome}, which no fault of this run explains`)
   }
 
   /** What was asked must be answered within a bound, as long as somebody is there to answer. */
@@ -239,7 +240,7 @@ export class Hosts {
 
   async #login(initiator: Initiator, { portal, iqn }: Path): Promise<InitiatorSession | undefined> {
     try {
-      return await initiator.connect({ portal, targetName: iqn, commandTimeoutMs: 20_000 } )
+      return await initiator.connect({ portal, targetName: iqn, commandTimeoutMs: 20_000 })
     } catch (error) {
       if (!isBlockError(error)) throw error
       this.#o.log.count(`iscsi login ${error.code}`)
@@ -267,7 +268,10 @@ export class Hosts {
     }
   }
 
-  async #command(client: BlockClient, step: 'write' | 'read' | 'flush' | 'unmap' | 'writeSame'): Promise<void> {
+  async #command(
+    client: BlockClient,
+    step: 'write' | 'read' | 'flush' | 'unmap' | 'writeSame',
+  ): Promise<void> {
     const random = this.#random
     const { history } = this.#o
     const { blocks: volumeBlocks, shape } = this.#o.profile
@@ -299,7 +303,11 @@ export class Hosts {
 
 /** The session is over, or as good as that. */
 const isOfSession = (code: BlockErrorCode): boolean =>
-  code === 'DISCONNECTED' || code === 'PROTOCOL' || code === 'TIMED_OUT' || code === 'CLOSED' || code === 'ABORTED'
+  code === 'DISCONNECTED' ||
+  code === 'PROTOCOL' ||
+  code === 'TIMED_OUT' ||
+  code === 'CLOSED' ||
+  code === 'ABORTED'
 
 async function outcomeNow(run: () => unknown): Promise<Outcome> {
   try {
@@ -320,5 +328,3 @@ async function outcomeOfCheckpoint(device: BlockDevice): Promise<Outcome> {
     throw error
   }
 }
-
-export { SECTOR_BYTES }

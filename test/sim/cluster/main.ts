@@ -48,11 +48,16 @@ async function directed(name: string): Promise<boolean> {
 async function one(seed: number): Promise<boolean> {
   const lines: string[] = []
   const options = { operations, ...(only !== undefined && { only }) }
-  const outcome = await runClusterSeed(seed, { ...options, print: flags.trace === true ? print : (line) => lines.push(line) })
+  const outcome = await runClusterSeed(seed, {
+    ...options,
+    print: flags.trace === true ? print : (line) => lines.push(line),
+  })
   if (outcome.violation !== undefined) for (const line of lines) print(line)
   for (const [what, times] of [...outcome.counts].sort()) print(`${String(times).padStart(9)}  ${what}`)
   const verdict = outcome.violation ?? 'held'
-  print(`seed ${seed}, ${outcome.configuration}, ${outcome.virtualMs.toFixed(0)} ms, trace ${outcome.traceHash}: ${verdict}`)
+  print(
+    `seed ${seed}, ${outcome.configuration}, ${outcome.virtualMs.toFixed(0)} ms, trace ${outcome.traceHash}: ${verdict}`,
+  )
   if (outcome.violation !== undefined) print(`  npm run sim -- --seed ${seed}${suffix}`)
   return outcome.violation === undefined
 }

@@ -141,18 +141,21 @@ describe('a simulated network', () => {
     expect([near.closed, far.closed]).toEqual(['broken', 'broken'])
   })
 
-  it.each(['corrupt', 'duplicate'] as const)('changes bytes (%s) only where there are checksums', async (kind) => {
-    network.rates = { ...QUIET, [kind]: 1 }
-    network.isChecked = (port) => port === 7460
-    const [near, far] = await connected(3260)
-    send(near, 1, 2, 3, 4)
-    await scheduler.pass(10)
-    expect(far.got).toEqual([1, 2, 3, 4])
-    const [checked, other] = await connected()
-    send(checked, 1, 2, 3, 4)
-    await scheduler.pass(10)
-    expect(other.got).not.toEqual([1, 2, 3, 4])
-  })
+  it.each(['corrupt', 'duplicate'] as const)(
+    'changes bytes (%s) only where there are checksums',
+    async (kind) => {
+      network.rates = { ...QUIET, [kind]: 1 }
+      network.isChecked = (port) => port === 7460
+      const [near, far] = await connected(3260)
+      send(near, 1, 2, 3, 4)
+      await scheduler.pass(10)
+      expect(far.got).toEqual([1, 2, 3, 4])
+      const [checked, other] = await connected()
+      send(checked, 1, 2, 3, 4)
+      await scheduler.pass(10)
+      expect(other.got).not.toEqual([1, 2, 3, 4])
+    },
+  )
 
   it('dribbles and delays without changing anything', async () => {
     const [near, far] = await connected()

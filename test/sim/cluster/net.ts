@@ -156,15 +156,14 @@ class HostNet implements Net {
       const attempt = (): void => {
         if (this.#life.ended) return
         const there = this.#network.listenerAt(`${host}:${port}`)
-        const isReached = there !== undefined && there.machine.isPowered && this.#hears(there.machine.name)
-        if (isReached && there.life.ended) {
-          fail('refused', 0.1)
-          return
-        }
-        if (!isReached) {
+        if (there === undefined || !there.machine.isPowered || !this.#hears(there.machine.name)) {
           const leftMs = deadlineMs - scheduler.nowMs
           if (leftMs > SYN_RETRY_MS) scheduler.schedule('net.syn', host, SYN_RETRY_MS, attempt)
           else fail(`no connection within ${timeoutMs} ms`, leftMs)
+          return
+        }
+        if (there.life.ended) {
+          fail('refused', 0.1)
           return
         }
         const remote = { name: this.#machine.name, machine: this.#machine, life: this.#life }

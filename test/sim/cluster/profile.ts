@@ -34,7 +34,16 @@ export const TROUBLES = [
 ] as const
 export type Trouble = (typeof TROUBLES)[number]
 /** Faults by name, as `--faults` takes them. */
-export const CLUSTER_FAULTS = [...TROUBLES, ...FAULT_KINDS, 'delay', 'dribble', 'reset', 'corrupt', 'duplicate', 'drift'] as const
+export const CLUSTER_FAULTS = [
+  ...TROUBLES,
+  ...FAULT_KINDS,
+  'delay',
+  'dribble',
+  'reset',
+  'corrupt',
+  'duplicate',
+  'drift',
+] as const
 export type ClusterFault = (typeof CLUSTER_FAULTS)[number]
 
 export interface ClusterProfile {
@@ -154,7 +163,11 @@ const BIASES: readonly Partial<Record<Trouble, number>>[] = [
 ]
 
 /** What the seed draws; of the faults only those in `only`, if that is given. */
-export function drawProfile(seed: number, random: SeededRandom, only?: readonly ClusterFault[]): ClusterProfile {
+export function drawProfile(
+  seed: number,
+  random: SeededRandom,
+  only?: readonly ClusterFault[],
+): ClusterProfile {
   const configuration = CONFIGURATIONS[seed % CONFIGURATIONS.length]!
   const may = (fault: ClusterFault): boolean => only === undefined || only.includes(fault)
   const swarm = random.pick(DISK_SWARMS)

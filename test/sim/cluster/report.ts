@@ -1,5 +1,12 @@
 /** What many seeds had between them, and whether that was enough. */
-import { CRASHES, FAULT_MATRIX, FAULTS_PER_RUN, LEAST_PER_SEED, SEEDS_PER_RUN, sumOf } from './fault-matrix.ts'
+import {
+  CRASHES,
+  FAULT_MATRIX,
+  FAULTS_PER_RUN,
+  LEAST_PER_SEED,
+  SEEDS_PER_RUN,
+  sumOf,
+} from './fault-matrix.ts'
 
 export interface SeedResult {
   readonly seed: number
@@ -52,9 +59,13 @@ export class Report {
     }
     if (this.seeds < 20) return missing
     const crashes = sumOf(this.#counts, CRASHES)
+    // what only an operator can revive ends early
+    const lost = this.#counts.get('operator needed') ?? 0
     for (const [what, perSeed] of Object.entries(LEAST_PER_SEED)) {
-      const times = what === 'crashes' ? crashes : (this.#counts.get(what) ?? 0)
-      if (times < perSeed * this.seeds) missing.push(`${what}: ${times} in ${this.seeds} seeds, fewer than ${perSeed} each`)
+      const spared = what === 'operations' ? lost * perSeed : 0
+      const times = spared + (what === 'crashes' ? crashes : (this.#counts.get(what) ?? 0))
+      if (times < perSeed * this.seeds)
+        missing.push(`${what}: ${times} in ${this.seeds} seeds, fewer than ${perSeed} each`)
     }
     return missing
   }

@@ -35,7 +35,7 @@ const REST_MS = 200
 export const REPLICATION_PORT = 7460
 const CLUSTER_ID = new Uint8Array(16).fill(7)
 const CLUSTER_KEY = new Uint8Array(32).fill(3)
-export const VOLUME_UUID = new Uint8Array(16).fill(9)
+const VOLUME_UUID = new Uint8Array(16).fill(9)
 
 /** What a server needs of the world. */
 export interface ServerWorld {
@@ -402,7 +402,8 @@ export class SimServer implements NetMachine {
     })
     if (process.life.ended || this.running !== running) return
     const { lentBytes } = process.pool
-    if (lentBytes !== 0) this.#world.broken(new Error(`${this.name}: ${lentBytes} bytes of buffers were not given back`))
+    if (lentBytes !== 0)
+      this.#world.broken(new Error(`${this.name}: ${lentBytes} bytes of buffers were not given back`))
     const { timers } = process.clock
     if (timers !== 0) this.#world.broken(new Error(`${this.name}: ${timers} timers are left`))
     this.kill()

@@ -148,10 +148,15 @@ class SimConnection implements Connection {
   #sendSoon(): void {
     if (this.#isSendDue) return
     this.#isSendDue = true
-    this.#network.scheduler.schedule('net.send', this.#own.name, 0.02 * this.#network.random.fraction(), () => {
-      this.#isSendDue = false
-      this.#send()
-    })
+    this.#network.scheduler.schedule(
+      'net.send',
+      this.#own.name,
+      0.02 * this.#network.random.fraction(),
+      () => {
+        this.#isSendDue = false
+        this.#send()
+      },
+    )
   }
 
   #send(): void {
@@ -183,7 +188,8 @@ class SimConnection implements Connection {
     const bytes = new Uint8Array(takenBytes)
     let at = 0
     for (const { buffers, sum, lengthBytes, written } of taken) {
-      if (sumOf(buffers) !== sum) throw new InvariantError('a buffer changed while it was lent to a connection')
+      if (sumOf(buffers) !== sum)
+        throw new InvariantError('a buffer changed while it was lent to a connection')
       for (const buffer of buffers) {
         bytes.set(buffer, at)
         at += buffer.byteLength
@@ -363,7 +369,8 @@ class SimConnection implements Connection {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#error = error
-    for (const { written } of this.#unsent.splice(0)) if (written !== undefined) this.#own.life.deliver(written)
+    for (const { written } of this.#unsent.splice(0))
+      if (written !== undefined) this.#own.life.deliver(written)
     this.queuedBytes = 0
     if (this.#handlers !== undefined) this.#tellClosed()
   }

@@ -41,7 +41,9 @@ async function work(): Promise<void> {
     const seconds = ((performance.now() - started) / 1000).toFixed(0)
     if (verdict === undefined) survived += 1
     else caught += 1
-    print(`${verdict === undefined ? 'SURVIVED' : 'caught  '} ${mutant.name} (${seconds} s): ${verdict ?? 'nothing showed it'}`)
+    print(
+      `${verdict === undefined ? 'SURVIVED' : 'caught  '} ${mutant.name} (${seconds} s): ${verdict ?? 'nothing showed it'}`,
+    )
   }
 }
 

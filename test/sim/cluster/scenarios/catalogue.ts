@@ -9,10 +9,7 @@ type Scenario = (print?: (line: string) => void) => Promise<string | undefined>
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = { ...leases, ...losses, ...sets }
 
-export async function runScenario(
-  name: string,
-  print?: (line: string) => void,
-): Promise<string | undefined> {
+export async function runScenario(name: string, print?: (line: string) => void): Promise<string | undefined> {
   const scenario = SCENARIOS[name]
   if (scenario === undefined) fail(`there is no scenario ${name}`)
   return scenario(print)

@@ -136,7 +136,8 @@ export const sealsAreDurable = (print?: Print): Promise<string | undefined> =>
       b.start()
       stage.join('a', 'b')
       await stage.readOn(old, 8000)
-      for (const other of ['a', 'b']) for (const end of ['a', 'b', 'c', 'master']) if (end !== other) stage.join(other, end)
+      for (const other of ['a', 'b'])
+        for (const end of ['a', 'b', 'c', 'master']) if (end !== other) stage.join(other, end)
     },
     print,
   )
@@ -157,7 +158,8 @@ export const lowerEpochsAreRefused = (print?: Print): Promise<string | undefined
       stage.cutMaster('b')
       stage.join('a', 'b')
       await stage.readOn(old, 8000)
-      for (const other of ['a', 'b']) for (const end of ['a', 'b', 'c', 'master']) if (end !== other) stage.join(other, end)
+      for (const other of ['a', 'b'])
+        for (const end of ['a', 'b', 'c', 'master']) if (end !== other) stage.join(other, end)
     },
     print,
   )

@@ -70,7 +70,10 @@ export const removalLeavesTheCommitHeld = (print?: Print): Promise<string | unde
       await stage.wait(1200)
       b.start()
       await stage.well()
-      stage.expect(registry.set.members.join('') === 'acb', `the set is in order, not ${registry.set.members.join('')}`)
+      stage.expect(
+        registry.set.members.join('') === 'acb',
+        `the set is in order, not ${registry.set.members.join('')}`,
+      )
       stage.cut('a', 'b')
       await stage.write(path, 1)
       stage.cut('a', 'c')
@@ -100,7 +103,12 @@ export const versionsAreCompared = (print?: Print): Promise<string | undefined> 
       const { registry } = authority
       const [a, b, c] = [stage.server('a'), stage.server('b'), stage.server('c')]
       const { version } = registry.set
-      const request: ToAuthority = { kind: 'changeSet', epoch: registry.epoch, version, members: [...registry.set.members] }
+      const request: ToAuthority = {
+        kind: 'changeSet',
+        epoch: registry.epoch,
+        version,
+        members: [...registry.set.members],
+      }
       c.kill()
       await stage.write(path, 1)
       await stage.until('the removal of c', () => registry.set.members.length === 2)

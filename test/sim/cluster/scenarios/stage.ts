@@ -2,15 +2,16 @@
  * A cluster without chance, for directed scenarios: one thing after the other, each waited for, and the same checkers as in
  * random runs. A scenario ends in calm, where all must be in sync, equal, and leave nothing behind.
  */
-import type { Path } from '../hosts.ts'
-import { fail } from '../../../cluster/checker.ts'
-import type { Policy } from '../../../../src/v2engine/policy.ts'
-import { serverId } from '../../../../src/v2engine/identity.ts'
+
 import { KIB, MIB } from '../../../../src/base/units.ts'
+import { serverId } from '../../../../src/v2engine/identity.ts'
+import type { Policy } from '../../../../src/v2engine/policy.ts'
+import { fail } from '../../../cluster/checker.ts'
 import { type Outcome, VolumeClient } from '../../client.ts'
 import { SeededRandom } from '../../random.ts'
 import { ClusterSim } from '../cluster-sim.ts'
 import { MASTER } from '../control.ts'
+import type { Path } from '../hosts.ts'
 import { type ClusterProfile, TROUBLES, type Trouble } from '../profile.ts'
 import type { SimServer } from '../server.ts'
 
@@ -131,7 +132,11 @@ export class Stage {
 
   write(path: Path, block: number, options: { blocks?: number; fua?: boolean } = {}): Promise<Outcome> {
     const { blocks = 1, fua = false } = options
-    return this.client(path).write({ firstSector: block * BLOCK_SECTORS, sectors: blocks * BLOCK_SECTORS, fua })
+    return this.client(path).write({
+      firstSector: block * BLOCK_SECTORS,
+      sectors: blocks * BLOCK_SECTORS,
+      fua,
+    })
   }
 
   trim(path: Path, block: number, blocks = 1): Promise<Outcome> {
