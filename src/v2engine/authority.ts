@@ -127,8 +127,9 @@ function onAssign(state: ReplicaState, assignment: Assignment, nowMs: number, ou
 
 function refusalOf(state: ReplicaState, assignment: Assignment): AssignRefusal | null {
   const { marks, self } = state
-  const { epoch, opening, replicas, set } = assignment
+  const { epoch, opening, primary, replicas, set } = assignment
   if (state.role.kind === 'stopped') return 'stopped'
+  if (primary !== self) return 'another server'
   if (!sameEpoch(epoch, marks.sealed)) return 'epoch not sealed here'
   // an epoch belongs to one opening: after a restart it is over, even if the registry still names it
   if (marks.served >= epoch.number) return 'epoch already served'

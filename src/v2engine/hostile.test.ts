@@ -140,7 +140,16 @@ function leading(): ReplicaState {
   step(state, {
     nowMs: 1,
     kind: 'authority',
-    message: { kind: 'assign', epoch, role: 'primary', opening: opening(1), replicas, set, policy },
+    message: {
+      kind: 'assign',
+      epoch,
+      role: 'primary',
+      primary: serverId('a'),
+      opening: opening(1),
+      replicas,
+      set,
+      policy,
+    },
   })
   step(state, { nowMs: 2, kind: 'epochStarted', cut: 0, epoch, lsn: lsn(1) })
   const local = { ...state.local, appended: lsn(6), durable: lsn(4) }

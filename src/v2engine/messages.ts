@@ -81,6 +81,8 @@ export interface Assignment {
   readonly kind: 'assign'
   readonly epoch: Epoch
   readonly role: 'primary' | 'replica'
+  /** Who leads. An assignment that comes to another server by mistake makes no second primary. */
+  readonly primary: ServerId
   /** Of a primary: the opening whose answer won. Another opening refuses. */
   readonly opening: Opening
   readonly replicas: readonly Replica[]
@@ -146,6 +148,7 @@ export type ToAuthority =
   | { readonly kind: 'serving'; readonly epoch: Epoch; readonly startLsn: Lsn }
 
 export type AssignRefusal =
+  | 'another server'
   | 'epoch not sealed here'
   | 'epoch already served'
   | 'another opening'

@@ -188,6 +188,6 @@ export class Authority {
     if (opening === null) return
     const { replicas } = this
     const { policy } = this.#o
-    this.#o.send(primary, { kind: 'assign', epoch, role: 'primary', opening, replicas, set, policy })
+    this.#o.send(primary, { kind: 'assign', epoch, role: 'primary', primary, opening, replicas, set, policy })
   }
 }

@@ -251,7 +251,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'src/blockvol/log/log-syncs.ts',
         find: 'datasync().then(() => this.#synced(lsn), onFailed)',
-        replace: 'datasync().then(() => this.#synced(lsn), () => (this.#hasFailed ? undefined : this.#start()))',
+        replace:
+          'datasync().then(() => this.#synced(lsn), () => (this.#hasFailed ? undefined : this.#start()))',
       },
     ],
     simSeeds: 100,

@@ -15,6 +15,7 @@ const MESSAGES: readonly AuthorityMessage[] = [
     kind: 'assign',
     epoch,
     role: 'primary',
+    primary: serverId('a'),
     opening: opening(5),
     replicas: [{ server: serverId('a'), endpoint: '127.0.0.1:7460' }],
     set,

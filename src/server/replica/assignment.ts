@@ -55,6 +55,7 @@ const MessageSchema = Type.Union([
       kind: Type.Literal('assign'),
       epoch: EpochSchema,
       role: Type.Union([Type.Literal('primary'), Type.Literal('replica')]),
+      primary: ServerName,
       opening: Natural,
       replicas: Type.Array(
         Type.Object({ server: ServerName, endpoint: Type.String({ minLength: 1, maxLength: 300 }) }, closed),
@@ -150,6 +151,7 @@ export function messageOf(json: MessageJson): AuthorityMessage {
         kind: 'assign',
         epoch: epochOf(json.epoch),
         role: json.role,
+        primary: serverId(json.primary),
         opening: opening(json.opening),
         replicas: json.replicas.map(({ server, endpoint }) => ({ server: serverId(server), endpoint })),
         set: setOf(json.set),

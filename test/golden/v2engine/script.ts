@@ -293,6 +293,7 @@ export class Script {
       kind: 'assign',
       epoch,
       role: words.at(1) === 'primary' ? 'primary' : 'replica',
+      primary: serverId(words.text('leader', this.#self)),
       opening: opening(words.number('opening', this.#marks?.opening ?? 0)),
       replicas: servers.map((server) => ({ server, endpoint: words.text(server, `${server}:7460`) })),
       set,

@@ -259,6 +259,7 @@ export class Faults {
       kind: 'assign',
       epoch,
       role: 'primary',
+      primary,
       opening,
       replicas,
       set,
