@@ -31,7 +31,7 @@ import { type RunLog, show } from './timeline.ts'
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
 const HEARTBEAT_MS = 500
 /** In which what a closed replica leaves behind ends by itself. */
-const REST_MS = 200
+const REST_MS = 2000
 export const REPLICATION_PORT = 7460
 const CLUSTER_ID = new Uint8Array(16).fill(7)
 const CLUSTER_KEY = new Uint8Array(32).fill(3)

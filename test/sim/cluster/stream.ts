@@ -351,7 +351,11 @@ class SimConnection implements Connection {
   /** The kernel of a machine with power resets what a dead process had; a cut keeps that from the other side. */
   #died(): void {
     this.#isClosed = true
-    if (!this.#own.machine.isPowered || this.#network.isCut(this.#own.name, this.#other.name)) return
+    if (!this.#own.machine.isPowered || this.#network.isCut(this.#own.name, this.#other.name)) {
+      // nobody sends it again
+      this.#flight = []
+      return
+    }
     this.#resetPeer(this.#network.latencyMs(this.#own.name, this.#other.name))
   }
 

@@ -49,8 +49,10 @@ export const allPromisesCount = (print?: Print): Promise<string | undefined> =>
       await stage.write(path, 0)
       stage.cutMaster('a')
       stage.cut('a', 'c')
+      stage.cut('b', 'c')
       await stage.readOn(path, 20_000)
       stage.join('a', 'c')
+      stage.join('b', 'c')
       stage.join('a', 'master')
     },
     print,
@@ -135,7 +137,7 @@ export const sealsAreDurable = (print?: Print): Promise<string | undefined> =>
       b.kill()
       b.start()
       stage.join('a', 'b')
-      await stage.readOn(old, 8000)
+      await stage.readOn(old, 15_000)
       for (const other of ['a', 'b'])
         for (const end of ['a', 'b', 'c', 'master']) if (end !== other) stage.join(other, end)
     },
@@ -154,12 +156,16 @@ export const lowerEpochsAreRefused = (print?: Print): Promise<string | undefined
       stage.sim.authority.preferred = stage.server('c').server
       const path = await stage.served('c')
       await stage.write(path, 0)
+      stage.expect((await stage.write(path, 1)) === 'ok', 'b and c have the write')
       stage.cut('b', 'c')
       stage.cutMaster('b')
       stage.join('a', 'b')
-      await stage.readOn(old, 8000)
-      for (const other of ['a', 'b'])
-        for (const end of ['a', 'b', 'c', 'master']) if (end !== other) stage.join(other, end)
+      await stage.readOn(old, 15_000)
+      stage.server('c').kill()
+      for (const end of ['b', 'c', 'master']) stage.join('a', end)
+      for (const end of ['c', 'master']) stage.join('b', end)
+      await stage.served(undefined, 60_000)
+      stage.server('c').start()
     },
     print,
   )

@@ -11,8 +11,7 @@ export const additionCountsFirst = (print?: Print): Promise<string | undefined> 
     async (stage) => {
       const path = await stage.begin('a')
       await stage.write(path, 0)
-      const { sim } = stage
-      const { registry } = sim.authority
+      const { registry } = stage.sim.authority
       const [a, b] = [stage.server('a'), stage.server('b')]
       b.kill()
       await stage.write(path, 1)
@@ -22,13 +21,14 @@ export const additionCountsFirst = (print?: Print): Promise<string | undefined> 
       await stage.until('a session with b', () => a.replica?.status().view.peers[0]?.session !== null)
       stage.cutOneWay('master', 'a')
       await stage.until('the addition of b', () => registry.set.members.length === 2)
-      sim.network.slow('a', 'b', 20_000, 2500)
+      stage.cut('a', 'b')
       const written = stage.write(path, 2)
       await stage.wait(200)
       a.kill()
       await written
       stage.join('master', 'a')
       await stage.served('b')
+      stage.join('a', 'b')
       a.start()
     },
     print,
