@@ -2,33 +2,47 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
-import { SETTING_NAMES, TARGET_SETTINGS } from './config/settings.ts'
+import type { AnySettings } from './config/config-file.ts'
+import { SERVER_SETTINGS } from './config/server-config.ts'
+import { TARGET_SETTINGS } from './config/settings.ts'
 import { HostedVolumes } from './hosted-volumes.ts'
+import { addReplicationMetrics } from './replication-metrics.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
 const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
 
 describe('the documentation', () => {
-  it('lists exactly the metrics that there are', () => {
+  const metricsIn = (page: string): string[] =>
+    (read(page).match(/`(?:basalt|process|nodejs)_\w+`/g) ?? []).map((name) => name.replaceAll('`', '')).sort()
+  const metricsOf = (add: (registry: MetricsRegistry) => void): string[] => {
     const registry = new MetricsRegistry()
-    addProcessMetrics(registry)
-    addVolumeMetrics(registry, new HostedVolumes(), 'server')
-    const documented = read('http-api.md').match(/`(?:basalt|process|nodejs)_\w+`/g) ?? []
-    const names = documented.map((name) => name.replaceAll('`', '')).sort()
-    expect(names).toEqual(
-      registry
-        .describe()
-        .map(({ name }) => name)
-        .sort(),
-    )
+    add(registry)
+    return registry
+      .describe()
+      .map(({ name }) => name)
+      .sort()
+  }
+
+  it('lists exactly the metrics that there are', () => {
+    const ofTarget = metricsOf((registry) => {
+      addProcessMetrics(registry)
+      addVolumeMetrics(registry, new HostedVolumes(), 'server')
+    })
+    expect(metricsIn('http-api.md')).toEqual(ofTarget)
+    const ofReplicas = metricsOf((registry) => addReplicationMetrics(registry, () => [], 'server'))
+    expect(metricsIn('block-server.md')).toEqual(ofReplicas)
   })
 
-  it('lists exactly the settings that there are, with their defaults', () => {
-    const rows = [...read('configuration.md').matchAll(/^\| `([a-z-]+)` +\|[^|]*\|([^|]*)\|/gm)]
-    expect(rows.map(([, name]) => name)).toEqual(SETTING_NAMES)
-    for (const [, name, shown] of rows) {
-      const setting = TARGET_SETTINGS[name as keyof typeof TARGET_SETTINGS]
-      if (setting.default !== undefined) expect(shown?.trim(), name).toBe(setting.default)
+  it.each([
+    ['configuration.md', TARGET_SETTINGS as AnySettings],
+    ['block-server.md', SERVER_SETTINGS as AnySettings],
+  ])('lists exactly the settings that there are, with their defaults: %s', (page, table) => {
+    const section = read(page).split(/^## Settings$/m)[1]?.split(/^## /m)[0] ?? ''
+    const rows = [...section.matchAll(/^\| `([a-z-]+)` +\|[^|]*\|([^|]*)\|/gm)]
+    expect(rows.map(([, name]) => name).sort()).toEqual(Object.keys(table).sort())
+    for (const [, name = '', shown] of rows) {
+      const setting = table[name]
+      if (setting?.default !== undefined) expect(shown?.trim(), name).toBe(setting.default)
     }
   })
 })
