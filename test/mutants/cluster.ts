@@ -49,13 +49,31 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/resync/sink.ts',
-        find: "if (dirty.lookup(block) !== 'clean' && dirty.lsn >= lsn) return false",
-        replace: 'void dirty',
-      },
-      {
-        file: 'src/blockvol/resync/sink.ts',
         find: 'if (own !== lsn || own === 0) return own < lsn',
         replace: 'if (own !== lsn || own === 0) return true',
+      },
+    ],
+  },
+  {
+    name: 'base-block-dropped',
+    about: 'a block of the base is not taken where the log has a newer entry, which may be lost',
+    patches: [
+      {
+        file: 'src/blockvol/resync/sink.ts',
+        find: '    const { block, lsn, kind } = change\n    const slot',
+        replace:
+          "    const { block, lsn, kind } = change\n    const { dirty } = this.#parts\n    if (dirty.lookup(block) !== 'clean' && dirty.lsn >= lsn) return false\n    const slot",
+      },
+    ],
+  },
+  {
+    name: 'uncommitted-head-skipped',
+    about: 'a resync leaves a block to the live lane although its newest version is not committed',
+    patches: [
+      {
+        file: 'src/blockvol/resync/source.ts',
+        find: ' || (lsn > this.target && lsn > this.#parts.commitLsn())) {',
+        replace: ') {',
       },
     ],
   },

@@ -146,7 +146,7 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${ENGINE}/set-changes.ts`,
-        find: "primary.policy.mode.kind !== 'sync_quorum' || committableBy(state, primary, members) >= inheritedLsn(state, primary)",
+        find: "primary.policy.mode.kind !== 'sync_quorum' ||\n  committableBy(state, primary, members) >= inheritedLsn(state, primary)",
         replace: 'committableBy(state, primary, members) >= 0',
       },
     ],

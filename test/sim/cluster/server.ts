@@ -37,6 +37,9 @@ const CLUSTER_ID = new Uint8Array(16).fill(7)
 const CLUSTER_KEY = new Uint8Array(32).fill(3)
 const VOLUME_UUID = new Uint8Array(16).fill(9)
 
+/** What somebody would have to look at, and what no fault explains. */
+const ALARMS: ReadonlySet<string> = new Set(['identityMissing', 'epochTwice', 'aheadOfPrimary', 'diverged'])
+
 /** What a server needs of the world. */
 export interface ServerWorld {
   readonly scheduler: Scheduler
@@ -220,6 +223,7 @@ export class SimServer implements NetMachine {
         if (life.ended) return
         log.count(`note ${note.kind}`)
         log.trace(this.name, () => `note ${show(note)}`)
+        if (ALARMS.has(note.kind)) this.#world.broken(new Error(`alarm at ${this.name}: ${show(note)}`))
       },
       failed: (error) => {
         if (life.ended) return

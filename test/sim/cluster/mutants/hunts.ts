@@ -34,5 +34,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'uncommitted-read': { scenario: 'newestIsWaitedFor' },
   'no-margin': { scenario: 'marginCoversDrift' },
   'new-master-does-not-wait': { scenario: 'newMasterWaits' },
+  'uncommitted-head-skipped': { scenario: 'uncommittedHeadsMayBeLost' },
+  'base-block-dropped': { scenario: 'uncommittedHeadsMayBeLost' },
   'lag-unbounded': { scenario: 'lagIsBounded' },
 }

@@ -1,5 +1,6 @@
 /** What survives what: reopened members, lost power, lost disks, histories that lost. */
-import { BEST_EFFORT, Stage, SYNC_QUORUM, syncAllOf } from './stage.ts'
+import { KIB } from '../../../../src/base/units.ts'
+import { BEST_EFFORT, Stage, SYNC_ALL, SYNC_QUORUM, syncAllOf } from './stage.ts'
 
 type Print = (line: string) => void
 
@@ -214,6 +215,47 @@ export const lagIsBounded = (print?: Print): Promise<string | undefined> =>
       await Promise.all(writes)
       await stage.served(undefined, 60_000)
       for (const end of ['b', 'c', 'master']) stage.join('a', end)
+      a.start()
+    },
+    print,
+  )
+
+/**
+ * While a replica is filled, a block has a newer version at the source that is not committed, and is lost with it: what the
+ * replica shows then is the version before, not none.
+ */
+export const uncommittedHeadsMayBeLost = (print?: Print): Promise<string | undefined> =>
+  Stage.play(
+    { policy: SYNC_ALL, logBytes: 64 * KIB, tuning: { idleFlushMs: 20 } },
+    async (stage) => {
+      const path = await stage.begin('a')
+      const [a, b] = [stage.server('a'), stage.server('b')]
+      b.loseDisk()
+      for (let block = 0; block < 40; block++) await stage.write(path, block)
+      await stage.until('the removal of b', () => stage.sim.authority.registry.set.members.length === 2)
+      stage.cut('b', 'c')
+      b.start()
+      const session = (): string =>
+        a.replica?.status().view.peers.find((peer) => peer.server === b.server)?.session ?? ''
+      stage.sim.network.slow('a', 'b', 20_000, 250)
+      stage.sim.network.slow('b', 'a', 20_000, 250)
+      await stage.until('a resync of b', () => session().startsWith('resync'), 60_000)
+      stage.cut('a', 'c')
+      stage.cutOneWay('a', 'master')
+      const late = stage.write(path, 5)
+      await stage.until('b to be filled', () => session().endsWith('live') || !stage.isServedAt('a'), 20_000)
+      await stage.wait(300)
+      a.kill()
+      await late
+      stage.join('a', 'c')
+      stage.join('a', 'master')
+      stage.join('b', 'c')
+      await stage.served('c', 60_000)
+      await stage.until(
+        'all in the set',
+        () => stage.sim.authority.registry.set.members.includes(b.server),
+        60_000,
+      )
       a.start()
     },
     print,
