@@ -28,45 +28,6 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'trim-without-tombstone',
-    about: 'while a replica is filled, a trim leaves nothing on blocks that are not there yet',
-    patches: [
-      {
-        file: 'src/blockvol/flush/map-pass.ts',
-        find: 'return this.#o.isFilling || range.isTouched',
-        replace: 'return range.isTouched',
-      },
-      {
-        file: 'src/blockvol/flush/map-pass.ts',
-        find: 'const isWhole = isFilling || range.patternPosition',
-        replace: 'void isFilling\n    const isWhole = range.patternPosition',
-      },
-    ],
-  },
-  {
-    name: 'base-block-wins',
-    about: 'a block of the base replaces what the live lane has brought already',
-    patches: [
-      {
-        file: 'src/blockvol/resync/sink.ts',
-        find: 'if (own !== lsn || own === 0) return own < lsn',
-        replace: 'if (own !== lsn || own === 0) return true',
-      },
-    ],
-  },
-  {
-    name: 'base-block-dropped',
-    about: 'a block of the base is not taken where the log has a newer entry, which may be lost',
-    patches: [
-      {
-        file: 'src/blockvol/resync/sink.ts',
-        find: '    const { block, lsn, kind } = change\n    const slot',
-        replace:
-          "    const { block, lsn, kind } = change\n    const { dirty } = this.#parts\n    if (dirty.lookup(block) !== 'clean' && dirty.lsn >= lsn) return false\n    const slot",
-      },
-    ],
-  },
-  {
     name: 'uncommitted-head-skipped',
     about: 'a resync leaves a block to the live lane although its newest version is not committed',
     patches: [
@@ -74,17 +35,6 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
         file: 'src/blockvol/resync/source.ts',
         find: ' || (lsn > this.target && lsn > this.#parts.commitLsn())) {',
         replace: ') {',
-      },
-    ],
-  },
-  {
-    name: 'head-in-the-base',
-    about: 'the base of a resync brings blocks beyond its target, which may never be committed',
-    patches: [
-      {
-        file: 'src/blockvol/resync/source.ts',
-        find: 'if (lsn > this.target || (lsn <= this.base && !isAll)) continue',
-        replace: 'if (lsn <= this.base && !isAll) continue',
       },
     ],
   },

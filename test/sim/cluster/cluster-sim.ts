@@ -3,7 +3,6 @@
  * time. First with faults, at least so many operations of hosts; then the faults stop, and within a bound everything must be
  * in sync; then all replicas are compared and closed, and nothing may be left of them.
  */
-import { InvariantError } from '../../../src/base/assert.ts'
 import { isBlockError } from '../../../src/base/errors.ts'
 import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
 import { BLOCK_BYTES, type Epoch } from '../../../src/base/units.ts'
@@ -12,15 +11,12 @@ import { FrontendVolume } from '../../../src/frontend/volume.ts'
 import { IscsiTarget } from '../../../src/iscsi/target/iscsi-target.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import { type ServerId, serverId } from '../../../src/v2engine/identity.ts'
-import { isSound } from '../../../src/v2engine/marks.ts'
 import type { ToAuthority } from '../../../src/v2engine/messages.ts'
 import { DEFAULT_BOUNDS } from '../../../src/v2engine/policy.ts'
 import { Authority, type Heartbeat, type Registry } from '../../cluster/authority.ts'
 import { fail, type Loss, NO_LOSS } from '../../cluster/checker.ts'
-import { identifyAll, SECTOR_BYTES } from '../content.ts'
-import { UNREADABLE } from '../model.ts'
 import { SeededRandom } from '../random.ts'
-import { Scheduler, StuckError } from '../scheduler.ts'
+import { Scheduler } from '../scheduler.ts'
 import { Attachment } from './attachment.ts'
 import { compareReplicas } from './compare.ts'
 import { ControlChannel, MASTER } from './control.ts'
@@ -30,8 +26,11 @@ import { Hosts, type Path } from './hosts.ts'
 import { JudgedDevice } from './judged-device.ts'
 import { SimNetwork } from './net.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
-import { REPLICATION_PORT, type ServerWorld, SimServer } from './server.ts'
+import { readVolume } from './read-volume.ts'
+import { REPLICATION_PORT, SimServer } from './server.ts'
+import type { ServerWorld } from './server-world.ts'
 import { RunLog, show } from './timeline.ts'
+import { describeCluster, describeError, isInSync } from './verdicts.ts'
 
 const MASTER_BEAT_MS = 200
 const BEATS_PER_ASSIGNMENT = 20
@@ -181,7 +180,7 @@ export class ClusterSim implements ServerWorld {
       await this.until(work(), 'the run', limitMs)
       return undefined
     } catch (error) {
-      return describe(error)
+      return describeError(error)
     } finally {
       process.off('unhandledRejection', onUnhandled)
       process.off('uncaughtException', onUnhandled)
@@ -286,42 +285,16 @@ export class ClusterSim implements ServerWorld {
     return true
   }
 
+  get mayDamage(): boolean {
+    return this.faults.mayDamage
+  }
+
   isWell(): boolean {
-    const { registry } = this.authority
-    const primary = this.servers.get(registry.primary)
-    const status = primary?.replica?.status()
-    if (registry.state !== 'serving' || status === undefined || this.#path?.epoch.id !== registry.epoch.id)
-      return false
-    const { view, volume } = status
-    if (view.role !== 'serving' || view.set?.version !== registry.set.version || view.isSetChanging)
-      return false
-    if (registry.set.members.length < this.servers.size) return false
-    if (view.commit < volume.appendedLsn) return false
-    if (view.peers.some((peer) => !(peer.session?.endsWith(' live') ?? false))) return false
-    return [...this.servers.values()].every((server) => {
-      const own = server.replica?.status()
-      if (own === undefined || server.running?.process.life.isStopped === true) return false
-      return isSound(own.view.standing) && own.volume.appendedLsn === volume.appendedLsn
-    })
+    return this.#path?.epoch.id === this.authority.registry.epoch.id && isInSync(this)
   }
 
   describe(): string {
-    const { registry } = this.authority
-    const servers = [...this.servers.values()].map((server) => {
-      const status = server.replica?.status()
-      if (status === undefined) return `${server.name} ${server.isUp ? 'opening' : 'down'}`
-      const { view, volume, failure } = status
-      const peers = view.peers
-        .map((peer) => `${peer.server}: ${peer.isConnected ? peer.session : 'down'}`)
-        .join(', ')
-      const set = (view.set?.members ?? []).join('')
-      return (
-        `${server.name} ${view.role} sealed ${view.sealed.number} set ${set} v${view.set?.version} commit ${view.commit} of ` +
-        `${volume.appendedLsn} ${show(view.standing)} ${failure ?? ''} [${peers}]`
-      )
-    })
-    const set = `${registry.set.members.join('')} v${registry.set.version}`
-    return `registry ${registry.state} ${registry.epoch.number} at ${registry.primary} set ${set}; ${servers.join('; ')}`
+    return describeCluster(this)
   }
 
   async #compareAndClose(): Promise<void> {
@@ -394,7 +367,7 @@ export class ClusterSim implements ServerWorld {
 
   /** Hosts are served when the whole volume has been read, and holds what it must. */
   async #verify(server: SimServer, epoch: Epoch, device: Attachment, led: LedDevice): Promise<void> {
-    const values = await this.#readAll(device)
+    const values = await readVolume(device, this)
     if (values === undefined) return
     const model = this.history.begin(epoch, this.#takeLoss(epoch), values)
     this.log.note(server.name, `serves epoch ${epoch.number}`)
@@ -431,52 +404,6 @@ export class ClusterSim implements ServerWorld {
       attached.target.addVolume({ iqn: IQN, volume })
     } catch (error) {
       if (!isBlockError(error)) throw error
-    }
-  }
-
-  /** Each sector's operation; undefined when the device is over before all is read. */
-  async #readAll(device: BlockDevice): Promise<Int32Array | undefined> {
-    const values = new Int32Array(device.sizeBytes / SECTOR_BYTES)
-    const chunkBytes = 64 * BLOCK_BYTES
-    for (let at = 0; at < device.sizeBytes; ) {
-      const lengthBytes = Math.min(chunkBytes, device.sizeBytes - at)
-      const got = await this.#readSome(device, at, lengthBytes, values)
-      if (got === 'over') return undefined
-      if (got === 'bad') {
-        for (let block = at; block < at + lengthBytes; block += BLOCK_BYTES) {
-          const one = await this.#readSome(device, block, BLOCK_BYTES, values)
-          if (one === 'over') return undefined
-          if (one === 'bad')
-            values.fill(UNREADABLE, block / SECTOR_BYTES, (block + BLOCK_BYTES) / SECTOR_BYTES)
-        }
-      }
-      at += lengthBytes
-    }
-    return values
-  }
-
-  async #readSome(
-    device: BlockDevice,
-    offsetBytes: number,
-    lengthBytes: number,
-    values: Int32Array,
-  ): Promise<'ok' | 'bad' | 'over'> {
-    const bytes = new Uint8Array(lengthBytes)
-    for (;;) {
-      try {
-        await device.read(offsetBytes, bytes)
-        values.set(
-          identifyAll(bytes, offsetBytes / SECTOR_BYTES, device.logicalBlockBytes),
-          offsetBytes / SECTOR_BYTES,
-        )
-        return 'ok'
-      } catch (error) {
-        if (!isBlockError(error)) throw error
-        if (error.code === 'MEDIUM' && this.faults.mayDamage) return 'bad'
-        if (error.code === 'MEDIUM') fail(`a read of a new primary ends with MEDIUM: ${error.message}`)
-        if (error.code !== 'BUSY') return 'over'
-      }
-      await this.sleep(50)
     }
   }
 
@@ -526,15 +453,4 @@ export class ClusterSim implements ServerWorld {
     if (epoch.number === this.authority.registry.epoch.number) this.#openLoss = NO_LOSS
     return loss
   }
-}
-
-function describe(error: unknown): string {
-  if (error instanceof InvariantError) return `assertion: ${error.message}\n${error.stack}`
-  if (error instanceof StuckError) return error.message
-  if (error instanceof Error && (error.name === 'Error' || error.name === 'ModelViolation')) {
-    return error.stack?.includes('checker.ts') === true || error.name === 'ModelViolation'
-      ? error.message
-      : (error.stack ?? error.message)
-  }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -5,28 +5,22 @@
  */
 import { assert } from '../../../src/base/assert.ts'
 import { isBlockError } from '../../../src/base/errors.ts'
-import type { Net } from '../../../src/base/ports/net.ts'
-import type { Epoch } from '../../../src/base/units.ts'
 import { createVolume } from '../../../src/blockvol/create.ts'
-import type { LedDevice } from '../../../src/replication/device.ts'
 import { ReplicationListener } from '../../../src/replication/listener.ts'
 import { Replica } from '../../../src/replication/replica.ts'
 import { ResyncSlots } from '../../../src/replication/resync/slots.ts'
 import type { ServerId } from '../../../src/v2engine/identity.ts'
 import { isSound, type Standing } from '../../../src/v2engine/marks.ts'
-import type { AuthorityMessage, ToAuthority } from '../../../src/v2engine/messages.ts'
-import type { Bounds } from '../../../src/v2engine/policy.ts'
-import type { Heartbeat } from '../../cluster/authority.ts'
+import type { AuthorityMessage } from '../../../src/v2engine/messages.ts'
 import { MachineTime } from '../clock.ts'
 import { FaultPlan } from '../faults.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../machine.ts'
 import { drawKept } from '../power-loss.ts'
 import type { SeededRandom } from '../random.ts'
-import type { Scheduler } from '../scheduler.ts'
 import type { Storage } from '../storage.ts'
-import type { NetMachine, SimNetwork } from './net.ts'
-import type { ClusterProfile } from './profile.ts'
-import { type RunLog, show } from './timeline.ts'
+import type { NetMachine } from './net.ts'
+import type { Running, ServerWorld } from './server-world.ts'
+import { show } from './timeline.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
 const HEARTBEAT_MS = 500
@@ -39,40 +33,6 @@ const VOLUME_UUID = new Uint8Array(16).fill(9)
 
 /** What somebody would have to look at, and what no fault explains. */
 const ALARMS: ReadonlySet<string> = new Set(['identityMissing', 'epochTwice', 'aheadOfPrimary', 'diverged'])
-
-/** What a server needs of the world. */
-export interface ServerWorld {
-  readonly scheduler: Scheduler
-  readonly network: SimNetwork
-  readonly log: RunLog
-  readonly profile: ClusterProfile
-  readonly bounds: Bounds
-  readonly isCalm: boolean
-  toAuthority(from: ServerId, message: ToAuthority): void
-  beat(from: ServerId, beat: Heartbeat): void
-  /** Hosts may be served here. */
-  leads(server: SimServer, device: LedDevice): void
-  /** They may not any more. */
-  halted(server: SimServer): void
-  registryEpoch(): Epoch
-  /** A violated invariant that no promise carries. */
-  broken(error: unknown): void
-  /** Whether power or disk may be lost here, now. */
-  mayLosePower(server: SimServer): boolean
-  /** Called at each call of the disk's port; true: the process dies here. */
-  diesAt(server: SimServer, call: string, path: string): boolean
-}
-
-/** One process. */
-export interface Running {
-  readonly process: SimProcess
-  readonly net: Net
-  replica: Replica | undefined
-  listener: ReplicationListener | undefined
-  /** What else is closed with it, last first. */
-  readonly closing: (() => Promise<void>)[]
-  closed: Promise<void> | undefined
-}
 
 export class SimServer implements NetMachine {
   readonly server: ServerId

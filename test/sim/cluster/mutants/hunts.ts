@@ -1,40 +1,55 @@
-/** Where each known bug is looked for: by a directed scenario, or among seeds of one configuration and with some faults. */
+/**
+ * Where each known bug is shown: by a directed scenario, or by random seeds from one on (the first that showed it when this
+ * was written; a change of the code may move it a little). Bugs of `replication.ts` that are not here are left to the
+ * clusters of models, which reach them in fewer steps.
+ */
 interface Hunt {
-  /** Of scenarios/catalogue.ts; tried first. */
+  /** Of scenarios/catalogue.ts. */
   readonly scenario?: string
-  /** First seed, and how far it is to the next: 8 keeps the configuration. */
+  /** First seed. */
   readonly from?: number
-  readonly stride?: number
-  readonly faults?: string
 }
 
 export const HUNTS: Readonly<Record<string, Hunt>> = {
+  'epoch-continued-after-reopen': { from: 7 },
   'lost-history-kept': { scenario: 'lostHistoryIsGivenUp' },
   'add-without-barrier': { scenario: 'additionCountsFirst' },
-  'no-joint-rule': { scenario: 'additionCountsFirst' },
   'doubtful-promoted': { scenario: 'doubtfulMembersWait' },
   'greatest-lsn-wins': { scenario: 'latestEpochWins' },
+  'one-answer-is-enough': { from: 1 },
   'early-durable': { scenario: 'flushedIsDurableEverywhere' },
-  'flush-counted-by-append': { scenario: 'flushedIsDurableEverywhere' },
   'stale-epoch-accepted': { scenario: 'lowerEpochsAreRefused' },
+  'no-joint-rule': { scenario: 'additionCountsFirst' },
   'acknowledged-before-removal': { scenario: 'removalWaitsForTheRegistry' },
+  'removal-before-commit-held': { scenario: 'removalLeavesTheCommitHeld' },
   'cas-without-version': { scenario: 'versionsAreCompared' },
   'doubt-forgotten': { scenario: 'doubtIsDurable' },
   'promotion-of-any-opening': { scenario: 'promotionsNameAnOpening' },
+  'base-without-common': { from: 14 },
+  'resync-not-marked': { from: 1 },
   'seal-not-durable': { scenario: 'sealsAreDurable' },
+  'start-not-committed': { from: 1 },
   'promise-not-kept': { scenario: 'promisesBind' },
   'promise-of-last-opening-forgotten': { scenario: 'promisesOutliveOpenings' },
   'one-promise-is-enough': { scenario: 'allPromisesCount' },
   'grant-from-receipt': { scenario: 'grantsCountFromAsking' },
+  'any-session-acknowledges': { from: 1 },
+  'stale-answers-count': { from: 2 },
+  'log-not-cut': { from: 3 },
   'lost-disk-is-whole': { scenario: 'lostDisksAreNotWhole' },
   'damaged-outvoted': { scenario: 'damagedAreNotOutvoted' },
-  'removal-before-commit-held': { scenario: 'removalLeavesTheCommitHeld' },
-  'removal-in-the-dark': { scenario: 'inheritanceIsHeld' },
+  'lag-unbounded': { scenario: 'lagIsBounded' },
+  'flush-past-commit': { from: 1 },
+  'flush-past-durable': { from: 1 },
+  'uncommitted-head-skipped': { scenario: 'uncommittedHeadsMayBeLost' },
   'ack-before-append': { scenario: 'acknowledgedIsAppended' },
+  'flush-counted-by-append': { scenario: 'flushedIsDurableEverywhere' },
   'uncommitted-read': { scenario: 'newestIsWaitedFor' },
+  'older-version-read': { from: 15 },
   'no-margin': { scenario: 'marginCoversDrift' },
   'new-master-does-not-wait': { scenario: 'newMasterWaits' },
-  'uncommitted-head-skipped': { scenario: 'uncommittedHeadsMayBeLost' },
-  'base-block-dropped': { scenario: 'uncommittedHeadsMayBeLost' },
-  'lag-unbounded': { scenario: 'lagIsBounded' },
+  'lease-not-compared': { from: 9 },
+  'removal-in-the-dark': { scenario: 'inheritanceIsHeld' },
+  'halt-forgotten': { from: 5 },
+  'marks-not-awaited': { from: 1 },
 }

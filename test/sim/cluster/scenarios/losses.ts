@@ -1,5 +1,6 @@
 /** What survives what: reopened members, lost power, lost disks, histories that lost. */
 import { KIB } from '../../../../src/base/units.ts'
+import type { AuthorityMessage } from '../../../../src/v2engine/messages.ts'
 import { BEST_EFFORT, Stage, SYNC_ALL, SYNC_QUORUM, syncAllOf } from './stage.ts'
 
 type Print = (line: string) => void
@@ -152,25 +153,31 @@ export const acknowledgedIsAppended = (print?: Print): Promise<string | undefine
     print,
   )
 
-/** Between the decision and the moment that it is heard of, the winner loses power. */
+/** Between the decision and the moment that it is heard of, the winner loses power, and what made it win. */
 export const promotionsNameAnOpening = (print?: Print): Promise<string | undefined> =>
   Stage.play(
-    { policy: syncAllOf(2) },
+    { policy: SYNC_QUORUM },
     async (stage) => {
       const path = await stage.begin('a')
-      await stage.well()
       const [a, b] = [stage.server('a'), stage.server('b')]
+      const { authority } = stage.sim
+      stage.cut('a', 'c')
       b.faults.arm('hang', '/log', 1)
-      stage.expect((await stage.write(path, 0)) === 'ok', 'both have the write')
+      stage.expect((await stage.write(path, 0)) === 'ok', 'a and b have the write')
       a.kill()
-      let isOver = false
-      stage.sim.atPromotion = () => {
-        if (isOver) return
-        isOver = true
+      let won: AuthorityMessage | undefined
+      stage.sim.atPromotion = ({ epoch, primary, opening, set }) => {
+        if (won !== undefined || primary !== b.server || opening === null) return
+        const { replicas } = authority
+        won = { kind: 'assign', epoch, role: 'primary', primary, opening, replicas, set, policy: SYNC_QUORUM }
         b.losePowerWhole()
         b.start()
       }
-      await stage.wait(20_000)
+      await stage.until('b to be promoted', () => won !== undefined)
+      await stage.until('b to open', () => b.replica !== undefined)
+      b.fromAuthority(won!)
+      await stage.wait(10_000)
+      stage.join('a', 'c')
       a.start()
     },
     print,
