@@ -9,13 +9,13 @@ import type { MeasuredVolume } from './modes.ts'
 const BASALT = join(import.meta.dirname, '..', '..', 'basalt')
 const SETTLE_MS = 30_000
 
-export interface Sample {
+interface Sample {
   readonly iops: number
   readonly p50Us: number
   readonly p99Us: number
 }
 
-export interface Spread {
+interface Spread {
   readonly median: number
   readonly least: number
   readonly greatest: number
@@ -73,7 +73,7 @@ export async function measureWork(
 }
 
 /** The figures of its writes. */
-export async function runLoad({ url }: MeasuredVolume, flags: readonly string[]): Promise<Sample> {
+async function runLoad({ url }: MeasuredVolume, flags: readonly string[]): Promise<Sample> {
   const command = ['bench', '--iscsi', url, '--yes-destroy-data', '--json', ...flags]
   const { stdout } = await promisify(execFile)(BASALT, command)
   const { write } = JSON.parse(stdout) as BenchResult
@@ -96,7 +96,7 @@ async function settle({ name, volume }: MeasuredVolume): Promise<void> {
   })
 }
 
-export function spread(all: readonly number[]): Spread {
+function spread(all: readonly number[]): Spread {
   const sorted = all.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const upper = sorted[middle] ?? Number.NaN

@@ -13,7 +13,9 @@ const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`
 
 describe('the documentation', () => {
   const metricsIn = (page: string): string[] =>
-    (read(page).match(/`(?:basalt|process|nodejs)_\w+`/g) ?? []).map((name) => name.replaceAll('`', '')).sort()
+    (read(page).match(/`(?:basalt|process|nodejs)_\w+`/g) ?? [])
+      .map((name) => name.replaceAll('`', ''))
+      .sort()
   const metricsOf = (add: (registry: MetricsRegistry) => void): string[] => {
     const registry = new MetricsRegistry()
     add(registry)
@@ -37,7 +39,10 @@ describe('the documentation', () => {
     ['configuration.md', TARGET_SETTINGS as AnySettings],
     ['block-server.md', SERVER_SETTINGS as AnySettings],
   ])('lists exactly the settings that there are, with their defaults: %s', (page, table) => {
-    const section = read(page).split(/^## Settings$/m)[1]?.split(/^## /m)[0] ?? ''
+    const section =
+      read(page)
+        .split(/^## Settings$/m)[1]
+        ?.split(/^## /m)[0] ?? ''
     const rows = [...section.matchAll(/^\| `([a-z-]+)` +\|[^|]*\|([^|]*)\|/gm)]
     expect(rows.map(([, name]) => name).sort()).toEqual(Object.keys(table).sort())
     for (const [, name = '', shown] of rows) {

@@ -41,7 +41,6 @@ export interface TargetSettings {
   readonly 'sanitize-rate': number
   readonly 'ping-timeout': number
 }
-export type SettingName = keyof TargetSettings
 
 export interface Setting<T> {
   /** What stands after the flag in `--help`; undefined for a switch. */
@@ -281,8 +280,6 @@ export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
     },
   }),
 }
-
-export const SETTING_NAMES = Object.keys(TARGET_SETTINGS) as SettingName[]
 
 /** The environment variable of a setting. */
 export const variableOf = (name: string): string => `BASALT_${name.toUpperCase().replaceAll('-', '_')}`

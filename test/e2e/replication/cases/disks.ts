@@ -4,6 +4,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ReplicationCase, SYNC_ALL } from '../fixture/scene.ts'
 
+/** Of util-linux; they need root. */
+const MOUNT = 'mount'
+const UNMOUNT = 'umount'
 const MIB = 1 << 20
 /** The log of 16 MiB, and not all of what is written. */
 const SMALL_BYTES = 20 * MIB
@@ -14,12 +17,12 @@ const place = (folder: string): string => join(folder, 'small-disk')
 function mount(folder: string): string {
   const path = place(folder)
   mkdirSync(path, { recursive: true })
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL_BYTES}`, 'tmpfs', path])
+  execFileSync(MOUNT, ['-t', 'tmpfs', '-o', `size=${SMALL_BYTES}`, 'tmpfs', path])
   return join(path, 'data')
 }
 
 const unmount = (folder: string): void => {
-  execFileSync('umount', ['--lazy', place(folder)])
+  execFileSync(UNMOUNT, ['--lazy', place(folder)])
 }
 
 export const fullDisk: ReplicationCase = {
@@ -42,7 +45,7 @@ export const fullDisk: ReplicationCase = {
       return `they waited ${witness.takeSlowest().toFixed(0)} ms at most`
     })
     await scene.step('its disk is larger, and it comes back', async () => {
-      execFileSync('mount', ['-o', `remount,size=${LARGE_BYTES}`, place(scene.folder)])
+      execFileSync(MOUNT, ['-o', `remount,size=${LARGE_BYTES}`, place(scene.folder)])
       await volume.inSync()
     })
   },
