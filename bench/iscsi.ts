@@ -6,7 +6,7 @@
  * when a bar is missed, 2 when a program is missing.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, release } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MIB } from '../src/base/units.ts'
@@ -15,11 +15,11 @@ import { TASKSET, TGTADM, TGTD, whatIsMissing } from './iscsi/programs.ts'
 import { describe, measure, type Row } from './iscsi/rows.ts'
 import { type ServedTarget, type ServerOptions, startBasalt, startTgt } from './iscsi/servers.ts'
 import { WORKS, worksNamed } from './iscsi/works.ts'
+import { conditions, preferThisSession } from './session.ts'
 
 /** Small enough for the page cache to keep it while the other target is measured. */
 const SIZE_BYTES = 512 * MIB
 const TARGET_CPU = 0
-const SESSION_NICE = '-10'
 /** Long enough to write the whole unit once. */
 const FILL = ['--rw', 'write', '--bs', '1m', '--seconds', '4']
 
@@ -75,30 +75,6 @@ async function run(): Promise<Row[]> {
   if (rows.length === WORKS.length) keep(record)
   for (const target of targets) await target.stop()
   return rows
-}
-
-/**
- * Other work on the machine is to disturb little: all processes of this session, targets and client alike, get more of
- * the cores (sched(7), autogroup). Where that is not allowed, figures scatter more.
- */
-function preferThisSession(): void {
-  try {
-    writeFileSync('/proc/self/autogroup', SESSION_NICE)
-  } catch {
-    console.error('the session gets no priority over other work on this machine')
-  }
-}
-
-function conditions(): { at: string; node: string; kernel: string; cpu: string; cores: number } {
-  const cores = cpus()
-  const { model = 'unknown' } = cores[0] ?? {}
-  return {
-    at: new Date().toISOString(),
-    node: process.version,
-    kernel: release(),
-    cpu: model,
-    cores: cores.length,
-  }
 }
 
 function keep(record: { at: string }): void {

@@ -5,7 +5,6 @@
  * are of the same round. A whole run is kept in `bench/results/`. Exit 1 when a bar is missed.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MIB } from '../src/base/units.ts'
@@ -14,6 +13,7 @@ import { Host } from '../test/e2e/replication/fixture/host.ts'
 import { measureWork, type Work, type WorkResult } from './replication/load.ts'
 import { type MeasuredVolume, makeVolumes } from './replication/modes.ts'
 import { absence, type Rebuild, rebuild, shrink } from './replication/rebuild.ts'
+import { conditions, preferThisSession } from './session.ts'
 
 const WORKS: readonly Work[] = [
   { name: '4k random write, depth 32', flags: ['--rw', 'randwrite', '--qd', '32'] },
@@ -137,6 +137,7 @@ function keep(record: { at: string }): void {
   console.error(`kept in ${path}`)
 }
 
+preferThisSession()
 mkdirSync(values.directory, { recursive: true })
 const directory = mkdtempSync(join(values.directory, 'replication-'))
 process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
@@ -144,15 +145,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 const cluster = await Cluster.start(directory)
 try {
   const figures = await run(cluster)
-  const { model = 'unknown' } = cpus()[0] ?? {}
-  const conditions = {
-    at: new Date().toISOString(),
-    node: process.version,
-    kernel: release(),
-    cpu: model,
-    cores: cpus().length,
-  }
-  const record = { ...conditions, ...pace, ...figures }
+  const record = { ...conditions(), ...pace, ...figures }
   if (values.json) console.log(JSON.stringify(record, undefined, 2))
   if (values.only === '') keep(record)
   process.exitCode = figures.verdicts.every(({ isReached }) => isReached) ? 0 : 1
