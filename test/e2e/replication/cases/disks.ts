@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type ReplicationCase, SYNC_ALL } from '../fixture/scene.ts'
 
 /** Of util-linux; they need root. */
@@ -11,6 +12,8 @@ const MIB = 1 << 20
 /** The log of 16 MiB, and not all of what is written. */
 const SMALL_BYTES = 20 * MIB
 const LARGE_BYTES = 160 * MIB
+/** Time for several attempts at a connection. */
+const ATTEMPTS_MS = 6000
 /** The last server's data lie there. */
 const place = (folder: string): string => join(folder, 'small-disk')
 
@@ -90,14 +93,28 @@ export const lostDisk: ReplicationCase = {
     const { volume, witness } = scene
     const [lost] = await scene.replicas()
     if (lost === undefined) throw new Error('there is no replica')
+    const primary = await volume.primary()
+    const refusals = (): number[] =>
+      [primary, lost].map((server) => server.log().filter((line) => line.includes('unknownVolume')).length)
     await scene.step(`${lost.name} is killed, and its volume is gone`, async () => {
       await lost.kill()
       rmSync(join(lost.data, 'volumes'), { recursive: true })
       await witness.progress(1000)
-      await lost.start()
-      await volume.change(lost, { isLost: true })
     })
-    await scene.step('it is made anew, and comes to be in sync', () => volume.inSync())
+    await scene.step(
+      'it refuses connections for a volume that it does not have, and that is said once',
+      async () => {
+        const before = refusals()
+        await lost.start()
+        await delay(ATTEMPTS_MS)
+        const said = refusals().map((count, i) => count - (before[i] ?? 0))
+        if (said.some((count) => count !== 1)) throw new Error(`it is said ${said.join(' and ')} times`)
+      },
+    )
+    await scene.step('it is made anew, and comes to be in sync', async () => {
+      await volume.change(lost, { isLost: true })
+      await volume.inSync()
+    })
   },
 }
 
