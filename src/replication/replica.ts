@@ -146,7 +146,11 @@ export class Replica {
     })
     this.#sessions = new PrimarySessions({
       storage,
-      slots: options.slots,
+      // other volumes of this server number their sessions alike
+      slots: {
+        take: (key) => options.slots.take(`${options.directory} ${key}`),
+        release: (key) => options.slots.release(`${options.directory} ${key}`),
+      },
       windowBytes: options.windowBytes ?? WINDOW_BYTES,
       appendedLsn: () => state.local.appended,
       commitLsn: () => state.commit,
