@@ -136,7 +136,8 @@ export class FaultDisk implements Disk {
   ): Promise<T> {
     const { life, scheduler } = this.#o
     this.#o.onCall?.(label, path)
-    if (life.ended) return NEVER
+    // one of its own: whoever waits for a shared one is held by it for good
+    if (life.ended) return new Promise<never>(() => undefined)
     return new Promise<T>((resolve, reject) => {
       const operation: InFlight = { cut }
       this.#inFlight.add(operation)
@@ -271,6 +272,3 @@ export class FaultDisk implements Disk {
     return this.perform(label, path, 'names', effect)
   }
 }
-
-/** What a dead process waits for. */
-const NEVER: Promise<never> = new Promise(() => undefined)
