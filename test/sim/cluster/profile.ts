@@ -97,8 +97,8 @@ const CONFIGURATIONS = [
 const DISK_RATES: Record<FaultKind, number> = {
   readError: 0.004,
   badPage: 0.002,
-  writeError: 0.0005,
-  syncError: 0.001,
+  writeError: 0.003,
+  syncError: 0.003,
   syncLie: 0.05,
   misdirectedWrite: 0.005,
   misdirectedRead: 0.01,
