@@ -62,6 +62,8 @@ export interface Bounds {
   readonly pulseMs: number
   /** A member that owes an acknowledgement for so long is asked out of the set. */
   readonly owesMs: number
+  /** The same for a member that there is no connection with. */
+  readonly unreachableMs: number
   /** Unheard for so long: `slow`, `suspect`, `gone`. */
   readonly slowMs: number
   readonly suspectMs: number
@@ -92,6 +94,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   marginMs: 500,
   pulseMs: 250,
   owesMs: 2000,
+  unreachableMs: 1000,
   slowMs: 1000,
   suspectMs: 3000,
   goneMs: 10_000,

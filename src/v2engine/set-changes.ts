@@ -62,7 +62,10 @@ function mustLeave(state: ReplicaState, primary: Primary, member: ServerId, nowM
   const { mode } = primary.policy
   if (mode.kind !== 'sync_quorum' && peer.needsResync && peer.session === null) return true
   const sinceMs = owesSinceMs(state, primary, peer)
-  if (mode.kind !== 'best_effort') return sinceMs !== undefined && nowMs - sinceMs >= state.bounds.owesMs
+  if (mode.kind !== 'best_effort') {
+    const { owesMs, unreachableMs } = state.bounds
+    return sinceMs !== undefined && nowMs - sinceMs >= (peer.link.kind === 'up' ? owesMs : unreachableMs)
+  }
   if (state.local.appended - positionFor(peer) > mode.maxLagEntries) return true
   return sinceMs !== undefined && nowMs - sinceMs > mode.maxLagMs
 }
