@@ -50,7 +50,7 @@ describe('the marks of a replica', () => {
     expect(await realDisk.list(path)).toEqual(['marks'])
   })
 
-  it('are those before when the last ones are damaged, and none are made up when all are', async () => {
+  it('are the last ones when a slot is damaged, never older ones; none are made up when both are', async () => {
     const path = await directory()
     const file = await MarksFile.open(realDisk, path)
     await file.save(Buffer.from('one'))
@@ -58,7 +58,7 @@ describe('the marks of a replica', () => {
     await file.close()
     const raw = await realDisk.open(`${path}/marks`, { create: 'never' })
     await raw.write([Uint8Array.of(9)], 33)
-    expect(await read(path)).toBe('one')
+    expect(await read(path)).toBe('two')
     await raw.write([Uint8Array.of(9)], 128 * 1024 + 33)
     await raw.close()
     expect(await codeOf(MarksFile.open(realDisk, path))).toBe('CORRUPT')

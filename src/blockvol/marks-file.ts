@@ -1,6 +1,6 @@
 /**
- * What a replica has promised to others, kept beside its superblock: two slots, alternately written, the newer valid one
- * wins. What stands in it is the replication's own (src/replication/marks.ts); here it is bytes. A volume that never
+ * What a replica has promised to others, kept beside its superblock: two slots, and both have the newest marks when a save
+ * has ended. The newer valid one wins, so one that the disk damages or misreads does not bring back an older promise. What stands in it is the replication's own (src/replication/marks.ts); here it is bytes. A volume that never
  * had replicas has no such file.
  */
 import { assert } from '../base/assert.ts'
@@ -58,8 +58,14 @@ export class MarksFile {
 
   async #save(body: Uint8Array): Promise<void> {
     if (this.#file === undefined) this.#file = await this.#make(body)
-    else await writeSlot(MARKS_FORMAT, this.#file, this.#generation + 1, body)
-    this.#generation++
+    else await this.#writeBoth(this.#file, body)
+    this.#generation += 2
+  }
+
+  /** One after the other: there is a valid one at every moment. */
+  async #writeBoth(file: DiskFile, body: Uint8Array): Promise<void> {
+    await writeSlot(MARKS_FORMAT, file, this.#generation + 1, body)
+    await writeSlot(MARKS_FORMAT, file, this.#generation + 2, body)
   }
 
   /** Under another name first: a file of this name always has a valid slot, also when its making was cut short. */
@@ -67,7 +73,7 @@ export class MarksFile {
     const path = `${this.#directory}/marks`
     const made = await this.#disk.open(`${path}.new`, { create: 'missing' })
     try {
-      await writeSlot(MARKS_FORMAT, made, this.#generation + 1, body)
+      await this.#writeBoth(made, body)
     } finally {
       await made.close()
     }
