@@ -90,6 +90,8 @@ export class ClusterSim implements ServerWorld {
   readonly #targets = new Map<SimServer, { target: IscsiTarget; life: unknown }>()
   isCalm = false
   isMasterUp = true
+  /** The run is over: the master, if it is away, stays away. */
+  #isClosing = false
   /** Called with each promotion, before anybody hears of it. */
   atPromotion: (registry: Registry) => void = () => undefined
   #path: Path | undefined
@@ -300,6 +302,7 @@ export class ClusterSim implements ServerWorld {
   async #compareAndClose(): Promise<void> {
     this.authority.registry.state = 'sealing'
     this.isMasterUp = false
+    this.#isClosing = true
     const primaryFirst = [...this.servers.values()].sort(
       (a, b) =>
         Number(b.server === this.authority.registry.primary) -
@@ -410,7 +413,7 @@ export class ClusterSim implements ServerWorld {
   // ---- the authority
 
   restartMaster(): void {
-    if (this.isMasterUp) return
+    if (this.isMasterUp || this.#isClosing) return
     this.log.note(MASTER, 'restarts')
     this.isMasterUp = true
     this.authority.restart(this.scheduler.nowMs)
