@@ -26,6 +26,7 @@ export const syncAllOf = (replicaFactor: number): Policy => ({ ...SYNC_ALL, repl
 const NO_WEIGHTS = Object.fromEntries(TROUBLES.map((trouble) => [trouble, 0])) as Record<Trouble, number>
 const LIMIT_MS = 400_000
 const WAIT_MS = 30_000
+const FIRST_ANSWER_MS = 1000
 const BLOCK_SECTORS = 8
 
 interface StageOptions {
@@ -74,7 +75,12 @@ export class Stage {
     const sim = new ClusterSim(seed, new SeededRandom(seed, 0x5ce), profile, print)
     sim.control.calm()
     return sim.script(async () => {
+      sim.authority.preferred = serverId('a')
+      const others = [...sim.servers.keys()].filter((server) => server !== 'a')
+      // the first answer wins, and scenarios begin with a as the primary
+      for (const server of others) sim.network.cut(server, MASTER, FIRST_ANSWER_MS)
       sim.start()
+      await sim.sleep(FIRST_ANSWER_MS)
       await work(new Stage(sim))
       await sim.calmDown()
     }, LIMIT_MS)
