@@ -23,6 +23,9 @@ import { lineageAt } from './storage.ts'
 import { Timeline } from './timeline.ts'
 import { count, type Frame, note, type World } from './world.ts'
 
+/** Sets change more slowly here than they do in a server: more happens while a member still counts. */
+const BOUNDS = { ...DEFAULT_BOUNDS, unreachableMs: DEFAULT_BOUNDS.owesMs }
+
 export interface Configuration {
   readonly name: string
   /** Replicas that are not in the first in-sync set. */
@@ -107,7 +110,7 @@ export class Cluster {
       network: this.network,
       random: random.fork('nodes'),
       checker: this.checker,
-      bounds: DEFAULT_BOUNDS,
+      bounds: BOUNDS,
       stats: this.stats,
       trace,
       node: (server) => this.nodes.get(server),
@@ -125,7 +128,7 @@ export class Cluster {
     }
     this.authority = new Authority({
       policy: configuration.policy,
-      bounds: DEFAULT_BOUNDS,
+      bounds: BOUNDS,
       members: servers.slice(0, servers.length - (configuration.spares ?? 0)),
       replicas: servers.map((server) => ({ server, endpoint: `${server}:7460` })),
       random: random.fork('registry'),

@@ -26,7 +26,7 @@ export const syncAllOf = (replicaFactor: number): Policy => ({ ...SYNC_ALL, repl
 const NO_WEIGHTS = Object.fromEntries(TROUBLES.map((trouble) => [trouble, 0])) as Record<Trouble, number>
 const LIMIT_MS = 400_000
 const WAIT_MS = 30_000
-const FIRST_ANSWER_MS = 1000
+const FIRST_ANSWER_MS = 300
 const BLOCK_SECTORS = 8
 
 interface StageOptions {
