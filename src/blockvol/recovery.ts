@@ -123,9 +123,9 @@ export async function recoverReplica(ports: VolumePorts, files: VolumeFiles): Pr
   const loss = lossOf(superblocks, scan)
   if (loss === undefined) await wipe(log, scan.beyond)
   await log.datasync()
-  const { closed, clean, poisoned } = MARK
+  // that it was poisoned stays until its owner has noted the damage in marks of its own
   await superblocks.update({
-    marks: current.marks & ~(clean | closed | poisoned),
+    marks: current.marks & ~(MARK.clean | MARK.closed),
     bootId: await ports.disk.bootId(),
   })
   return {
@@ -137,8 +137,8 @@ export async function recoverReplica(ports: VolumePorts, files: VolumeFiles): Pr
     end: logPosition(scan.end),
     replayedEntries,
     isLossAccepted: false,
-    wasClosed: (current.marks & (clean | closed)) !== 0,
-    isDamaged: loss !== undefined || (current.marks & poisoned) !== 0,
+    wasClosed: (current.marks & (MARK.clean | MARK.closed)) !== 0,
+    isDamaged: loss !== undefined || (current.marks & MARK.poisoned) !== 0,
     giveUpBeyond: () => wipe(log, loss === undefined ? [] : scan.beyond),
     index,
   }

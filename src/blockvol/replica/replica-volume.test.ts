@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { FaultPlan } from '../../../test/sim/faults.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../../../test/sim/machine.ts'
+import { SeededRandom } from '../../../test/sim/random.ts'
 import { Scheduler } from '../../../test/sim/scheduler.ts'
 import { type Epoch, epochNumber, KIB, type Lsn, lsn, MIB } from '../../base/units.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
@@ -21,6 +23,7 @@ const entry = (at: number, block: number, fill: number): ReplicaEntry => ({
 
 class Bench {
   readonly scheduler = new Scheduler(7)
+  readonly faults = new FaultPlan(new SeededRandom(5))
   storage = emptyStorage()
   process: SimProcess = this.#start()
   readonly told: string[] = []
@@ -44,7 +47,8 @@ class Bench {
   }
 
   #start(): SimProcess {
-    return startProcess({ storage: this.storage, scheduler: this.scheduler, seed: 5 })
+    const { storage, scheduler, faults } = this
+    return startProcess({ storage, scheduler, faults, seed: 5 })
   }
 
   async open(): Promise<void> {
@@ -253,6 +257,23 @@ describe('a replica', () => {
       await bench.replica.close()
       const alone = Volume.open(bench.process, { directory: DIRECTORY })
       await expect(alone).rejects.toMatchObject({ code: 'CONFLICT' })
+    }))
+
+  it('stays damaged after a poisoning until its marks say so, whatever dies between', () =>
+    Bench.run(async (bench) => {
+      await bench.startEpoch(1)
+      await bench.append(1, entry(2, 0, 20))
+      bench.faults.arm('syncError', 'log')
+      await bench.replica.settle(lsn(2)).catch(() => undefined)
+      expect(bench.told).toContain('poisoned')
+      await bench.replica.close().catch(() => undefined)
+      await bench.crash('all')
+      expect(bench.replica.isDamaged).toBe(true)
+      await bench.crash('all')
+      expect(bench.replica.isDamaged).toBe(true)
+      await bench.replica.saveMarks(new Uint8Array(8))
+      await bench.crash('all')
+      expect(bench.replica.isDamaged).toBe(false)
     }))
 
   it('is clean after a close, also with a log that is not committed', () =>

@@ -23,6 +23,7 @@ import { type OpenReplica, Volume } from '../volume.ts'
 import { entryDigest } from './entry-digest.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
 import { CUT, cutLog, historyOf, restartLog, resyncParts, saveState } from './log-cuts.ts'
+import { PoisonMark } from './poison-mark.ts'
 import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
 
 /** What is appended is made durable after so long, without being asked to. */
@@ -53,6 +54,7 @@ export class ReplicaVolume {
   #startsUnderWay = 0
   #isToldSoon = false
   #isOver = false
+  #poisonMark: PoisonMark | undefined
   #syncTimer: Timer | undefined
 
   /** Errors as `Volume.open`, but that a damaged log does not keep a replica closed (`isDamaged`). */
@@ -60,7 +62,8 @@ export class ReplicaVolume {
     const marks = await MarksFile.open(ports.disk, options.directory)
     try {
       const volume = new ReplicaVolume(ports, options, marks, await ports.disk.bootId())
-      const { recovered } = await volume.#openInner()
+      const { recovered, files } = await volume.#openInner()
+      volume.#poisonMark = new PoisonMark(files.superblocks)
       volume.wasClean = recovered.wasClosed
       volume.isDamaged = recovered.isDamaged
       return volume
@@ -88,7 +91,9 @@ export class ReplicaVolume {
     const inner = await Volume.openReplica(this.#ports, this.#options, this.#hooks)
     const { volume, parts } = inner
     volume.subscribe((event) => {
-      if (event.kind === 'lost' && !this.#isOver) this.#options.events.poisoned(event.reason)
+      if (event.kind !== 'lost') return
+      this.#poisonMark?.keep()
+      if (!this.#isOver) this.#options.events.poisoned(event.reason)
     })
     const sink = new ResyncSink(resyncParts(inner))
     this.#opened = { inner, sink, stream: new EntryStream(parts.writer) }
@@ -107,9 +112,10 @@ export class ReplicaVolume {
     return this.#marks.stored
   }
 
-  /** Durable when the promise resolves. */
-  saveMarks(marks: Uint8Array): Promise<void> {
-    return this.#marks.save(marks)
+  /** Durable when the promise resolves. What they say of damage holds from now on. */
+  async saveMarks(marks: Uint8Array): Promise<void> {
+    await this.#marks.save(marks)
+    await this.#poisonMark?.takeBack()
   }
 
   get uuid(): Uint8Array {
