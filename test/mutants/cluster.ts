@@ -160,4 +160,38 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'trim-without-tombstone',
+    about:
+      'a trim of what the map says nobody touched leaves nothing, also while base blocks are on their way',
+    patches: [
+      {
+        file: 'src/blockvol/flush/map-pass.ts',
+        find: '    return this.#o.isFilling || range.isTouched\n',
+        replace: '    return range.isTouched\n',
+      },
+    ],
+  },
+  {
+    name: 'base-block-over-newer',
+    about: 'a base block is taken whatever the map has',
+    patches: [
+      {
+        file: 'src/blockvol/resync/sink.ts',
+        find: '    if (own !== lsn || own === 0) return own < lsn\n',
+        replace: '    if (own !== lsn || own === 0) return true\n',
+      },
+    ],
+  },
+  {
+    name: 'base-beyond-target',
+    about: 'the base lane sends versions that are newer than H0',
+    patches: [
+      {
+        file: 'src/blockvol/resync/source.ts',
+        find: 'if (lsn > this.target || (lsn <= this.base && !isAll)) continue',
+        replace: 'if (lsn <= this.base && !isAll) continue',
+      },
+    ],
+  },
 ]

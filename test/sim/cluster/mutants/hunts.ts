@@ -1,7 +1,7 @@
 /**
  * Where each known bug is shown: by a directed scenario, or by random seeds from one on (the first that showed it when this
- * was written; a change of the code may move it a little). Bugs of `replication.ts` that are not here are left to the
- * clusters of models, which reach them in fewer steps.
+ * was written; a change of the code may move it a little). Bugs of `replication.ts` that are not here are hunted in the
+ * clusters of models (test/cluster), which reach them in fewer steps.
  */
 interface Hunt {
   /** Of scenarios/catalogue.ts. */
@@ -52,4 +52,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'removal-in-the-dark': { scenario: 'inheritanceIsHeld' },
   'halt-forgotten': { from: 5 },
   'marks-not-awaited': { from: 1 },
+  'trim-without-tombstone': { scenario: 'trimsLeaveTombstones' },
+  'base-block-over-newer': { scenario: 'newerVersionsStay' },
+  'base-beyond-target': { scenario: 'baseEndsAtTheTarget' },
 }

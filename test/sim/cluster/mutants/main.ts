@@ -1,6 +1,6 @@
 /**
- * `npm run sim:mutants`: known bugs, each of which must be caught by a directed scenario or by random seeds of the cluster
- * simulator; prints by which.
+ * `npm run sim:mutants`: known bugs, each of which must be caught by a directed scenario, by random seeds of the cluster
+ * simulator, or by the clusters of models; prints by which.
  *
  *   --mutant NAME,…  only these
  *   --seeds N        random seeds that each gets at most, 40 by default
@@ -16,6 +16,7 @@ import { REPLICATION_MUTANTS } from '../../../mutants/replication.ts'
 import { HUNTS } from './hunts.ts'
 
 const HUNT = fileURLToPath(new URL('hunt.ts', import.meta.url))
+const MODEL = fileURLToPath(new URL('../../../cluster/main.ts', import.meta.url))
 
 const { values: flags } = parseArgs({
   options: {
@@ -26,9 +27,10 @@ const { values: flags } = parseArgs({
 })
 
 const only = flags.mutant?.split(',')
-const queue = [...REPLICATION_MUTANTS, ...CLUSTER_MUTANTS].filter(
-  ({ name }) => HUNTS[name] !== undefined && (only === undefined || only.includes(name)),
-)
+const queue: (Mutant & { readonly clusterSeeds?: number })[] = [
+  ...REPLICATION_MUTANTS,
+  ...CLUSTER_MUTANTS,
+].filter(({ name }) => only === undefined || only.includes(name))
 let caught = 0
 let survived = 0
 await Promise.all(Array.from({ length: Number(flags.workers) }, work))
@@ -48,12 +50,19 @@ async function work(): Promise<void> {
   }
 }
 
+/** The script that hunts it, its arguments, and its exit code when it found it. */
+function huntOf({ name, clusterSeeds }: (typeof queue)[number]): { args: string[]; found: number } {
+  const known = HUNTS[name]
+  if (known === undefined) return { args: [MODEL, '--until-caught', String(clusterSeeds ?? 0)], found: 0 }
+  const { scenario = '-', from = 1 } = known
+  return { args: [HUNT, scenario, String(from), flags.seeds], found: 3 }
+}
+
 /** What showed the bug, and where. */
-function hunt(mutant: Mutant): Promise<string | undefined> {
+function hunt(mutant: (typeof queue)[number]): Promise<string | undefined> {
   const { execArgv, env } = mutantRun(mutant)
-  const { scenario = '-', from = 1 } = HUNTS[mutant.name] ?? {}
-  const args = [scenario, String(from), flags.seeds]
-  const child = spawn(process.execPath, [...execArgv, HUNT, ...args], {
+  const { args, found } = huntOf(mutant)
+  const child = spawn(process.execPath, [...execArgv, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -65,7 +74,7 @@ function hunt(mutant: Mutant): Promise<string | undefined> {
     child.on('close', (code) => {
       const verdict = output.trim().split('\n')[0]
       const isOfTheMutant = verdict !== undefined && !/: (?:Reference|Type|Syntax)Error/.test(verdict)
-      resolve(code === 3 && isOfTheMutant ? verdict : undefined)
+      resolve(code === found && isOfTheMutant ? verdict : undefined)
     })
   })
 }

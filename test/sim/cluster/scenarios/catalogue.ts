@@ -1,5 +1,6 @@
 /** Directed scenarios: what random runs seldom reach, one thing after the other and without chance. */
 import { fail } from '../../../cluster/checker.ts'
+import * as lanes from './lanes.ts'
 import * as leases from './leases.ts'
 import * as losses from './losses.ts'
 import * as sets from './sets.ts'
@@ -7,7 +8,7 @@ import * as sets from './sets.ts'
 /** Resolves with what broke, undefined when all held. `print` gets the timeline. */
 type Scenario = (print?: (line: string) => void) => Promise<string | undefined>
 
-export const SCENARIOS: Readonly<Record<string, Scenario>> = { ...leases, ...losses, ...sets }
+export const SCENARIOS: Readonly<Record<string, Scenario>> = { ...lanes, ...leases, ...losses, ...sets }
 
 export async function runScenario(name: string, print?: (line: string) => void): Promise<string | undefined> {
   const scenario = SCENARIOS[name]
