@@ -1,0 +1,71 @@
+/**
+ * The registry's records in memory, typed, as every decision of the master sees them, and the one way to change them.
+ */
+import type {
+  ClusterRecord,
+  EventRecord,
+  JobRecord,
+  ServerRecord,
+  TokenRecord,
+  VolumeRecord,
+} from '../records.ts'
+
+export interface RecordsView {
+  readonly cluster: ClusterRecord
+  server(id: string): ServerRecord | undefined
+  servers(): readonly ServerRecord[]
+  volume(uuid: string): VolumeRecord | undefined
+  volumeNamed(name: string): VolumeRecord | undefined
+  /** In the order of their names. */
+  volumes(): readonly VolumeRecord[]
+  job(id: string): JobRecord | undefined
+  /** In the order in which they were made. */
+  jobs(): readonly JobRecord[]
+  tokens(): readonly TokenRecord[]
+}
+
+export type RecordWrite =
+  | { readonly kind: 'cluster'; readonly record: ClusterRecord }
+  | { readonly kind: 'server'; readonly record: ServerRecord }
+  | { readonly kind: 'removeServer'; readonly id: string }
+  /** The name's record is written with it. */
+  | { readonly kind: 'volume'; readonly record: VolumeRecord }
+  | { readonly kind: 'removeVolume'; readonly uuid: string }
+  | { readonly kind: 'job'; readonly record: JobRecord }
+  | { readonly kind: 'removeJob'; readonly id: string }
+  | { readonly kind: 'token'; readonly record: TokenRecord }
+  | { readonly kind: 'removeToken'; readonly id: string }
+
+/** An event to be recorded with the decision that it tells of; number, times and count are given by the store. */
+export type NewEvent = Pick<EventRecord, 'severity' | 'kind' | 'actor' | 'message'> &
+  Partial<Pick<EventRecord, 'volume' | 'server' | 'reason' | 'epoch' | 'lsn' | 'requestId'>>
+
+export interface Change<T> {
+  readonly writes: readonly RecordWrite[]
+  readonly events?: readonly NewEvent[]
+  readonly result: T
+}
+
+export interface RecordStore {
+  /** What is durable. */
+  readonly view: RecordsView
+  readonly registryId: string
+  readonly seq: number
+  /**
+   * Decides and records. `decide` is called when its turn comes, at once, with everything decided before it in view; it
+   * must be pure, for it is called again if another process changed the registry meanwhile. What it throws rejects the
+   * promise and writes nothing. The promise resolves with `result` when the change is durable and in `view`: only then
+   * may anybody be told. Changes that wait go to the registry together. A change without writes and events resolves
+   * in its turn and writes nothing. CLOSED, DISK, NO_SPACE as of the registry.
+   */
+  change<T>(decide: (records: RecordsView) => Change<T>, options?: { readonly seqAbove?: number }): Promise<T>
+  events(filter: {
+    readonly after?: number
+    readonly volume?: string
+    readonly server?: string
+    readonly limit: number
+  }): readonly EventRecord[]
+  /** Called with each event when it is durable; returns the call that ends it. */
+  subscribe(listener: (event: EventRecord) => void): () => void
+  close(): Promise<void>
+}

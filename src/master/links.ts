@@ -1,0 +1,129 @@
+/**
+ * Between master and block servers, as the decisions see it. The stream carries what has no answer (beats, engine
+ * messages, grants); calls make, delete and resize replicas. All of it may be lost, late, doubled or out of order; an
+ * answer that does not come means nothing is known.
+ */
+import type { Epoch } from '../base/units.ts'
+import type { Opening } from '../v2engine/identity.ts'
+import type { SetRecord, Standing } from '../v2engine/marks.ts'
+import type { AuthorityMessage, ToAuthority } from '../v2engine/messages.ts'
+import type { AccessRecord, DiskType, QosRecord, ServerAddresses } from './records.ts'
+
+/** First on a stream, and whenever one of these facts changes. */
+export interface ServerHello {
+  readonly id: string
+  readonly name: string
+  readonly clusterId: string
+  readonly addresses: ServerAddresses
+  readonly zone: string | null
+  readonly rack: string | null
+  readonly diskType: DiskType
+  /** Of this process: a new one at each start. */
+  readonly process: string
+  /** The greatest registry sequence number that this server has stored, and of which registry; null at first. */
+  readonly registrySeen: { readonly id: string; readonly seq: number } | null
+}
+
+/** What a beat says of one replica. */
+export interface ReplicaBeat {
+  /** UUID. */
+  readonly volume: string
+  readonly name: string
+  readonly sizeBytes: number
+  readonly state: 'opening' | 'open' | 'waiting' | 'closed'
+  /** The rest is absent while it is not open. */
+  readonly open: {
+    readonly opening: Opening
+    /** Of the server's clock when it sent this beat: a grant counts from here. */
+    readonly askedAtMs: number
+    /** The epoch that it leads. */
+    readonly leads: Epoch | null
+    /** The epoch that it obeys. */
+    readonly sealed: Epoch
+    readonly set: SetRecord | null
+    readonly standing: Standing
+    readonly appended: number
+    readonly committed: number
+    readonly durable: number
+    /** Of a primary: peers that lag or resync, for progress and health. */
+    readonly peers: readonly PeerBeat[]
+    /** Hosts that are logged in. */
+    readonly sessions: number
+  } | null
+  readonly outage: string | null
+  readonly usedBytes: number
+  readonly messages: readonly ToAuthority[]
+}
+
+export interface PeerBeat {
+  readonly server: string
+  readonly isConnected: boolean
+  readonly lagEntries: number
+  readonly lagBytes: number
+  readonly resync: {
+    readonly sentBytes: number
+    readonly scannedBlocks: number
+    readonly sizeBlocks: number
+  } | null
+}
+
+/** Every 500 ms, and at once when there is something to say. */
+export interface ServerBeat {
+  readonly sentAtMs: number
+  readonly freeBytes: number
+  readonly capacityBytes: number
+  readonly isDraining: boolean
+  /** True: `replicas` lists all there are, and what is missing is not there. False: those that changed or lead. */
+  readonly isFull: boolean
+  readonly replicas: readonly ReplicaBeat[]
+}
+
+/** From the master on the stream. */
+export type ToServer =
+  | { readonly kind: 'replica'; readonly volume: string; readonly message: AuthorityMessage }
+  /** To be stored before anything else on this stream is obeyed. */
+  | { readonly kind: 'registry'; readonly id: string; readonly seq: number }
+  /** How the volume is to be served here. */
+  | {
+      readonly kind: 'settings'
+      readonly volume: string
+      readonly access: ClearAccess
+      readonly qos: QosRecord
+    }
+  /** Send a full beat. */
+  | { readonly kind: 'tellAll' }
+
+/** Access with its secrets in the clear, for the server that has to check them; over an encrypted connection or loopback. */
+export interface ClearAccess {
+  readonly initiators: AccessRecord['initiators']
+  readonly chap: {
+    readonly user: string
+    readonly secret: string
+    readonly mutual: { readonly user: string; readonly secret: string } | null
+  } | null
+}
+
+export interface AllocateRequest {
+  readonly volume: string
+  readonly name: string
+  readonly sizeBytes: number
+  readonly logicalBlockBytes: 512 | 4096
+  readonly logBytes: number | null
+  /** The registry's epoch when the volume is older than this replica; null for the first ones. */
+  readonly madeIn: Epoch | null
+}
+
+/** The port by which decisions reach servers. Implemented over gRPC, and by the simulator. */
+export interface ServerLinks {
+  /** Sent in order if there is a stream; else dropped: it is said again when it matters. */
+  send(server: string, message: ToServer): void
+  /** Idempotent; resolves when the replica is made. DISCONNECTED, TIMED_OUT: nothing is known. CONFLICT, NO_SPACE: refused. */
+  allocate(server: string, request: AllocateRequest): Promise<void>
+  /** Idempotent; resolves when nothing of the replica is left. Refused with CONFLICT while it leads or obeys an epoch above. */
+  remove(server: string, request: { readonly volume: string; readonly epoch: number }): Promise<void>
+  /** At the primary, idempotent; resolves when the new size is committed. */
+  expand(
+    server: string,
+    request: { readonly volume: string; readonly epoch: number; readonly sizeBytes: number },
+  ): Promise<void>
+}

@@ -1,0 +1,244 @@
+/**
+ * What the master does for people and programs: the HTTP API, `basalt dev` and tests call this and nothing else of it.
+ * Every call that changes something is recorded in the registry before its promise resolves. Errors are BlockErrors:
+ * INVALID_ARGUMENT, NOT_FOUND, CONFLICT, NO_SPACE (placement), BUSY and CLOSED (try again), UNSAFE by way of CONFLICT
+ * with `facts.unsafe`, ABORTED; `facts.reason` holds the stable reason where a list of them is documented.
+ */
+import type {
+  AccessRecord,
+  DiskType,
+  EventRecord,
+  JobRecord,
+  PlacementWish,
+  PresetName,
+  QosRecord,
+  ServerRecord,
+  VolumeRecord,
+} from './records.ts'
+
+/** Who asks, for events and jobs. */
+export interface Caller {
+  readonly actor: string
+  readonly requestId: string | null
+}
+
+export interface CreateVolume {
+  readonly name: string
+  readonly sizeBytes: number
+  readonly preset?: PresetName
+  readonly replicas?: number
+  readonly durability?: 'sync_all' | 'sync_quorum' | 'best_effort'
+  readonly minInSync?: number
+  readonly maxLagEntries?: number
+  readonly maxLagMs?: number
+  readonly logicalBlockBytes?: 512 | 4096
+  readonly logBytes?: number
+  readonly diskType?: DiskType
+  readonly zones?: readonly string[]
+  readonly zoneSpread?: PlacementWish['zoneSpread']
+  readonly rackSpread?: PlacementWish['rackSpread']
+  readonly qos?: Partial<QosRecord>
+}
+
+/** `resolve`: what the wishes come to. Always an answer; errors are in it. */
+export interface ResolvedPolicy {
+  readonly policy: Pick<
+    VolumeRecord,
+    'preset' | 'policy' | 'placement' | 'qos' | 'logicalBlockBytes' | 'logBytes' | 'sizeBytes' | 'name'
+  > | null
+  /** Fields that were given and differ from the preset. */
+  readonly overrides: readonly string[]
+  readonly warnings: readonly Finding[]
+  readonly errors: readonly Finding[]
+}
+export interface Finding {
+  /** Stable. */
+  readonly code: string
+  readonly message: string
+}
+
+export interface Rejection {
+  readonly server: string
+  readonly serverName: string
+  readonly reason: RejectionReason
+  readonly message: string
+}
+/** Stable; documented in docs/placement.md. */
+export type RejectionReason =
+  | 'disk_type_mismatch'
+  | 'insufficient_space'
+  | 'cordoned'
+  | 'not_connected'
+  | 'draining'
+  | 'zone_not_allowed'
+  | 'zone_taken'
+  | 'rack_taken'
+  | 'has_replica'
+
+export interface PlacementPlan {
+  readonly primary: string | null
+  readonly replicas: readonly string[]
+  readonly candidates: readonly {
+    readonly server: string
+    readonly serverName: string
+    readonly score: number
+  }[]
+  readonly rejections: readonly Rejection[]
+}
+export interface VolumePlan extends ResolvedPolicy {
+  readonly plan: PlacementPlan
+}
+
+export type Health = 'healthy' | 'degraded' | 'rebuilding' | 'unsafe'
+
+/** A volume as it is now: the record, and what servers say. */
+export interface VolumeView {
+  readonly record: VolumeRecord
+  readonly health: Health
+  readonly healthReasons: readonly string[]
+  /** Hosts are served. */
+  readonly isServing: boolean
+  readonly iqn: string | null
+  /** Where hosts find it: the primary's portals. */
+  readonly iscsi: readonly string[]
+  readonly replicas: readonly ReplicaView[]
+  readonly usedBytes: number
+  readonly jobs: readonly string[]
+}
+export interface ReplicaView {
+  readonly server: string
+  readonly serverName: string
+  readonly role: 'primary' | 'replica'
+  readonly state: VolumeRecord['replicas'][number]['state']
+  readonly isInSync: boolean
+  readonly isConnected: boolean
+  readonly standing: 'sound' | 'doubtful' | 'damaged' | 'resyncing' | 'unknown'
+  readonly lagEntries: number | null
+  readonly lagBytes: number | null
+  /** 0 to 1 while it is resynced. */
+  readonly resyncRatio: number | null
+}
+
+export interface ServerView {
+  readonly record: ServerRecord
+  readonly connection: 'connected' | 'lost' | 'never'
+  /** Since the last beat; null before the first. */
+  readonly silentMs: number | null
+  readonly freeBytes: number | null
+  readonly allocatedBytes: number
+  readonly replicas: number
+  readonly primaries: number
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** To be given for the next page; null on the last. */
+  readonly next: string | null
+}
+
+export interface Preflight {
+  readonly isPromotable: boolean
+  readonly reason: string
+  readonly primary: string
+  readonly isPrimaryAlive: boolean
+  readonly candidate: string | null
+  readonly rejections: readonly {
+    readonly server: string
+    readonly reason: string
+    readonly message: string
+  }[]
+  /** What a forced promotion may lose. */
+  readonly atRisk: { readonly firstLsn: number; readonly lastLsn: number } | null
+}
+
+export interface ClusterView {
+  readonly clusterId: string
+  readonly registryId: string
+  readonly registrySeq: number
+  readonly lock: { readonly reason: string; readonly detail: string } | null
+  readonly volumes: Readonly<Record<Health | 'total', number>>
+  readonly servers: { readonly total: number; readonly connected: number; readonly cordoned: number }
+  readonly capacityBytes: number
+  readonly freeBytes: number
+  readonly allocatedBytes: number
+  readonly promotionsTotal: number
+  readonly failoversTotal: number
+  readonly rebuildsTotal: number
+  readonly runningJobs: number
+  /** Promotions that wait, and why. */
+  readonly pending: readonly { readonly volume: string; readonly why: string }[]
+}
+
+export interface RebalanceMove {
+  readonly volume: string
+  readonly name: string
+  readonly from: string
+  readonly to: string
+  readonly bytes: number
+}
+
+export interface MasterApi {
+  resolveVolume(wish: CreateVolume): ResolvedPolicy
+  planVolume(wish: CreateVolume): VolumePlan
+  /** Idempotent by name and parameters: the same again returns the volume that is there; other parameters are CONFLICT. */
+  createVolume(
+    caller: Caller,
+    wish: CreateVolume,
+  ): Promise<{ readonly volume: VolumeView; readonly job: JobRecord | null }>
+  /** By name or UUID, here and below. */
+  volume(name: string): VolumeView
+  volumes(page: {
+    readonly after?: string
+    readonly limit: number
+    readonly server?: string
+    readonly health?: Health
+  }): Page<VolumeView>
+  deleteVolume(caller: Caller, name: string): Promise<JobRecord>
+  expandVolume(caller: Caller, name: string, sizeBytes: number): Promise<JobRecord>
+  preflight(name: string): Preflight
+  /** CONFLICT with `facts.unsafe` unless safe or forced. */
+  promoteVolume(
+    caller: Caller,
+    name: string,
+    request: { readonly server?: string; readonly force: boolean; readonly reason: string },
+  ): Promise<VolumeView>
+  /** `lead`: the primary goes to `to`. `replica`: the replica of `from` is rebuilt at `to` and then removed. */
+  moveVolume(
+    caller: Caller,
+    name: string,
+    request: { readonly to?: string; readonly from?: string },
+  ): Promise<JobRecord>
+  setAccess(caller: Caller, name: string, access: AccessRecord): Promise<VolumeView>
+  setQos(caller: Caller, name: string, qos: Partial<QosRecord>): Promise<VolumeView>
+
+  servers(): readonly ServerView[]
+  /** By name or id, here and below. */
+  server(name: string): ServerView
+  setCordoned(caller: Caller, name: string, isCordoned: boolean): Promise<ServerView>
+  drainServer(caller: Caller, name: string): Promise<JobRecord>
+  /** CONFLICT while replicas are on it unless forced; forced, each of them counts as lost. */
+  removeServer(caller: Caller, name: string, request: { readonly force: boolean }): Promise<void>
+
+  planRebalance(): readonly RebalanceMove[]
+  rebalance(caller: Caller): Promise<JobRecord>
+  cluster(): ClusterView
+  /** Takes over what servers report, raises every epoch above theirs, and lifts the lock. CONFLICT when there is none, unless forced. */
+  recover(caller: Caller, request: { readonly force: boolean }): Promise<ClusterView>
+
+  jobs(filter: {
+    readonly state?: JobRecord['state']
+    readonly after?: string
+    readonly limit: number
+  }): Page<JobRecord>
+  job(id: string): JobRecord
+  cancelJob(caller: Caller, id: string): Promise<JobRecord>
+
+  events(filter: {
+    readonly after?: number
+    readonly volume?: string
+    readonly server?: string
+    readonly limit: number
+  }): readonly EventRecord[]
+  /** Called with every event recorded from now on; returns the call that ends it. */
+  subscribe(listener: (event: EventRecord) => void): () => void
+}

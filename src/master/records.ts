@@ -1,0 +1,189 @@
+/**
+ * What the registry holds, by kind of key. Times are milliseconds since 1970 and for people only: no decision compares
+ * them. Ids of epochs are decimal strings here, for JSON has no 64-bit integers.
+ *
+ *   cluster/cluster      ClusterRecord, one
+ *   server/SERVER-ID     ServerRecord
+ *   volume/UUID          VolumeRecord
+ *   name/NAME            NameRecord: which volume has the name; made and removed with the volume's record
+ *   job/ID               JobRecord
+ *   event/NUMBER         EventRecord, NUMBER in 12 digits so that keys sort
+ *   token/ID             TokenRecord
+ */
+import type { Policy } from '../v2engine/policy.ts'
+
+export interface ClusterRecord {
+  /** UUID of the cluster, the same in every server's configuration. */
+  readonly clusterId: string
+  readonly createdAt: number
+  /** Why nothing is promoted, removed or deleted until `basalt cluster recover`; null when all is well. */
+  readonly lock: {
+    readonly reason: 'seq' | 'registryId' | 'epoch'
+    readonly detail: string
+    readonly since: number
+  } | null
+}
+
+export type DiskType = 'ssd' | 'hdd' | 'nvme'
+
+/** How hosts and other servers reach it: replaced by each hello of the server. `HOST:PORT`. */
+export interface ServerAddresses {
+  readonly grpc: string
+  readonly replication: string
+  readonly http: string
+  /** Told to initiators; the first is the one that volumes are published with. */
+  readonly iscsi: readonly string[]
+}
+
+export interface ServerRecord {
+  /** UUID: the identity that its data directory holds. */
+  readonly id: string
+  /** For people: the host's name unless the server was told another; unique, or refused at joining. */
+  readonly name: string
+  readonly addresses: ServerAddresses
+  readonly zone: string | null
+  readonly rack: string | null
+  readonly diskType: DiskType
+  /** Size of the file system that its volumes are on. */
+  readonly capacityBytes: number
+  readonly isCordoned: boolean
+  /** Drained: cordoned, and its replicas go elsewhere. `left`: it said goodbye, it is not to be waited for. */
+  readonly state: 'active' | 'maintenance' | 'left'
+  readonly joinedAt: number
+}
+
+/** The registry's word on who leads; only `src/master/failover` changes it. */
+export interface LeadRecord {
+  readonly epoch: { readonly number: number; readonly id: string }
+  readonly state: 'sealing' | 'serving'
+  readonly primary: string
+  /** Opening whose answer won; null before the first promotion. */
+  readonly opening: number | null
+  readonly set: { readonly epoch: number; readonly version: number; readonly members: readonly string[] }
+  readonly mayHaveLost: boolean
+  /** Somebody has led it: a replica that is made from now on is made for an older volume. */
+  readonly hasServed: boolean
+}
+
+export interface ReplicaRecord {
+  readonly server: string
+  /**
+   * `allocating`: its server is being asked to make it; counts as there for placement. `ready`: it is made.
+   * `leaving`: it is to be deleted once it is out of the set; an assignment no longer names it.
+   */
+  readonly state: 'allocating' | 'ready' | 'leaving'
+}
+
+export type PresetName = 'database' | 'general' | 'throughput'
+
+/** What an operator asked for of placement. */
+export interface PlacementWish {
+  readonly diskType: DiskType | null
+  /** Only servers of these zones; empty: of any. */
+  readonly zones: readonly string[]
+  /** Replicas go to different zones (racks): never in one, or only when there is a choice. */
+  readonly zoneSpread: 'required' | 'preferred'
+  readonly rackSpread: 'required' | 'preferred'
+}
+
+export interface AccessRecord {
+  /** IQNs; null: whoever the server's own configuration admits; empty: nobody. */
+  readonly initiators: readonly string[] | null
+  /** Encrypted with the cluster's secrets key (src/master/security): never shown. Null: no CHAP. */
+  readonly chap: {
+    readonly user: string
+    readonly sealedSecret: string
+    readonly mutual: { readonly user: string; readonly sealedSecret: string } | null
+  } | null
+}
+
+/** Limits; 0 is no limit. A burst is what may pass at once after an idle time. */
+export interface QosRecord {
+  readonly iops: number
+  readonly iopsBurst: number
+  readonly bytesPerSecond: number
+  readonly bytesBurst: number
+}
+
+export interface VolumeRecord {
+  readonly uuid: string
+  readonly name: string
+  readonly sizeBytes: number
+  readonly logicalBlockBytes: 512 | 4096
+  /** Null: by the size. */
+  readonly logBytes: number | null
+  readonly preset: PresetName
+  readonly policy: Policy
+  readonly placement: PlacementWish
+  readonly replicas: readonly ReplicaRecord[]
+  readonly lead: LeadRecord
+  readonly access: AccessRecord
+  readonly qos: QosRecord
+  /** `creating` until the first promotion; `deleting` from the moment that was asked, for good. */
+  readonly state: 'creating' | 'active' | 'deleting'
+  readonly createdAt: number
+}
+
+export interface NameRecord {
+  readonly uuid: string
+}
+
+export type JobKind = 'create' | 'expand' | 'delete' | 'replace' | 'move' | 'drain' | 'rebalance'
+export type JobState = 'running' | 'succeeded' | 'failed' | 'cancelling' | 'cancelled'
+
+export interface JobRecord {
+  readonly id: string
+  readonly kind: JobKind
+  readonly state: JobState
+  /** UUIDs of volumes and id of the server that it is about. */
+  readonly volume: string | null
+  readonly server: string | null
+  /** Who asked: a token's name, `local` without tokens, or `master` for what the master does by itself. */
+  readonly actor: string
+  /** What it does now, a word for people; the steps are listed beside each job in src/master/jobs. */
+  readonly step: string
+  /** The rest of what the job must remember over a restart; by kind, in src/master/jobs. */
+  readonly data: { readonly [key: string]: import('./registry/registry.ts').Json }
+  readonly progress: {
+    readonly done: number
+    readonly total: number
+    readonly unit: 'bytes' | 'volumes' | 'steps'
+  }
+  /** Why it failed, or what it waits for. */
+  readonly message: string | null
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+export type Role = 'admin' | 'operator' | 'viewer'
+
+export interface TokenRecord {
+  readonly id: string
+  readonly name: string
+  /** `server` tokens let a block server join and nothing else. */
+  readonly role: Role | 'server'
+  /** SHA-256 of the token, hex. */
+  readonly sha256: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+}
+
+/** One line of the cluster's log; repeated ones are counted instead of written again. */
+export interface EventRecord {
+  readonly number: number
+  readonly at: number
+  readonly lastAt: number
+  readonly count: number
+  readonly severity: 'info' | 'warning' | 'error'
+  /** `volume.promoted`, `server.lost`, ...: stable, listed in docs/events.md. */
+  readonly kind: string
+  readonly actor: string
+  readonly volume: string | null
+  readonly server: string | null
+  /** A sentence for people. */
+  readonly message: string
+  readonly reason: string | null
+  readonly epoch: number | null
+  readonly lsn: number | null
+  readonly requestId: string | null
+}
