@@ -9,6 +9,7 @@
  *   job/ID               JobRecord
  *   event/NUMBER         EventRecord, NUMBER in 12 digits so that keys sort
  *   token/ID             TokenRecord
+ *   head/head            which opening of a record store wrote last (src/master/core/record-schemas.ts)
  */
 import type { Policy } from '../v2engine/policy.ts'
 

@@ -18,6 +18,8 @@ export interface RecordsView {
   volumeNamed(name: string): VolumeRecord | undefined
   /** In the order of their names. */
   volumes(): readonly VolumeRecord[]
+  /** Those with a replica on this server, in whatever state; in the order of their names. */
+  volumesOn(server: string): readonly VolumeRecord[]
   job(id: string): JobRecord | undefined
   /** In the order in which they were made. */
   jobs(): readonly JobRecord[]
@@ -56,9 +58,11 @@ export interface RecordStore {
    * must be pure, for it is called again if another process changed the registry meanwhile. What it throws rejects the
    * promise and writes nothing. The promise resolves with `result` when the change is durable and in `view`: only then
    * may anybody be told. Changes that wait go to the registry together. A change without writes and events resolves
-   * in its turn and writes nothing. CLOSED, DISK, NO_SPACE as of the registry.
+   * in its turn and writes nothing. CLOSED, DISK, NO_SPACE as of the registry; TIMED_OUT when it is not known whether it
+   * was written; BUSY when too many wait; CONFLICT for a volume whose name another one has.
    */
   change<T>(decide: (records: RecordsView) => Change<T>, options?: { readonly seqAbove?: number }): Promise<T>
+  /** With `after`: the first ones with greater numbers; without: the last ones. In the order of their numbers. */
   events(filter: {
     readonly after?: number
     readonly volume?: string

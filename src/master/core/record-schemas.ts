@@ -1,0 +1,230 @@
+/**
+ * The shape of every kind of record, checked when it is read and before it is written. Nothing is filled in and nothing
+ * passed over: a record that is not exactly so is CORRUPT, and the message names its key.
+ */
+import { type Static, type TProperties, type TSchema, Type } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { assert } from '../../base/assert.ts'
+import { BlockError } from '../../base/errors.ts'
+import { printable } from '../../base/names.ts'
+import type {
+  ClusterRecord,
+  EventRecord,
+  JobRecord,
+  NameRecord,
+  ServerRecord,
+  TokenRecord,
+  VolumeRecord,
+} from '../records.ts'
+import type { Json, JsonObject } from '../registry/registry.ts'
+
+/** Which opening of a record store wrote last, and its how manieth transaction it was. */
+export interface HeadRecord {
+  readonly writer: string
+  readonly number: number
+}
+
+export interface RecordKind<Record> {
+  /** The record that `value`, read at `key`, is; CORRUPT when it is none. */
+  parse(key: string, value: unknown): Record
+  /** The record as the registry keeps it. A record of another shape is a bug of who made it. */
+  encode(record: Record): JsonObject
+}
+
+const object = <Properties extends TProperties>(properties: Properties) =>
+  Type.Object(properties, { additionalProperties: false })
+const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([Type.Null(), schema])
+
+const Text = Type.String()
+const Id = Type.String({ minLength: 1, maxLength: 128 })
+const Count = Type.Integer({ minimum: 0 })
+const Time = Type.Number()
+const Ids = Type.Array(Id)
+
+const Cluster = object({
+  clusterId: Id,
+  createdAt: Time,
+  lock: nullable(object({ reason: Type.Enum(['seq', 'registryId', 'epoch']), detail: Text, since: Time })),
+})
+
+const DiskType = Type.Enum(['ssd', 'hdd', 'nvme'])
+
+const Server = object({
+  id: Id,
+  name: Text,
+  addresses: object({ grpc: Text, replication: Text, http: Text, iscsi: Type.Array(Text) }),
+  zone: nullable(Text),
+  rack: nullable(Text),
+  diskType: DiskType,
+  capacityBytes: Count,
+  isCordoned: Type.Boolean(),
+  state: Type.Enum(['active', 'maintenance', 'left']),
+  joinedAt: Time,
+})
+
+const Lead = object({
+  epoch: object({ number: Count, id: Type.String({ pattern: '^[0-9]{1,20}$' }) }),
+  state: Type.Enum(['sealing', 'serving']),
+  primary: Id,
+  opening: nullable(Count),
+  set: object({ epoch: Count, version: Count, members: Ids }),
+  mayHaveLost: Type.Boolean(),
+  hasServed: Type.Boolean(),
+})
+
+const Policy = object({
+  mode: Type.Union([
+    object({ kind: Type.Literal('sync_all'), minInSync: Count }),
+    object({ kind: Type.Literal('sync_quorum') }),
+    object({
+      kind: Type.Literal('best_effort'),
+      maxLagEntries: Count,
+      maxLagMs: Type.Number({ minimum: 0 }),
+    }),
+  ]),
+  replicaFactor: Type.Integer({ minimum: 1 }),
+})
+
+const Spread = Type.Enum(['required', 'preferred'])
+const chap = { user: Text, sealedSecret: Text }
+
+const Volume = object({
+  uuid: Id,
+  name: Id,
+  sizeBytes: Count,
+  logicalBlockBytes: Type.Union([Type.Literal(512), Type.Literal(4096)]),
+  logBytes: nullable(Count),
+  preset: Type.Enum(['database', 'general', 'throughput']),
+  policy: Policy,
+  placement: object({
+    diskType: nullable(DiskType),
+    zones: Type.Array(Text),
+    zoneSpread: Spread,
+    rackSpread: Spread,
+  }),
+  replicas: Type.Array(object({ server: Id, state: Type.Enum(['allocating', 'ready', 'leaving']) })),
+  lead: Lead,
+  access: object({
+    initiators: nullable(Type.Array(Text)),
+    chap: nullable(object({ ...chap, mutual: nullable(object(chap)) })),
+  }),
+  qos: object({ iops: Count, iopsBurst: Count, bytesPerSecond: Count, bytesBurst: Count }),
+  state: Type.Enum(['creating', 'active', 'deleting']),
+  createdAt: Time,
+})
+
+const Job = object({
+  id: Id,
+  kind: Type.Enum(['create', 'expand', 'delete', 'replace', 'move', 'drain', 'rebalance']),
+  state: Type.Enum(['running', 'succeeded', 'failed', 'cancelling', 'cancelled']),
+  volume: nullable(Id),
+  server: nullable(Id),
+  actor: Text,
+  step: Text,
+  data: Type.Unsafe<JsonObject>(Type.Object({})),
+  progress: object({
+    done: Type.Number(),
+    total: Type.Number(),
+    unit: Type.Enum(['bytes', 'volumes', 'steps']),
+  }),
+  message: nullable(Text),
+  createdAt: Time,
+  updatedAt: Time,
+})
+
+const Token = object({
+  id: Id,
+  name: Text,
+  role: Type.Enum(['admin', 'operator', 'viewer', 'server']),
+  sha256: Text,
+  createdAt: Time,
+  expiresAt: nullable(Time),
+})
+
+const Event = object({
+  number: Type.Integer({ minimum: 1 }),
+  at: Time,
+  lastAt: Time,
+  count: Type.Integer({ minimum: 1 }),
+  severity: Type.Enum(['info', 'warning', 'error']),
+  kind: Text,
+  actor: Text,
+  volume: nullable(Id),
+  server: nullable(Id),
+  message: Text,
+  reason: nullable(Text),
+  epoch: nullable(Type.Number()),
+  lsn: nullable(Type.Number()),
+  requestId: nullable(Text),
+})
+
+/** By the first part of the key. */
+export const RECORD_KINDS: {
+  readonly cluster: RecordKind<ClusterRecord>
+  readonly server: RecordKind<ServerRecord>
+  readonly volume: RecordKind<VolumeRecord>
+  readonly name: RecordKind<NameRecord>
+  readonly job: RecordKind<JobRecord>
+  readonly event: RecordKind<EventRecord>
+  readonly token: RecordKind<TokenRecord>
+  readonly head: RecordKind<HeadRecord>
+} = {
+  cluster: kind(Cluster),
+  server: kind(Server),
+  volume: kind(Volume),
+  name: kind(object({ uuid: Id })),
+  job: kind(Job),
+  event: kind(Event),
+  token: kind(Token),
+  head: kind(object({ writer: Id, number: Count })),
+}
+
+export type RecordKindName = keyof typeof RECORD_KINDS
+
+export const corruptRecord = (key: string, why: string): BlockError =>
+  new BlockError(
+    'CORRUPT',
+    `the registry's record ${printable(key)} cannot be read: ${why}; put a copy back, then run 'basalt cluster recover'`,
+    { facts: { key } },
+  )
+
+function kind<Schema extends TSchema>(schema: Schema): RecordKind<Static<Schema>> {
+  let compiled: Validator<TProperties, Schema> | undefined
+  const validator = (): Validator<TProperties, Schema> => {
+    compiled ??= Compile(schema)
+    return compiled
+  }
+  const isRecord = (value: unknown): value is Static<Schema> => validator().Check(value)
+  const flaw = (value: unknown): string => {
+    const [first] = validator().Errors(value)
+    return first === undefined ? 'it is no JSON' : `${first.instancePath || 'it'} ${first.message}`
+  }
+  return {
+    parse: (key, value) => {
+      if (isRecord(value)) return value
+      throw corruptRecord(key, flaw(value))
+    },
+    encode: (record) => {
+      assert(validator().Check(record), `a record is not as records are: ${flaw(record)}`)
+      assert(isJsonObject(record), 'a record holds nothing but JSON')
+      return record
+    },
+  }
+}
+
+const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && isJson(value)
+
+function isJson(value: unknown): value is Json {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      return value === null || Object.values(value).every(isJson)
+    default:
+      return false
+  }
+}
