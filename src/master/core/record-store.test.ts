@@ -231,7 +231,6 @@ describe('two processes on one registry', () => {
     const increment = (store: RecordStore): Promise<number> =>
       store.change((records) => {
         decided++
-        // Reads one record and writes another: only the head makes these two conflict.
         const n = records.jobs().length + 1
         return { writes: [{ kind: 'job', record: testJob(n) }], result: n }
       })
@@ -241,6 +240,23 @@ describe('two processes on one registry', () => {
     expect(decided).toBeGreaterThan(20)
     await run(a.change(() => ({ writes: [{ kind: 'token', record: testToken(1) }], result: 0 })))
     expect((await open()).view.jobs().length).toBe(20)
+  })
+
+  it('never both decide on what the other one changes, though they write different records', async () => {
+    const { open, run } = rig()
+    const [a, b] = [await open(), await open()]
+    const alone = (store: RecordStore, write: RecordWrite): Promise<boolean> =>
+      store.change((records) => {
+        const isAlone = records.servers().length + records.tokens().length === 0
+        return { writes: isAlone ? [write] : [], result: isAlone }
+      })
+    const results = await run(
+      Promise.all([
+        alone(a, { kind: 'server', record: testServer(1) }),
+        alone(b, { kind: 'token', record: testToken(1) }),
+      ]),
+    )
+    expect(results.toSorted()).toEqual([false, true])
   })
 
   it('a writer that is no record store conflicts too, by its key', async () => {
