@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { GIB, KIB, MIB, TIB } from '../base/units.ts'
-import { checkGeometry, defaultLogBytes, grainBlocks, LOG_BYTES_MAX, LOG_BYTES_MIN } from './geometry.ts'
+import { defaultLogBytes, LOG_BYTES_MAX, LOG_BYTES_MIN } from '../base/volume-limits.ts'
+import { checkGeometry, grainBlocks } from './geometry.ts'
 
 const refused = (sizeBytes: number, logicalBlockBytes = 512, logBytes = MIB): string | undefined => {
   try {

@@ -3,21 +3,14 @@
  * the initiators see.
  */
 import { BlockError } from '../base/errors.ts'
-import { alignDown, BLOCK_BYTES, GIB, KIB, MIB, TIB } from '../base/units.ts'
+import { BLOCK_BYTES, GIB } from '../base/units.ts'
+import { LOG_BYTES_MAX, LOG_BYTES_MIN, VOLUME_BYTES_MAX, VOLUME_BYTES_MIN } from '../base/volume-limits.ts'
 
-const VOLUME_BYTES_MIN = MIB
-const VOLUME_BYTES_MAX = 64 * TIB
-export const LOG_BYTES_MIN = 64 * KIB
-export const LOG_BYTES_MAX = 4 * GIB
 /** Blocks of one extents file: 64 GiB, because ext4 ends below 16 TiB a file. */
 export const SEGMENT_BLOCKS = (64 * GIB) / BLOCK_BYTES
 /** Blocks whose entries share one 4 KiB page of the block map. */
 export const PAGE_BLOCKS = 256
 const GRAINS_MAX = 2 ** 20
-
-/** 256 MiB or a quarter of the volume, whichever is less. */
-export const defaultLogBytes = (sizeBytes: number): number =>
-  Math.max(LOG_BYTES_MIN, Math.min(256 * MIB, alignDown(sizeBytes / 4, BLOCK_BYTES)))
 
 /** Blocks of one grain of the maxima: max(1 MiB, size / 2^20), whole pages of the map. Fixed when the volume is made. */
 export function grainBlocks(sizeBytes: number): number {
