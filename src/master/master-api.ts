@@ -170,6 +170,8 @@ export interface ClusterView {
 }
 
 export interface RebalanceMove {
+  /** `lead`: another server of the volume leads from then on, no bytes move. `replica`: with it goes the lead, if it has it. */
+  readonly kind: 'replica' | 'lead'
   readonly volume: string
   readonly name: string
   readonly from: string
