@@ -9,8 +9,8 @@ import { rackOf, zoneOf } from './topology.ts'
 export interface Need {
   readonly placement: PlacementWish
   readonly footprintBytes: number
-  /** Taken at once; the rest as it is written. */
-  readonly logBytes: number
+  /** The log and what has been written; the rest is taken as it is written. */
+  readonly atOnceBytes: number
 }
 
 /** Servers that have, or are given, a replica of the volume. Those that are to lose theirs do not count for spread. */
@@ -34,7 +34,7 @@ export function rejectionOf(
 
 function reasonOf(
   server: PlacementServer,
-  { placement, footprintBytes, logBytes }: Need,
+  { placement, footprintBytes, atOnceBytes }: Need,
   { all, staying }: Holders,
   settings: PlacementSettings,
 ): [RejectionReason, string] | undefined {
@@ -57,7 +57,7 @@ function reasonOf(
       `${name} is in ${zone ?? 'no zone'}, and not in ${placement.zones.join(', ')}`,
     ]
   }
-  const short = spaceShort(server, { footprintBytes, logBytes }, settings)
+  const short = spaceShort(server, { footprintBytes, atOnceBytes }, settings)
   if (short !== undefined) return ['insufficient_space', `${name} ${short}`]
   if (placement.zoneSpread === 'required' && staying.some((other) => zoneOf(other) === zoneOf(server))) {
     return ['zone_taken', `${name} is in ${zone ?? 'no zone'}, where this volume has a replica`]
@@ -77,7 +77,7 @@ export const promisableBytes = (
 /** Why it has not the space, as the rest of a sentence; undefined: it has. */
 export function spaceShort(
   server: PlacementServer,
-  { footprintBytes, logBytes }: Pick<Need, 'footprintBytes' | 'logBytes'>,
+  { footprintBytes, atOnceBytes }: Pick<Need, 'footprintBytes' | 'atOnceBytes'>,
   settings: PlacementSettings,
 ): string | undefined {
   const left = promisableBytes(server, settings) - server.allocatedBytes
@@ -86,8 +86,8 @@ export function spaceShort(
     return `may promise ${formatSize(Math.max(0, Math.floor(left)))} more (${ratio} in all), and ${formatSize(footprintBytes)} are needed`
   }
   const reserveBytes = Math.ceil(server.capacityBytes * settings.reserveRatio)
-  if (server.freeBytes - logBytes < reserveBytes) {
-    return `has ${formatSize(server.freeBytes)} free; ${formatSize(logBytes)} are needed at once, and ${formatSize(reserveBytes)} stay in reserve`
+  if (server.freeBytes - atOnceBytes < reserveBytes) {
+    return `has ${formatSize(server.freeBytes)} free; ${formatSize(atOnceBytes)} are needed at once, and ${formatSize(reserveBytes)} stay in reserve`
   }
   return undefined
 }

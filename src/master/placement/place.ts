@@ -22,6 +22,8 @@ export interface PlacedVolume {
   readonly placement: PlacementWish
   readonly sizeBytes: number
   readonly logBytes: number | null
+  /** What a replica of it has on its disk now; a new volume has nothing. */
+  readonly usedBytes?: number
 }
 
 export interface Placement {
@@ -145,7 +147,7 @@ const byScore = (a: Scored, b: Scored): number => b.score - a.score || (a.server
 export const needOf = (volume: PlacedVolume): Need => ({
   placement: volume.placement,
   footprintBytes: footprintBytes(volume),
-  logBytes: volume.logBytes ?? defaultLogBytes(volume.sizeBytes),
+  atOnceBytes: Math.max(volume.logBytes ?? defaultLogBytes(volume.sizeBytes), volume.usedBytes ?? 0),
 })
 
 /** The one with the fewest primaries; among equals the best. */

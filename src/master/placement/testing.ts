@@ -1,7 +1,10 @@
 /** Servers and volumes for the tests of placement, and random ones for properties. */
 import fc from 'fast-check'
-import { GIB, MIB } from '../../base/units.ts'
-import type { DiskType, PlacementWish } from '../records.ts'
+import { epochNumber, GIB, MIB } from '../../base/units.ts'
+import { SOUND } from '../../v2engine/marks.ts'
+import type { LiveCluster, LiveServer } from '../core/live.ts'
+import type { ReplicaBeat } from '../links.ts'
+import type { DiskType, PlacementWish, VolumeRecord } from '../records.ts'
 import type { PlacedVolume } from './place.ts'
 import type { PlacementServer } from './servers.ts'
 
@@ -81,3 +84,101 @@ export const someWish: fc.Arbitrary<PlacementWish> = fc.record({
   zoneSpread: fc.constantFrom('required' as const, 'preferred' as const),
   rackSpread: fc.constantFrom('required' as const, 'preferred' as const),
 })
+
+/** An active volume, led by the first of `servers`, all in sync. */
+export const aRecord = (
+  uuid: string,
+  servers: readonly string[],
+  facts: Partial<Omit<VolumeRecord, 'lead'>> & { readonly lead?: Partial<VolumeRecord['lead']> } = {},
+): VolumeRecord => {
+  const { lead, ...rest } = facts
+  return {
+    uuid,
+    name: `vol-${uuid}`,
+    logicalBlockBytes: 512,
+    ...aVolume(servers.length),
+    replicas: servers.map((server) => ({ server, state: 'ready' })),
+    lead: {
+      epoch: { number: 3, id: '77' },
+      state: 'serving',
+      primary: servers[0]!,
+      opening: 1,
+      set: { epoch: 3, version: 1, members: servers },
+      mayHaveLost: false,
+      hasServed: true,
+      ...lead,
+    },
+    access: { initiators: null, chap: null },
+    qos: { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
+    state: 'active',
+    createdAt: 0,
+    ...rest,
+  }
+}
+
+type Open = NonNullable<ReplicaBeat['open']>
+
+/** What a server says of a replica that is open and in order; `leads` with epoch 3, which `aRecord` has. */
+export const aBeat = (
+  volume: string,
+  open: (Partial<Open> & { readonly isLeading?: boolean }) | null = {},
+  facts: Partial<ReplicaBeat> = {},
+): ReplicaBeat => {
+  const epoch = { number: epochNumber(3), id: 77n }
+  const { isLeading = false, ...rest } = open ?? {}
+  return {
+    volume,
+    name: `vol-${volume}`,
+    sizeBytes: 10 * GIB,
+    state: 'open',
+    open: open && {
+      opening: 1 as Open['opening'],
+      askedAtMs: 0,
+      leads: isLeading ? epoch : null,
+      sealed: epoch,
+      set: null,
+      standing: SOUND,
+      appended: 0,
+      committed: 0,
+      durable: 0,
+      peers: [],
+      sessions: 0,
+      ...rest,
+    },
+    outage: null,
+    usedBytes: 0,
+    messages: [],
+    ...facts,
+  }
+}
+
+/** What was heard: by server its beats, or null for one whose stream is lost; others were never heard of. */
+export const aLive = (heard: Readonly<Record<string, readonly ReplicaBeat[] | null>>): LiveCluster => {
+  const servers = new Map<string, LiveServer>()
+  for (const [id, beats] of Object.entries(heard)) {
+    servers.set(id, {
+      hello: {
+        id,
+        name: `host-${id}`,
+        clusterId: 'c',
+        addresses: { grpc: '', replication: '', http: '', iscsi: [] },
+        zone: null,
+        rack: null,
+        diskType: 'ssd',
+        process: 'p',
+        registrySeen: null,
+      },
+      isConnected: beats !== null,
+      heardMs: 0,
+      lostSinceMs: beats === null ? 1000 : null,
+      beat: { sentAtMs: 0, freeBytes: 50 * GIB, capacityBytes: 100 * GIB, isDraining: false },
+      isComplete: true,
+      replicas: new Map((beats ?? []).map((beat) => [beat.volume, beat])),
+    })
+  }
+  return {
+    server: (id) => servers.get(id),
+    replica: (volume, server) => servers.get(server)?.replicas.get(volume),
+    subscribe: () => () => undefined,
+  }
+}
