@@ -2,7 +2,7 @@
  * What every daemon does with signals: SIGTERM and SIGINT stop it, a second one stops waiting for hosts, a third ends
  * the process; SIGHUP reads the configuration again.
  */
-import type { ConfigChanges } from '../server/config/resolve-settings.ts'
+import type { ConfigChanges } from '../config/resolve-settings.ts'
 import type { ProcessPorts } from './ports.ts'
 
 interface Daemon<Config> {

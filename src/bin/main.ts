@@ -1,8 +1,9 @@
 /** The commands. What one needs is loaded when it is called, so that the light ones start at once. */
 import { type DaemonCommand, type FlagDescription, runCli } from '../cli/program.ts'
-import type { AnySettings } from '../server/config/config-file.ts'
+import type { AnySettings } from '../config/config-file.ts'
+import { variableOf } from '../config/settings.ts'
 import { SERVER_SETTINGS } from '../server/config/server-config.ts'
-import { TARGET_SETTINGS, variableOf } from '../server/config/settings.ts'
+import { TARGET_SETTINGS } from '../server/config/settings.ts'
 import { benchCommand } from './bench.ts'
 import { VERSION } from './version.ts'
 

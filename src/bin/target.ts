@@ -1,6 +1,6 @@
 /** `basalt target`: settings, signals and exit code around a `TargetDaemon`. */
 import type { FlagValues } from '../cli/program.ts'
-import type { ConfigSources } from '../server/config/resolve-settings.ts'
+import type { ConfigSources } from '../config/resolve-settings.ts'
 import { loadTargetConfig } from '../server/config/target-config.ts'
 import { IscsiFrontEnd } from '../server/iscsi-front-end.ts'
 import { TargetDaemon } from '../server/target-daemon.ts'

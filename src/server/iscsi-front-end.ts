@@ -1,7 +1,7 @@
 /** iSCSI as the front end of a target's one volume. */
 import type { HostPort } from '../base/address.ts'
 import type { BlockDevice } from '../base/ports/block-device.ts'
-import type { AccessConfig } from './config/access-config.ts'
+import type { AccessConfig } from '../config/access-config.ts'
 import type { TargetConfig } from './config/target-config.ts'
 import { IscsiPortals, type IscsiPorts, type IscsiVolume } from './iscsi-portals.ts'
 import type { LatencyRecorders } from './latencies.ts'

@@ -5,7 +5,7 @@ import { formatHostPort, type HostPort } from '../base/address.ts'
 import type { BlockDevice } from '../base/ports/block-device.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import { MIB } from '../base/units.ts'
-import type { AccessConfig } from './config/access-config.ts'
+import type { AccessConfig } from '../config/access-config.ts'
 import { loadTargetConfig, type TargetConfig } from './config/target-config.ts'
 import { TargetDaemon, type TargetFrontEnd } from './target-daemon.ts'
 

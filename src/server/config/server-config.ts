@@ -5,10 +5,8 @@
 import { Type } from 'typebox'
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
-import { printable } from '../../base/names.ts'
-import { parseUuid } from '../../base/uuid.ts'
-import type { Secret } from '../../frontend/secret.ts'
-import { type AccessConfig, refuseOpenService } from './access-config.ts'
+import { type AccessConfig, refuseOpenService } from '../../config/access-config.ts'
+import { parseClusterId } from '../../config/common-settings.ts'
 import {
   type ConfigChanges,
   type ConfigSources,
@@ -16,8 +14,10 @@ import {
   pairPortals,
   readToken,
   resolveSettings,
-} from './resolve-settings.ts'
-import { path, type SettingTable, setting, TARGET_SETTINGS, type TargetSettings } from './settings.ts'
+} from '../../config/resolve-settings.ts'
+import { path, type SettingTable, setting } from '../../config/settings.ts'
+import type { Secret } from '../../frontend/secret.ts'
+import { TARGET_SETTINGS, type TargetSettings } from './settings.ts'
 
 /** Names are the flags' names. */
 export interface ServerSettings
@@ -51,14 +51,7 @@ export const SERVER_SETTINGS: SettingTable<ServerSettings> = {
     required: true,
     help: 'UUID of the cluster, the same on all its servers; make it once',
     expects: 'a UUID',
-    parse: (text, what) => {
-      const uuid = parseUuid(text.trim().toLowerCase())
-      if (uuid !== undefined) return uuid
-      throw new BlockError(
-        'INVALID_ARGUMENT',
-        `${what}: '${printable(text)}' is not a UUID; make one with 'cat /proc/sys/kernel/random/uuid'`,
-      )
-    },
+    parse: parseClusterId,
   }),
   'cluster-key': setting({
     placeholder: 'FILE',

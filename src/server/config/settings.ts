@@ -1,19 +1,13 @@
-/**
- * What a setting is, and those of `basalt target`: one table from which come the flags, the `BASALT_*` variables, the keys of
- * the configuration file and the text of `--help`. A setting is text wherever it comes from, and is parsed in
- * one place, so that all three accept the same.
- */
-import { resolve } from 'node:path'
-import { type TSchema, Type } from 'typebox'
+/** The settings of `basalt target`, most of which are those of `basalt server` too. */
+import { Type } from 'typebox'
 import { formatHostPort, type HostPort, parseHostPort } from '../../base/address.ts'
 import { parseDuration } from '../../base/durations.ts'
 import { BlockError } from '../../base/errors.ts'
 import { parseIscsiName, parseVolumeName, printable } from '../../base/names.ts'
 import { parseSize } from '../../base/sizes.ts'
 import { KIB } from '../../base/units.ts'
-
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+import { COMMON_SETTINGS, type CommonSettings } from '../../config/common-settings.ts'
+import { integerOrText, listOf, path, type SettingTable, setting, textOrList } from '../../config/settings.ts'
 
 interface LogLossRange {
   readonly fromLsn: number
@@ -21,7 +15,7 @@ interface LogLossRange {
 }
 
 /** Names are the flags' names: `--logical-block`, `BASALT_LOGICAL_BLOCK`, `logical-block:`. */
-export interface TargetSettings {
+export interface TargetSettings extends CommonSettings {
   readonly data: string
   readonly volume: string
   readonly size: number | undefined
@@ -36,92 +30,12 @@ export interface TargetSettings {
   readonly 'log-dir': string | undefined
   readonly 'read-only': boolean
   readonly 'accept-log-loss': LogLossRange | undefined
-  readonly 'log-level': LogLevel
-  readonly 'drain-timeout': number
   readonly 'sanitize-rate': number
   readonly 'ping-timeout': number
 }
 
-export interface Setting<T> {
-  /** What stands after the flag in `--help`; undefined for a switch. */
-  readonly placeholder: string | undefined
-  readonly help: string
-  /** What the value must be, for "expected …, found …". */
-  readonly expects: string
-  readonly default: string | undefined
-  readonly required: boolean
-  /** May be given several times: a list in the file, commas in the variable; `parse` takes the latter form. */
-  readonly isList: boolean
-  /** A path: in the file, relative to the file's directory. */
-  readonly isPath: boolean
-  /** SIGHUP changes it in a running server. */
-  readonly reloads: boolean
-  /** Shape in the configuration file. */
-  readonly schema: TSchema
-  /** `what` names where the text came from, and begins the error (INVALID_ARGUMENT). */
-  parse(text: string, what: string): T
-}
-
-const DRAIN_TIMEOUT_MS_MAX = 3_600_000
-/** More paths than any host uses to one target. */
-const PORTALS_MAX = 16
 const PING_TIMEOUT_MS = { MIN: 1_000, MAX: 3_600_000 } as const
 const SANITIZE_RATE_MIN = 64 * KIB
-
-/** All settings of a command, by name. */
-export type SettingTable<Settings> = { readonly [Name in keyof Settings]: Setting<Settings[Name]> }
-
-type Draft<T> = Pick<Setting<T>, 'help' | 'expects' | 'parse'> & Partial<Setting<T>>
-
-/** A setting with what most have; `draft` has the rest. */
-export const setting = <T>(draft: Draft<T>): Setting<T> => ({
-  placeholder: undefined,
-  default: undefined,
-  required: false,
-  isList: false,
-  isPath: false,
-  reloads: false,
-  schema: Type.String({ description: draft.expects }),
-  ...draft,
-})
-
-const integerOrText = (expects: string): TSchema =>
-  Type.Union([Type.Integer(), Type.String()], { description: expects })
-
-const textOrList = (expects: string): TSchema =>
-  Type.Union(
-    [Type.String(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: PORTALS_MAX })],
-    {
-      description: expects,
-    },
-  )
-
-/** The items of a comma-separated list, each parsed by itself and none twice. */
-function listOf(parse: (text: string, what: string) => HostPort, text: string, what: string): HostPort[] {
-  const items = text.split(',')
-  if (items.length > PORTALS_MAX) {
-    throw new BlockError(
-      'INVALID_ARGUMENT',
-      `${what}: ${items.length} portals; at most ${PORTALS_MAX} are possible`,
-    )
-  }
-  const addresses = items.map((item) => parse(item.trim(), what))
-  const known = new Set<string>()
-  for (const address of addresses) {
-    const name = formatHostPort(address)
-    if (address.port !== 0 && known.has(name)) {
-      throw new BlockError('INVALID_ARGUMENT', `${what}: ${name} is given twice`)
-    }
-    known.add(name)
-  }
-  return addresses
-}
-
-/** Parses a path of the command line: absolute from then on. */
-export const path = (text: string, what: string): string => {
-  if (text !== '' && !text.includes('\0')) return resolve(text)
-  throw new BlockError('INVALID_ARGUMENT', `${what}: a path must not be empty nor hold a zero byte`)
-}
 
 export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
   data: setting({
@@ -229,33 +143,8 @@ export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
     expects: 'an LSN range FROM..TO',
     parse: logLossRange,
   }),
-  'log-level': setting({
-    placeholder: 'LEVEL',
-    default: 'info',
-    reloads: true,
-    help: `least level of log lines: ${LOG_LEVELS.join(', ')}`,
-    expects: `one of ${LOG_LEVELS.join(', ')}`,
-    parse: (text, what) => {
-      const level = LOG_LEVELS.find((known) => known === text)
-      if (level !== undefined) return level
-      throw new BlockError(
-        'INVALID_ARGUMENT',
-        `${what}: '${printable(text)}' is not a level; use one of ${LOG_LEVELS.join(', ')}`,
-      )
-    },
-  }),
-  'drain-timeout': setting({
-    placeholder: 'DURATION',
-    default: '30s',
-    reloads: true,
-    help: 'how long a stop waits for sessions and the last flush, at most 1h',
-    expects: 'a duration such as 30s',
-    parse: (text, what) => {
-      const timeoutMs = parseDuration(text, what)
-      if (timeoutMs <= DRAIN_TIMEOUT_MS_MAX) return timeoutMs
-      throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is more than an hour`)
-    },
-  }),
+  'log-level': COMMON_SETTINGS['log-level'],
+  'drain-timeout': COMMON_SETTINGS['drain-timeout'],
   'sanitize-rate': setting({
     placeholder: 'SIZE',
     default: '128MiB',
@@ -280,9 +169,6 @@ export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
     },
   }),
 }
-
-/** The environment variable of a setting. */
-export const variableOf = (name: string): string => `BASALT_${name.toUpperCase().replaceAll('-', '_')}`
 
 function portal(text: string, what: string): HostPort {
   const address = parseHostPort(text, what)

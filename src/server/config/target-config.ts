@@ -1,6 +1,6 @@
 /** The configuration of one `basalt target`, checked as a whole, and what a reload can change of it. */
-import type { Secret } from '../../frontend/secret.ts'
-import { type AccessConfig, refuseOpenService } from './access-config.ts'
+
+import { type AccessConfig, refuseOpenService } from '../../config/access-config.ts'
 import {
   type ConfigChanges,
   type ConfigSources,
@@ -8,7 +8,8 @@ import {
   pairPortals,
   readToken,
   resolveSettings,
-} from './resolve-settings.ts'
+} from '../../config/resolve-settings.ts'
+import type { Secret } from '../../frontend/secret.ts'
 import { TARGET_SETTINGS, type TargetSettings } from './settings.ts'
 
 export interface TargetConfig {

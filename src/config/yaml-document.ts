@@ -7,8 +7,8 @@
  * it takes a few milliseconds, for a server reads it again on SIGHUP while it serves.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
-import { BlockError } from '../../base/errors.ts'
-import { printable } from '../../base/names.ts'
+import { BlockError } from '../base/errors.ts'
+import { printable } from '../base/names.ts'
 
 export const YAML_BYTES_MAX = 64 * 1024
 const LINES_MAX = 2_000

@@ -2,9 +2,9 @@
  * Who may use a volume, as the operator wrote it, and the rules that such a statement must meet: CHAP secrets
  * as RFC 7143 wants them, and no service outside loopback that is open to everybody.
  */
-import { formatHostPort, type HostPort, isLoopback } from '../../base/address.ts'
-import { BlockError } from '../../base/errors.ts'
-import type { Secret } from '../../frontend/secret.ts'
+import { formatHostPort, type HostPort, isLoopback } from '../base/address.ts'
+import { BlockError } from '../base/errors.ts'
+import type { Secret } from '../frontend/secret.ts'
 
 export interface ChapCredentials {
   readonly user: string

@@ -1,6 +1,6 @@
 /** Small text files of the operator: configuration, secrets, tokens. Bounded, UTF-8, read in one go. */
 import { open } from 'node:fs/promises'
-import { BlockError } from '../../base/errors.ts'
+import { BlockError } from '../base/errors.ts'
 
 export interface TextFile {
   readonly text: string

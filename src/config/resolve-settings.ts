@@ -3,9 +3,9 @@
  * makes of them is its own (target-config.ts, server-config.ts); what differs when they are read again is found here.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { HostPort } from '../../base/address.ts'
-import { BlockError } from '../../base/errors.ts'
-import { Secret } from '../../frontend/secret.ts'
+import type { HostPort } from '../base/address.ts'
+import { BlockError } from '../base/errors.ts'
+import { Secret } from '../frontend/secret.ts'
 import type { AccessConfig, ChapCredentials } from './access-config.ts'
 import { type AnySettings, type ConfigFile, readConfigFile } from './config-file.ts'
 import { type Setting, type SettingTable, variableOf } from './settings.ts'
