@@ -10,11 +10,12 @@
  * two wait a bounded time for the other side and then reset. `closed` comes after every `written`.
  */
 import type net from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { BlockError } from '../base/errors.ts'
 import type { Connection, ConnectionHandlers } from '../base/ports/net.ts'
 import { SendQueue } from './send-queue.ts'
 import type { Syscalls } from './syscalls.ts'
-import { isSystemError } from './system-error.ts'
+import { codeOf, isSystemError, reasonOf } from './system-error.ts'
 
 export class SocketConnection implements Connection {
   readonly localAddress: string
@@ -112,8 +113,9 @@ export class SocketConnection implements Connection {
   destroy(): void {
     if (this.#destroyed) return
     this.#destroyed = true
-    // A socket that is shutting down cannot be reset any more: libuv refuses and it would never close.
-    const canReset = !this.#ending
+    // A socket that is shutting down cannot be reset any more: libuv refuses and it would never close. One under TLS
+    // cannot be reset at all.
+    const canReset = !this.#ending && !(this.#socket instanceof TLSSocket)
     this.#ending = true
     this.#output.drop()
     if (canReset) this.#socket.resetAndDestroy()
@@ -142,9 +144,10 @@ export class SocketConnection implements Connection {
 
   #closingError(): Error | undefined {
     const error = this.#error
-    if (!isSystemError(error)) return error
-    return new BlockError('DISCONNECTED', `${this.remoteAddress}: ${error.message}`, {
-      facts: { remoteAddress: this.remoteAddress, errno: error.code },
+    const isFromPeer = isSystemError(error) || this.#socket instanceof TLSSocket
+    if (error === undefined || error instanceof BlockError || !isFromPeer) return error
+    return new BlockError('DISCONNECTED', `${this.remoteAddress}: ${reasonOf(error)}`, {
+      facts: { remoteAddress: this.remoteAddress, errno: codeOf(error) },
       cause: error,
     })
   }

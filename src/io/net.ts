@@ -142,7 +142,8 @@ class Receiver {
   busyPoll: BusyPoll | undefined
 }
 
-function listenError(error: unknown, address: { host: string; port: number }): unknown {
+/** What a failed `listen` is called by: IN_USE or INVALID_ARGUMENT, naming the address. */
+export function listenError(error: unknown, address: { host: string; port: number }): unknown {
   if (!isSystemError(error)) return error
   const where = formatAddress(address.host, address.port)
   const facts = { ...address, errno: error.code }

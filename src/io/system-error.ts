@@ -18,6 +18,16 @@ export function isSystemError(error: unknown, ...codes: readonly string[]): erro
   return codes.length === 0 || codes.includes(String(error.code))
 }
 
+/** The `code` that Node gives its errors and those of the system; undefined for others. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined
+
+/** What went wrong, in the few words that OpenSSL and the system have for it. */
+export function reasonOf(error: Error): string {
+  const reason = 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message
+  return reason.trim().split('\n')[0] ?? ''
+}
+
 /** What Node would have thrown, for a call that Node does not make. `errno` is positive, as in C. */
 export function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
   const code = getSystemErrorName(-errno)
