@@ -4,6 +4,7 @@ import { BlockServer } from '../server/block-server.ts'
 import { loadServerConfig } from '../server/config/server-config.ts'
 import { openReplication } from '../server/replica/open-replication.ts'
 import { bindSignals, dieOf } from './daemon.ts'
+import { NodeTls } from './node-tls.ts'
 import { openPorts } from './ports.ts'
 import { VERSION } from './version.ts'
 
@@ -14,16 +15,22 @@ export async function runServer(flags: FlagValues): Promise<number> {
   const ports = openPorts({ logLevel: config.settings['log-level'] })
   const onFatal = (error: unknown): void => dieOf(error, ports)
   process.on('uncaughtException', onFatal)
+  const tls = await NodeTls.load(ports, config.settings)
+  const net = tls?.replicationNet() ?? ports.net
   const server = await BlockServer.open({
     config,
     ports,
     version: VERSION,
     pid: process.pid,
-    openReplication: (options) => openReplication(ports, options),
+    openReplication: (options) => openReplication({ ...ports, net }, options),
     setLogLevel: (level) => ports.logger.setLevel(level),
     onFatal,
   })
-  const { stopped } = bindSignals(server, ports, () => loadServerConfig(sources))
+  const { stopped } = bindSignals(server, ports, async () => {
+    const read = await loadServerConfig(sources)
+    await tls?.reload(config.settings)
+    return read
+  })
   process.stdout.write(`${JSON.stringify(server.ready)}\n`)
   return stopped
 }

@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { type TSchema, Type } from 'typebox'
 import { formatHostPort, type HostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
+import { printable } from '../base/names.ts'
 
 /** More paths than any host uses to one target. */
 const PORTALS_MAX = 16
@@ -47,6 +48,20 @@ export const setting = <T>(draft: Draft<T>): Setting<T> => ({
   schema: Type.String({ description: draft.expects }),
   ...draft,
 })
+
+/** A switch: `--NAME`, `--no-NAME`; off unless given. */
+export const switchSetting = (help: string): Setting<boolean> =>
+  setting({
+    default: 'false',
+    help,
+    expects: 'true or false',
+    schema: Type.Boolean({ description: 'true or false' }),
+    parse: (text, what) => {
+      if (/^(true|yes|1)$/i.test(text)) return true
+      if (/^(false|no|0)$/i.test(text)) return false
+      throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is neither true nor false`)
+    },
+  })
 
 /** In the file, a number may stand for itself. */
 export const integerOrText = (expects: string): TSchema =>

@@ -67,16 +67,23 @@ describe('the configuration of a block server', () => {
     await expect(load({ ...given(), config: volume })).rejects.toThrow(/unknown key 'volume'/)
   })
 
-  it('warns of a key that others may read, and of replication outside loopback', async () => {
-    const { warnings } = await load({
-      ...given(),
-      'cluster-key': write(KEY, 0o644),
-      replication: '192.0.2.1:7460',
+  it('warns of a key that others may read', async () => {
+    const { warnings } = await load({ ...given(), 'cluster-key': write(KEY, 0o644) })
+    expect(warnings).toEqual([expect.stringMatching(/others may read it/)])
+  })
+
+  it('replicates outside loopback with certificates, or plainly where that is said', async () => {
+    const outside = { ...given(), replication: '192.0.2.1:7460' }
+    await expect(load(outside)).rejects.toMatchObject({
+      code: 'ACCESS_DENIED',
+      message: expect.stringMatching(/^--replication 192\.0\.2\.1:7460 .*--tls-ca.*--plain-replication/),
     })
-    expect(warnings).toEqual([
-      expect.stringMatching(/others may read it/),
-      expect.stringMatching(/^--replication 192\.0\.2\.1:7460 .*not encrypted/),
-    ])
+    const plain = await load({ ...outside, 'plain-replication': 'true' })
+    expect(plain.warnings).toEqual([expect.stringMatching(/not encrypted/)])
+    const tls = { 'tls-ca': '/ca', 'tls-cert': '/cert', 'tls-key': '/key' }
+    expect((await load({ ...outside, ...tls })).warnings).toEqual([])
+    await expect(load({ ...outside, 'tls-cert': '/cert' })).rejects.toThrow(/give all three or none/)
+    await expect(load({ ...given(), 'tls-key': '/key' })).rejects.toThrow(/give all three or none/)
   })
 
   it('takes over levels, times and access while it runs, and nothing else', async () => {

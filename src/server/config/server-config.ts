@@ -6,7 +6,7 @@ import { Type } from 'typebox'
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
 import { type AccessConfig, refuseOpenService } from '../../config/access-config.ts'
-import { parseClusterId } from '../../config/common-settings.ts'
+import { parseClusterId, TLS_SETTINGS, type TlsSettings, tlsFilesOf } from '../../config/common-settings.ts'
 import {
   type ConfigChanges,
   type ConfigSources,
@@ -15,30 +15,32 @@ import {
   readToken,
   resolveSettings,
 } from '../../config/resolve-settings.ts'
-import { path, type SettingTable, setting } from '../../config/settings.ts'
+import { path, type SettingTable, setting, switchSetting } from '../../config/settings.ts'
 import type { Secret } from '../../frontend/secret.ts'
 import { TARGET_SETTINGS, type TargetSettings } from './settings.ts'
 
 /** Names are the flags' names. */
 export interface ServerSettings
-  extends Pick<
-    TargetSettings,
-    | 'data'
-    | 'iscsi'
-    | 'iscsi-portal'
-    | 'iqn-prefix'
-    | 'log-dir'
-    | 'log-level'
-    | 'drain-timeout'
-    | 'sanitize-rate'
-    | 'ping-timeout'
-  > {
+  extends TlsSettings,
+    Pick<
+      TargetSettings,
+      | 'data'
+      | 'iscsi'
+      | 'iscsi-portal'
+      | 'iqn-prefix'
+      | 'log-dir'
+      | 'log-level'
+      | 'drain-timeout'
+      | 'sanitize-rate'
+      | 'ping-timeout'
+    > {
   readonly replication: HostPort
   readonly http: HostPort
   readonly 'http-token-file': string | undefined
   /** 16 bytes. */
   readonly 'cluster-id': Uint8Array
   readonly 'cluster-key': string
+  readonly 'plain-replication': boolean
 }
 
 export const SERVER_SETTINGS: SettingTable<ServerSettings> = {
@@ -61,10 +63,14 @@ export const SERVER_SETTINGS: SettingTable<ServerSettings> = {
     isPath: true,
     parse: path,
   }),
+  ...TLS_SETTINGS,
+  'plain-replication': switchSetting(
+    "replicate outside loopback without --tls-cert: peers prove who they are, content is not encrypted; only on a network of the servers' own",
+  ),
   replication: setting({
     placeholder: 'HOST:PORT',
     default: '127.0.0.1:7460',
-    help: 'where other servers of the cluster reach the replicas',
+    help: 'where other servers of the cluster reach the replicas; outside loopback certificates are needed',
     expects: 'HOST:PORT',
     parse: parseHostPort,
   }),
@@ -110,9 +116,9 @@ export async function loadServerConfig(sources: ConfigSources): Promise<ServerCo
   const clusterKey = await readToken(settings['cluster-key'], '--cluster-key', warnings)
   if (clusterKey === undefined) throw new BlockError('INVALID_ARGUMENT', '--cluster-key is missing')
   refuseOpenServer({ settings, access, httpToken })
-  if (!isLoopback(settings.replication.host)) {
+  if (isPlainOutside(settings)) {
     warnings.push(
-      `--replication ${formatHostPort(settings.replication)} is not on loopback: peers prove who they are, but content is not encrypted; use a network of the servers' own`,
+      `--replication ${formatHostPort(settings.replication)} is not on loopback and not encrypted, as --plain-replication allows; use a network of the servers' own`,
     )
   }
   return { settings, access, httpToken, clusterKey, warnings }
@@ -121,6 +127,12 @@ export async function loadServerConfig(sources: ConfigSources): Promise<ServerCo
 /** ACCESS_DENIED when hosts or the HTTP API would be open to everybody who reaches this machine. */
 export function refuseOpenServer(config: Pick<ServerConfig, 'settings' | 'access' | 'httpToken'>): void {
   const { settings, access, httpToken } = config
+  if (isPlainOutside(settings) && !settings['plain-replication']) {
+    throw new BlockError(
+      'ACCESS_DENIED',
+      `--replication ${formatHostPort(settings.replication)} would send the volumes' content unencrypted; give --tls-ca, --tls-cert and --tls-key ('basalt cluster init' makes them), or --plain-replication on a network of the servers' own`,
+    )
+  }
   refuseOpenService({
     iscsi: settings.iscsi,
     access,
@@ -132,6 +144,10 @@ export function refuseOpenServer(config: Pick<ServerConfig, 'settings' | 'access
     },
   })
 }
+
+/** Other machines reach the replicas, by connections that are not encrypted. INVALID_ARGUMENT as of `tlsFilesOf`. */
+const isPlainOutside = (settings: ServerSettings): boolean =>
+  tlsFilesOf(settings) === undefined && !isLoopback(settings.replication.host)
 
 /** What differs between the running configuration and a newly read one. */
 export function compareServerConfigs(running: ServerConfig, read: ServerConfig): ConfigChanges {

@@ -1,5 +1,4 @@
 /** The settings of `basalt target`, most of which are those of `basalt server` too. */
-import { Type } from 'typebox'
 import { formatHostPort, type HostPort, parseHostPort } from '../../base/address.ts'
 import { parseDuration } from '../../base/durations.ts'
 import { BlockError } from '../../base/errors.ts'
@@ -7,7 +6,15 @@ import { parseIscsiName, parseVolumeName, printable } from '../../base/names.ts'
 import { parseSize } from '../../base/sizes.ts'
 import { KIB } from '../../base/units.ts'
 import { COMMON_SETTINGS, type CommonSettings } from '../../config/common-settings.ts'
-import { integerOrText, listOf, path, type SettingTable, setting, textOrList } from '../../config/settings.ts'
+import {
+  integerOrText,
+  listOf,
+  path,
+  type SettingTable,
+  setting,
+  switchSetting,
+  textOrList,
+} from '../../config/settings.ts'
 
 interface LogLossRange {
   readonly fromLsn: number
@@ -126,17 +133,7 @@ export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
     isPath: true,
     parse: path,
   }),
-  'read-only': setting({
-    default: 'false',
-    help: 'refuse writes',
-    expects: 'true or false',
-    schema: Type.Boolean({ description: 'true or false' }),
-    parse: (text, what) => {
-      if (/^(true|yes|1)$/i.test(text)) return true
-      if (/^(false|no|0)$/i.test(text)) return false
-      throw new BlockError('INVALID_ARGUMENT', `${what}: '${printable(text)}' is neither true nor false`)
-    },
-  }),
+  'read-only': switchSetting('refuse writes'),
   'accept-log-loss': setting({
     placeholder: 'FROM..TO',
     help: 'open a volume whose log is damaged without the entries of this LSN range, as the refusal named it',
