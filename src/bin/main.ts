@@ -5,6 +5,7 @@ import { variableOf } from '../config/settings.ts'
 import { SERVER_SETTINGS } from '../server/config/server-config.ts'
 import { TARGET_SETTINGS } from '../server/config/settings.ts'
 import { benchCommand } from './bench.ts'
+import { clusterCommands } from './cluster.ts'
 import { VERSION } from './version.ts'
 
 const settingFlags = (table: AnySettings): FlagDescription[] => [
@@ -55,6 +56,7 @@ const commands: readonly DaemonCommand[] = [
     ],
     run: async (flags) => (await import('./start.ts')).runStart(flags),
   },
+  ...clusterCommands,
   benchCommand,
 ]
 

@@ -22,6 +22,7 @@ export interface FlagDescription {
 export type FlagValues = Readonly<Record<string, string | boolean | undefined>>
 
 export interface DaemonCommand {
+  /** One word, or two for a command of a group. */
   readonly name: string
   readonly description: string
   readonly flags: readonly FlagDescription[]
@@ -77,7 +78,10 @@ function addDaemonCommand(
   daemon: DaemonCommand,
   run: (flags: FlagValues) => Promise<void>,
 ): void {
-  const command = program.command(daemon.name).description(daemon.description)
+  const [first = '', second] = daemon.name.split(' ')
+  const command = (
+    second === undefined ? program.command(first) : group(program, first).command(second)
+  ).description(daemon.description)
   for (const flag of daemon.flags) {
     const notes = [
       ...(flag.default === undefined ? [] : [`default: ${flag.default}`]),
@@ -97,6 +101,10 @@ function addDaemonCommand(
     await run(Object.fromEntries(daemon.flags.map(({ name }) => [name, given[camelCase(name)]])))
   })
 }
+
+/** The group of this name, which others may have made. */
+export const group = (program: Command, name: string): Command =>
+  program.commands.find((command) => command.name() === name) ?? program.command(name)
 
 const joined = (text: string, before?: string): string => (before === undefined ? text : `${before},${text}`)
 
