@@ -1,12 +1,13 @@
 /** The routes of the admin API, in the order in which `docs/http-api.md` describes them. */
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { isBlockError } from '../../base/errors.ts'
 import type { SpaceReport } from '../../blockvol/api.ts'
+import type { OpenApiDocument } from '../../http/openapi.ts'
+import { sendPage } from '../../http/page.ts'
+import { Problem } from '../../http/problem.ts'
 import type { MetricsRegistry } from '../../metrics/registry.ts'
 import type { VolumeHost, VolumeView } from '../volume-host.ts'
-import type { OpenApiDocument } from './openapi.ts'
-import { Problem } from './problem.ts'
 import {
   Checkpoint,
   Health,
@@ -18,16 +19,7 @@ import {
   VolumeList,
   volumeResource,
 } from './resources.ts'
-import { STATUS_PAGE, STATUS_PAGE_POLICY } from './status-page.ts'
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Served without a token: it tells nothing of the volumes. */
-    readonly public?: boolean
-    /** Left out of the OpenAPI document: a page for people, or the document itself. */
-    readonly undocumented?: boolean
-  }
-}
+import { STATUS_PAGE } from './status-page.ts'
 
 /** The server as a whole, for `/status` and `/healthz`. */
 export interface ServerView {
@@ -143,16 +135,8 @@ export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => O
 
   const open = { config: { public: true, undocumented: true } }
   app.get('/openapi.json', open, async () => document())
-  app.get('/ui', open, (_, reply) => sendPage(reply))
+  app.get('/ui', open, (_, reply) => sendPage(reply, STATUS_PAGE))
   app.get('/', open, (_, reply) => reply.redirect('/ui'))
-}
-
-function sendPage(reply: FastifyReply): FastifyReply {
-  return reply
-    .header('content-security-policy', STATUS_PAGE_POLICY)
-    .header('referrer-policy', 'no-referrer')
-    .type('text/html; charset=utf-8')
-    .send(STATUS_PAGE)
 }
 
 function healthOf(api: AdminApi): { healthy: boolean; reasons: string[] } {

@@ -3,7 +3,7 @@
  * error's `code` and the `requestId`. One table maps all operating errors to statuses.
  */
 import { type Static, Type } from 'typebox'
-import { type BlockErrorCode, isBlockError } from '../../base/errors.ts'
+import { type BlockErrorCode, isBlockError } from '../base/errors.ts'
 
 export const Problem = Type.Object(
   {

@@ -9,14 +9,23 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
-import { type HostPort, isLoopback } from '../../base/address.ts'
-import { BlockError } from '../../base/errors.ts'
-import type { Logger } from '../../base/log.ts'
-import type { Clock } from '../../base/ports/clock.ts'
-import type { Secret } from '../../frontend/secret.ts'
+import { type HostPort, isLoopback } from '../base/address.ts'
+import { BlockError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import type { Clock } from '../base/ports/clock.ts'
+import type { Secret } from '../frontend/secret.ts'
 import { RequestRates, refuseForeignPages, requireToken } from './guards.ts'
 import { collectMethods, describeRoutes, type OpenApiDocument } from './openapi.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf, RequestRefusal } from './problem.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Served without a token: it tells nothing of the volumes. */
+    readonly public?: boolean
+    /** Left out of the OpenAPI document: a page for people, or the document itself. */
+    readonly undocumented?: boolean
+  }
+}
 
 const LIMITS = {
   bodyBytes: 64 * 1024,

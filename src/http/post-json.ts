@@ -1,5 +1,5 @@
 /** A JSON document posted over HTTP, and the one that comes back: bounded in time and size, every failure typed. */
-import { BlockError } from '../../base/errors.ts'
+import { BlockError } from '../base/errors.ts'
 
 export interface PostOptions {
   readonly timeoutMs: number

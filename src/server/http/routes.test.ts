@@ -12,13 +12,13 @@ import {
 import { BLOCK_ERROR_CODES, BlockError } from '../../base/errors.ts'
 import { Volume } from '../../blockvol/volume.ts'
 import { Secret } from '../../frontend/secret.ts'
+import { buildHttpApp, HttpServer, type HttpServerOptions } from '../../http/http-server.ts'
+import { problemOf } from '../../http/problem.ts'
 import { MetricsRegistry } from '../../metrics/registry.ts'
 import { HostedVolume } from '../hosted-volume.ts'
 import { HostedVolumes } from '../hosted-volumes.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
 import { addVolumeMetrics } from '../volume-metrics.ts'
-import { buildHttpApp, HttpServer, type HttpServerOptions } from './http-server.ts'
-import { problemOf } from './problem.ts'
 import { addRoutes, type ServerView } from './routes.ts'
 
 const directory = temporaryDirectory()

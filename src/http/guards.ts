@@ -4,7 +4,7 @@
  * (DNS rebinding and cross-site posts to a port on loopback).
  */
 import type { FastifyRequest } from 'fastify'
-import { Secret } from '../../frontend/secret.ts'
+import { Secret } from '../frontend/secret.ts'
 import { RequestRefusal } from './problem.ts'
 
 const BEARER = 'Bearer '
