@@ -14,6 +14,7 @@ import type { Net } from '../base/ports/net.ts'
 import type { VolumePorts } from '../blockvol/api.ts'
 import type { LogLevel } from '../config/common-settings.ts'
 import type { ConfigChanges } from '../config/resolve-settings.ts'
+import { tokenGate } from '../http/guards.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { postJson } from '../http/post-json.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
@@ -128,23 +129,22 @@ export class BlockServer {
     const http = await HttpServer.open({
       listen: settings.http,
       flag: '--http',
-      tokenFlag: '--http-token-file',
+      gate: tokenGate({
+        token: config.httpToken,
+        tokenFlag: '--http-token-file',
+        host: settings.http.host,
+      }),
       title: 'Basalt block server API',
-      addRoutes: (app, document) =>
-        addServerRoutes(
-          app,
-          {
-            metrics,
-            server: () => view.current,
-            replicas: list,
-            assign: async (assignment) => {
-              if (replicas.host !== undefined) return replicas.host.assign(assignment)
-              throw new BlockError('CLOSED', 'the server is starting')
-            },
+      addRoutes: (app) =>
+        addServerRoutes(app, {
+          metrics,
+          server: () => view.current,
+          replicas: list,
+          assign: async (assignment) => {
+            if (replicas.host !== undefined) return replicas.host.assign(assignment)
+            throw new BlockError('CLOSED', 'the server is starting')
           },
-          document,
-        ),
-      token: config.httpToken,
+        }),
       version,
       clock,
       logger,

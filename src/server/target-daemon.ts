@@ -15,6 +15,7 @@ import { Volume } from '../blockvol/volume.ts'
 import { type AccessConfig, refuseOpenService } from '../config/access-config.ts'
 import type { LogLevel } from '../config/common-settings.ts'
 import type { ConfigChanges } from '../config/resolve-settings.ts'
+import { tokenGate } from '../http/guards.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
@@ -129,11 +130,13 @@ export class TargetDaemon {
     const admin = await HttpServer.open({
       listen: settings.admin,
       flag: '--admin',
-      tokenFlag: '--admin-token-file',
+      gate: tokenGate({
+        token: config.adminToken,
+        tokenFlag: '--admin-token-file',
+        host: settings.admin.host,
+      }),
       title: 'Basalt admin API',
-      addRoutes: (app, document) =>
-        addRoutes(app, { volumes, metrics, server: () => view.current }, document),
-      token: config.adminToken,
+      addRoutes: (app) => addRoutes(app, { volumes, metrics, server: () => view.current }),
       version,
       clock,
       logger,

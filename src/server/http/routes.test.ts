@@ -12,7 +12,9 @@ import {
 import { BLOCK_ERROR_CODES, BlockError } from '../../base/errors.ts'
 import { Volume } from '../../blockvol/volume.ts'
 import { Secret } from '../../frontend/secret.ts'
-import { buildHttpApp, HttpServer, type HttpServerOptions } from '../../http/http-server.ts'
+import { buildHttpApp } from '../../http/app.ts'
+import { tokenGate } from '../../http/guards.ts'
+import { HttpServer, type HttpServerOptions } from '../../http/http-server.ts'
 import { problemOf } from '../../http/problem.ts'
 import { MetricsRegistry } from '../../metrics/registry.ts'
 import { HostedVolume } from '../hosted-volume.ts'
@@ -32,13 +34,12 @@ let state: ServerView['state'] = 'serving'
 const options = (changes: Partial<HttpServerOptions> = {}): HttpServerOptions => ({
   listen: { host: '127.0.0.1', port: 0 },
   flag: '--admin',
-  tokenFlag: '--admin-token-file',
+  gate: tokenGate({ token: undefined, tokenFlag: '--admin-token-file', host: '127.0.0.1' }),
   title: 'Basalt admin API',
-  addRoutes: (app, document) => {
+  addRoutes: (app) => {
     const server = () => ({ id: 'server-1', version: '0.0.1', pid: 1, startedWallMs: 0, state })
-    addRoutes(app, { volumes, metrics, server }, document)
+    addRoutes(app, { volumes, metrics, server })
   },
-  token: undefined,
   version: '0.0.1',
   clock: ports.clock,
   logger: ports.logger,
@@ -61,7 +62,7 @@ beforeAll(async () => {
     }),
   )
   addVolumeMetrics(metrics, volumes, 'server-1')
-  app = buildHttpApp(options())
+  app = await buildHttpApp(options())
 })
 afterAll(async () => {
   await app.close()
@@ -199,7 +200,7 @@ describe('what a request may be', () => {
   })
 
   it('limits the rate of an address', async () => {
-    const limited = buildHttpApp(options())
+    const limited = await buildHttpApp(options())
     const statuses = new Set<number>()
     for (let i = 0; i < 700; i++)
       statuses.add((await call({ method: 'GET', url: '/healthz' }, limited)).statusCode)
@@ -210,7 +211,9 @@ describe('what a request may be', () => {
 
 describe('with a token', () => {
   it('wants it everywhere but on what tells nothing', async () => {
-    const guarded = buildHttpApp(options({ token, listen: { host: '0.0.0.0', port: 0 } }))
+    const guarded = await buildHttpApp(
+      options({ gate: tokenGate({ token, tokenFlag: '--admin-token-file', host: '0.0.0.0' }) }),
+    )
     const withToken = (given: string): Promise<LightMyRequestResponse> =>
       call(
         { method: 'GET', url: '/status', headers: { authorization: `Bearer ${given}`, host: 'a.example' } },

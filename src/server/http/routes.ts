@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { isBlockError } from '../../base/errors.ts'
 import type { SpaceReport } from '../../blockvol/api.ts'
-import type { OpenApiDocument } from '../../http/openapi.ts'
 import { sendPage } from '../../http/page.ts'
-import { Problem } from '../../http/problem.ts'
+import { VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
+import { METRICS_ANSWER, PROBLEM_ANSWERS } from '../../http/problem.ts'
 import type { MetricsRegistry } from '../../metrics/registry.ts'
 import type { VolumeHost, VolumeView } from '../volume-host.ts'
 import {
@@ -37,14 +37,13 @@ export interface AdminApi {
 }
 
 const Named = Type.Object({
-  name: Type.String({ pattern: '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$', description: 'Name of the volume' }),
+  name: Type.String({ pattern: VOLUME_NAME_PATTERN, description: 'Name of the volume' }),
 })
 interface ByName {
   Params: { name: string }
 }
-const problems = { '4xx': Problem, '5xx': Problem }
 
-export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => OpenApiDocument): void {
+export function addRoutes(app: FastifyInstance, api: AdminApi): void {
   const { volumes, metrics } = api
 
   const spaceOf = async (name: string): Promise<SpaceReport | undefined> => {
@@ -60,7 +59,10 @@ export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => O
     volumeResource(view, await spaceOf(view.name))
   const allVolumes = (): Promise<Volume[]> => Promise.all(volumes.list().map(resourceOf))
 
-  const statusSchema = { summary: 'The server and its volumes', response: { 200: Status, ...problems } }
+  const statusSchema = {
+    summary: 'The server and its volumes',
+    response: { 200: Status, ...PROBLEM_ANSWERS },
+  }
   app.get('/status', { schema: statusSchema }, async () => {
     const { startedWallMs, ...server } = api.server()
     return {
@@ -81,18 +83,17 @@ export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => O
 
   const metricsSchema = {
     summary: 'Metrics in the text format of Prometheus',
-    produces: 'text/plain',
-    response: { 200: Type.String() },
+    response: { 200: METRICS_ANSWER },
   }
   app.get('/metrics', { schema: metricsSchema }, async (_, reply) => {
     const text = await metrics.render()
     return reply.type(metrics.contentType).send(text)
   })
 
-  const listSchema = { summary: 'All volumes', response: { 200: VolumeList, ...problems } }
+  const listSchema = { summary: 'All volumes', response: { 200: VolumeList, ...PROBLEM_ANSWERS } }
   app.get('/block/volumes', { schema: listSchema }, async () => ({ volumes: await allVolumes() }))
 
-  const showSchema = { summary: 'One volume', params: Named, response: { 200: Volume, ...problems } }
+  const showSchema = { summary: 'One volume', params: Named, response: { 200: Volume, ...PROBLEM_ANSWERS } }
   app.get<ByName>('/block/volumes/:name', { schema: showSchema }, ({ params }) =>
     resourceOf(volumes.get(params.name)),
   )
@@ -100,7 +101,7 @@ export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => O
   const spaceSchema = {
     summary: 'Space that a volume takes on the disk',
     params: Named,
-    response: { 200: Space, ...problems },
+    response: { 200: Space, ...PROBLEM_ANSWERS },
   }
   app.get<ByName>('/block/volumes/:name/space', { schema: spaceSchema }, ({ params }) =>
     volumes.space(params.name),
@@ -109,7 +110,7 @@ export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => O
   const checkpointSchema = {
     summary: 'Bring the log into the extents; answers when it is done',
     params: Named,
-    response: { 200: Checkpoint, ...problems },
+    response: { 200: Checkpoint, ...PROBLEM_ANSWERS },
   }
   app.post<ByName>('/block/volumes/:name/checkpoint', { schema: checkpointSchema }, async ({ params }) => ({
     checkpointLsn: await volumes.checkpoint(params.name),
@@ -118,7 +119,7 @@ export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => O
   const scrubSchema = {
     summary: 'How far scrubbing is',
     params: Named,
-    response: { 200: Scrub, ...problems },
+    response: { 200: Scrub, ...PROBLEM_ANSWERS },
   }
   app.get<ByName>('/block/volumes/:name/scrub', { schema: scrubSchema }, async ({ params }) =>
     scrubResource(volumes.get(params.name).status.scrub),
@@ -127,14 +128,13 @@ export function addRoutes(app: FastifyInstance, api: AdminApi, document: () => O
   const startSchema = {
     summary: 'Start a scrub unless one is running; answers at once',
     params: Named,
-    response: { 202: Scrub, ...problems },
+    response: { 202: Scrub, ...PROBLEM_ANSWERS },
   }
   app.post<ByName>('/block/volumes/:name/scrub', { schema: startSchema }, async ({ params }, reply) =>
     reply.code(202).send(scrubResource(volumes.startScrub(params.name))),
   )
 
-  const open = { config: { public: true, undocumented: true } }
-  app.get('/openapi.json', open, async () => document())
+  const open = { config: { public: true }, schema: { hide: true } }
   app.get('/ui', open, (_, reply) => sendPage(reply, STATUS_PAGE))
   app.get('/', open, (_, reply) => reply.redirect('/ui'))
 }

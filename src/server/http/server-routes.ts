@@ -4,8 +4,7 @@ import { Type } from 'typebox'
 import { BlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
 import { parseUuid } from '../../base/uuid.ts'
-import type { OpenApiDocument } from '../../http/openapi.ts'
-import { Problem } from '../../http/problem.ts'
+import { METRICS_ANSWER, PROBLEM_ANSWERS } from '../../http/problem.ts'
 import type { MetricsRegistry } from '../../metrics/registry.ts'
 import { AssignBody, epochOf, messageOf, parseAuthorityUrl } from '../replica/assignment.ts'
 import type { Assignment } from '../replica/replica-host.ts'
@@ -22,12 +21,10 @@ export interface ServerApi {
   assign(assignment: Assignment): Promise<void>
 }
 
-const problems = { '4xx': Problem, '5xx': Problem }
-
-export function addServerRoutes(app: FastifyInstance, api: ServerApi, document: () => OpenApiDocument): void {
+export function addServerRoutes(app: FastifyInstance, api: ServerApi): void {
   const statusSchema = {
     summary: 'The server and its replicas',
-    response: { 200: ServerStatus, ...problems },
+    response: { 200: ServerStatus, ...PROBLEM_ANSWERS },
   }
   app.get('/status', { schema: statusSchema }, async () => {
     const { startedWallMs, ...server } = api.server()
@@ -49,8 +46,7 @@ export function addServerRoutes(app: FastifyInstance, api: ServerApi, document: 
 
   const metricsSchema = {
     summary: 'Metrics in the text format of Prometheus',
-    produces: 'text/plain',
-    response: { 200: Type.String() },
+    response: { 200: METRICS_ANSWER },
   }
   app.get('/metrics', { schema: metricsSchema }, async (_, reply) => {
     const text = await api.metrics.render()
@@ -60,15 +56,12 @@ export function addServerRoutes(app: FastifyInstance, api: ServerApi, document: 
   const assignSchema = {
     summary: "A message of a volume's authority for this server's replica, which is made if need be",
     body: AssignBody,
-    response: { 204: { ...Type.Null(), description: 'The replica has it' }, ...problems },
+    response: { 204: { ...Type.Null(), description: 'The replica has it' }, ...PROBLEM_ANSWERS },
   }
   app.post<{ Body: AssignBody }>('/assign', { schema: assignSchema }, async ({ body }, reply) => {
     await api.assign(assignmentOf(body))
     return reply.code(204).send(null)
   })
-
-  const open = { config: { public: true, undocumented: true } }
-  app.get('/openapi.json', open, async () => document())
 }
 
 /** INVALID_ARGUMENT for what the schema cannot see. */
