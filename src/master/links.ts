@@ -38,6 +38,8 @@ export interface ReplicaBeat {
     readonly askedAtMs: number
     /** The epoch that it leads. */
     readonly leads: Epoch | null
+    /** It leads, and hosts are served at this moment. */
+    readonly isServing: boolean
     /** The epoch that it obeys. */
     readonly sealed: Epoch
     readonly set: SetRecord | null
@@ -52,6 +54,10 @@ export interface ReplicaBeat {
   } | null
   readonly outage: string | null
   readonly usedBytes: number
+  /** `tag` of the last `settings` that it stored; 0 before the first. Other settings are sent when it differs. */
+  readonly settingsTag: number
+  /** In full beats: `keep` of those settings, as it came; null before the first. A lost registry is made again from it. */
+  readonly kept: string | null
   readonly messages: readonly ToAuthority[]
 }
 
@@ -69,6 +75,7 @@ export interface PeerBeat {
 
 /** Every 500 ms, and at once when there is something to say. */
 export interface ServerBeat {
+  /** Rises from beat to beat of a process: what is not greater came late or again. */
   readonly sentAtMs: number
   readonly freeBytes: number
   readonly capacityBytes: number
@@ -83,12 +90,17 @@ export type ToServer =
   | { readonly kind: 'replica'; readonly volume: string; readonly message: AuthorityMessage }
   /** To be stored before anything else on this stream is obeyed. */
   | { readonly kind: 'registry'; readonly id: string; readonly seq: number }
-  /** How the volume is to be served here. */
+  /**
+   * How the volume is to be served here. To every server with a replica; stored beside the replica with `tag` and `keep`,
+   * which only the master reads (at most 64 KiB, no secrets in the clear).
+   */
   | {
       readonly kind: 'settings'
       readonly volume: string
       readonly access: ClearAccess
       readonly qos: QosRecord
+      readonly tag: number
+      readonly keep: string
     }
   /** Send a full beat. */
   | { readonly kind: 'tellAll' }
