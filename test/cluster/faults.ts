@@ -154,7 +154,7 @@ export class Faults {
         return
       }
       case 'seal':
-        if (this.isMasterUp) this.#o.authority.seal(false, this.#timeline.nowMs)
+        if (this.isMasterUp) this.#o.authority.seal(this.#timeline.nowMs)
         return
     }
   }

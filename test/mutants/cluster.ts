@@ -109,9 +109,9 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     about: 'a master that restarts takes no account of the grants of the one before it',
     patches: [
       {
-        file: 'test/cluster/authority.ts',
-        find: '    this.#grantOverMs = nowMs + leaseMs + marginMs\n',
-        replace: '    this.#grantOverMs = nowMs - leaseMs - marginMs\n',
+        file: 'src/master/failover/lead-state.ts',
+        find: 'record.hasServed ? nowMs + bounds.leaseMs + bounds.marginMs : nowMs',
+        replace: 'record.hasServed ? nowMs - bounds.leaseMs - bounds.marginMs : nowMs',
       },
     ],
   },

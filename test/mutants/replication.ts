@@ -319,9 +319,9 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     clusterSeeds: 20_000,
     patches: [
       {
-        file: 'test/cluster/authority.ts',
-        find: "    registry.state = 'sealing'\n    this.#answers = new Map()\n",
-        replace: "    registry.state = 'sealing'\n",
+        file: 'src/master/failover/sealing.ts',
+        find: '    answers: NO_ANSWERS,\n',
+        replace: '',
       },
     ],
   },

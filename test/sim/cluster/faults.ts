@@ -160,7 +160,7 @@ export class Faults {
         return true
       case 'seal':
         if (!sim.isMasterUp) return false
-        sim.authority.seal(false, sim.scheduler.nowMs)
+        sim.authority.seal(sim.scheduler.nowMs)
         return true
       case 'address':
         sim.changeAddress(server)

@@ -163,7 +163,7 @@ server.listen(Number(flags.port), '127.0.0.1', () => {
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0
   url = `http://127.0.0.1:${port}`
   if (flags.file !== undefined && existsSync(flags.file)) {
-    const stored = JSON.parse(readFileSync(flags.file, 'utf8'), reviveEpochs) as StoredVolume[]
+    const stored = JSON.parse(readFileSync(flags.file, 'utf8')) as StoredVolume[]
     for (const one of stored) volumes.set(one.uuid, ManagedVolume.load(one, url, performance.now()))
   }
   setInterval(() => {

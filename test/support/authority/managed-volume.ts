@@ -4,10 +4,11 @@
  */
 import { BlockError } from '../../../src/base/errors.ts'
 import { type Epoch, epochNumber } from '../../../src/base/units.ts'
+import type { LeadRecord } from '../../../src/master/records.ts'
 import { type ServerId, serverId } from '../../../src/v2engine/identity.ts'
 import type { AuthorityMessage, ToAuthority } from '../../../src/v2engine/messages.ts'
 import { DEFAULT_BOUNDS, type Policy } from '../../../src/v2engine/policy.ts'
-import { Authority, type Heartbeat, type Registry } from '../../cluster/authority.ts'
+import { Authority, type Heartbeat } from '../../cluster/authority.ts'
 import { SeededRandom } from '../../sim/random.ts'
 
 export interface VolumeRequest {
@@ -23,11 +24,9 @@ export interface StoredVolume {
   readonly uuid: string
   readonly request: VolumeRequest
   readonly replicas: StoredReplica[]
-  /** Somebody has led it: a directory that is made from now on is made for an older volume. */
-  hasServed: boolean
   /** The last epoch of which the primary said that hosts are served. */
   servingEpoch: number
-  registry: Registry
+  registry: LeadRecord
 }
 
 interface StoredReplica {
@@ -45,9 +44,7 @@ export interface Outgoing {
   readonly body: object
 }
 
-/** What the target of a planned move may take to answer before another member does. */
-const MOVE_MS = 2000
-/** The same for the first replica of a new volume, which has to be made. */
+/** What the first replica of a new volume, which has to be made, may take to answer before another one leads. */
 const BEGIN_MS = 10_000
 
 export class ManagedVolume {
@@ -55,8 +52,6 @@ export class ManagedVolume {
   readonly #authority: Authority
   readonly #url: string
   #outbox: { readonly to: ServerId; readonly message: AuthorityMessage }[] = []
-  /** Of a planned move: until then only the answer of its target counts. */
-  #moveUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(uuid: string, request: VolumeRequest, url: string) {
     const replicas = request.replicas.map((replica) => ({ ...replica, isMade: false }))
@@ -66,28 +61,25 @@ export class ManagedVolume {
       uuid,
       request,
       replicas,
-      hasServed: false,
       servingEpoch: 0,
-      registry: this.#authority.registry,
+      registry: this.#authority.record,
     }
   }
 
   /** Of a new volume: the first of its replicas is to lead, if it answers soon. */
   begin(nowMs: number): void {
     const [first] = this.stored.replicas
-    this.#authority.preferred = first === undefined ? null : serverId(first.server)
-    this.#moveUntilMs = nowMs + BEGIN_MS
+    this.#authority.prefer(first === undefined ? null : serverId(first.server), BEGIN_MS, nowMs)
     this.onBeat(nowMs)
   }
 
   static load(stored: StoredVolume, url: string, nowMs: number): ManagedVolume {
     const volume = new ManagedVolume(stored.uuid, stored.request, url)
     volume.stored.replicas.splice(0, Infinity, ...stored.replicas)
-    volume.stored.hasServed = stored.hasServed
     volume.stored.servingEpoch = stored.servingEpoch
-    Object.assign(volume.#authority.registry, stored.registry)
+    volume.stored.registry = stored.registry
     volume.#replicasMoved()
-    volume.#authority.restart(nowMs)
+    volume.#authority.load(stored.registry, nowMs)
     return volume
   }
 
@@ -116,7 +108,7 @@ export class ManagedVolume {
 
   onBeat(nowMs: number): void {
     const { registry } = this.#authority
-    if (this.#isMade || this.stored.hasServed) this.#authority.onBeat(nowMs)
+    if (this.#isMade || this.stored.registry.hasServed) this.#authority.onBeat(nowMs)
     for (const { server, isMade } of this.stored.replicas) {
       // whoever has it not yet is told something, so that it makes it
       if (!isMade)
@@ -126,20 +118,11 @@ export class ManagedVolume {
 
   onReport(from: string, beat: Heartbeat, messages: readonly ToAuthority[], nowMs: number): void {
     const server = serverId(from)
-    const { registry, preferred } = this.#authority
-    const epochBefore = registry.epoch.number
     this.#authority.onHeartbeat(server, beat, nowMs)
     for (const message of messages) {
-      const isEarly = preferred !== null && preferred !== server && nowMs < this.#moveUntilMs
-      // it answers again when it is asked again
-      if (message.kind === 'sealed' && isEarly) continue
       this.#authority.onMessage(server, message, nowMs)
-      if (message.kind !== 'serving') continue
-      this.stored.servingEpoch = message.epoch.number
-      this.stored.hasServed = true
+      if (message.kind === 'serving') this.stored.servingEpoch = message.epoch.number
     }
-    // members are asked at once, not at the next beat
-    if (registry.epoch.number > epochBefore) this.#authority.onBeat(nowMs)
   }
 
   made(server: string): void {
@@ -148,11 +131,8 @@ export class ManagedVolume {
 
   /** A planned move: the primary drains and stops, and `to` wins among equals. */
   move(to: string, nowMs: number): void {
-    const { registry } = this.#authority
-    this.#moveUntilMs = nowMs + MOVE_MS
     this.#replica(to)
-    this.#authority.preferred = serverId(to)
-    this.#outbox.push({ to: registry.primary, message: { kind: 'stop', epoch: registry.epoch } })
+    this.#authority.move(serverId(to), nowMs)
   }
 
   /** A server is elsewhere, or lost its disk and is to make its replica anew. */
@@ -175,6 +155,7 @@ export class ManagedVolume {
   takeOutbox(asker?: string): { readonly answers: AuthorityMessage[]; readonly requests: Outgoing[] } {
     const outbox = this.#outbox
     this.#outbox = []
+    this.stored.registry = this.#authority.record
     const answers: AuthorityMessage[] = []
     const requests: Outgoing[] = []
     for (const { to, message } of outbox) {
@@ -186,7 +167,9 @@ export class ManagedVolume {
   }
 
   #body(message: AuthorityMessage, isMade: boolean): object {
-    const { uuid, request, registry, hasServed } = this.stored
+    const { uuid, request } = this.stored
+    const { registry } = this.#authority
+    const { hasServed } = this.#authority.record
     const { name, sizeBytes, logBytes } = request
     const madeIn: Epoch | null = hasServed ? registry.epoch : null
     const create = { name, sizeBytes, ...(logBytes === undefined ? {} : { logBytes }), madeIn }
@@ -195,7 +178,8 @@ export class ManagedVolume {
 
   /** For tests to look at. */
   view(): object {
-    const { uuid, request, replicas, registry } = this.stored
+    const { uuid, request, replicas } = this.stored
+    const { registry } = this.#authority
     const isServing = registry.state === 'serving' && this.stored.servingEpoch === registry.epoch.number
     const { isOperatorNeeded } = this.#authority
     return {
@@ -210,7 +194,7 @@ export class ManagedVolume {
   }
 }
 
-/** The registry as the file has it: the epoch's id is a decimal string there. */
+/** Epochs in what servers report: their ids are decimal strings there. */
 export function reviveEpochs(key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !EPOCH_KEYS.has(key)) return value
   const { number, id } = value as { number: number; id: string }
