@@ -391,9 +391,10 @@ export class SimServer implements NetMachine {
     this.#addresses += 1
     const { running } = this
     this.#world.log.note(this.name, `has the address ${this.address}`)
-    if (running?.replica === undefined) return
+    // one that closes listens no more
+    if (running?.replica === undefined || running.closed !== undefined) return
     await running.listener?.close()
-    if (this.running !== running || running.process.life.ended) return
+    if (this.running !== running || running.process.life.ended || running.closed !== undefined) return
     running.listener = await this.#listen(running)
   }
 
