@@ -1,0 +1,89 @@
+/**
+ * What servers keep of a volume for the master: everything of its record that the superblocks do not hold. A registry
+ * that was lost is made again from it. Secrets stay sealed in it; the tag tells whether a server has the newest.
+ */
+import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { crc32c } from '../../base/crc32c.ts'
+import type { VolumeRecord } from '../records.ts'
+
+type Kept = Pick<
+  VolumeRecord,
+  | 'name'
+  | 'logicalBlockBytes'
+  | 'logBytes'
+  | 'preset'
+  | 'policy'
+  | 'placement'
+  | 'access'
+  | 'qos'
+  | 'createdAt'
+>
+
+export interface KeptText {
+  readonly text: string
+  /** CRC-32C of it, never 0. */
+  readonly tag: number
+}
+
+const cache = new WeakMap<VolumeRecord, KeptText>()
+
+export function keptOf(volume: VolumeRecord): KeptText {
+  const known = cache.get(volume)
+  if (known !== undefined) return known
+  const { name, logicalBlockBytes, logBytes, preset, policy, placement, access, qos, createdAt } = volume
+  const kept: Kept = { name, logicalBlockBytes, logBytes, preset, policy, placement, access, qos, createdAt }
+  const text = JSON.stringify({ version: 1, ...kept })
+  const made = { text, tag: crc32c(new TextEncoder().encode(text)) || 1 }
+  cache.set(volume, made)
+  return made
+}
+
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Union([schema, Type.Null()])
+const Chap = { user: Type.String(), sealedSecret: Type.String() }
+const Spread = Type.Union([Type.Literal('required'), Type.Literal('preferred')])
+const Amount = Type.Number({ minimum: 0 })
+
+const Stored = Type.Object({
+  version: Type.Literal(1),
+  name: Type.String({ maxLength: 63 }),
+  logicalBlockBytes: Type.Union([Type.Literal(512), Type.Literal(4096)]),
+  logBytes: nullable(Amount),
+  preset: Type.Union([Type.Literal('database'), Type.Literal('general'), Type.Literal('throughput')]),
+  policy: Type.Object({
+    mode: Type.Union([
+      Type.Object({ kind: Type.Literal('sync_all'), minInSync: Type.Integer({ minimum: 1 }) }),
+      Type.Object({ kind: Type.Literal('sync_quorum') }),
+      Type.Object({ kind: Type.Literal('best_effort'), maxLagEntries: Amount, maxLagMs: Amount }),
+    ]),
+    replicaFactor: Type.Integer({ minimum: 1, maximum: 15 }),
+  }),
+  placement: Type.Object({
+    diskType: nullable(Type.Union([Type.Literal('ssd'), Type.Literal('hdd'), Type.Literal('nvme')])),
+    zones: Type.Array(Type.String()),
+    zoneSpread: Spread,
+    rackSpread: Spread,
+  }),
+  access: Type.Object({
+    initiators: nullable(Type.Array(Type.String())),
+    chap: nullable(Type.Object({ ...Chap, mutual: nullable(Type.Object(Chap)) })),
+  }),
+  qos: Type.Object({ iops: Amount, iopsBurst: Amount, bytesPerSecond: Amount, bytesBurst: Amount }),
+  createdAt: Type.Number(),
+})
+
+/** Undefined for what is not such a text: it came from outside. */
+export function readKept(text: string | null): Kept | undefined {
+  if (text === null) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+  if (!Value.Check(Stored, value)) return undefined
+  const { version: _, ...kept }: Static<typeof Stored> = value
+  return kept
+}
