@@ -21,6 +21,17 @@ export interface Policy {
   readonly replicaFactor: number
 }
 
+/** Why no volume can have this policy, in a few words; undefined when one can. */
+export function contradictionOf({ replicaFactor, mode }: Policy): string | undefined {
+  if (mode.kind === 'sync_all' && mode.minInSync > replicaFactor) {
+    return `minInSync ${mode.minInSync} of ${replicaFactor} replicas`
+  }
+  if (mode.kind === 'sync_quorum' && replicaFactor < 3) {
+    return `sync_quorum needs three replicas, not ${replicaFactor}`
+  }
+  return undefined
+}
+
 /** A majority of the replica factor. */
 const majority = (replicaFactor: number): number => Math.floor(replicaFactor / 2) + 1
 

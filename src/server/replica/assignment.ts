@@ -9,7 +9,7 @@ import { type Epoch, epochNumber } from '../../base/units.ts'
 import { opening, serverId } from '../../v2engine/identity.ts'
 import type { SetRecord } from '../../v2engine/marks.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
-import type { Policy } from '../../v2engine/policy.ts'
+import { contradictionOf, type Policy } from '../../v2engine/policy.ts'
 
 const closed = { additionalProperties: false } as const
 /** Exact as a double. */
@@ -124,14 +124,9 @@ const setOf = ({ epoch, version, members }: Static<typeof SetSchema>): SetRecord
 
 /** A policy that makes sense as a whole, else INVALID_ARGUMENT: the engine takes what the registry says at its word. */
 function policyOf(policy: Static<typeof PolicySchema>): Policy {
-  const { replicaFactor, mode } = policy
-  if (mode.kind === 'sync_all' && mode.minInSync > replicaFactor) {
-    throw new BlockError('INVALID_ARGUMENT', `minInSync ${mode.minInSync} of ${replicaFactor} replicas`)
-  }
-  if (mode.kind === 'sync_quorum' && replicaFactor < 3) {
-    throw new BlockError('INVALID_ARGUMENT', `sync_quorum needs three replicas, not ${replicaFactor}`)
-  }
-  return { replicaFactor, mode }
+  const contradiction = contradictionOf(policy)
+  if (contradiction === undefined) return policy
+  throw new BlockError('INVALID_ARGUMENT', contradiction)
 }
 
 /** INVALID_ARGUMENT for what the schema cannot see. */

@@ -1,0 +1,16 @@
+// Original file: proto/master.proto
+
+
+export interface Addresses {
+  'grpc'?: (string);
+  'replication'?: (string);
+  'http'?: (string);
+  'iscsi'?: (string)[];
+}
+
+export interface Addresses__Output {
+  'grpc': (string);
+  'replication': (string);
+  'http': (string);
+  'iscsi': (string)[];
+}

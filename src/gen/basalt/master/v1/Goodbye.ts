@@ -1,0 +1,8 @@
+// Original file: proto/master.proto
+
+
+export interface Goodbye {
+}
+
+export interface Goodbye__Output {
+}

@@ -1,0 +1,10 @@
+// Original file: proto/master.proto
+
+
+export interface Initiators {
+  'names'?: (string)[];
+}
+
+export interface Initiators__Output {
+  'names': (string)[];
+}

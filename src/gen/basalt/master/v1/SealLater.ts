@@ -1,0 +1,13 @@
+// Original file: proto/master.proto
+
+import type { Epoch as _basalt_master_v1_Epoch, Epoch__Output as _basalt_master_v1_Epoch__Output } from '../../../basalt/master/v1/Epoch.ts';
+
+export interface SealLater {
+  'epoch'?: (_basalt_master_v1_Epoch | null);
+  'waitMs'?: (number | string);
+}
+
+export interface SealLater__Output {
+  'epoch': (_basalt_master_v1_Epoch__Output | null);
+  'waitMs': (number);
+}

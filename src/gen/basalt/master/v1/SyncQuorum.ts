@@ -1,0 +1,8 @@
+// Original file: proto/master.proto
+
+
+export interface SyncQuorum {
+}
+
+export interface SyncQuorum__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: proto/master.proto
+
+
+export interface TellAll {
+}
+
+export interface TellAll__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: proto/master.proto
+
+
+export interface Welcome {
+}
+
+export interface Welcome__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface AllocateReplicaResponse {
+}
+
+export interface AllocateReplicaResponse__Output {
+}

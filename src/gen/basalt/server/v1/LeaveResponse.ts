@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface LeaveResponse {
+}
+
+export interface LeaveResponse__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface PingRequest {
+}
+
+export interface PingRequest__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface ServerStatusRequest {
+}
+
+export interface ServerStatusRequest__Output {
+}
