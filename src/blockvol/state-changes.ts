@@ -32,9 +32,14 @@ export class StateChanges {
   }
 
   /** INVALID_ARGUMENT when the size is not allowed, or below what the volume has when the entry gets its LSN. */
-  async resize(sizeBytes: number, logicalBlockBytes: number): Promise<void> {
+  async resize(
+    sizeBytes: number,
+    logicalBlockBytes: number,
+    admit: (() => void) | undefined,
+  ): Promise<void> {
     checkGeometry(sizeBytes, logicalBlockBytes, this.#logBytes)
-    const admit = (): void => {
+    const admitted = (): void => {
+      admit?.()
       const largestBytes = Math.max(this.#state.current.sizeBytes, this.#resizingTo)
       if (sizeBytes < largestBytes) {
         throw new BlockError(
@@ -45,7 +50,7 @@ export class StateChanges {
       this.#resizingTo = sizeBytes
     }
     const entry = { argument: 0, blocks: sizeBytes / BLOCK_BYTES, data: undefined }
-    await this.#append(ENTRY_KIND.resize, entry, admit)
+    await this.#append(ENTRY_KIND.resize, entry, admitted)
   }
 
   /** INVALID_ARGUMENT when `state` is longer than one entry may be. */

@@ -307,9 +307,9 @@ export class Volume implements BlockDevice {
   }
 
   /** Grows the volume through the log; durable when the promise resolves. Shrinking is refused. */
-  async resize(sizeBytes: number): Promise<void> {
+  async resize(sizeBytes: number, options: WriteOptions = {}): Promise<void> {
     this.#ensureServing()
-    await this.#parts.changes.resize(sizeBytes, this.logicalBlockBytes)
+    await this.#parts.changes.resize(sizeBytes, this.logicalBlockBytes, options.admit)
     this.#emit({ kind: 'resized', sizeBytes: this.sizeBytes })
   }
 

@@ -17,9 +17,14 @@ import type { Clock } from '../base/ports/clock.ts'
 import type { Epoch } from '../base/units.ts'
 import type { Serve } from '../v2engine/effects.ts'
 
+/** A volume of this server, which waits until what it answers is committed. */
+export interface LedVolume extends BlockDevice {
+  /** Grows it through the log. */
+  resize(sizeBytes: number, options?: WriteOptions): Promise<void>
+}
+
 export interface LedDeviceOptions {
-  /** The volume: waits until what it answers is committed. */
-  readonly volume: BlockDevice
+  readonly volume: LedVolume
   readonly clock: Clock
   readonly epoch: Epoch
   /** While draining: nothing that was let through is under way any more. */
@@ -30,7 +35,7 @@ export interface LedDeviceOptions {
 
 export class LedDevice implements BlockDevice {
   readonly epoch: Epoch
-  readonly #volume: BlockDevice
+  readonly #volume: LedVolume
   readonly #clock: Clock
   readonly #onQuiet: () => void
   readonly #onLatency: (ms: number, nowMs: number) => void
@@ -233,6 +238,11 @@ export class LedDevice implements BlockDevice {
 
   setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
     return this.#change(options, (admitted) => this.#volume.setFrontendState(state, admitted))
+  }
+
+  /** INVALID_ARGUMENT when the volume would shrink, or cannot have that size. */
+  resize(sizeBytes: number): Promise<void> {
+    return this.#change(undefined, (admitted) => this.#volume.resize(sizeBytes, admitted))
   }
 
   subscribe(listener: (event: DeviceEvent) => void): () => void {

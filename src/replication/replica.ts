@@ -10,6 +10,7 @@
 import { assert } from '../base/assert.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
 import type { Epoch } from '../base/units.ts'
+import type { SpaceReport } from '../blockvol/api.ts'
 import type { ReplicaEvents } from '../blockvol/replica/replica-facts.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import { FORMAT_LEVEL } from '../blockvol/state-keeper.ts'
@@ -33,7 +34,7 @@ import { ResyncPacer } from './resync/pacer.ts'
 import { ResyncSender } from './resync/sender.ts'
 import { type BaseOptions, PrimarySessions } from './sessions.ts'
 import { SideFrames } from './side-frames.ts'
-import { lagOf, type ReplicaStatus } from './status.ts'
+import { lagOf, type ReplicaProgress, type ReplicaStatus } from './status.ts'
 import { type Entries, StorageDriver } from './storage-driver.ts'
 import type { Hello } from './wire/hello.ts'
 
@@ -178,6 +179,49 @@ export class Replica {
     const { marks, role } = this.#state
     const leads = role.kind === 'primary' ? role.epoch : null
     return { opening: marks.opening, askedAtMs: this.#loop.nowMs(), leads }
+  }
+
+  progress(): ReplicaProgress {
+    const { local } = this.#state
+    const { sealed, set, standing, commit, peers } = viewOf(this.#state)
+    const { resyncs } = this.#sessions
+    return {
+      sizeBytes: this.#storage.device.sizeBytes,
+      sealed,
+      set,
+      standing,
+      appended: local.appended,
+      committed: commit,
+      durable: local.durable,
+      servedUntilMs: this.#led?.untilMs ?? null,
+      peers: peers.map(({ server, isConnected, appended }) => ({
+        server,
+        isConnected,
+        lagEntries: Math.max(0, local.appended - appended),
+        lagBytes: this.#storage.logBytesAfter(appended),
+        resync: resyncs.find((resync) => resync.server === server) ?? null,
+      })),
+    }
+  }
+
+  /** Space that the replica takes on the disk. */
+  space(): Promise<SpaceReport> {
+    return this.#storage.space()
+  }
+
+  /**
+   * Grows the volume while this server leads it in the epoch of that number; resolves when the new size is committed, and
+   * hosts hear of it. CONFLICT when it does not lead in that epoch; INVALID_ARGUMENT when the size is below the present
+   * one or not allowed; BUSY and CLOSED as a write.
+   */
+  async expand(epoch: number, sizeBytes: number): Promise<void> {
+    const led = this.#led
+    if (led === undefined || led.epoch.number !== epoch) {
+      throw new BlockError('CONFLICT', `volume ${this.#storage.name} is not led here in epoch ${epoch}`, {
+        facts: { epoch, leads: led?.epoch.number },
+      })
+    }
+    await led.resize(sizeBytes)
   }
 
   fromAuthority(message: AuthorityMessage): void {

@@ -24,6 +24,7 @@ import { DataDirectory } from './data-directory.ts'
 import type { ServerView } from './http/routes.ts'
 import { addServerRoutes } from './http/server-routes.ts'
 import { IscsiPortals } from './iscsi-portals.ts'
+import { AuthorityClient } from './replica/authority-client.ts'
 import type { ReplicaCalls } from './replica/hosted-replica.ts'
 import { ReplicaHost, type ReplicaPlace } from './replica/replica-host.ts'
 import type { ReplicaView, RunningReplica } from './replica/replica-view.ts'
@@ -156,12 +157,21 @@ export class BlockServer {
     resources.defer(() => replication.close())
     const host = new ReplicaHost({
       ports,
-      server,
       path: data.volumesPath,
       logRoot: settings['log-dir'],
       iscsi,
       open: (place, calls) => replication.open(place, calls),
-      post: (url, text, signal) => postJson(url, text, { ...REPORT, signal }),
+      link: ({ volume, authority, heartbeat, deliver }) =>
+        new AuthorityClient({
+          server,
+          volume,
+          url: authority,
+          post: (url, text, signal) => postJson(url, text, { ...REPORT, signal }),
+          beat: heartbeat,
+          deliver,
+          clock,
+          logger,
+        }),
       onFatal,
     })
     resources.defer(() => host.stop())

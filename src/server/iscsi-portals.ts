@@ -11,7 +11,7 @@ import type { Clock } from '../base/ports/clock.ts'
 import type { Net } from '../base/ports/net.ts'
 import type { Random } from '../base/ports/random.ts'
 import type { AccessConfig } from '../config/access-config.ts'
-import type { AccessRules } from '../frontend/access.ts'
+import type { AccessRules, ChapCredential } from '../frontend/access.ts'
 import { FrontendVolume } from '../frontend/volume.ts'
 import { IscsiTarget } from '../iscsi/target/iscsi-target.ts'
 import type { TargetSettings } from './config/settings.ts'
@@ -118,7 +118,7 @@ export class IscsiPortals {
   /** New rules; sessions that they do not admit end. */
   setAccess(access: AccessConfig): void {
     this.#access = rulesOf(access)
-    for (const volume of this.#volumes.values()) volume.setAccess(this.#access)
+    for (const volume of this.#volumes.values()) volume.accessChanged()
   }
 
   /** As `FrontEnd.drain`, for all volumes at once. */
@@ -130,6 +130,12 @@ export class IscsiPortals {
     await this.#target.close()
     for (const volume of [...this.#volumes.values()]) await volume.remove()
   }
+}
+
+/** Rules of one volume; what is null is as the server's own configuration says. */
+export interface OwnAccess {
+  readonly initiators: readonly string[] | null
+  readonly chap: ChapCredential | null
 }
 
 interface IscsiVolumeOptions {
@@ -150,6 +156,7 @@ export class IscsiVolume {
   readonly #options: IscsiVolumeOptions
   #volume: FrontendVolume | undefined
   #openings = 0
+  #own: OwnAccess = { initiators: null, chap: null }
 
   constructor(target: IscsiTarget, options: IscsiVolumeOptions) {
     this.#target = target
@@ -158,11 +165,11 @@ export class IscsiVolume {
   }
 
   attach(device: BlockDevice): void {
-    const { access, first, ports, sanitizeBytesPerSecond, latencies } = this.#options
+    const { first, ports, sanitizeBytesPerSecond, latencies } = this.#options
     const { clock, logger } = ports
     const volume = new FrontendVolume({
       device,
-      access: access(),
+      access: this.#access(),
       after: this.#openings++ === 0 ? first : 'failover',
       clock,
       logger,
@@ -192,8 +199,26 @@ export class IscsiVolume {
     this.#options.forget()
   }
 
-  setAccess(access: AccessRules): void {
-    this.#volume?.setAccess(access)
+  /** Rules of this volume; sessions that they do not admit end. */
+  setOwnAccess(own: OwnAccess): void {
+    this.#own = own
+    this.accessChanged()
+  }
+
+  /** The rules for all volumes are others now. */
+  accessChanged(): void {
+    this.#volume?.setAccess(this.#access())
+  }
+
+  #access(): AccessRules {
+    const common = this.#options.access()
+    const { initiators, chap } = this.#own
+    return { initiators: initiators ?? common.initiators, chap: chap === null ? common.chap : [chap] }
+  }
+
+  /** Hosts that are logged in. */
+  get sessions(): number {
+    return this.#target.sessions().filter(({ target }) => target === this.iqn).length
   }
 
   describe(): VolumeView['iscsi'] {

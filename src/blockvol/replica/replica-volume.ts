@@ -5,10 +5,9 @@
  */
 import { assert } from '../../base/assert.ts'
 import { BlockError } from '../../base/errors.ts'
-import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Timer } from '../../base/ports/clock.ts'
 import { type Epoch, type Lsn, lsn as toLsn } from '../../base/units.ts'
-import type { VolumePorts, VolumeStatus } from '../api.ts'
+import type { SpaceReport, VolumePorts, VolumeStatus } from '../api.ts'
 import type { ReplicaHooks } from '../assembly.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { decodeState, encodeState } from '../format/state.ts'
@@ -301,8 +300,13 @@ export class ReplicaVolume {
   // leading
 
   /** The volume as hosts see it: what it answers waits for `acknowledge` and `flushed`. */
-  get device(): BlockDevice {
+  get device(): Volume {
     return this.#inner.volume
+  }
+
+  /** Counted on the disk: not for every beat. */
+  space(): Promise<SpaceReport> {
+    return this.#inner.volume.space()
   }
 
   acknowledge(lsn: Lsn): void {

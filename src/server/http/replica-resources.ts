@@ -43,7 +43,7 @@ export const Replica = Type.Object(
     state: Type.String({ description: 'opening, open, waiting or closed' }),
     outage: Type.Optional(Type.String()),
     reopens: Count,
-    authority: Type.String(),
+    authority: Type.Union([Type.String(), Type.Null()]),
     served: Type.Boolean({ description: 'hosts are served from it' }),
     role: Type.Optional(Type.String({ description: 'following, starting, serving, stopping or stopped' })),
     epoch: Type.Optional(EpochResource),

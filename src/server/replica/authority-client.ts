@@ -7,24 +7,16 @@ import { Value } from 'typebox/value'
 import { isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
-import type { Epoch } from '../../base/units.ts'
-import type { Opening } from '../../v2engine/identity.ts'
 import type { AuthorityMessage, ToAuthority } from '../../v2engine/messages.ts'
 import { messageOf, ReportAnswer, toJson } from './assignment.ts'
-
-export interface Heartbeat {
-  readonly opening: Opening
-  /** Of this server's clock: a grant that answers it counts from here. */
-  readonly askedAtMs: number
-  /** The epoch that the replica leads. */
-  readonly leads: Epoch | null
-}
+import type { AuthorityLink, Heartbeat } from './authority-link.ts'
+import { Outbox } from './outbox.ts'
 
 export interface AuthorityClientOptions {
   readonly server: string
   readonly volume: string
-  /** Where the authority is now. */
-  readonly url: () => string
+  /** Where the authority is now; undefined when none was heard of. */
+  readonly url: () => string | undefined
   /** Posts JSON text, resolves with the answer's value; rejects with operating errors. */
   readonly post: (url: string, text: string, signal: AbortSignal) => Promise<unknown>
   /** Undefined while the replica is not open. */
@@ -37,9 +29,9 @@ export interface AuthorityClientOptions {
 const BEAT_MS = 500
 const BACKOFF_MS = { FIRST: 250, LAST: 2000 } as const
 
-export class AuthorityClient {
+export class AuthorityClient implements AuthorityLink {
   readonly #o: AuthorityClientOptions
-  readonly #pending = new Map<ToAuthority['kind'], ToAuthority>()
+  readonly #outbox = new Outbox()
   readonly #end = new AbortController()
   #wake: () => void = () => undefined
   #failures = 0
@@ -53,10 +45,8 @@ export class AuthorityClient {
     this.#running ??= this.#run()
   }
 
-  /** Queues `message`; an older one of its kind that has not been told is dropped. */
   send(message: ToAuthority): void {
-    this.#pending.delete(message.kind)
-    this.#pending.set(message.kind, message)
+    this.#outbox.add(message)
     if (this.#failures === 0) this.#wake()
   }
 
@@ -66,9 +56,8 @@ export class AuthorityClient {
     this.#wake()
   }
 
-  /** Of an opening that is over: nobody is to hear it. */
   clear(): void {
-    this.#pending.clear()
+    this.#outbox.clear()
   }
 
   async close(): Promise<void> {
@@ -83,14 +72,14 @@ export class AuthorityClient {
     while (!this.#end.signal.aborted) {
       const nowMs = clock.monotonicMs()
       let isTold = false
-      if (nowMs >= nextBeatMs || this.#pending.size > 0) {
+      if (nowMs >= nextBeatMs || !this.#outbox.isEmpty) {
         nextBeatMs = nowMs + BEAT_MS
         isTold = await this.#report()
       }
       if (this.#end.signal.aborted) return
       const backoffMs = Math.min(BACKOFF_MS.LAST, BACKOFF_MS.FIRST * 2 ** Math.min(this.#failures - 1, 20))
       if (this.#failures > 0) await this.#wait(backoffMs)
-      else if (this.#pending.size === 0 || !isTold) await this.#wait(nextBeatMs - clock.monotonicMs())
+      else if (this.#outbox.isEmpty || !isTold) await this.#wait(nextBeatMs - clock.monotonicMs())
     }
   }
 
@@ -98,15 +87,13 @@ export class AuthorityClient {
   async #report(): Promise<boolean> {
     const { server, volume, url, post, beat, logger } = this.#o
     const heartbeat = beat()
-    if (heartbeat === undefined) return false
-    const messages = [...this.#pending.values()]
     const address = url()
+    if (heartbeat === undefined || address === undefined) return false
+    const messages = this.#outbox.list()
     try {
       const report = toJson({ server, volume, heartbeat, messages })
       const answer = await post(`${address}/replica`, report, this.#end.signal)
-      for (const message of messages) {
-        if (this.#pending.get(message.kind) === message) this.#pending.delete(message.kind)
-      }
+      this.#outbox.told(messages)
       if (this.#failures > 0) logger.info('authority.reached', { volume, address })
       this.#failures = 0
       this.#take(answer)

@@ -5,22 +5,33 @@
  *
  *   opening ──▶ open ──failed──▶ waiting ──▶ opening …        any ──stop──▶ closed
  */
+import { isDeepStrictEqual } from 'node:util'
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Clock } from '../../base/ports/clock.ts'
+import type { ChapCredential } from '../../frontend/access.ts'
+import { Secret } from '../../frontend/secret.ts'
+import type { ClearAccess, ToServer } from '../../master/links.ts'
 import type { Note } from '../../v2engine/effects.ts'
 import type { AuthorityMessage, ToAuthority } from '../../v2engine/messages.ts'
 import type { IscsiVolume } from '../iscsi-portals.ts'
 import { type LatencyRecorders, viewLatencies } from '../latencies.ts'
 import { Pause } from '../pause.ts'
-import { AuthorityClient } from './authority-client.ts'
+import type { AuthorityLink, ReplicaReport, ReplicaSide } from './authority-link.ts'
 import { logNote } from './notes.ts'
+import type { ReplicaRecord, StoredSettings } from './replica-record.ts'
 import type { ReplicaState, ReplicaView, RunningReplica } from './replica-view.ts'
 
 const BACKOFF_MS = { MIN: 100, MAX: 30_000 } as const
 /** An opening that lasted this long was a good one: the next failure is met without delay. */
 const STABLE_MS = 60_000
+
+/** How the master wants a volume served here. */
+export type ReplicaSettings = Pick<
+  Extract<ToServer, { readonly kind: 'settings' }>,
+  'access' | 'qos' | 'tag' | 'keep'
+>
 
 /** What an opening of the replica calls. */
 export interface ReplicaCalls {
@@ -35,15 +46,18 @@ export interface ReplicaCalls {
 export interface HostedReplicaOptions {
   readonly volume: string
   readonly name: string
-  readonly server: string
   /** Opens the replica from disk. */
   readonly open: (calls: ReplicaCalls) => Promise<RunningReplica>
   readonly iscsi: IscsiVolume
   readonly latencies: LatencyRecorders
-  /** URL of its authority, as it was last stored. */
-  readonly authority: string
-  readonly storeAuthority: (url: string) => Promise<void>
-  readonly post: (url: string, text: string, signal: AbortSignal) => Promise<unknown>
+  /** As it was last stored. */
+  readonly record: ReplicaRecord
+  /** Durable when the promise resolves. */
+  readonly saveRecord: (record: ReplicaRecord) => Promise<void>
+  /** The size that its superblock has; the log may know a later one. */
+  readonly sizeBytes: number
+  /** The way to who decides. */
+  readonly link: (side: ReplicaSide) => AuthorityLink
   readonly clock: Clock
   readonly logger: Logger
   /** A broken invariant: the process has to stop. */
@@ -54,12 +68,18 @@ export class HostedReplica {
   readonly volume: string
   readonly name: string
   readonly #o: HostedReplicaOptions
-  readonly #client: AuthorityClient
+  readonly #link: AuthorityLink
   readonly #pause: Pause
   #state: ReplicaState = 'opening'
   #outage: string | undefined
   #replica: RunningReplica | undefined
-  #authority: string
+  #record: ReplicaRecord
+  #saving: Promise<void> = Promise.resolve()
+  /** As it was known last. */
+  #sizeBytes: number
+  /** Number of the epoch that it obeys, as it was known last. */
+  #sealed: number | undefined
+  #usedBytes = 0
   #reopens = 0
   #isServed = false
   #fail: (why: string) => void = () => undefined
@@ -72,20 +92,23 @@ export class HostedReplica {
     this.#o = options
     this.volume = options.volume
     this.name = options.name
-    this.#authority = options.authority
+    this.#record = options.record
+    this.#sizeBytes = options.sizeBytes
     this.#pause = new Pause(options.clock)
-    this.#client = new AuthorityClient({
-      ...options,
-      url: () => this.#authority,
-      beat: () => this.#replica?.heartbeat(),
-      deliver: (message) => this.#replica?.fromAuthority(message),
+    this.#link = options.link({
+      volume: options.volume,
+      authority: () => this.#record.authority ?? undefined,
+      heartbeat: () => this.#replica?.heartbeat(),
+      report: () => this.#report(),
+      deliver: (message) => this.deliver(message),
     })
+    this.#serveAs(options.record.settings, undefined)
   }
 
   /** Opens it, and again whenever it fails; told to its authority as soon as it is open. */
   start(): void {
     this.#running ??= this.#run().catch(this.#o.onFatal)
-    this.#client.start()
+    this.#link.start()
   }
 
   /**
@@ -93,17 +116,68 @@ export class HostedReplica {
    * error of an opening that failed, and BUSY while the next one waits.
    */
   async take(authority: string, message: AuthorityMessage): Promise<void> {
-    if (authority !== this.#authority) {
-      await this.#o.storeAuthority(authority)
-      this.#authority = authority
+    if (authority !== this.#record.authority) {
+      await this.#save({ authority })
       this.#o.logger.info('replica.authority_moved', { volume: this.name, authority })
     }
     await this.#opened.promise
     if (this.#replica === undefined) {
-      throw new BlockError('BUSY', `replica ${this.name} is not open: ${this.#outage ?? this.#state}`)
+      throw this.#notOpenNow()
     }
     this.#replica.fromAuthority(message)
-    this.#client.hurry()
+    this.#link.hurry()
+  }
+
+  /** A message of the master; dropped while it is not open. */
+  deliver(message: AuthorityMessage): void {
+    this.#replica?.fromAuthority(message)
+  }
+
+  /** Resolves when it is open; rejects with the error of an opening that failed. */
+  opened(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  /** How hosts are served, and what the master wants kept; durable when the promise resolves. Secrets stay in memory. */
+  async setSettings(settings: ReplicaSettings): Promise<void> {
+    const { access, qos, tag, keep } = settings
+    const stored = { tag, keep, initiators: access.initiators, hasChap: access.chap !== null, qos }
+    // what is withdrawn from a host is withdrawn before it is told that it is
+    this.#serveAs(stored, access)
+    if (!isDeepStrictEqual(stored, this.#record.settings)) await this.#save({ settings: stored })
+    this.#link.hurry()
+  }
+
+  /** As `Replica.expand`; BUSY while it is not open. */
+  async expand(epoch: number, sizeBytes: number): Promise<void> {
+    if (this.#replica === undefined) throw this.#notOpenNow()
+    await this.#replica.expand(epoch, sizeBytes)
+    this.#link.hurry()
+  }
+
+  /**
+   * CONFLICT while it leads, or obeys an epoch above `epoch`. One that cannot be opened is taken by what it said when it
+   * was open last.
+   */
+  async checkRemovable(epoch: number): Promise<void> {
+    await this.#opened.promise.catch(() => undefined)
+    const leads = this.#replica?.heartbeat().leads
+    if (leads != null) {
+      throw new BlockError('CONFLICT', `volume ${this.name} is led here in epoch ${leads.number}`, {
+        facts: { leads: leads.number },
+      })
+    }
+    const sealed = this.#replica?.progress().sealed.number ?? this.#sealed
+    if (sealed !== undefined && sealed > epoch) {
+      throw new BlockError('CONFLICT', `replica ${this.name} obeys epoch ${sealed}, above ${epoch}`, {
+        facts: { epoch, sealed },
+      })
+    }
+  }
+
+  /** Counts the space that it takes, for the reports that follow. */
+  async measure(): Promise<void> {
+    this.#usedBytes = (await this.#replica?.spaceBytes()) ?? this.#usedBytes
   }
 
   view(): ReplicaView {
@@ -115,11 +189,61 @@ export class HostedReplica {
       isServed: this.#isServed,
       outage: this.#outage,
       reopens: this.#reopens,
-      authority: this.#authority,
+      authority: this.#record.authority,
       status: this.#replica?.status(),
       iscsi: iscsi.describe(),
       latency: viewLatencies(latencies),
     }
+  }
+
+  #notOpenNow(): BlockError {
+    return new BlockError('BUSY', `replica ${this.name} is not open: ${this.#outage ?? this.#state}`)
+  }
+
+  #report(): ReplicaReport {
+    const { clock, iscsi } = this.#o
+    const { settings } = this.#record
+    const heartbeat = this.#replica?.heartbeat()
+    const progress = this.#replica?.progress()
+    const common = {
+      volume: this.volume,
+      name: this.name,
+      state: this.#state,
+      outage: this.#outage ?? null,
+      usedBytes: this.#usedBytes,
+      settingsTag: settings?.tag ?? 0,
+      kept: settings?.keep ?? null,
+    }
+    if (heartbeat === undefined || progress === undefined) {
+      return { ...common, sizeBytes: this.#sizeBytes, open: null }
+    }
+    const { sizeBytes, servedUntilMs, ...said } = progress
+    this.#sizeBytes = sizeBytes
+    this.#sealed = said.sealed.number
+    const isServing = this.#isServed && servedUntilMs !== null && clock.bootMs() < servedUntilMs
+    const sessions = this.#isServed ? iscsi.sessions : 0
+    return { ...common, sizeBytes, open: { ...heartbeat, ...said, isServing, sessions } }
+  }
+
+  /** One after the other, each with what the ones before changed. */
+  #save(change: Partial<ReplicaRecord>): Promise<void> {
+    const saved = this.#saving.then(async () => {
+      const record = { ...this.#record, ...change }
+      await this.#o.saveRecord(record)
+      this.#record = record
+    })
+    this.#saving = saved.catch(() => undefined)
+    return saved
+  }
+
+  /** `access` has the secrets; without them a volume that asks for CHAP admits nobody. */
+  #serveAs(stored: StoredSettings | null, access: ClearAccess | undefined): void {
+    if (stored === null) return
+    const isMute = stored.hasChap && access === undefined
+    this.#o.iscsi.setOwnAccess({
+      initiators: isMute ? [] : stored.initiators,
+      chap: access?.chap == null ? null : credentialOf(access.chap),
+    })
   }
 
   /** Ends it for good: hosts are cut off, everything appended becomes durable, its directory is closed. Idempotent. */
@@ -132,7 +256,7 @@ export class HostedReplica {
     this.#pause.end()
     this.#fail('the server is stopping')
     await this.#running
-    await this.#client.close()
+    await this.#link.close()
     await this.#o.iscsi.remove()
     this.#state = 'closed'
   }
@@ -174,7 +298,7 @@ export class HostedReplica {
     const { open, iscsi, logger } = this.#o
     const failed = Promise.withResolvers<string>()
     const replica = await open({
-      toAuthority: (message) => this.#client.send(message),
+      toAuthority: (message) => this.#link.send(message),
       lead: (device) => {
         iscsi.attach(device)
         this.#isServed = true
@@ -198,7 +322,7 @@ export class HostedReplica {
     this.#outage = undefined
     this.#fail = failed.resolve
     this.#opened.resolve()
-    this.#client.hurry()
+    this.#link.hurry()
     if (this.#stopped !== undefined) failed.resolve('the server is stopping')
     const why = await failed.promise
     const isFailure = this.#stopped === undefined
@@ -215,7 +339,7 @@ export class HostedReplica {
     }
     await this.#release()
     this.#replica = undefined
-    this.#client.clear()
+    this.#link.clear()
     return why
   }
 
@@ -225,3 +349,9 @@ export class HostedReplica {
     await this.#o.iscsi.detach()
   }
 }
+
+const credentialOf = ({ user, secret, mutual }: NonNullable<ClearAccess['chap']>): ChapCredential => ({
+  user,
+  secret: Secret.fromText(secret),
+  ...(mutual === null ? {} : { mutual: { user: mutual.user, secret: Secret.fromText(mutual.secret) } }),
+})

@@ -60,6 +60,9 @@ function running(replica: Replica, leave: () => void): RunningReplica {
     fromAuthority: (message) => replica.fromAuthority(message),
     heartbeat: () => replica.heartbeat(),
     status: () => replica.status(),
+    progress: () => replica.progress(),
+    expand: (epoch, sizeBytes) => replica.expand(epoch, sizeBytes),
+    spaceBytes: async () => (await replica.space()).totalBytes,
     async close() {
       leave()
       await replica.close()

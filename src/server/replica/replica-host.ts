@@ -4,17 +4,21 @@
  * volume of its own and is left alone.
  */
 import { BlockError, isBlockError } from '../../base/errors.ts'
-import { parseVolumeName } from '../../base/names.ts'
+import { parseVolumeName, printable } from '../../base/names.ts'
+import type { Timer } from '../../base/ports/clock.ts'
 import type { Epoch } from '../../base/units.ts'
 import { formatUuid, parseUuid } from '../../base/uuid.ts'
 import type { VolumePorts } from '../../blockvol/api.ts'
 import { createVolume } from '../../blockvol/create.ts'
 import { readIdentity, type VolumeIdentity } from '../../blockvol/identity.ts'
+import type { AllocateRequest } from '../../master/links.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import type { IscsiPortals } from '../iscsi-portals.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
 import { VolumeCatalog } from '../volume-catalog.ts'
-import { HostedReplica, type ReplicaCalls } from './hosted-replica.ts'
+import type { AuthorityLink, ReplicaSide } from './authority-link.ts'
+import { HostedReplica, type ReplicaCalls, type ReplicaSettings } from './hosted-replica.ts'
+import { Removal } from './removal.ts'
 import { type ReplicaRecord, readReplicaRecord, saveReplicaRecord } from './replica-record.ts'
 import type { ReplicaView, RunningReplica } from './replica-view.ts'
 
@@ -45,19 +49,23 @@ export interface ReplicaPlace {
 
 export interface ReplicaHostOptions {
   readonly ports: VolumePorts
-  readonly server: string
   /** The directory of the volumes' directories. */
   readonly path: string
   /** Holds a directory for each volume's log, named as the volume's own. */
   readonly logRoot: string | undefined
   readonly iscsi: IscsiPortals
   readonly open: (place: ReplicaPlace, calls: ReplicaCalls) => Promise<RunningReplica>
-  readonly post: (url: string, text: string, signal: AbortSignal) => Promise<unknown>
+  /** The way of a replica to who decides for its volume. */
+  readonly link: (side: ReplicaSide) => AuthorityLink
+  /** Why no replica may be made at present; undefined when one may. */
+  readonly whyNoNew?: () => string | undefined
   readonly onFatal: (error: unknown) => void
 }
 
 /** More than a server of this kind is meant to carry. */
 const REPLICAS_MAX = 256
+/** The space of one replica is counted after the other. */
+const MEASURE_EVERY_MS = 10_000
 
 export class ReplicaHost {
   readonly #o: ReplicaHostOptions
@@ -65,18 +73,25 @@ export class ReplicaHost {
   readonly #replicas = new Map<string, HostedReplica>()
   /** What assignments for a volume wait for: one replica is made at a time. */
   #making: Promise<unknown> = Promise.resolve()
+  readonly #removal: Removal
   #isStopping = false
+  #measuring: Timer | undefined
+  /** Which replica is measured next. */
+  #measured = 0
 
   constructor(options: ReplicaHostOptions) {
     this.#o = options
     const { disk, logger } = options.ports
     this.#catalog = new VolumeCatalog({ disk, path: options.path, logger })
+    this.#removal = new Removal({ disk, logger, path: options.path, logRoot: options.logRoot })
   }
 
   /** Begins to open every replica that is on the disk. One that cannot be read is logged, and left as it is. */
   async openStored(): Promise<void> {
     const { disk, logger } = this.#o.ports
     await this.#catalog.removeUnfinished()
+    await this.#removal.resume()
+    this.#measureSoon()
     for (const uuid of await disk.list(this.#o.path)) {
       if (parseUuid(uuid) === undefined) continue
       const directory = `${this.#o.path}/${uuid}`
@@ -95,15 +110,54 @@ export class ReplicaHost {
    * Hands the authority's message to the replica, which is made first if it is not there and `create` says how.
    * NOT_FOUND without `create`; CONFLICT when what is there is no replica or not as wanted; BUSY when it is not open.
    */
-  async assign(assignment: Assignment): Promise<void> {
-    const { volume, authority, create, message } = assignment
-    if (this.#isStopping) throw new BlockError('CLOSED', 'the server is stopping')
-    const uuid = formatUuid(volume)
-    const made = this.#making.then(() => this.#findOrMake(uuid, assignment))
-    this.#making = made.catch(() => undefined)
-    const replica = await made
-    if (create !== undefined) this.#checkName(replica, create)
+  async assign({ volume, authority, create, message }: Assignment): Promise<void> {
+    const replica = await this.#findOrMake(volume, authority, create)
     await replica.take(authority, message)
+  }
+
+  /**
+   * Makes the replica unless it is there; resolves when it is open. CONFLICT when what is there is no replica or not as
+   * wanted; NO_SPACE; READ_ONLY when none may be made at present.
+   */
+  async allocate(request: AllocateRequest): Promise<void> {
+    const { volume, logBytes, ...same } = request
+    const replica = await this.#findOrMake(uuidOf(volume), null, { ...same, logBytes: logBytes ?? undefined })
+    await replica.opened()
+  }
+
+  /**
+   * Deletes the replica; resolves when it is gone for good, also when it was not there. CONFLICT while it leads or obeys an
+   * epoch above `epoch`, and when what is there is no replica.
+   */
+  async remove({ volume, epoch }: { readonly volume: string; readonly epoch: number }): Promise<void> {
+    const uuid = formatUuid(uuidOf(volume))
+    await this.#replicas.get(uuid)?.checkRemovable(epoch)
+    await this.#alone(() => this.#remove(uuid, epoch))
+  }
+
+  /** As `Replica.expand`; NOT_FOUND. */
+  async expand(request: {
+    readonly volume: string
+    readonly epoch: number
+    readonly sizeBytes: number
+  }): Promise<void> {
+    const replica = this.#replicas.get(request.volume)
+    if (replica === undefined) throw notFound(request.volume)
+    await replica.expand(request.epoch, request.sizeBytes)
+  }
+
+  /** A message of the master. False when there is no such replica. */
+  deliver(volume: string, message: AuthorityMessage): boolean {
+    const replica = this.#replicas.get(volume)
+    replica?.deliver(message)
+    return replica !== undefined
+  }
+
+  /** How hosts are served by a replica; durable when the promise resolves. NOT_FOUND. */
+  async setSettings(volume: string, settings: ReplicaSettings): Promise<void> {
+    const replica = this.#replicas.get(volume)
+    if (replica === undefined) throw notFound(volume)
+    await replica.setSettings(settings)
   }
 
   list(): readonly ReplicaView[] {
@@ -113,10 +167,59 @@ export class ReplicaHost {
   /** Ends all of them; throws the first error when all have ended. */
   async stop(): Promise<void> {
     this.#isStopping = true
+    this.#measuring?.cancel()
     await this.#making
+    await this.#removal.settled()
     const ends = await Promise.allSettled([...this.#replicas.values()].map((replica) => replica.stop()))
     const failed = ends.find((end) => end.status === 'rejected')
     if (failed !== undefined) throw failed.reason
+  }
+
+  /** One replica is made or removed at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isStopping) return Promise.reject(new BlockError('CLOSED', 'the server is stopping'))
+    const done = this.#making.then(work)
+    this.#making = done.catch(() => undefined)
+    return done
+  }
+
+  async #remove(uuid: string, epoch: number): Promise<void> {
+    const { disk, logger } = this.#o.ports
+    const directory = `${this.#o.path}/${uuid}`
+    const replica = this.#replicas.get(uuid)
+    if (replica === undefined) {
+      if (!(await disk.exists(directory))) return
+      if ((await readReplicaRecord(disk, directory)) === undefined) throw noReplica(directory)
+    } else {
+      await replica.checkRemovable(epoch)
+      await replica.stop()
+      this.#replicas.delete(uuid)
+    }
+    try {
+      await this.#removal.setAside(uuid)
+    } catch (error) {
+      // it is still there, and goes on
+      if (replica !== undefined && (await disk.exists(directory))) await this.#hostStored(directory)
+      throw error
+    }
+    logger.info('replica.removed', { volume: uuid, name: replica?.name, epoch })
+  }
+
+  #measureSoon(): void {
+    const { clock, logger } = this.#o.ports
+    this.#measuring = clock.after(MEASURE_EVERY_MS, () => {
+      const all = [...this.#replicas.values()]
+      const replica = all[this.#measured++ % Math.max(1, all.length)]
+      const measured = replica?.measure() ?? Promise.resolve()
+      measured
+        .catch((error: unknown) => {
+          if (!isBlockError(error)) this.#o.onFatal(error)
+          logger.warn('replica.not_measured', { volume: replica?.name }, error)
+        })
+        .finally(() => {
+          if (!this.#isStopping) this.#measureSoon()
+        })
+    })
   }
 
   #checkName(replica: HostedReplica, { name }: NewReplica): void {
@@ -124,22 +227,41 @@ export class ReplicaHost {
     throw new BlockError('CONFLICT', `volume ${replica.volume} is called '${replica.name}' here`)
   }
 
-  async #findOrMake(uuid: string, { volume, authority, create }: Assignment): Promise<HostedReplica> {
+  async #findOrMake(
+    volume: Uint8Array,
+    authority: string | null,
+    create: NewReplica | undefined,
+  ): Promise<HostedReplica> {
+    const replica = await this.#alone(() => this.#findOrMakeAlone(volume, authority, create))
+    if (create !== undefined) this.#checkName(replica, create)
+    return replica
+  }
+
+  async #findOrMakeAlone(
+    volume: Uint8Array,
+    authority: string | null,
+    create: NewReplica | undefined,
+  ): Promise<HostedReplica> {
+    const uuid = formatUuid(volume)
     const known = this.#replicas.get(uuid)
     if (known !== undefined) return known
-    const { disk } = this.#o.ports
     const directory = `${this.#o.path}/${uuid}`
-    if (await disk.exists(directory)) {
-      throw new BlockError('CONFLICT', `${directory} is there and cannot be used as a replica; see the log`)
-    }
-    if (create === undefined) {
-      throw new BlockError('NOT_FOUND', `this server has no replica of volume ${uuid}`)
-    }
+    if (await this.#o.ports.disk.exists(directory)) throw noReplica(directory)
+    if (create === undefined) throw notFound(uuid)
+    const why = this.#o.whyNoNew?.()
+    if (why !== undefined) throw new BlockError('READ_ONLY', `no replica is made here: ${why}`)
     if (this.#replicas.size >= REPLICAS_MAX) {
       throw new BlockError('NO_SPACE', `this server has ${REPLICAS_MAX} replicas already`)
     }
-    const record = { authority, madeIn: create.madeIn }
-    await this.#make(volume, create, record)
+    await this.#make(volume, create, { authority, madeIn: create.madeIn, settings: null })
+    return this.#hostStored(directory)
+  }
+
+  /** Begins to open the replica in `directory`; its record, and CORRUPT or UNKNOWN_FORMAT when that cannot be read. */
+  async #hostStored(directory: string): Promise<HostedReplica> {
+    const { disk } = this.#o.ports
+    const record = await readReplicaRecord(disk, directory)
+    if (record === undefined) throw noReplica(directory)
     return this.#host(await readIdentity(disk, directory), record)
   }
 
@@ -168,7 +290,7 @@ export class ReplicaHost {
   }
 
   #host(identity: VolumeIdentity, record: ReplicaRecord): HostedReplica {
-    const { ports, iscsi, path, server, open, post, onFatal } = this.#o
+    const { ports, iscsi, path, open, link, onFatal } = this.#o
     const { name } = identity
     const volume = formatUuid(identity.uuid)
     const directory = `${path}/${volume}`
@@ -177,14 +299,14 @@ export class ReplicaHost {
     const replica = new HostedReplica({
       volume,
       name,
-      server,
+      sizeBytes: identity.sizeBytes,
       open: (calls) => open(place, calls),
       // what a host finds here is what it left at the primary before
       iscsi: iscsi.volume({ name, latencies, first: 'failover' }),
       latencies,
-      authority: record.authority,
-      storeAuthority: (authority) => saveReplicaRecord(ports.disk, directory, { ...record, authority }),
-      post,
+      record,
+      saveRecord: (changed) => saveReplicaRecord(ports.disk, directory, changed),
+      link,
       clock: ports.clock,
       logger: ports.logger,
       onFatal,
@@ -198,4 +320,17 @@ export class ReplicaHost {
     const { logRoot } = this.#o
     return logRoot === undefined ? undefined : `${logRoot}/${uuid}`
   }
+}
+
+const notFound = (volume: string): BlockError =>
+  new BlockError('NOT_FOUND', `this server has no replica of volume ${printable(volume)}`)
+
+const noReplica = (directory: string): BlockError =>
+  new BlockError('CONFLICT', `${directory} is there and cannot be used as a replica; see the log`)
+
+/** INVALID_ARGUMENT for what is no UUID. */
+function uuidOf(volume: string): Uint8Array {
+  const uuid = parseUuid(volume)
+  if (uuid !== undefined) return uuid
+  throw new BlockError('INVALID_ARGUMENT', `volume: '${printable(volume)}' is not a UUID`)
 }

@@ -1,14 +1,20 @@
 /** A replica as its server sees it: what it asks of an opening, and what it shows of it to others. */
-import type { ReplicaStatus } from '../../replication/status.ts'
+
+import type { ReplicaProgress, ReplicaStatus } from '../../replication/status.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import type { CommandKind, LatencyView, VolumeView } from '../volume-host.ts'
-import type { Heartbeat } from './authority-client.ts'
+import type { Heartbeat } from './authority-link.ts'
 
 /** An open replica. */
 export interface RunningReplica {
   fromAuthority(message: AuthorityMessage): void
   heartbeat(): Heartbeat
   status(): ReplicaStatus
+  progress(): ReplicaProgress
+  /** As `Replica.expand`. */
+  expand(epoch: number, sizeBytes: number): Promise<void>
+  /** Counted on the disk. */
+  spaceBytes(): Promise<number>
   /** Clean when it can be. */
   close(): Promise<void>
   /** Of a volume that failed: nothing of it acts any more. */
@@ -32,7 +38,8 @@ export interface ReplicaView {
   /** Why it is not open; empty while it is. */
   readonly outage: string | undefined
   readonly reopens: number
-  readonly authority: string
+  /** URL of a small authority that was heard last; null when none was. */
+  readonly authority: string | null
   readonly status: ReplicaStatus | undefined
   readonly iscsi: VolumeView['iscsi']
   readonly latency: Readonly<Record<CommandKind, LatencyView>>

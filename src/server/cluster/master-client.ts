@@ -1,0 +1,239 @@
+/**
+ * The stream to the master: hello, beats every 500 ms and at once when there is something to say, and what the master
+ * says in return, one after the other. When the stream ends it is opened again, at the next address, with growing pauses
+ * that differ from server to server; volumes go on meanwhile, as far as their leases allow.
+ *
+ *   connecting ──welcome──▶ connected ──ended──▶ waiting ──pause──▶ connecting …     any ──leave, close──▶ away
+ */
+import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js'
+import { isBlockError } from '../../base/errors.ts'
+import type { Logger } from '../../base/log.ts'
+import type { Clock, Timer } from '../../base/ports/clock.ts'
+import type { Random } from '../../base/ports/random.ts'
+import type { TlsIdentity } from '../../base/tls.ts'
+import type { Secret } from '../../frontend/secret.ts'
+import type { MasterMessage__Output as MasterMessage } from '../../gen/basalt/master/v1/MasterMessage.ts'
+import type { ServerMessage } from '../../gen/basalt/master/v1/ServerMessage.ts'
+import type { ServerHello, ToServer } from '../../master/links.ts'
+import { bearer, channelCredentials, channelOptions } from '../../rpc/connection.ts'
+import { services } from '../../rpc/definitions.ts'
+import { beatIn, helloIn, masterMessageOf } from '../../rpc/link-codec.ts'
+import { blockErrorOf, isServiceError } from '../../rpc/status.ts'
+import { Pause } from '../pause.ts'
+import type { Beats } from './beats.ts'
+
+export interface MasterClientOptions {
+  /** `HOST:PORT` of each master; at least one. */
+  readonly masters: readonly string[]
+  readonly tls: TlsIdentity | undefined
+  readonly joinToken: Secret | undefined
+  /** What the master presents in its calls to this server. */
+  readonly callToken: string
+  readonly hello: () => ServerHello
+  readonly beats: Beats
+  readonly isDraining: () => boolean
+  /** The next message is heard when the promise has resolved. */
+  readonly obey: (message: ToServer) => Promise<void>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** A broken invariant: the process has to stop. */
+  readonly onFatal: (error: unknown) => void
+}
+
+export interface MasterConnection {
+  readonly state: 'connecting' | 'connected' | 'waiting' | 'away'
+  /** `HOST:PORT` of the master that is or was asked last. */
+  readonly address: string
+  /** Why the last stream ended; null while one is connected, and before the first ended. */
+  readonly reason: string | null
+  readonly beats: number
+  /** Streams that were connected. */
+  readonly connects: number
+}
+
+const BEAT_MS = 500
+/** News that come in one moment share a beat. */
+const NEWS_MS = 2
+const WELCOME_WAIT_MS = 5_000
+const BACKOFF_MS = { FIRST: 200, LAST: 5_000 } as const
+/** Beats that the connection has not taken: more would only be old. */
+const UNSENT_MAX = 4
+/** For a goodbye to leave. */
+const GOODBYE_MS = 1_000
+
+type Call = ClientDuplexStream<ServerMessage, MasterMessage>
+
+export class MasterClient {
+  readonly #o: MasterClientOptions
+  readonly #pause: Pause
+  #state: MasterConnection['state'] = 'waiting'
+  #address: string
+  #reason: string | null = null
+  #beats = 0
+  #connects = 0
+  #failures = 0
+  #isOver = false
+  #call: Call | undefined
+  #beatTimer: Timer | undefined
+  #nextBeatMs = 0
+  #running: Promise<void> | undefined
+
+  constructor(options: MasterClientOptions) {
+    this.#o = options
+    this.#pause = new Pause(options.clock)
+    this.#address = options.masters[0] ?? ''
+    options.beats.onNews(() => this.#news())
+  }
+
+  start(): void {
+    this.#running ??= this.#run().catch(this.#o.onFatal)
+  }
+
+  connection(): MasterConnection {
+    return {
+      state: this.#state,
+      address: this.#address,
+      reason: this.#reason,
+      beats: this.#beats,
+      connects: this.#connects,
+    }
+  }
+
+  /** Facts of the hello changed: it is said again, on the stream there is. */
+  helloChanged(): void {
+    if (this.#state === 'connected') this.#call?.write({ hello: this.#hello() })
+  }
+
+  /** A beat at once: something that is not of a replica changed. */
+  hurry(): void {
+    this.#news()
+  }
+
+  /** Says goodbye and ends the stream for good. Idempotent. */
+  async close(): Promise<void> {
+    this.#isOver = true
+    this.#pause.end()
+    const call = this.#call
+    if (call !== undefined && this.#state === 'connected') {
+      call.write({ goodbye: {} })
+      call.end()
+      const overdue = this.#o.clock.after(GOODBYE_MS, () => call.cancel())
+      await this.#running
+      overdue.cancel()
+    } else call?.cancel()
+    await this.#running
+    this.#state = 'away'
+  }
+
+  async #run(): Promise<void> {
+    const { random, logger, masters } = this.#o
+    for (let turn = 0; !this.#isOver; turn++) {
+      this.#address = masters[turn % masters.length] ?? ''
+      this.#state = 'connecting'
+      const wasConnected = await this.#stream()
+      this.#state = 'waiting'
+      if (this.#isOver) return
+      if (wasConnected || this.#failures === 0) {
+        const facts = { address: this.#address, reason: this.#reason ?? undefined }
+        logger.warn(wasConnected ? 'master.lost' : 'master.away', facts)
+      }
+      this.#failures = wasConnected ? 1 : this.#failures + 1
+      const fullMs = Math.min(BACKOFF_MS.LAST, BACKOFF_MS.FIRST * 2 ** Math.min(this.#failures - 1, 20))
+      // half of it is chance, so that servers do not come back all at once
+      const waitMs = fullMs / 2 + (fullMs / 2) * (random.integer(1024) / 1024)
+      if (!(await this.#pause.wait(waitMs))) return
+    }
+  }
+
+  /** One stream, to its end; true when the master welcomed it. */
+  async #stream(): Promise<boolean> {
+    const { clock, tls, joinToken } = this.#o
+    const client = new (services().Master)(
+      this.#address,
+      channelCredentials(tls),
+      channelOptions('master', tls),
+    )
+    const metadata = joinToken?.lend((bytes) => bearer(Buffer.from(bytes).toString('utf8'))) ?? new Metadata()
+    const call = client.heartbeat(metadata)
+    this.#call = call
+    let isWelcome = false
+    const overdue = clock.after(WELCOME_WAIT_MS, () => {
+      if (isWelcome) return
+      this.#reason = 'the master did not answer'
+      call.cancel()
+    })
+    this.#reason = null
+    try {
+      call.write({ hello: this.#hello() })
+      for await (const message of call as AsyncIterable<MasterMessage>) {
+        const said = masterMessageOf(message)
+        if (said.kind !== 'welcome') await this.#o.obey(said)
+        else if (!isWelcome) {
+          isWelcome = true
+          this.#welcomed()
+        }
+      }
+      this.#reason ??= 'the master ended the stream'
+    } catch (error) {
+      this.#reason ??= this.#why(error)
+    } finally {
+      overdue.cancel()
+      this.#beatTimer?.cancel()
+      this.#beatTimer = undefined
+      this.#call = undefined
+      call.cancel()
+      client.close()
+    }
+    return isWelcome
+  }
+
+  #why(error: unknown): string {
+    if (isServiceError(error)) return blockErrorOf(error, `master ${this.#address}`).message
+    if (isBlockError(error)) return error.message
+    if (isCutOff(error)) return 'the stream was cut off'
+    throw error
+  }
+
+  #hello() {
+    return helloIn(this.#o.hello(), this.#o.callToken)
+  }
+
+  #welcomed(): void {
+    const { logger, clock } = this.#o
+    this.#state = 'connected'
+    this.#connects++
+    this.#failures = 0
+    this.#nextBeatMs = clock.monotonicMs()
+    logger.info('master.connected', { address: this.#address })
+    this.#o.beats.wantFull()
+  }
+
+  #news(): void {
+    if (this.#state === 'connected') this.#beatWithin(NEWS_MS)
+  }
+
+  #beatWithin(delayMs: number): void {
+    const { clock } = this.#o
+    const dueMs = clock.monotonicMs() + delayMs
+    if (this.#beatTimer !== undefined && this.#nextBeatMs <= dueMs) return
+    this.#beatTimer?.cancel()
+    this.#nextBeatMs = dueMs
+    this.#beatTimer = clock.after(delayMs, () => {
+      this.#beatTimer = undefined
+      this.#beat()
+      if (this.#state === 'connected') this.#beatWithin(BEAT_MS)
+    })
+  }
+
+  #beat(): void {
+    const call = this.#call
+    if (call === undefined || this.#state !== 'connected' || this.#isOver) return
+    if (call.writableLength >= UNSENT_MAX) return
+    call.write({ beat: beatIn(this.#o.beats.next(this.#o.isDraining())) })
+    this.#beats++
+  }
+}
+
+const isCutOff = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
