@@ -17,11 +17,13 @@ import {
 } from '../../config/resolve-settings.ts'
 import { path, type SettingTable, setting, switchSetting } from '../../config/settings.ts'
 import type { Secret } from '../../frontend/secret.ts'
+import { CLUSTER_SETTINGS, type ClusterSettings, checkClusterSettings } from './cluster-settings.ts'
 import { TARGET_SETTINGS, type TargetSettings } from './settings.ts'
 
 /** Names are the flags' names. */
 export interface ServerSettings
-  extends TlsSettings,
+  extends ClusterSettings,
+    TlsSettings,
     Pick<
       TargetSettings,
       | 'data'
@@ -63,6 +65,7 @@ export const SERVER_SETTINGS: SettingTable<ServerSettings> = {
     isPath: true,
     parse: path,
   }),
+  ...CLUSTER_SETTINGS,
   ...TLS_SETTINGS,
   'plain-replication': switchSetting(
     "replicate outside loopback without --tls-cert: peers prove who they are, content is not encrypted; only on a network of the servers' own",
@@ -104,16 +107,22 @@ export interface ServerConfig {
   /** Who may use the volumes, all alike. */
   readonly access: AccessConfig
   readonly httpToken: Secret | undefined
+  /** By which the master lets this server join. */
+  readonly joinToken: Secret | undefined
   readonly clusterKey: Secret
   readonly warnings: readonly string[]
 }
 
 /** Reads every source. INVALID_ARGUMENT names the flag, variable or `file:line:column`; ACCESS_DENIED: too open. */
 export async function loadServerConfig(sources: ConfigSources): Promise<ServerConfig> {
-  const { settings, access, warnings } = await resolveSettings(SERVER_SETTINGS, sources)
+  const resolved = await resolveSettings(SERVER_SETTINGS, sources)
+  const { settings, warnings } = resolved
+  const access = accessOf(settings, resolved.access, warnings)
   pairPortals(settings)
   const httpToken = await readToken(settings['http-token-file'], '--http-token-file', warnings)
   const clusterKey = await readToken(settings['cluster-key'], '--cluster-key', warnings)
+  const joinToken = await readToken(settings['join-token-file'], '--join-token-file', warnings)
+  checkClusterSettings(settings, tlsFilesOf(settings) !== undefined)
   if (clusterKey === undefined) throw new BlockError('INVALID_ARGUMENT', '--cluster-key is missing')
   refuseOpenServer({ settings, access, httpToken })
   if (isPlainOutside(settings)) {
@@ -121,7 +130,18 @@ export async function loadServerConfig(sources: ConfigSources): Promise<ServerCo
       `--replication ${formatHostPort(settings.replication)} is not on loopback and not encrypted, as --plain-replication allows; use a network of the servers' own`,
     )
   }
-  return { settings, access, httpToken, clusterKey, warnings }
+  return { settings, access, httpToken, joinToken, clusterKey, warnings }
+}
+
+/** In a cluster the master says who may use a volume: what it says nothing of is for nobody outside loopback. */
+function accessOf(settings: ServerSettings, access: AccessConfig, warnings: string[]): AccessConfig {
+  const isOpen = settings.iscsi.some(({ host }) => !isLoopback(host))
+  const hasRules = access.chap !== undefined || access.initiators !== undefined
+  if (settings.master === undefined || !isOpen || hasRules) return access
+  warnings.push(
+    "hosts may use only volumes that have an access list or CHAP: 'basalt volume access' gives them",
+  )
+  return { ...access, initiators: [] }
 }
 
 /** ACCESS_DENIED when hosts or the HTTP API would be open to everybody who reaches this machine. */
@@ -153,7 +173,11 @@ const isPlainOutside = (settings: ServerSettings): boolean =>
 export function compareServerConfigs(running: ServerConfig, read: ServerConfig): ConfigChanges {
   const comparable = (config: ServerConfig) => ({
     ...config,
-    secrets: { 'http-token-file': config.httpToken, 'cluster-key': config.clusterKey },
+    secrets: {
+      'http-token-file': config.httpToken,
+      'cluster-key': config.clusterKey,
+      'join-token-file': config.joinToken,
+    },
   })
   return compareSettings(SERVER_SETTINGS, comparable(running), comparable(read))
 }
