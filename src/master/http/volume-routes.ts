@@ -1,0 +1,242 @@
+/** Volumes: made, shown, changed, moved and deleted. What takes longer than an answer is a job. */
+import { Type } from 'typebox'
+import { isBlockError } from '../../base/errors.ts'
+import type { MasterApi } from '../master-api.ts'
+import type { AccessSealer } from './access.ts'
+import { AccessBody, accessOf } from './access.ts'
+import { Job, PreflightAnswer, preflightResource } from './cluster-resource.ts'
+import type { RouteContext } from './context.ts'
+import { nextCursor, pageOf } from './paging.ts'
+import { ByVolume, CLOSED, Count, PAGING, ServerName, Text } from './schemas.ts'
+import type { TypedApp } from './typed-app.ts'
+import {
+  CreateBody,
+  HealthState,
+  limitsOf,
+  Plan,
+  planResource,
+  QosBody,
+  Resolved,
+  resolvedResource,
+  Volume,
+  VolumeList,
+  volumeResource,
+  wishOf,
+} from './volume-resource.ts'
+
+const ListQuery = Type.Object(
+  { ...PAGING, server: Type.Optional(ServerName), health_state: Type.Optional(HealthState) },
+  CLOSED,
+)
+const Created = Type.Object({
+  ...Volume.properties,
+  job: Type.Union([Type.String({ description: 'Id of the job that makes it' }), Type.Null()]),
+})
+const ExpandBody = Type.Object({ new_size_bytes: Count }, CLOSED)
+const Reason = Type.String({ maxLength: 500, description: 'Why, for the log of events' })
+const PromoteBody = Type.Object(
+  {
+    target_server: Type.Optional(ServerName),
+    force: Type.Optional(
+      Type.Boolean({ description: 'Even if acknowledged writes may be lost; see preflight' }),
+    ),
+    reason: Type.Optional(Reason),
+  },
+  CLOSED,
+)
+const Promoted = Type.Object({ new_primary: Text, epoch: Count, volume: Volume })
+const MoveBody = Type.Object(
+  {
+    to: Type.Optional(ServerName),
+    from: Type.Optional(
+      Type.String({ ...ServerName, description: 'Server whose replica moves; without it, the primary does' }),
+    ),
+  },
+  CLOSED,
+)
+
+export function addVolumeRoutes(
+  app: TypedApp,
+  context: RouteContext & { readonly seal: AccessSealer },
+): void {
+  const { api, callerOf, sendJob } = context
+
+  app.get(
+    '/block/volumes',
+    { schema: { summary: 'All volumes, by name', querystring: ListQuery, response: { 200: VolumeList } } },
+    async ({ query }) => {
+      const { server, health_state: health } = query
+      const page = api.volumes({
+        ...pageOf(query),
+        ...(server === undefined ? {} : { server }),
+        ...(health === undefined ? {} : { health }),
+      })
+      return { volumes: page.items.map(volumeResource), next_cursor: nextCursor(page.next) }
+    },
+  )
+
+  app.post(
+    '/block/volume',
+    {
+      schema: {
+        summary: 'Make a volume; the same request again finds it made',
+        body: CreateBody,
+        response: { 200: Created, 201: Created },
+      },
+    },
+    async (request, reply) => {
+      const isThere = hasVolume(api, request.body.name)
+      const { volume, job } = await api.createVolume(callerOf(request), wishOf(request.body))
+      reply.code(isThere ? 200 : 201).header('location', `/block/volume/${volume.record.name}`)
+      return { ...volumeResource(volume), job: job?.id ?? null }
+    },
+  )
+
+  app.post(
+    '/block/volume/resolve',
+    {
+      schema: {
+        summary: 'What a request to make a volume comes to',
+        body: CreateBody,
+        response: { 200: Resolved },
+      },
+    },
+    async ({ body }) => resolvedResource(api.resolveVolume(wishOf(body))),
+  )
+
+  app.post(
+    '/block/volume/plan',
+    {
+      schema: {
+        summary: 'Where a volume would be placed, and why not elsewhere',
+        body: CreateBody,
+        response: { 200: Plan },
+      },
+    },
+    async ({ body }) => planResource(api.planVolume(wishOf(body))),
+  )
+
+  app.get(
+    '/block/volume/:name',
+    { schema: { summary: 'One volume', params: ByVolume, response: { 200: Volume } } },
+    async ({ params }) => volumeResource(api.volume(params.name)),
+  )
+
+  app.delete(
+    '/block/volume/:name',
+    {
+      schema: { summary: 'Delete a volume and all that is on it', params: ByVolume, response: { 202: Job } },
+    },
+    async (request, reply) => sendJob(reply, await api.deleteVolume(callerOf(request), request.params.name)),
+  )
+
+  app.post(
+    '/block/volume/:name/expand',
+    {
+      schema: {
+        summary: 'Make a volume larger while it is used',
+        params: ByVolume,
+        body: ExpandBody,
+        response: { 202: Job },
+      },
+    },
+    async (request, reply) => {
+      const { params, body } = request
+      return sendJob(reply, await api.expandVolume(callerOf(request), params.name, body.new_size_bytes))
+    },
+  )
+
+  app.get(
+    '/block/volume/:name/preflight',
+    {
+      schema: {
+        summary: 'Whether another replica could be promoted, and what that would cost',
+        params: ByVolume,
+        response: { 200: PreflightAnswer },
+      },
+    },
+    async ({ params }) => preflightResource(api.preflight(params.name)),
+  )
+
+  app.post(
+    '/block/volume/:name/promote',
+    {
+      schema: {
+        summary:
+          'Make a replica the primary; refused as unsafe when acknowledged writes may be lost, unless forced',
+        params: ByVolume,
+        body: PromoteBody,
+        response: { 200: Promoted },
+      },
+    },
+    async (request) => {
+      const { target_server: server, force = false, reason = '' } = request.body
+      const volume = await api.promoteVolume(callerOf(request), request.params.name, {
+        ...(server === undefined ? {} : { server }),
+        force,
+        reason,
+      })
+      const { primary, epoch } = volume.record.lead
+      return { new_primary: primary, epoch: epoch.number, volume: volumeResource(volume) }
+    },
+  )
+
+  app.post(
+    '/block/volume/:name/move',
+    {
+      schema: {
+        summary: "Hand the primary's role over, or move a replica to another server",
+        params: ByVolume,
+        body: MoveBody,
+        response: { 202: Job },
+      },
+    },
+    async (request, reply) => {
+      const { to, from } = request.body
+      const wish = { ...(to === undefined ? {} : { to }), ...(from === undefined ? {} : { from }) }
+      return sendJob(reply, await api.moveVolume(callerOf(request), request.params.name, wish))
+    },
+  )
+
+  app.put(
+    '/block/volume/:name/access',
+    {
+      schema: {
+        summary: 'Who may log in: replaces what was set before; secrets are kept sealed and never shown',
+        params: ByVolume,
+        body: AccessBody,
+        response: { 200: Volume },
+      },
+    },
+    async (request) => {
+      const access = accessOf(request.body, context.seal)
+      return volumeResource(await api.setAccess(callerOf(request), request.params.name, access))
+    },
+  )
+
+  app.put(
+    '/block/volume/:name/qos',
+    {
+      schema: {
+        summary: 'Limits on operations and bytes a second',
+        params: ByVolume,
+        body: QosBody,
+        response: { 200: Volume },
+      },
+    },
+    async (request) => {
+      const { params, body } = request
+      return volumeResource(await api.setQos(callerOf(request), params.name, limitsOf(body)))
+    },
+  )
+}
+
+function hasVolume(api: MasterApi, name: string): boolean {
+  try {
+    api.volume(name)
+    return true
+  } catch (error) {
+    if (isBlockError(error, 'NOT_FOUND')) return false
+    throw error
+  }
+}

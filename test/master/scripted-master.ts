@@ -1,0 +1,372 @@
+/** A master that says what a test tells it to, for what HTTP adds: statuses, roles, input, pages and streams. */
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import { assert } from '../../src/base/assert.ts'
+import { BlockError } from '../../src/base/errors.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import { buildHttpApp } from '../../src/http/app.ts'
+import { RealRandom } from '../../src/io/random.ts'
+import type { RecordStore, RecordsView } from '../../src/master/core/records-view.ts'
+import { type MasterHttpOptions, masterAppOptions } from '../../src/master/http/master-http.ts'
+import { makeToken, type TokenWish } from '../../src/master/http/tokens.ts'
+import type { ClusterView, MasterApi, Page, ServerView, VolumeView } from '../../src/master/master-api.ts'
+import type { EventRecord, JobRecord, TokenRecord, VolumeRecord } from '../../src/master/records.ts'
+import { MetricsRegistry } from '../../src/metrics/registry.ts'
+import { ManualClock } from '../e2e/iscsi/manual-clock.ts'
+
+const SERVER = '11111111-1111-4111-8111-111111111111'
+const EPOCH = { number: 3, id: '42' }
+
+export const volumeRecord = (name: string): VolumeRecord => ({
+  uuid: `22222222-2222-4222-8222-${Buffer.from(name).toString('hex').padStart(12, '0').slice(-12)}`,
+  name,
+  sizeBytes: 2 ** 30,
+  logicalBlockBytes: 512,
+  logBytes: null,
+  preset: 'general',
+  policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 2 },
+  placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
+  replicas: [{ server: SERVER, state: 'ready' }],
+  lead: {
+    epoch: EPOCH,
+    state: 'serving',
+    primary: SERVER,
+    opening: 1,
+    set: { epoch: 3, version: 1, members: [SERVER] },
+    mayHaveLost: false,
+    hasServed: true,
+  },
+  access: {
+    initiators: ['iqn.2026-11.org.example:host1'],
+    chap: { user: 'host1', sealedSecret: 'sealed', mutual: { user: 'target', sealedSecret: 'sealed' } },
+  },
+  qos: { iops: 100, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
+  state: 'active',
+  createdAt: 0,
+})
+
+export const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): VolumeView => ({
+  record: { ...volumeRecord(name), ...changes },
+  health: 'degraded',
+  healthReasons: ['one replica of two'],
+  isServing: true,
+  iqn: `iqn.2026-11.io.basalt:${name}`,
+  iscsi: ['10.0.0.1:3260'],
+  replicas: [
+    {
+      server: SERVER,
+      serverName: 'host-a',
+      role: 'primary',
+      state: 'ready',
+      isInSync: true,
+      isConnected: true,
+      standing: 'sound',
+      lagEntries: 0,
+      lagBytes: null,
+      resyncRatio: null,
+    },
+  ],
+  usedBytes: 4096,
+  jobs: [],
+})
+
+export const serverView = (name: string): ServerView => ({
+  record: {
+    id: SERVER,
+    name,
+    addresses: {
+      grpc: '10.0.0.1:7461',
+      replication: '10.0.0.1:7460',
+      http: '10.0.0.1:7462',
+      iscsi: ['10.0.0.1:3260'],
+    },
+    zone: null,
+    rack: null,
+    diskType: 'ssd',
+    capacityBytes: 2 ** 40,
+    isCordoned: false,
+    state: 'active',
+    joinedAt: 0,
+  },
+  connection: 'connected',
+  silentMs: 12.5,
+  freeBytes: 2 ** 39,
+  allocatedBytes: 0,
+  replicas: 1,
+  primaries: 1,
+})
+
+export const jobRecord = (changes: Partial<JobRecord> = {}): JobRecord => ({
+  id: 'job-1',
+  kind: 'expand',
+  state: 'running',
+  volume: volumeRecord('vol1').uuid,
+  server: null,
+  actor: 'local',
+  step: 'asking',
+  data: { secretOfTheJob: true },
+  progress: { done: 1, total: 2, unit: 'steps' },
+  message: null,
+  createdAt: 0,
+  updatedAt: 0,
+  ...changes,
+})
+
+export const eventRecord = (number: number, changes: Partial<EventRecord> = {}): EventRecord => ({
+  number,
+  at: 0,
+  lastAt: 0,
+  count: 1,
+  severity: 'info',
+  kind: 'volume.promoted',
+  actor: 'master',
+  volume: null,
+  server: null,
+  message: `event ${number}`,
+  reason: null,
+  epoch: null,
+  lsn: null,
+  requestId: null,
+  ...changes,
+})
+
+const CLUSTER: ClusterView = {
+  clusterId: 'cluster-1',
+  registryId: 'registry-1',
+  registrySeq: 9,
+  lock: null,
+  volumes: { total: 3, healthy: 1, degraded: 1, rebuilding: 0, unsafe: 1 },
+  servers: { total: 3, connected: 2, cordoned: 1 },
+  capacityBytes: 3,
+  freeBytes: 2,
+  allocatedBytes: 1,
+  promotionsTotal: 5,
+  failoversTotal: 4,
+  rebuildsTotal: 3,
+  runningJobs: 2,
+  pending: [{ volume: 'vol1', why: 'the old lease runs' }],
+}
+
+/** Keeps what it was asked in `calls`; `volumeNames` are there, everything else succeeds. */
+export class ScriptedMaster implements MasterApi {
+  readonly calls: unknown[][] = []
+  readonly log: EventRecord[] = []
+  volumeNames = ['vol1']
+  clusterView: ClusterView = CLUSTER
+  /** Thrown by every call that changes something. */
+  failure: Error | undefined
+  readonly #listeners = new Set<(event: EventRecord) => void>()
+
+  get listeners(): number {
+    return this.#listeners.size
+  }
+
+  record(event: EventRecord): void {
+    const index = this.log.findIndex(({ number }) => number === event.number)
+    if (index === -1) this.log.push(event)
+    else this.log[index] = event
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  #does<T>(result: T, ...call: unknown[]): T {
+    this.calls.push(call)
+    if (this.failure !== undefined) throw this.failure
+    return result
+  }
+  #find(name: string): string {
+    const found = this.volumeNames.find((other) => other === name || volumeRecord(other).uuid === name)
+    if (found !== undefined) return found
+    throw new BlockError('NOT_FOUND', `there is no volume '${name}'`)
+  }
+
+  resolveVolume: MasterApi['resolveVolume'] = (wish) => {
+    this.calls.push(['resolveVolume', wish])
+    return { policy: volumeRecord(wish.name), overrides: ['replicas', 'qos'], warnings: [], errors: [] }
+  }
+  planVolume: MasterApi['planVolume'] = (wish) => ({
+    ...this.resolveVolume(wish),
+    policy: null,
+    errors: [{ code: 'replica_factor', message: 'at least 1' }],
+    plan: {
+      primary: SERVER,
+      replicas: [],
+      candidates: [{ server: SERVER, serverName: 'host-a', score: 0.5 }],
+      rejections: [{ server: SERVER, serverName: 'host-b', reason: 'cordoned', message: 'it is cordoned' }],
+    },
+  })
+  createVolume: MasterApi['createVolume'] = async (caller, wish) => {
+    const isThere = this.volumeNames.includes(wish.name)
+    const job = isThere ? null : jobRecord({ kind: 'create' })
+    return this.#does({ volume: volumeView(wish.name), job }, 'createVolume', caller, wish)
+  }
+  volume: MasterApi['volume'] = (name) => volumeView(this.#find(name))
+  volumes: MasterApi['volumes'] = (page): Page<VolumeView> => {
+    this.calls.push(['volumes', page])
+    const { after = '', limit } = page
+    const rest = this.volumeNames.filter((name) => name > after)
+    const items = rest.slice(0, limit).map((name) => volumeView(name))
+    return { items, next: rest.length > limit ? (items.at(-1)?.record.name ?? null) : null }
+  }
+  deleteVolume: MasterApi['deleteVolume'] = async (caller, name) =>
+    this.#does(jobRecord({ kind: 'delete' }), 'deleteVolume', caller, name)
+  expandVolume: MasterApi['expandVolume'] = async (caller, name, sizeBytes) =>
+    this.#does(jobRecord(), 'expandVolume', caller, name, sizeBytes)
+  preflight: MasterApi['preflight'] = (name) => ({
+    isPromotable: false,
+    reason: 'members_missing',
+    primary: this.#find(name),
+    isPrimaryAlive: false,
+    candidate: null,
+    rejections: [{ server: SERVER, reason: 'not_connected', message: 'it is not connected' }],
+    atRisk: { firstLsn: 7, lastLsn: 9 },
+  })
+  promoteVolume: MasterApi['promoteVolume'] = async (caller, name, request) =>
+    this.#does(volumeView(name), 'promoteVolume', caller, name, request)
+  moveVolume: MasterApi['moveVolume'] = async (caller, name, request) =>
+    this.#does(jobRecord({ kind: 'move' }), 'moveVolume', caller, name, request)
+  setAccess: MasterApi['setAccess'] = async (caller, name, access) =>
+    this.#does(volumeView(name, { access }), 'setAccess', caller, name, access)
+  setQos: MasterApi['setQos'] = async (caller, name, qos) =>
+    this.#does(volumeView(name), 'setQos', caller, name, qos)
+
+  servers: MasterApi['servers'] = () => ['host-c', 'host-a', 'host-b'].map(serverView)
+  server: MasterApi['server'] = (name) => serverView(name)
+  setCordoned: MasterApi['setCordoned'] = async (caller, name, isCordoned) =>
+    this.#does(serverView(name), 'setCordoned', caller, name, isCordoned)
+  drainServer: MasterApi['drainServer'] = async (caller, name) =>
+    this.#does(jobRecord({ kind: 'drain', volume: null, server: SERVER }), 'drainServer', caller, name)
+  removeServer: MasterApi['removeServer'] = async (caller, name, request) =>
+    this.#does(undefined, 'removeServer', caller, name, request)
+
+  planRebalance: MasterApi['planRebalance'] = () => [
+    { volume: 'uuid', name: 'vol1', from: SERVER, to: SERVER, bytes: 1 },
+  ]
+  rebalance: MasterApi['rebalance'] = async (caller) =>
+    this.#does(jobRecord({ kind: 'rebalance', volume: null }), 'rebalance', caller)
+  cluster: MasterApi['cluster'] = () => this.clusterView
+  recover: MasterApi['recover'] = async (caller, request) =>
+    this.#does(this.clusterView, 'recover', caller, request)
+
+  jobs: MasterApi['jobs'] = (filter) => {
+    this.calls.push(['jobs', filter])
+    return { items: [jobRecord()], next: null }
+  }
+  job: MasterApi['job'] = (id) => jobRecord({ id, volume: volumeRecord('gone').uuid })
+  cancelJob: MasterApi['cancelJob'] = async (caller, id) =>
+    this.#does(jobRecord({ id, state: 'cancelling' }), 'cancelJob', caller, id)
+
+  events: MasterApi['events'] = ({ after, volume, server, limit }) => {
+    const fitting = this.log.filter(
+      (event) =>
+        (volume === undefined || event.volume === volume) &&
+        (server === undefined || event.server === server),
+    )
+    if (after === undefined) return fitting.slice(-limit)
+    return fitting.filter(({ number }) => number > after).slice(0, limit)
+  }
+  subscribe: MasterApi['subscribe'] = (listener) => {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}
+
+/** As much of a store as tokens need. */
+export class TokenStore implements RecordStore {
+  readonly registryId = 'registry-1'
+  readonly seq = 0
+  readonly told: string[] = []
+  readonly #tokens = new Map<string, TokenRecord>()
+  readonly view: RecordsView = {
+    cluster: { clusterId: 'cluster-1', createdAt: 0, lock: null },
+    server: () => undefined,
+    servers: () => [],
+    volume: () => undefined,
+    volumeNamed: () => undefined,
+    volumes: () => [],
+    job: () => undefined,
+    jobs: () => [],
+    tokens: () => [...this.#tokens.values()],
+  }
+
+  change: RecordStore['change'] = async (decide) => {
+    const { writes, events = [], result } = decide(this.view)
+    for (const write of writes) {
+      if (write.kind === 'token') this.#tokens.set(write.record.id, write.record)
+      else if (write.kind === 'removeToken') this.#tokens.delete(write.id)
+      else assert(false, 'only tokens are written here')
+    }
+    this.told.push(...events.map(({ kind, actor }) => `${kind} by ${actor}`))
+    return result
+  }
+  events: RecordStore['events'] = () => []
+  subscribe: RecordStore['subscribe'] = () => () => undefined
+  close: RecordStore['close'] = async () => undefined
+
+  add(record: TokenRecord): void {
+    this.#tokens.set(record.id, record)
+  }
+}
+
+export interface TestMaster {
+  readonly app: FastifyInstance
+  readonly master: ScriptedMaster
+  readonly store: TokenStore
+  readonly clock: ManualClock
+  readonly metrics: MetricsRegistry
+  readonly options: MasterHttpOptions
+  /** Makes a token and returns it. */
+  token(role: TokenRecord['role'], wish?: Partial<TokenWish>): string
+  call(
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS',
+    url: string,
+    given?: { readonly body?: unknown; readonly token?: string } & Pick<
+      InjectOptions,
+      'headers' | 'remoteAddress'
+    >,
+  ): Promise<LightMyRequestResponse>
+}
+
+export async function testMaster(changes: Partial<MasterHttpOptions> = {}): Promise<TestMaster> {
+  const master = new ScriptedMaster()
+  const store = new TokenStore()
+  const clock = new ManualClock()
+  const random = new RealRandom()
+  const metrics = new MetricsRegistry()
+  const options: MasterHttpOptions = {
+    api: master,
+    store,
+    seal: (text) => `sealed(${text.length})`,
+    metrics,
+    version: '0.0.1',
+    clock,
+    random,
+    logger: silentLogger,
+    ...changes,
+  }
+  const app = await buildHttpApp(masterAppOptions(options))
+  return {
+    app,
+    master,
+    store,
+    clock,
+    metrics,
+    options,
+    token: (role, wish = {}) => {
+      const made = makeToken({ random, clock }, { name: role, role, expiresInMs: null, ...wish })
+      store.add(made.record)
+      return made.token
+    },
+    call: (method, url, { body, token, headers, remoteAddress } = {}) =>
+      app.inject({
+        method,
+        url,
+        headers: {
+          host: '127.0.0.1:7470',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(remoteAddress === undefined ? {} : { remoteAddress }),
+      }),
+  }
+}
