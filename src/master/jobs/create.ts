@@ -1,0 +1,148 @@
+/**
+ * Creation of a volume. The record of the volume, with its name and the servers that it was placed on, is written with
+ * the job; from there:
+ *
+ *     allocate: each server is asked ─all made─▶ lead: the first epoch ─served─▶ active, done
+ *         └─refused, or not heard three times─▶ another server, or in best_effort fewer, or undo
+ *
+ * A server that is given up may have made its replica all the same: it is `leaving`, and told to delete it.
+ */
+import type { NewEvent } from '../core/records-view.ts'
+import type { VolumeRecord } from '../records.ts'
+import {
+  type Call,
+  type Decision,
+  end,
+  goTo,
+  type Look,
+  type Machine,
+  progress,
+  type Step,
+  textsOf,
+  wait,
+} from './machine.ts'
+import { UNMAKE } from './unmake.ts'
+import { allocateRequest, serverName, stayingOf, withReplica, writeOf } from './volume-edits.ts'
+
+const FAILURES_MAX = 3
+
+/** Null: the job has nothing to do any more. */
+function volumeOf(look: Look): VolumeRecord | null {
+  const volume = look.records.volume(look.job.volume ?? '')
+  return volume === undefined || volume.state === 'deleting' ? null : volume
+}
+const gone = (): Decision => end('failed', 'the volume was deleted while it was made')
+
+const allocateCall = (volume: VolumeRecord, server: string): Call => ({
+  kind: 'allocate',
+  server,
+  request: allocateRequest(volume),
+})
+
+const allocate: Step = {
+  decide(look) {
+    const before = volumeOf(look)
+    if (before === null) return gone()
+    const refused = new Set(textsOf(look.job, 'refused'))
+    let volume = before
+    let why = ''
+    for (const replica of before.replicas) {
+      if (replica.state !== 'allocating') continue
+      const state = look.call(allocateCall(before, replica.server))
+      if (state?.kind === 'done') volume = withReplica(volume, replica.server, 'ready')
+      if (state?.kind !== 'failed' || !(state.isRefused || state.failures >= FAILURES_MAX)) continue
+      why = `${serverName(look.records, replica.server)}: ${state.message}`
+      refused.add(replica.server)
+      volume = withReplica(volume, replica.server, 'leaving')
+    }
+    const filled = refill(look, volume, [...refused])
+    volume = filled.volume
+    const data = { ...look.job.data, refused: [...refused] }
+    if (filled.why !== null) {
+      const isEnough = volume.policy.mode.kind === 'best_effort' && stayingOf(volume).length > 0
+      if (!isEnough) {
+        const sentence = `no server is left for a replica: ${why === '' ? filled.why : why}`
+        return goTo('undo', { writes: writesOf(before, volume), data: { ...data, why: sentence } })
+      }
+    }
+    const staying = stayingOf(volume)
+    const ready = staying.filter((replica) => replica.state === 'ready').map((replica) => replica.server)
+    if (ready.length === staying.length) return led(before, volume, ready, data)
+    const waiting = staying.filter((replica) => replica.state === 'allocating')
+    const names = waiting.map(({ server }) => serverName(look.records, server)).join(', ')
+    return {
+      writes: writesOf(before, volume),
+      data,
+      message: `waits for ${names} to make its replica`,
+      progress: progress(ready.length, staying.length + 1, 'steps'),
+      calls: waiting.map(({ server }) => allocateCall(volume, server)),
+    }
+  },
+  cancel: { to: 'undo' },
+}
+
+/** Other servers in the places of those that were given up. */
+function refill(
+  look: Look,
+  before: VolumeRecord,
+  refused: readonly string[],
+): { readonly volume: VolumeRecord; readonly why: string | null } {
+  let volume = before
+  while (stayingOf(volume).length < volume.policy.replicaFactor) {
+    const choice = look.planner.another(look.records, look.live, volume, null, refused)
+    if (choice.kind === 'none') return { volume, why: choice.why }
+    volume = withReplica(volume, choice.server, 'allocating')
+  }
+  return { volume, why: null }
+}
+
+/** All are made: they are the first in-sync set, for an empty volume is the same everywhere. */
+function led(
+  before: VolumeRecord,
+  volume: VolumeRecord,
+  ready: readonly string[],
+  data: Look['job']['data'],
+): Decision {
+  const { lead } = before
+  const primary = ready.includes(lead.primary) ? lead.primary : (ready[0] ?? lead.primary)
+  const set = { ...lead.set, members: ready }
+  return goTo('lead', {
+    writes: [writeOf({ ...volume, lead: { ...lead, primary, set } })],
+    data,
+    progress: progress(ready.length, ready.length + 1, 'steps'),
+  })
+}
+
+const writesOf = (before: VolumeRecord, volume: VolumeRecord) => (before === volume ? [] : [writeOf(volume)])
+
+const lead: Step = {
+  decide(look) {
+    const volume = volumeOf(look)
+    if (volume === null) return gone()
+    const { lead } = volume
+    const { total } = look.job.progress
+    if (lead.state === 'serving' && lead.hasServed) {
+      return end('succeeded', null, {
+        writes: [writeOf({ ...volume, state: 'active' })],
+        events: [createdEvent(look, volume)],
+        progress: progress(total, total, 'steps'),
+      })
+    }
+    const why = look.whyNotServed(volume.uuid)
+    const name = serverName(look.records, lead.primary)
+    return wait(`waits for ${name} to serve it${why === null ? '' : `: ${why}`}`)
+  },
+  cancel: { to: 'undo' },
+}
+
+const createdEvent = (look: Look, volume: VolumeRecord): NewEvent => ({
+  severity: 'info',
+  kind: 'volume.created',
+  actor: look.job.actor,
+  volume: volume.uuid,
+  server: volume.lead.primary,
+  message: `volume ${volume.name} is made, with ${stayingOf(volume).length} replicas, and served by ${serverName(look.records, volume.lead.primary)}`,
+  epoch: volume.lead.epoch.number,
+})
+
+export const CREATE: Machine = { kind: 'create', steps: { allocate, lead, ...UNMAKE } }

@@ -1,0 +1,48 @@
+/**
+ * Whose turn it is. What changes the replicas of one volume goes one after the other, in the order in which it was asked
+ * for; a deletion waits for nobody, and whatever else is about that volume ends when it sees it. Of all volumes together
+ * only so many replicas are filled at a time, because hosts share disks and network with that.
+ */
+
+import type { JobRecord } from '../records.ts'
+import { type Decision, type Look, wait } from './machine.ts'
+
+/** Replicas that are filled at a time, in the whole cluster and to or from one server. */
+export const REBUILDS_MAX = 4
+export const REBUILDS_PER_SERVER_MAX = 2
+
+export const isOver = (job: JobRecord): boolean => job.state !== 'running' && job.state !== 'cancelling'
+
+const OWNS_ITS_VOLUME: readonly JobRecord['kind'][] = ['create', 'expand', 'move', 'replace']
+
+/** The older job about the same volume that has to end first; undefined when it is this one's turn. */
+export function aheadOf(jobs: readonly JobRecord[], job: JobRecord): JobRecord | undefined {
+  for (const other of jobs) {
+    if (other.id === job.id) return undefined
+    if (isOver(other) || other.volume !== job.volume || !OWNS_ITS_VOLUME.includes(other.kind)) continue
+    // a volume may grow while a replica of it is filled: sizes travel in the log
+    if (job.kind === 'expand' && other.step === 'sync') continue
+    return other
+  }
+  return undefined
+}
+
+/** Fills a replica now, or is about to: from its turn until the replica is in sync. */
+const isFilling = (job: JobRecord): boolean =>
+  !isOver(job) && (job.step === 'allocate' || job.step === 'sync') && job.kind !== 'create'
+
+/** Null when a replica may be filled at `to`; else the sentence that says what is waited for. */
+export function fillingLimit(jobs: readonly JobRecord[], to: string): string | null {
+  const filling = jobs.filter(isFilling)
+  if (filling.length >= REBUILDS_MAX) return `waits: ${filling.length} replicas are being filled already`
+  const there = filling.filter((job) => job.data.to === to).length
+  return there >= REBUILDS_PER_SERVER_MAX
+    ? `waits: ${there} replicas are being filled on that server already`
+    : null
+}
+
+/** The decision of a job whose turn has not come; null when it has. */
+export function queued(look: Look): Decision | null {
+  const ahead = aheadOf(look.records.jobs(), look.job)
+  return ahead === undefined ? null : wait(`waits for job ${ahead.id} (${ahead.kind}) of the same volume`)
+}

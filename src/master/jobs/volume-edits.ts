@@ -1,0 +1,54 @@
+/** Small questions and changes to the record of a volume that several jobs share. All pure. */
+import { type Epoch, epochNumber } from '../../base/units.ts'
+import type { RecordsView, RecordWrite } from '../core/records-view.ts'
+import type { AllocateRequest } from '../links.ts'
+import type { LeadRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
+
+export const replicaOn = (volume: VolumeRecord, server: string): ReplicaRecord | undefined =>
+  volume.replicas.find((replica) => replica.server === server)
+
+/** The replica on this server gets this state; it is added when there is none. */
+export function withReplica(
+  volume: VolumeRecord,
+  server: string,
+  state: ReplicaRecord['state'],
+): VolumeRecord {
+  const isThere = replicaOn(volume, server) !== undefined
+  const replicas = isThere
+    ? volume.replicas.map((replica) => (replica.server === server ? { server, state } : replica))
+    : [...volume.replicas, { server, state }]
+  return { ...volume, replicas }
+}
+
+export const withoutReplica = (volume: VolumeRecord, server: string): VolumeRecord => ({
+  ...volume,
+  replicas: volume.replicas.filter((replica) => replica.server !== server),
+})
+
+/** Replicas that are meant to stay. */
+export const stayingOf = (volume: VolumeRecord): readonly ReplicaRecord[] =>
+  volume.replicas.filter((replica) => replica.state !== 'leaving')
+
+export const isMember = (volume: VolumeRecord, server: string): boolean =>
+  volume.lead.set.members.includes(server)
+
+export const writeOf = (record: VolumeRecord): RecordWrite => ({ kind: 'volume', record })
+
+export const epochOf = (lead: LeadRecord): Epoch => ({
+  number: epochNumber(lead.epoch.number),
+  id: BigInt(lead.epoch.id),
+})
+
+/** A replica of a volume that nobody has led yet is as old as the volume; any later one is made for an older volume. */
+export const allocateRequest = (volume: VolumeRecord): AllocateRequest => ({
+  volume: volume.uuid,
+  name: volume.name,
+  sizeBytes: volume.sizeBytes,
+  logicalBlockBytes: volume.logicalBlockBytes,
+  logBytes: volume.logBytes,
+  madeIn: volume.lead.hasServed ? epochOf(volume.lead) : null,
+})
+
+/** Name of a server for people; its id when it is not in the cluster any more. */
+export const serverName = (records: RecordsView, server: string): string =>
+  records.server(server)?.name ?? server
