@@ -9,7 +9,6 @@ import type { Leads } from '../core/cluster.ts'
 import type { LiveCluster } from '../core/live.ts'
 import type { RecordStore, RecordsView } from '../core/records-view.ts'
 import type { ServerLinks } from '../links.ts'
-import type { RebalanceMove } from '../master-api.ts'
 import type { VolumeRecord } from '../records.ts'
 
 /** A server for one more replica, or why there is none. */
@@ -36,7 +35,6 @@ export interface Planner {
   ): Choice
   /** What is to be replaced now, and by which servers; nothing while it may be a failure of the network. */
   replacements(records: RecordsView, live: LiveCluster, nowMs: number): readonly Replacement[]
-  rebalance(records: RecordsView, live: LiveCluster): readonly RebalanceMove[]
 }
 
 export interface JobPorts {

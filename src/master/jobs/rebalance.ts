@@ -4,6 +4,7 @@
  */
 import type { RebalanceMove } from '../master-api.ts'
 import type { JobRecord } from '../records.ts'
+import type { Json } from '../registry/registry.ts'
 import { ENDING, withChild } from './drain.ts'
 import { end, type Machine, progress, type Step, wait } from './machine.ts'
 import { childrenOf } from './new-job.ts'
@@ -23,8 +24,12 @@ const moves: Step = {
     )
     const next = plan[children.length]
     if (next !== undefined && running.length < REBUILDS_MAX) {
-      const { volume, from, to } = next
-      return { ...withChild(look, { volume, step: 'queued', data: { from, to } }), progress: done }
+      const { kind, volume, from, to } = next
+      const child =
+        kind === 'lead'
+          ? { volume, step: 'queuedLead', data: { to, lead: true } }
+          : { volume, step: 'queued', data: { from, to } }
+      return { ...withChild(look, child), progress: done }
     }
     if (running.length > 0) return wait(`${running.length} being moved, ${plan.length - over.length} left`)
     const bad = children.filter((job) => job.state !== 'succeeded').length
@@ -36,20 +41,28 @@ const moves: Step = {
   cancel: { to: 'ending' },
 }
 
+type Move = Omit<RebalanceMove, 'name'>
+
 /** The plan in the job's data. */
-export function movesOf(job: JobRecord): readonly Omit<RebalanceMove, 'name'>[] {
+function movesOf(job: JobRecord): readonly Move[] {
   const list = job.data.moves
-  if (!Array.isArray(list)) return []
-  return list.flatMap((one) => {
-    if (typeof one !== 'object' || one === null || Array.isArray(one)) return []
-    const { volume, from, to, bytes } = one as { readonly [key: string]: unknown }
-    const isMove =
-      typeof volume === 'string' &&
-      typeof from === 'string' &&
-      typeof to === 'string' &&
-      typeof bytes === 'number'
-    return isMove ? [{ volume, from, to, bytes }] : []
-  })
+  return Array.isArray(list) ? list.flatMap(moveOf) : []
+}
+
+/** The plan as the job's data hold it. */
+export const movesData = (plan: readonly RebalanceMove[]): JobRecord['data'] => ({
+  moves: plan.map(({ kind, volume, from, to, bytes }) => ({ kind, volume, from, to, bytes })),
+})
+
+function moveOf(one: Json): Move[] {
+  if (typeof one !== 'object' || one === null || !('volume' in one)) return []
+  const { kind, volume, from, to, bytes } = one
+  const isMove =
+    typeof volume === 'string' &&
+    typeof from === 'string' &&
+    typeof to === 'string' &&
+    typeof bytes === 'number'
+  return isMove ? [{ kind: kind === 'lead' ? 'lead' : 'replica', volume, from, to, bytes }] : []
 }
 
 export const REBALANCE: Machine = { kind: 'rebalance', steps: { moves, ending: ENDING } }

@@ -1,0 +1,152 @@
+/**
+ * Block servers as jobs see them: they make, grow and delete replicas when asked, and what they hold outlives every life
+ * of the master. The script of a test says which call is refused, which is lost on the way there, which on the way back,
+ * and which is carried out long after it was given up. A server begins no call that was given up before it began.
+ */
+import { BlockError } from '../../../src/base/errors.ts'
+import type { AllocateRequest, ServerLinks, ToServer } from '../../../src/master/links.ts'
+import type { Scheduler } from '../../sim/scheduler.ts'
+
+export type Fault = 'none' | 'refused' | 'lost' | 'answer lost' | 'late'
+type CallKind = 'allocate' | 'remove' | 'expand'
+
+export interface ScriptReplica {
+  readonly volume: string
+  sizeBytes: number
+  /** The epoch that it obeys. */
+  epoch: number
+}
+
+export interface ScriptServer {
+  readonly id: string
+  isUp: boolean
+  lostSinceMs: number
+  /** Until when it is at work on a call that was given up. */
+  busyUntilMs: number
+  readonly replicas: Map<string, ScriptReplica>
+}
+
+const TRIP_MS = 5
+const TIMEOUT_MS = 5000
+const LATE_MS = 7000
+
+export class ScriptServers implements ServerLinks {
+  readonly #scheduler: Scheduler
+  readonly servers = new Map<string, ScriptServer>()
+  /** What befalls the next calls of a kind at a server; after that all goes well. */
+  readonly faults = new Map<string, Fault[]>()
+  readonly calls: string[] = []
+
+  constructor(scheduler: Scheduler, ids: readonly string[]) {
+    this.#scheduler = scheduler
+    for (const id of ids)
+      this.servers.set(id, { id, isUp: true, lostSinceMs: 0, busyUntilMs: 0, replicas: new Map() })
+  }
+
+  fault(kind: CallKind, server: string, ...faults: Fault[]): void {
+    this.faults.set(`${kind} ${server}`, faults)
+  }
+
+  setUp(id: string, isUp: boolean): void {
+    const server = this.#server(id)
+    server.isUp = isUp
+    server.lostSinceMs = this.#scheduler.nowMs
+  }
+
+  /** `server/volume` of every replica there is. */
+  held(): string[] {
+    return [...this.servers.values()]
+      .flatMap((server) => [...server.replicas.keys()].map((volume) => `${server.id}/${volume}`))
+      .sort()
+  }
+
+  send(_server: string, _message: ToServer): void {
+    // nothing that jobs do goes over the stream
+  }
+
+  allocate(server: string, request: AllocateRequest): Promise<void> {
+    return this.#call('allocate', server, ({ replicas }) => {
+      if (replicas.has(request.volume)) return
+      const epoch = request.madeIn?.number ?? 0
+      replicas.set(request.volume, { volume: request.volume, sizeBytes: request.sizeBytes, epoch })
+    })
+  }
+
+  remove(server: string, request: { readonly volume: string; readonly epoch: number }): Promise<void> {
+    return this.#call('remove', server, ({ replicas }) => {
+      const replica = replicas.get(request.volume)
+      if (replica !== undefined && replica.epoch > request.epoch) {
+        throw new BlockError('CONFLICT', 'it obeys a higher epoch')
+      }
+      replicas.delete(request.volume)
+    })
+  }
+
+  expand(
+    server: string,
+    request: { readonly volume: string; readonly epoch: number; readonly sizeBytes: number },
+  ): Promise<void> {
+    return this.#call('expand', server, () => {
+      for (const { replicas } of this.servers.values()) {
+        const replica = replicas.get(request.volume)
+        if (replica !== undefined) replica.sizeBytes = Math.max(replica.sizeBytes, request.sizeBytes)
+      }
+    })
+  }
+
+  #call(kind: CallKind, id: string, work: (server: ScriptServer) => void): Promise<void> {
+    const fault = this.faults.get(`${kind} ${id}`)?.shift() ?? 'none'
+    const server = this.#server(id)
+    this.calls.push(`${kind} ${id}`)
+    return new Promise((resolve, reject) => {
+      const at = (delayMs: number, run: () => void): void => {
+        this.#scheduler.schedule(kind, id, delayMs, run)
+      }
+      const giveUp = (): void => reject(new BlockError('TIMED_OUT', 'no answer came'))
+      if (!server.isUp) {
+        at(TRIP_MS, () => reject(new BlockError('DISCONNECTED', 'the server is not connected')))
+        return
+      }
+      const doIt = (): BlockError | undefined => {
+        if (!server.isUp) return new BlockError('DISCONNECTED', 'the server went away')
+        try {
+          work(server)
+          return undefined
+        } catch (error) {
+          if (error instanceof BlockError) return error
+          throw error
+        }
+      }
+      switch (fault) {
+        case 'none':
+          // one call at a time for a replica: what was begun ends first
+          at(TRIP_MS + Math.max(0, server.busyUntilMs - this.#scheduler.nowMs), () => {
+            const error = doIt()
+            at(TRIP_MS, () => (error === undefined ? resolve() : reject(error)))
+          })
+          return
+        case 'refused':
+          at(TRIP_MS, () => reject(new BlockError('NO_SPACE', 'the disk is full')))
+          return
+        case 'lost':
+          at(TIMEOUT_MS, giveUp)
+          return
+        case 'answer lost':
+          at(TRIP_MS, () => doIt())
+          at(TIMEOUT_MS, giveUp)
+          return
+        case 'late':
+          at(TIMEOUT_MS, giveUp)
+          server.busyUntilMs = this.#scheduler.nowMs + LATE_MS
+          at(LATE_MS, () => doIt())
+          return
+      }
+    })
+  }
+
+  #server(id: string): ScriptServer {
+    const server = this.servers.get(id)
+    if (server === undefined) throw new Error(`no server ${id}`)
+    return server
+  }
+}
