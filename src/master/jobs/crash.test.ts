@@ -104,6 +104,26 @@ const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'create, undone while a server is away: the name is free, the replica deleted later',
+    servers: THREE,
+    arrange(world) {
+      createJob(world)
+      world.servers.fault('allocate', 's2', 'refused', 'refused', 'refused', 'refused')
+      world.servers.fault('allocate', 's3', 'answer lost')
+      world.scheduler.schedule('away', 's3', 20, () => world.servers.setUp('s3', false))
+      world.scheduler.schedule('back', 's3', 60_000, () => {
+        expect(world.job('j').state).toBe('failed')
+        expect(world.durable.volumeNamed('v')).toBeUndefined()
+        expect(world.orphans()).toEqual([])
+        world.servers.setUp('s3', true)
+      })
+    },
+    judge(world) {
+      expect(world.job('j').state).toBe('failed')
+      nothingLeft(world)
+    },
+  },
+  {
     name: 'create in best effort goes on with two',
     servers: THREE,
     arrange(world) {

@@ -1,6 +1,7 @@
 /**
- * The moves of a plan, which is recorded with the job and is the one that the dry run showed. Each is a job of its own, a
- * few at a time; one that fails or that does not fit any more is counted, and the others go on.
+ * The moves of a plan, which is recorded with the job and is the one that the dry run showed. Each is a job of its own, one
+ * after the other in the order of the plan, which is the order in which there is room for them; one that fails or that
+ * does not fit any more is counted, and the others go on.
  */
 import type { RebalanceMove } from '../master-api.ts'
 import type { JobRecord } from '../records.ts'
@@ -8,7 +9,7 @@ import type { Json } from '../registry/registry.ts'
 import { ENDING, withChild } from './drain.ts'
 import { end, type Machine, progress, type Step, wait } from './machine.ts'
 import { childrenOf } from './new-job.ts'
-import { isOver, REBUILDS_MAX } from './turns.ts'
+import { isOver } from './turns.ts'
 
 const moves: Step = {
   decide(look) {
@@ -23,7 +24,7 @@ const moves: Step = {
       'bytes',
     )
     const next = plan[children.length]
-    if (next !== undefined && running.length < REBUILDS_MAX) {
+    if (next !== undefined && running.length === 0) {
       const { kind, volume, from, to } = next
       const child =
         kind === 'lead'

@@ -15,14 +15,21 @@ export const isOver = (job: JobRecord): boolean => job.state !== 'running' && jo
 
 const OWNS_ITS_VOLUME: readonly JobRecord['kind'][] = ['create', 'expand', 'move', 'replace']
 
-/** The older job about the same volume that has to end first; undefined when it is this one's turn. */
+const hasBegun = (job: JobRecord): boolean => job.step !== 'queued' && job.step !== 'queuedLead'
+
+/**
+ * The job about the same volume that has to end first: one that has begun, or one that was asked for before. Undefined
+ * when it is this one's turn. Ages alone will not do: a wall clock that was set back would let two begin.
+ */
 export function aheadOf(jobs: readonly JobRecord[], job: JobRecord): JobRecord | undefined {
+  let isBefore = true
   for (const other of jobs) {
-    if (other.id === job.id) return undefined
-    if (isOver(other) || other.volume !== job.volume || !OWNS_ITS_VOLUME.includes(other.kind)) continue
-    // a volume may grow while a replica of it is filled: sizes travel in the log
-    if (job.kind === 'expand' && other.step === 'sync') continue
-    return other
+    if (other.id === job.id) isBefore = false
+    else if (!isOver(other) && other.volume === job.volume && OWNS_ITS_VOLUME.includes(other.kind)) {
+      // a volume may grow while a replica of it is filled: sizes travel in the log
+      if (job.kind === 'expand' && other.step === 'sync') continue
+      if (isBefore || hasBegun(other)) return other
+    }
   }
   return undefined
 }

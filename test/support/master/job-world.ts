@@ -121,7 +121,7 @@ export class JobWorld {
   async calm(): Promise<void> {
     await this.until('the end of all jobs', () => this.durable.jobs().every(isOver))
     // what was away is told, and deletes what it should not have
-    await this.scheduler.pass(40_000)
+    await this.scheduler.pass(90_000)
   }
 
   /** A volume that is served, with replicas made. */
