@@ -12,6 +12,8 @@ import type { Net } from '../base/ports/net.ts'
 import type { Random } from '../base/ports/random.ts'
 import type { AccessConfig } from '../config/access-config.ts'
 import type { AccessRules, ChapCredential } from '../frontend/access.ts'
+import { LimitedDevice } from '../frontend/qos/limited-device.ts'
+import { NO_QOS_LIMITS, OperationLimiter, type QosCounters, type QosLimits } from '../frontend/qos/limiter.ts'
 import { FrontendVolume } from '../frontend/volume.ts'
 import { IscsiTarget } from '../iscsi/target/iscsi-target.ts'
 import type { TargetSettings } from './config/settings.ts'
@@ -157,6 +159,10 @@ export class IscsiVolume {
   #volume: FrontendVolume | undefined
   #openings = 0
   #own: OwnAccess = { initiators: null, chap: null }
+  #limits = NO_QOS_LIMITS
+  #limiter: OperationLimiter | undefined
+  /** Of the openings before the current one. */
+  #earlierQos: Omit<QosCounters, 'waiting'> = { throttledOperations: 0, waitedMs: 0, refusedOperations: 0 }
 
   constructor(target: IscsiTarget, options: IscsiVolumeOptions) {
     this.#target = target
@@ -164,11 +170,26 @@ export class IscsiVolume {
     this.iqn = options.iqn
   }
 
+  /** Since the volume is known here. */
+  get qosCounters(): QosCounters {
+    const now = this.#limiter?.counters
+    const { throttledOperations, waitedMs, refusedOperations } = this.#earlierQos
+    return {
+      throttledOperations: throttledOperations + (now?.throttledOperations ?? 0),
+      waitedMs: waitedMs + (now?.waitedMs ?? 0),
+      refusedOperations: refusedOperations + (now?.refusedOperations ?? 0),
+      waiting: now?.waiting ?? 0,
+    }
+  }
+
   attach(device: BlockDevice): void {
     const { first, ports, sanitizeBytesPerSecond, latencies } = this.#options
     const { clock, logger } = ports
+    const limiter = new OperationLimiter({ clock })
+    limiter.setLimits(this.#limits)
+    this.#limiter = limiter
     const volume = new FrontendVolume({
-      device,
+      device: new LimitedDevice(device, limiter),
       access: this.#access(),
       after: this.#openings++ === 0 ? first : 'failover',
       clock,
@@ -188,9 +209,13 @@ export class IscsiVolume {
 
   /** Resolves when its connections are reset and nothing that came from them is under way. */
   async detach(): Promise<void> {
+    // what waits for its turn would be waited for
+    this.#limiter?.close()
     await this.#target.removeVolume(this.iqn)
     this.#volume?.close()
     this.#volume = undefined
+    this.#earlierQos = this.qosCounters
+    this.#limiter = undefined
   }
 
   /** Its name is not known any more. */
@@ -219,6 +244,12 @@ export class IscsiVolume {
   /** Hosts that are logged in. */
   get sessions(): number {
     return this.#target.sessions().filter(({ target }) => target === this.iqn).length
+  }
+
+  /** In force at once, and for every device that is attached from now on. */
+  setQos(limits: QosLimits): void {
+    this.#limits = limits
+    this.#limiter?.setLimits(limits)
   }
 
   describe(): VolumeView['iscsi'] {

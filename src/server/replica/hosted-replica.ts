@@ -11,6 +11,7 @@ import type { Logger } from '../../base/log.ts'
 import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { ChapCredential } from '../../frontend/access.ts'
+import type { QosLimits } from '../../frontend/qos/limiter.ts'
 import { Secret } from '../../frontend/secret.ts'
 import type { ClearAccess, ToServer } from '../../master/links.ts'
 import type { Note } from '../../v2engine/effects.ts'
@@ -178,6 +179,11 @@ export class HostedReplica {
   /** Counts the space that it takes, for the reports that follow. */
   async measure(): Promise<void> {
     this.#usedBytes = (await this.#replica?.spaceBytes()) ?? this.#usedBytes
+  }
+
+  /** Limits for hosts, while it leads and when it will; in force at once. */
+  setQos(limits: QosLimits): void {
+    this.#o.iscsi.setQos(limits)
   }
 
   view(): ReplicaView {
