@@ -1,8 +1,9 @@
 /**
- * Metrics of the replicas on this server, `basalt_replication_*` in base units, labelled with server and volume, and with
+ * Metrics of the replicas on this server, `basalt_replication_*` and `basalt_qos_*` in base units, labelled with server and volume, and with
  * the replica where they are about another server's. Read from the replicas when somebody scrapes. `docs/http-api.md`
  * lists them; a test compares.
  */
+import type { QosCounters } from '../frontend/qos/limiter.ts'
 import type { MetricsRegistry, Sample } from '../metrics/registry.ts'
 import type { PeerLag, ReplicaStatus, ResyncStatus } from '../replication/status.ts'
 import { isSound } from '../v2engine/marks.ts'
@@ -54,6 +55,24 @@ const OF_RESYNC: readonly Gauge<ResyncStatus>[] = [
   ],
 ]
 
+const OF_QOS: readonly Gauge<QosCounters>[] = [
+  [
+    'basalt_qos_throttled_operations_total',
+    "Operations of hosts that waited for the volume's limits",
+    ({ throttledOperations }) => throttledOperations,
+  ],
+  [
+    'basalt_qos_refused_operations_total',
+    'Operations of hosts that were answered busy because of the limits',
+    ({ refusedOperations }) => refusedOperations,
+  ],
+  [
+    'basalt_qos_wait_seconds_total',
+    "How long operations waited for the volume's limits, all together",
+    ({ waitedMs }) => waitedMs / 1000,
+  ],
+]
+
 export function addReplicationMetrics(
   registry: MetricsRegistry,
   replicas: () => readonly ReplicaView[],
@@ -79,6 +98,22 @@ export function addReplicationMetrics(
     labelNames,
     collect: () =>
       replicas().map(({ name, reopens }) => ({ labels: { server, volume: name }, value: reopens })),
+  })
+  for (const [name, help, read] of OF_QOS) {
+    registry.counter({
+      name,
+      help,
+      labelNames,
+      collect: () =>
+        replicas().map((one) => ({ labels: { server, volume: one.name }, value: read(one.qos) })),
+    })
+  }
+  registry.gauge({
+    name: 'basalt_qos_waiting_operations',
+    help: "Operations of hosts that wait for the volume's limits now",
+    labelNames,
+    collect: () =>
+      replicas().map(({ name, qos }) => ({ labels: { server, volume: name }, value: qos.waiting })),
   })
   for (const [name, help, read] of OF_REPLICA) {
     registry.gauge({

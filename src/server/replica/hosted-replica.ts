@@ -11,7 +11,6 @@ import type { Logger } from '../../base/log.ts'
 import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { ChapCredential } from '../../frontend/access.ts'
-import type { QosLimits } from '../../frontend/qos/limiter.ts'
 import { Secret } from '../../frontend/secret.ts'
 import type { ClearAccess, ToServer } from '../../master/links.ts'
 import type { Note } from '../../v2engine/effects.ts'
@@ -181,11 +180,6 @@ export class HostedReplica {
     this.#usedBytes = (await this.#replica?.spaceBytes()) ?? this.#usedBytes
   }
 
-  /** Limits for hosts, while it leads and when it will; in force at once. */
-  setQos(limits: QosLimits): void {
-    this.#o.iscsi.setQos(limits)
-  }
-
   view(): ReplicaView {
     const { iscsi, latencies } = this.#o
     return {
@@ -199,6 +193,7 @@ export class HostedReplica {
       status: this.#replica?.status(),
       iscsi: iscsi.describe(),
       latency: viewLatencies(latencies),
+      qos: iscsi.qosCounters,
     }
   }
 
@@ -250,6 +245,7 @@ export class HostedReplica {
       initiators: isMute ? [] : stored.initiators,
       chap: access?.chap == null ? null : credentialOf(access.chap),
     })
+    this.#o.iscsi.setQos(stored.qos)
   }
 
   /** Ends it for good: hosts are cut off, everything appended becomes durable, its directory is closed. Idempotent. */

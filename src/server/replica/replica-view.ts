@@ -1,5 +1,6 @@
 /** A replica as its server sees it: what it asks of an opening, and what it shows of it to others. */
 
+import type { QosCounters } from '../../frontend/qos/limiter.ts'
 import type { ReplicaProgress, ReplicaStatus } from '../../replication/status.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import type { CommandKind, LatencyView, VolumeView } from '../volume-host.ts'
@@ -43,4 +44,5 @@ export interface ReplicaView {
   readonly status: ReplicaStatus | undefined
   readonly iscsi: VolumeView['iscsi']
   readonly latency: Readonly<Record<CommandKind, LatencyView>>
+  readonly qos: QosCounters
 }
