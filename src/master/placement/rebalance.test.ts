@@ -166,7 +166,8 @@ describe('for any cluster, a rebalance', () => {
         expect(planRebalance(after, settings)).toEqual([])
         for (const placeOf of [zoneOf, rackOf]) {
           const before = sharing(facts, placeOf)
-          for (const [i, count] of sharing(after, placeOf).entries()) expect(count).toBeLessThanOrEqual(before[i]!)
+          for (const [i, count] of sharing(after, placeOf).entries())
+            expect(count).toBeLessThanOrEqual(before[i]!)
         }
       }),
       { numRuns: 300 },
