@@ -23,6 +23,8 @@ export interface ClusterRecord {
     readonly detail: string
     readonly since: number
   } | null
+  /** Registries that this one took over from, and how far servers had seen them. Absent: none. */
+  readonly replaced?: readonly { readonly id: string; readonly seq: number }[]
 }
 
 export type DiskType = 'ssd' | 'hdd' | 'nvme'

@@ -24,7 +24,7 @@ export type HelloVerdict =
 export interface ServerStreams {
   /**
    * First on a stream, and again on the same stream when a fact changed (`stream` given). Resolves when the server is
-   * recorded: beats may come before.
+   * recorded; beats of the stream are for after that.
    */
   onHello(hello: ServerHello, stream?: number): Promise<HelloVerdict>
   onBeat(stream: number, beat: ServerBeat): void
@@ -126,7 +126,6 @@ export interface Leads {
       readonly server: string | null
       readonly force: boolean
       readonly actor: string
-      readonly requestId: string | null
     },
   ): Promise<void>
   /**

@@ -7,7 +7,7 @@ import type { ReplicaBeat, ServerBeat, ServerHello } from '../links.ts'
 import type { LiveCluster, LiveServer } from './live.ts'
 
 /** Silent for so long, a server counts as lost although its stream is open. */
-export const SILENT_MS = 3000
+const SILENT_MS = 3000
 /** A server that claims more replicas is not believed further. */
 const REPLICAS_MAX = 20_000
 
@@ -110,7 +110,9 @@ export class LiveServers implements LiveCluster {
     if (isFull) entry.replicas = new Map()
     for (const replica of replicas) {
       if (entry.replicas.size < REPLICAS_MAX || entry.replicas.has(replica.volume)) {
-        entry.replicas.set(replica.volume, replica)
+        // only full beats say what is kept
+        const kept = replica.kept ?? (isFull ? null : (before.get(replica.volume)?.kept ?? null))
+        entry.replicas.set(replica.volume, kept === replica.kept ? replica : { ...replica, kept })
       }
     }
     for (const replica of replicas) {

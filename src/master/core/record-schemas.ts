@@ -45,6 +45,7 @@ const Cluster = object({
   clusterId: Id,
   createdAt: Time,
   lock: nullable(object({ reason: Type.Enum(['seq', 'registryId', 'epoch']), detail: Text, since: Time })),
+  replaced: Type.Optional(Type.Array(object({ id: Id, seq: Count }))),
 })
 
 const DiskType = Type.Enum(['ssd', 'hdd', 'nvme'])

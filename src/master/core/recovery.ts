@@ -7,7 +7,7 @@
 import { BlockError } from '../../base/errors.ts'
 import { parseVolumeName } from '../../base/names.ts'
 import type { ReplicaBeat } from '../links.ts'
-import type { LeadRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
+import type { ClusterRecord, LeadRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
 import type { RecoverReport } from './cluster.ts'
 import { readKept } from './kept-volume.ts'
 import type { LiveServer } from './live.ts'
@@ -20,6 +20,8 @@ export interface RecoveryFacts {
   readonly actor: string
   readonly epochId: () => bigint
   readonly wallMs: number
+  /** Other registries that servers have seen, and how far. */
+  readonly replaced: readonly { readonly id: string; readonly seq: number }[]
 }
 
 interface Reported {
@@ -35,7 +37,9 @@ export function planRecovery(facts: RecoveryFacts): Change<RecoverReport> {
   // an epoch of one volume says nothing of the others; an old registry may be wrong about all of them
   const isAll = cluster.lock?.reason !== 'epoch'
   const missing = new Map<string, readonly string[]>()
-  const writes: RecordWrite[] = [{ kind: 'cluster', record: { ...cluster, lock: null } }]
+  const writes: RecordWrite[] = [
+    { kind: 'cluster', record: { ...cluster, lock: null, replaced: replacedBy(facts) } },
+  ]
   const events: NewEvent[] = []
   const raised: string[] = []
   const adopted: string[] = []
@@ -223,4 +227,13 @@ function membersMissing(missing: ReadonlyMap<string, readonly string[]>): BlockE
       'start those servers, or force it and lose what only they hold',
     { facts: { reason: 'members_missing', volumes: missing.size, volume: name, servers: servers.join(',') } },
   )
+}
+
+/** What a server that comes later has seen of them locks nothing; what goes beyond does. */
+function replacedBy({ records, replaced }: RecoveryFacts): NonNullable<ClusterRecord['replaced']> {
+  const greatest = new Map<string, number>()
+  for (const { id, seq } of [...(records.cluster.replaced ?? []), ...replaced]) {
+    greatest.set(id, Math.max(seq, greatest.get(id) ?? 0))
+  }
+  return [...greatest].map(([id, seq]) => ({ id, seq }))
 }

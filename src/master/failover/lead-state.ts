@@ -163,7 +163,7 @@ export interface Decision {
 
 export const NO_ANSWERS: ReadonlyMap<string, SealAnswer> = new Map()
 
-export const epochOf = (record: LeadRecord): Epoch => ({
+const epochOf = (record: LeadRecord): Epoch => ({
   number: epochNumber(record.epoch.number),
   id: BigInt(record.epoch.id),
 })

@@ -155,7 +155,7 @@ function decide(draft: Draft): void {
   if (verdict.kind === 'promote') {
     if (isWaitingForPreferred(draft, phase)) return
     const answer = state.answers.get(verdict.server)
-    if (answer !== undefined) promote(draft, answer, { mayHaveLost: verdict.mayHaveLost, isForced: false })
+    if (answer !== undefined) promote(draft, answer, { mayHaveLost: verdict.mayHaveLost, unreached: null })
     return
   }
   const isOperatorNeeded = verdict.kind === 'operator'
@@ -202,9 +202,12 @@ function decideForced(draft: Draft, phase: Sealing, force: Force): void {
     draft.notes.push({ kind: 'operatorNeeded', epoch: state.epoch.number })
     return
   }
-  const { set } = draft.record
-  draft.change({ set: { epoch: draft.record.epoch.number, version: set.version + 1, members } })
-  promote(draft, winner, { mayHaveLost: true, isForced: true })
+  const { set, epoch } = draft.record
+  draft.change({ set: { epoch: epoch.number, version: set.version + 1, members } })
+  promote(draft, winner, {
+    mayHaveLost: true,
+    unreached: set.members.filter((one) => unreached.includes(one)),
+  })
 }
 
 /**
@@ -235,24 +238,32 @@ function forcedSet(
 function promote(
   draft: Draft,
   winner: SealAnswer,
-  how: { readonly mayHaveLost: boolean; readonly isForced: boolean },
+  how: {
+    readonly mayHaveLost: boolean
+    /** Of a forced one. */
+    readonly unreached: readonly string[] | null
+  },
 ): void {
   const { record, state, facts } = draft
   const { bounds, nowMs } = facts
   const { preferred, heardLsn } = state
-  const { mayHaveLost } = how
+  const { mayHaveLost, unreached } = how
   const others = [...state.answers.values()].map(({ last }) => last.lsn)
   const firstLsn = winner.last.lsn + 1
-  const unreached = how.isForced ? record.set.members.filter((server) => !state.answers.has(server)) : []
   draft.notes.push({
     kind: 'promoted',
     epoch: record.epoch.number,
     server: winner.server,
     before: record.primary,
-    how: howOf(record.hasServed, how.isForced, winner.server === record.primary, preferred?.isMove === true),
+    how: howOf(
+      record.hasServed,
+      unreached !== null,
+      winner.server === record.primary,
+      preferred?.isMove === true,
+    ),
     lsn: winner.last.lsn,
     loss: mayHaveLost ? { firstLsn, lastLsn: Math.max(winner.last.lsn, heardLsn, ...others) } : null,
-    unreached,
+    unreached: unreached ?? [],
   })
   draft.change({
     state: 'serving',

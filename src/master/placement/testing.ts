@@ -135,6 +135,7 @@ export const aBeat = (
       opening: 1 as Open['opening'],
       askedAtMs: 0,
       leads: isLeading ? epoch : null,
+      isServing: isLeading,
       sealed: epoch,
       set: null,
       standing: SOUND,
@@ -147,6 +148,8 @@ export const aBeat = (
     },
     outage: null,
     usedBytes: 0,
+    settingsTag: 0,
+    kept: null,
     messages: [],
     ...facts,
   }

@@ -1,0 +1,203 @@
+/** Who leads, for jobs and the API: one `VolumeLead` for each volume of the registry, and what is asked of them. */
+import { BlockError } from '../../base/errors.ts'
+import { isSound } from '../../v2engine/marks.ts'
+import type { LeadNote } from '../failover/lead-state.ts'
+import { type MemberFacts, preflight } from '../failover/preflight.ts'
+import type { LeadRecord, VolumeRecord } from '../records.ts'
+import type { LeadPreflight, LeadStatus, Leads, MoveOutcome } from './cluster.ts'
+import { LeadMoves } from './lead-moves.ts'
+import type { LiveServers } from './live-servers.ts'
+import { type LeadPorts, mayLead, VolumeLead } from './volume-lead.ts'
+
+export class ClusterLeads implements Leads {
+  readonly #ports: LeadPorts
+  readonly #live: LiveServers
+  readonly #leads = new Map<string, VolumeLead>()
+  readonly #moves = new LeadMoves()
+
+  constructor(ports: Omit<LeadPorts, 'decided'>, live: LiveServers) {
+    this.#ports = { ...ports, decided: (volume, notes) => this.#decided(volume, notes) }
+    this.#live = live
+  }
+
+  /** Called with every decision that is worth a note, once it is durable. */
+  onNotes: (volume: string, notes: readonly LeadNote[]) => void = () => undefined
+
+  /** The one of a volume that the registry has; undefined of any other, whose own is ended. */
+  of(volume: string): VolumeLead | undefined {
+    const known = this.#leads.get(volume)
+    if (this.#ports.store.view.volume(volume) === undefined) {
+      known?.end()
+      this.#leads.delete(volume)
+      return undefined
+    }
+    if (known !== undefined) return known
+    const made = new VolumeLead(volume, this.#ports)
+    this.#leads.set(volume, made)
+    return made
+  }
+
+  wake(volume: string): void {
+    this.of(volume)?.post({ kind: 'replicas' })
+  }
+
+  wakeAll(): void {
+    for (const { uuid } of this.#ports.store.view.volumes()) this.wake(uuid)
+  }
+
+  /** To be called now and then. */
+  sweep(nowMs: number): void {
+    this.#moves.sweep(nowMs, (volume) => this.#ports.store.view.volume(volume)?.lead.primary ?? '')
+    for (const volume of this.#leads.keys()) this.of(volume)
+  }
+
+  close(): void {
+    this.#moves.close()
+    for (const lead of this.#leads.values()) lead.end()
+  }
+
+  status(uuid: string): LeadStatus {
+    const volume = this.#volume(uuid)
+    const { view } = this.#ports.store
+    const phase = this.of(uuid)?.state?.phase
+    const isOperatorNeeded = phase?.kind === 'sealing' && phase.isOperatorNeeded
+    const waiting = (why: string): LeadStatus => ({ phase: 'waiting', why, isOperatorNeeded })
+    const may = mayLead(view, volume)
+    if (view.cluster.lock !== null) return waiting('the cluster is locked')
+    if (may === 'end') return waiting('it is being deleted')
+    if (may === 'hold') return waiting('its first replicas are being made')
+    if (volume.lead.state === 'sealing') {
+      return { phase: 'sealing', why: this.preflight(uuid).message, isOperatorNeeded }
+    }
+    if (phase?.kind === 'moving') return { phase: 'moving', why: 'the primary is to stop', isOperatorNeeded }
+    const beat = this.#live.replica(uuid, volume.lead.primary)
+    const isConnected = this.#live.server(volume.lead.primary)?.isConnected === true
+    const isServing = phase?.kind === 'leading' && (phase.isServing || beat?.open?.isServing === true)
+    if (isServing && isConnected) return { phase: 'serving', why: null, isOperatorNeeded }
+    const why = isConnected ? 'the primary was told and does not serve yet' : 'the primary is not connected'
+    return { phase: 'assigned', why, isOperatorNeeded }
+  }
+
+  preflight(uuid: string): LeadPreflight {
+    const volume = this.#volume(uuid)
+    const { store, clock } = this.#ports
+    const state = this.of(uuid)?.state ?? null
+    const may = mayLead(store.view, volume)
+    const isLocked = store.view.cluster.lock !== null
+    const blocked = isLocked
+      ? 'locked'
+      : may === 'end'
+        ? 'being_deleted'
+        : may === 'hold'
+          ? 'being_made'
+          : null
+    const servers = new Set([...volume.lead.set.members, ...volume.replicas.map(({ server }) => server)])
+    return preflight({
+      lead: volume.lead,
+      policy: volume.policy,
+      members: [...servers].map((server) => this.#member(volume, server)),
+      blocked,
+      isGrantRunning: state === null || (!state.hasStopped && clock.bootMs() < state.grantOverMs),
+      heardLsn: state?.heardLsn ?? 0,
+    })
+  }
+
+  #member(volume: VolumeRecord, server: string): MemberFacts {
+    const live = this.#live.server(server)
+    const open = live?.replicas.get(volume.uuid)?.open ?? null
+    return {
+      server,
+      name: this.#ports.store.view.server(server)?.name ?? server,
+      isConnected: live?.isConnected === true,
+      isLeaving: volume.replicas.some((replica) => replica.server === server && replica.state === 'leaving'),
+      open: open && { standing: open.standing, appended: open.appended, isServing: open.isServing },
+    }
+  }
+
+  async move(uuid: string, to: string): Promise<MoveOutcome> {
+    const volume = this.#volume(uuid)
+    const { store, clock } = this.#ports
+    const refused = (reason: string, why: string): BlockError =>
+      new BlockError('CONFLICT', `${volume.name} cannot be moved: ${why}`, {
+        facts: { reason, volume: uuid },
+      })
+    if (store.view.cluster.lock !== null) throw refused('locked', 'the cluster is locked')
+    if (volume.state === 'deleting') throw refused('being_deleted', 'it is being deleted')
+    const lead = this.of(uuid)
+    if (lead?.state?.phase.kind === 'moving' || this.#moves.has(uuid)) {
+      throw refused('move_in_progress', 'it is being moved already')
+    }
+    if (volume.lead.state === 'serving' && volume.lead.primary === to) return { kind: 'moved' }
+    if (lead?.state?.phase.kind !== 'leading' || volume.lead.state !== 'serving') {
+      throw refused('not_serving', 'nobody serves it now')
+    }
+    const { name, isConnected, open } = this.#member(volume, to)
+    if (!volume.lead.set.members.includes(to))
+      throw refused('not_a_member', `${name} is not in its in-sync set`)
+    if (!isConnected || open === null) throw refused('not_connected', `${name} is not connected`)
+    if (!isSound(open.standing)) throw refused('not_sound', `its replica at ${name} is not sound`)
+    const outcome = this.#moves.wait(uuid, to, clock.bootMs())
+    await lead.ask({ kind: 'move', to }, 'master')
+    const isStillLed = this.#volume(uuid).lead.epoch.number === volume.lead.epoch.number
+    if (isStillLed && this.status(uuid).phase !== 'moving') {
+      this.#moves.fail(uuid, 'no_answer', volume.lead.primary)
+    }
+    return await outcome
+  }
+
+  async promote(
+    uuid: string,
+    request: { readonly server: string | null; readonly force: boolean; readonly actor: string },
+  ): Promise<void> {
+    const volume = this.#volume(uuid)
+    const { server, force, actor } = request
+    const found = this.preflight(uuid)
+    const refused = (message: string, facts: { reason: string; unsafe?: boolean }): BlockError =>
+      new BlockError('CONFLICT', `${volume.name}: ${message}`, { facts: { volume: uuid, ...facts } })
+    const { reason } = found
+    if (reason === 'locked' || reason === 'being_deleted' || reason === 'being_made') {
+      throw refused(found.message, { reason })
+    }
+    if (!force && !found.isPromotable) throw refused(found.message, { reason, unsafe: true })
+    const isMember = server === null || volume.lead.set.members.includes(server)
+    const isReplica = server === null || volume.replicas.some((replica) => replica.server === server)
+    if (!isReplica) throw refused(`${server} has no replica of it`, { reason: 'not_a_replica' })
+    if (!force && !isMember) {
+      throw refused(`${server} is not in its in-sync set`, { reason: 'not_in_set', unsafe: true })
+    }
+    await this.of(uuid)?.ask({ kind: 'promote', server, isForced: force }, actor)
+  }
+
+  async retire(uuid: string): Promise<LeadRecord> {
+    const volume = this.#volume(uuid)
+    const { store } = this.#ports
+    if (store.view.cluster.lock !== null) {
+      throw new BlockError('CONFLICT', `${volume.name} cannot end: the cluster is locked`, {
+        facts: { reason: 'locked', volume: uuid },
+      })
+    }
+    await this.of(uuid)?.ask({ kind: 'tick' }, 'master')
+    const { lead } = this.#volume(uuid)
+    if (lead.state !== 'sealing') {
+      throw new BlockError('BUSY', `${volume.name} is not marked as being deleted`, {
+        facts: { volume: uuid },
+      })
+    }
+    return lead
+  }
+
+  #decided(volume: string, notes: readonly LeadNote[]): void {
+    const record = this.#ports.store.view.volume(volume)
+    if (record !== undefined) this.#moves.decided(volume, notes, record.lead)
+    this.onNotes(volume, notes)
+    this.#live.tell({ volume })
+  }
+
+  #volume(uuid: string): VolumeRecord {
+    const volume = this.#ports.store.view.volume(uuid)
+    if (volume === undefined) {
+      throw new BlockError('NOT_FOUND', `the registry has no volume ${uuid}`, { facts: { volume: uuid } })
+    }
+    return volume
+  }
+}

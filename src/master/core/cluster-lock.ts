@@ -1,0 +1,47 @@
+/**
+ * Whether this registry is the newest there was. A server that has seen a greater sequence number, another registry, or an
+ * epoch that this one never gave shows that it is not: then the cluster is locked, and nothing is promoted, granted,
+ * removed or deleted until an operator recovers it.
+ */
+import type { ServerHello } from '../links.ts'
+import type { ClusterRecord } from '../records.ts'
+import type { Change, RecordStore } from './records-view.ts'
+
+export interface LockFinding {
+  readonly reason: NonNullable<ClusterRecord['lock']>['reason']
+  readonly detail: string
+}
+
+export function lockOfHello(store: RecordStore, hello: ServerHello): LockFinding | null {
+  const { registrySeen: seen, name } = hello
+  if (seen === null) return null
+  if (seen.id === store.registryId) {
+    if (seen.seq <= store.seq) return null
+    return {
+      reason: 'seq',
+      detail: `server ${name} has seen number ${seen.seq} of this registry, which is at ${store.seq}: it is an older copy`,
+    }
+  }
+  const replaced = (store.view.cluster.replaced ?? []).find(({ id }) => id === seen.id)
+  if (replaced !== undefined && seen.seq <= replaced.seq) return null
+  return {
+    reason: 'registryId',
+    detail: `server ${name} belongs to registry ${seen.id}, not to ${store.registryId}`,
+  }
+}
+
+/** Records the lock, once. */
+export function recordLock(store: RecordStore, finding: LockFinding, wallMs: number): Promise<boolean> {
+  return store.change((records): Change<boolean> => {
+    const { cluster } = records
+    if (cluster.lock !== null) return { writes: [], result: false }
+    const message = `the cluster is locked: ${finding.detail}; \`basalt cluster recover\` takes over what servers report`
+    return {
+      writes: [{ kind: 'cluster', record: { ...cluster, lock: { ...finding, since: wallMs } } }],
+      events: [
+        { severity: 'error', kind: 'cluster.locked', actor: 'master', message, reason: finding.reason },
+      ],
+      result: true,
+    }
+  })
+}
