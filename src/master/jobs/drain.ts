@@ -99,8 +99,7 @@ export const ENDING: Step = {
   cancel: { tooLate: 'it is being cancelled already' },
 }
 
-const heldBy = (look: Look, server: string): readonly VolumeRecord[] =>
-  look.records.volumes().filter((volume) => replicaOn(volume, server) !== undefined)
+const heldBy = (look: Look, server: string): readonly VolumeRecord[] => look.records.volumesOn(server)
 
 /** A member that is in sync and heard; of several the one that leads least. */
 function leadTarget(look: Look, volume: VolumeRecord, from: string): string | null {

@@ -60,7 +60,7 @@ export class Healing {
 
   #change(records: RecordsView, ids: readonly string[]) {
     const { planner, live, clock } = this.#ports
-    const wallMs = clock.wallMs()
+    const wallMs = Math.trunc(clock.wallMs())
     const wanted = planner
       .replacements(records, live, clock.bootMs())
       .filter(({ volume }) => !isBusy(records, volume, wallMs))

@@ -173,7 +173,7 @@ export class JobRunner {
     if (job === undefined || isOver(job)) return { writes: [], result: { kind: 'over' } }
     const decision = this.#decisionOf(records, job, calls)
     const writes: RecordWrite[] = [...(decision.writes ?? []), ...cancelled(records, job, decision)]
-    const next = applied(job, decision, this.#ports.clock.wallMs())
+    const next = applied(job, decision, Math.trunc(this.#ports.clock.wallMs()))
     const isRecorded = writes.length > 0 || decision.end !== undefined || isStep(job, next)
     if (!isRecorded) return { writes: [], result: { kind: 'decided', decision, isRecorded } }
     writes.push({ kind: 'job', record: next })
@@ -194,7 +194,7 @@ export class JobRunner {
       planner,
       job,
       bootMs: clock.bootMs(),
-      wallMs: clock.wallMs(),
+      wallMs: Math.trunc(clock.wallMs()),
       whyNotServed: (volume) => leads.status(volume).why,
       call: (call) => calls.state(call),
     }

@@ -2,107 +2,153 @@
  * A master's jobs over scripted servers, in virtual time. The registry and the servers outlive each life of the master; a
  * life ends at the commit that the test names, and the next one begins from what is recorded.
  */
+
 import { silentLogger } from '../../../src/base/log.ts'
+import { Master } from '../../../src/master/core/master.ts'
+import { openRecordStore } from '../../../src/master/core/record-store.ts'
+import type { RecordStore, RecordsView, RecordWrite } from '../../../src/master/core/records-view.ts'
 import { newJob } from '../../../src/master/jobs/new-job.ts'
-import { placementPlanner } from '../../../src/master/jobs/placement-planner.ts'
-import type { JobPorts, Replacement } from '../../../src/master/jobs/ports.ts'
-import { JobRunner } from '../../../src/master/jobs/runner.ts'
 import { isOver } from '../../../src/master/jobs/turns.ts'
 import { DEFAULT_PLACEMENT } from '../../../src/master/placement/settings.ts'
 import type { JobRecord, ServerRecord, VolumeRecord } from '../../../src/master/records.ts'
+import {
+  MemoryRegistry,
+  type MemoryRegistryOptions,
+  MemoryStorage,
+} from '../../../src/master/registry/memory-registry.ts'
+import type { Registry } from '../../../src/master/registry/registry.ts'
 import { Life, SimClock } from '../../sim/clock.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { Scheduler } from '../../sim/scheduler.ts'
-import { type CrashPoint, DurableRecords, PlainStore } from './plain-store.ts'
+import { type CommitCount, CrashingRegistry, type CrashPoint } from './crashing-registry.ts'
 import { ScriptCluster } from './script-cluster.ts'
 import { ScriptServers } from './script-servers.ts'
 
 const MIB = 1024 * 1024
+/** Of a server that is away: then its replicas are made elsewhere. */
+export const LOST_AFTER_MS = 120_000
+
+/** What dies with the process. */
+interface Running {
+  readonly life: Life
+  readonly registry: CrashingRegistry
+  readonly cluster: ScriptCluster | null
+  readonly master: Master | null
+}
+
+export interface JobWorldOptions {
+  readonly servers?: readonly string[]
+  readonly seed?: number
+  /** Which commit ends a life of the master. */
+  readonly crashAt?: CrashPoint | null
+}
 
 export class JobWorld {
   readonly scheduler: Scheduler
-  readonly durable = new DurableRecords()
   readonly servers: ScriptServers
-  /** Which commit ends the life, and on which side of it. */
-  crashAt: { readonly commit: number; readonly point: Exclude<CrashPoint, null> } | null = null
+  readonly count: CommitCount = { commits: 0, crashAt: null }
   lives = 0
-  replacements: () => readonly Replacement[] = () => []
-  #life = new Life()
-  #store: PlainStore | null = null
-  #cluster: ScriptCluster | null = null
-  #runner: JobRunner | null = null
+  /** How often a hand-over of a lead fails, in each life. */
   failMoves = 0
+  readonly #storage: MemoryStorage
+  readonly #crashAt: CrashPoint | null
+  readonly #seed: number
+  /** What is there before the master's first life. */
+  readonly #first: RecordWrite[] = []
+  #running: Running | null = null
+  #records: RecordsView | null = null
 
-  constructor(ids: readonly string[] = ['s1', 's2', 's3', 's4'], seed = 1) {
+  constructor({ servers = ['s1', 's2', 's3', 's4'], seed = 1, crashAt = null }: JobWorldOptions = {}) {
     this.scheduler = new Scheduler(seed)
-    this.servers = new ScriptServers(this.scheduler, ids)
-    for (const id of ids) this.durable.serverMap.set(id, serverRecord(id))
+    this.#seed = seed
+    this.#crashAt = crashAt
+    this.#storage = new MemoryStorage(new SeededRandom(seed))
+    this.servers = new ScriptServers(this.scheduler, servers)
+    for (const id of servers) this.put({ kind: 'server', record: serverRecord(id) })
   }
 
-  get store(): PlainStore {
-    if (this.#store === null) throw new Error('no master runs')
-    return this.#store
-  }
-  get cluster(): ScriptCluster {
-    if (this.#cluster === null) throw new Error('no master runs')
-    return this.#cluster
-  }
-  get runner(): JobRunner {
-    if (this.#runner === null) throw new Error('no master runs')
-    return this.#runner
-  }
-  get clock(): SimClock {
-    return new SimClock(this.scheduler, this.#life)
+  /** Records that are there when the master's first life begins. */
+  put(...writes: readonly RecordWrite[]): void {
+    this.#first.push(...writes)
   }
 
-  /** A new life of the master. */
-  start(): void {
+  get master(): Master {
+    const { master } = this.running
+    if (master === null) throw new Error('the master is still starting')
+    return master
+  }
+
+  get running(): Running {
+    if (this.#running === null) throw new Error('no master runs')
+    return this.#running
+  }
+
+  /** As the last life of the master saw them. */
+  get records(): RecordsView {
+    if (this.#records === null) throw new Error('no master has run')
+    return this.#records
+  }
+
+  /** The master's first life begins. */
+  async start(): Promise<void> {
+    const life = new Life()
+    const clock = new SimClock(this.scheduler, life)
+    const registry = new MemoryRegistry({ ...this.#registryOptions(clock) })
+    const store = await this.scheduler.until(this.#open(registry, clock), { what: 'the first registry' })
+    await this.scheduler.until(
+      store.change(() => ({ writes: this.#first, result: undefined })),
+      { what: 'the first records' },
+    )
+    await this.scheduler.until(store.close(), { what: 'the end of the first store' })
+    await this.scheduler.until(registry.close(), { what: 'the end of the first registry' })
+    this.count.crashAt = this.#crashAt
+    await this.scheduler.until(this.#begin(), { what: 'the start of the master' })
+  }
+
+  async #begin(): Promise<void> {
     this.lives += 1
     const life = new Life()
-    this.#life = life
     const clock = new SimClock(this.scheduler, life)
-    const store = new PlainStore({
-      durable: this.durable,
-      later: (run) => {
-        this.scheduler.schedule('commit', '', 1, () => life.deliver(run))
-      },
-      crash: (commit) => {
-        if (life.ended) return 'before'
-        if (this.crashAt?.commit !== commit) return null
-        const { point } = this.crashAt
-        this.crashAt = null
-        this.kill()
-        this.scheduler.schedule('restart', '', 20, () => this.start())
-        return point
-      },
+    const registry = new CrashingRegistry(this.#registryOptions(clock), this.count, () => {
+      this.kill()
+      this.scheduler.schedule('restart', '', 20, () => void this.#begin())
     })
+    const ending = { life, registry, cluster: null, master: null }
+    this.#running = ending
+    const store = await this.#open(registry, clock)
     const cluster = new ScriptCluster(store, this.servers, clock)
     cluster.failMoves = this.failMoves
-    const ports: JobPorts = {
+    const master = new Master({
       store,
+      cluster,
       links: this.servers,
-      live: cluster,
-      leads: cluster,
-      planner: {
-        ...placementPlanner(DEFAULT_PLACEMENT),
-        replacements: () => this.replacements(),
-      },
       clock,
       random: new SeededRandom(this.lives),
       log: silentLogger,
-    }
-    this.#store = store
-    this.#cluster = cluster
-    this.#runner = new JobRunner(ports)
+      placement: { ...DEFAULT_PLACEMENT, lostAfterMs: LOST_AFTER_MS },
+      iqnPrefix: 'iqn.2026-11.io.basalt',
+    })
+    this.#records = store.view
+    this.#running = { life, registry, cluster, master }
     cluster.start()
-    this.#runner.start()
+    master.start()
   }
 
   /** The process is gone. */
   kill(): void {
-    this.#life.end()
-    this.#runner?.close()
-    this.#cluster?.close()
+    const { life, registry, cluster, master } = this.running
+    life.end()
+    registry.end()
+    master?.close()
+    cluster?.close()
+  }
+
+  #registryOptions(clock: SimClock): MemoryRegistryOptions {
+    return { storage: this.#storage, clock, random: new SeededRandom(this.#seed), delayMsMax: 1 }
+  }
+
+  #open(registry: Registry, clock: SimClock): Promise<RecordStore> {
+    return openRecordStore({ registry, clock, random: new SeededRandom(this.lives), clusterId: 'c0' })
   }
 
   /** Virtual time passes until `condition` holds; fails after ten minutes of it. */
@@ -110,7 +156,7 @@ export class JobWorld {
     const endMs = this.scheduler.nowMs + 600_000
     while (!condition()) {
       if (this.scheduler.nowMs > endMs) {
-        const jobs = this.durable.jobs().map((job) => this.runner.shown(job))
+        const jobs = this.records.jobs().map((job) => this.running.master?.job(job.id))
         throw new Error(`${what} does not come: ${JSON.stringify(jobs, null, 1)}`)
       }
       await this.scheduler.pass(100)
@@ -119,7 +165,7 @@ export class JobWorld {
 
   /** All jobs have ended. */
   async calm(): Promise<void> {
-    await this.until('the end of all jobs', () => this.durable.jobs().every(isOver))
+    await this.until('the end of all jobs', () => this.records.jobs().every(isOver))
     // what was away is told, and deletes what it should not have
     await this.scheduler.pass(90_000)
   }
@@ -127,7 +173,7 @@ export class JobWorld {
   /** A volume that is served, with replicas made. */
   addVolume(name: string, servers: readonly string[], changes: Partial<VolumeRecord> = {}): VolumeRecord {
     const volume = { ...servedVolume(name, servers), ...changes }
-    this.durable.volumeMap.set(volume.uuid, volume)
+    this.put({ kind: 'volume', record: volume })
     for (const server of servers) {
       this.servers.servers.get(server)?.replicas.set(volume.uuid, {
         volume: volume.uuid,
@@ -140,19 +186,19 @@ export class JobWorld {
 
   addJob(id: string, wish: Omit<Parameters<typeof newJob>[2], 'actor'>): JobRecord {
     const job = newJob(id, 0, { actor: 'test', ...wish })
-    this.durable.jobMap.set(id, job)
+    this.put({ kind: 'job', record: job })
     return job
   }
 
   job(id: string): JobRecord {
-    const job = this.durable.job(id)
+    const job = this.records.job(id)
     if (job === undefined) throw new Error(`no job ${id}`)
     return job
   }
 
   /** Every replica that a server has is in a record, and every one that a record says is made is there. */
   orphans(): string[] {
-    const recorded = this.durable
+    const recorded = this.records
       .volumes()
       .flatMap((volume) => volume.replicas.map(({ server }) => `${server}/${volume.uuid}`))
     return this.servers.held().filter((replica) => !recorded.includes(replica))

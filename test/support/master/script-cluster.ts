@@ -6,17 +6,33 @@
  */
 import { BlockError } from '../../../src/base/errors.ts'
 import type { Clock, Timer } from '../../../src/base/ports/clock.ts'
-import type { LeadPreflight, LeadStatus, Leads, MoveOutcome } from '../../../src/master/core/cluster.ts'
+import { epochNumber } from '../../../src/base/units.ts'
+import type {
+  Cluster,
+  HelloVerdict,
+  LeadPreflight,
+  LeadStatus,
+  Leads,
+  MoveOutcome,
+  RecoverReport,
+  Stray,
+} from '../../../src/master/core/cluster.ts'
 import type { LiveCluster, LiveServer } from '../../../src/master/core/live.ts'
 import type { RecordStore } from '../../../src/master/core/records-view.ts'
 import type { ReplicaBeat } from '../../../src/master/links.ts'
 import type { LeadRecord, VolumeRecord } from '../../../src/master/records.ts'
+import { opening } from '../../../src/v2engine/identity.ts'
+import { SOUND } from '../../../src/v2engine/marks.ts'
 import type { ScriptServers } from './script-servers.ts'
 
 const BEAT_MS = 100
 const SYNC_MS = 400
+/** Id of the epoch in which nobody leads any more. */
+const RETIRED = '99999'
 
-export class ScriptCluster implements Leads, LiveCluster {
+export class ScriptCluster implements Cluster, Leads, LiveCluster {
+  readonly live: LiveCluster = this
+  readonly leads: Leads = this
   readonly #store: RecordStore
   readonly #servers: ScriptServers
   readonly #clock: Clock
@@ -68,8 +84,62 @@ export class ScriptCluster implements Leads, LiveCluster {
     }
   }
 
-  replica(): ReplicaBeat | undefined {
-    return undefined
+  replica(uuid: string, id: string): ReplicaBeat | undefined {
+    const replica = this.#servers.servers.get(id)?.replicas.get(uuid)
+    const volume = this.#store.view.volume(uuid)
+    if (replica === undefined || volume === undefined) return undefined
+    const { lead } = volume
+    const isPrimary = lead.primary === id && lead.state === 'serving'
+    const epoch = { number: epochNumber(lead.epoch.number), id: BigInt(lead.epoch.id) }
+    return {
+      volume: uuid,
+      name: volume.name,
+      sizeBytes: replica.sizeBytes,
+      state: 'open',
+      open: {
+        opening: opening(1),
+        askedAtMs: 0,
+        leads: isPrimary ? epoch : null,
+        isServing: isPrimary,
+        sealed: epoch,
+        set: null,
+        standing: SOUND,
+        appended: 0,
+        committed: 0,
+        durable: 0,
+        peers: [],
+        sessions: 0,
+      },
+      outage: null,
+      usedBytes: 0,
+      settingsTag: 0,
+      kept: null,
+      messages: [],
+    }
+  }
+
+  strays(): readonly Stray[] {
+    return []
+  }
+
+  async recover(): Promise<RecoverReport> {
+    await this.#store.change(({ cluster }) => ({
+      writes: [{ kind: 'cluster', record: { ...cluster, lock: null } }],
+      result: undefined,
+    }))
+    return { raised: [], adopted: [] }
+  }
+
+  async onHello(): Promise<HelloVerdict> {
+    return { kind: 'welcome', stream: 1 }
+  }
+
+  onBeat(): void {
+    // servers are looked at as they are
+  }
+
+  onDisconnect(): void {
+    // the same
   }
 
   subscribe(listener: (changed: { readonly server?: string; readonly volume?: string }) => void): () => void {
@@ -78,7 +148,7 @@ export class ScriptCluster implements Leads, LiveCluster {
   }
 
   status(uuid: string): LeadStatus {
-    const isServing = this.#volume(uuid).lead.state === 'serving'
+    const isServing = this.#store.view.volume(uuid)?.lead.state === 'serving'
     return isServing
       ? { phase: 'serving', why: null, isOperatorNeeded: false }
       : { phase: 'sealing', why: 'a primary is sought', isOperatorNeeded: false }
@@ -120,9 +190,9 @@ export class ScriptCluster implements Leads, LiveCluster {
   async retire(uuid: string): Promise<LeadRecord> {
     if (this.#volume(uuid).state !== 'deleting') throw conflict('not_deleting')
     return this.#edit(uuid, ({ lead }) =>
-      lead.state === 'sealing' && lead.epoch.id === 'retired'
+      lead.state === 'sealing' && lead.epoch.id === RETIRED
         ? lead
-        : { ...lead, state: 'sealing', epoch: { number: lead.epoch.number + 1, id: 'retired' } },
+        : { ...lead, state: 'sealing', epoch: { number: lead.epoch.number + 1, id: RETIRED } },
     )
   }
 

@@ -1,0 +1,327 @@
+/**
+ * The master as people and programs see it (master-api.ts): what is asked becomes a change of the records with its event,
+ * what takes time becomes a job, and what is shown comes from the records and from what servers said last. Who may ask is
+ * settled by the caller; secrets arrive sealed.
+ */
+import type { Logger } from '../../base/log.ts'
+import type { Clock } from '../../base/ports/clock.ts'
+import type { Random } from '../../base/ports/random.ts'
+import { formatUuid, randomUuid } from '../../base/uuid.ts'
+import { placementPlanner, rebalancePlan } from '../jobs/placement-planner.ts'
+import { JobRunner } from '../jobs/runner.ts'
+import type { ServerLinks } from '../links.ts'
+import type {
+  Caller,
+  ClusterView,
+  CreateVolume,
+  MasterApi,
+  Page,
+  Preflight,
+  RebalanceMove,
+  ResolvedPolicy,
+  ServerView,
+  VolumePlan,
+  VolumeView,
+} from '../master-api.ts'
+import { place } from '../placement/place.ts'
+import { resolvePolicy } from '../placement/resolve.ts'
+import { placementServers } from '../placement/servers.ts'
+import type { PlacementSettings } from '../placement/settings.ts'
+import type { AccessRecord, EventRecord, JobRecord, QosRecord, VolumeRecord } from '../records.ts'
+import type { Cluster } from './cluster.ts'
+import { findJob, findMadeVolume, findServer, findVolume, refuseLocked } from './lookup.ts'
+import { pageOf } from './paging.ts'
+import type { Change, RecordStore, RecordsView } from './records-view.ts'
+import * as servers from './server-requests.ts'
+import { type Counters, clusterView, loadsOf, serverView } from './server-views.ts'
+import * as volumes from './volume-requests.ts'
+import { volumeView } from './volume-views.ts'
+
+export interface MasterOptions {
+  readonly store: RecordStore
+  readonly cluster: Cluster
+  readonly links: ServerLinks
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly placement: PlacementSettings
+  /** What the names of iSCSI targets begin with. */
+  readonly iqnPrefix: string
+}
+
+export class Master implements MasterApi {
+  readonly #options: MasterOptions
+  readonly #jobs: JobRunner
+  readonly #counters: Counters = { promotionsTotal: 0, failoversTotal: 0, rebuildsTotal: 0 }
+  #endings: (() => void)[] = []
+
+  constructor(options: MasterOptions) {
+    this.#options = options
+    const { store, cluster, links, clock, random, log, placement } = options
+    const planner = placementPlanner(placement, clock.bootMs())
+    const { live, leads } = cluster
+    this.#jobs = new JobRunner({ store, links, live, leads, planner, clock, random, log })
+  }
+
+  /** Takes up the jobs that had not ended. The cluster runtime is started by whoever made it. */
+  start(): void {
+    this.#endings = [this.#options.store.subscribe((event) => this.#count(event))]
+    this.#jobs.start()
+  }
+
+  /** No job is decided any more. Store and cluster runtime are closed by whoever made them. */
+  close(): void {
+    for (const ending of this.#endings) ending()
+    this.#jobs.close()
+  }
+
+  resolveVolume(wish: CreateVolume): ResolvedPolicy {
+    return resolvePolicy(wish, this.#view.servers())
+  }
+
+  planVolume(wish: CreateVolume): VolumePlan {
+    const resolved = this.resolveVolume(wish)
+    if (resolved.policy === null) {
+      return { ...resolved, plan: { primary: null, replicas: [], candidates: [], rejections: [] } }
+    }
+    const { cluster, placement } = this.#options
+    const placed = place(resolved.policy, placementServers(this.#view, cluster.live), placement)
+    return {
+      ...resolved,
+      plan: placed.plan,
+      errors: [...resolved.errors, ...placed.errors],
+      warnings: [...resolved.warnings, ...placed.warnings],
+    }
+  }
+
+  async createVolume(
+    caller: Caller,
+    wish: CreateVolume,
+  ): Promise<{ readonly volume: VolumeView; readonly job: JobRecord | null }> {
+    const uuid = this.#newId()
+    const made = await this.#ask(caller, (records, context) =>
+      volumes.createVolume(records, wish, uuid, context),
+    )
+    return { volume: this.volume(made.volume), job: made.job === null ? null : this.job(made.job) }
+  }
+
+  volume(name: string): VolumeView {
+    return this.#volumeView(findVolume(this.#view, name))
+  }
+
+  volumes(page: Parameters<MasterApi['volumes']>[0]): Page<VolumeView> {
+    const server = page.server === undefined ? null : findServer(this.#view, page.server).id
+    const list = server === null ? this.#view.volumes() : this.#view.volumesOn(server)
+    return pageOf(
+      list,
+      page,
+      ({ name }) => name,
+      (record) => {
+        const view = this.#volumeView(record)
+        return page.health === undefined || view.health === page.health ? view : undefined
+      },
+    )
+  }
+
+  async deleteVolume(caller: Caller, name: string): Promise<JobRecord> {
+    return this.#job(caller, (records, context) => volumes.deleteVolume(records, name, context))
+  }
+
+  async expandVolume(caller: Caller, name: string, sizeBytes: number): Promise<JobRecord> {
+    return this.#job(caller, (records, context) => volumes.expandVolume(records, name, sizeBytes, context))
+  }
+
+  preflight(name: string): Preflight {
+    const volume = findVolume(this.#view, name)
+    const found = this.#options.cluster.leads.preflight(volume.uuid)
+    const { isPromotable, message, isPrimaryAlive, candidate, rejections, atRisk } = found
+    return {
+      isPromotable,
+      reason: message,
+      primary: volume.lead.primary,
+      isPrimaryAlive,
+      candidate,
+      rejections,
+      atRisk,
+    }
+  }
+
+  async promoteVolume(
+    caller: Caller,
+    name: string,
+    request: { readonly server?: string; readonly force: boolean; readonly reason: string },
+  ): Promise<VolumeView> {
+    refuseLocked(this.#view)
+    const { uuid } = findMadeVolume(this.#view, name)
+    const server = request.server === undefined ? null : findServer(this.#view, request.server).id
+    const { actor, requestId } = caller
+    await this.#ask(caller, (records) => ({
+      writes: [],
+      events: [
+        volumes.auditEvent(caller, {
+          severity: request.force ? 'warning' : 'info',
+          kind: 'volume.promotion-asked',
+          volume: uuid,
+          server,
+          message: `a promotion of ${findVolume(records, uuid).name} is asked for${request.force ? ', by force' : ''}`,
+          reason: request.reason,
+        }),
+      ],
+      result: undefined,
+    }))
+    await this.#options.cluster.leads.promote(uuid, { server, force: request.force, actor, requestId })
+    return this.volume(uuid)
+  }
+
+  async moveVolume(
+    caller: Caller,
+    name: string,
+    request: { readonly to?: string; readonly from?: string },
+  ): Promise<JobRecord> {
+    return this.#job(caller, (records, context) => volumes.moveVolume(records, name, request, context))
+  }
+
+  async setAccess(caller: Caller, name: string, access: AccessRecord): Promise<VolumeView> {
+    return this.#changed(
+      await this.#ask(caller, (records, context) => volumes.setAccess(records, name, access, context)),
+    )
+  }
+
+  async setQos(caller: Caller, name: string, qos: Partial<QosRecord>): Promise<VolumeView> {
+    return this.#changed(
+      await this.#ask(caller, (records, context) => volumes.setQos(records, name, qos, context)),
+    )
+  }
+
+  servers(): readonly ServerView[] {
+    const loads = loadsOf(this.#view.volumes())
+    const { cluster, clock } = this.#options
+    return this.#view.servers().map((record) => serverView(record, loads, cluster.live, clock.bootMs()))
+  }
+
+  server(name: string): ServerView {
+    const record = findServer(this.#view, name)
+    const { cluster, clock } = this.#options
+    return serverView(record, loadsOf(this.#view.volumesOn(record.id)), cluster.live, clock.bootMs())
+  }
+
+  async setCordoned(caller: Caller, name: string, isCordoned: boolean): Promise<ServerView> {
+    const id = await this.#ask(caller, (records, context) =>
+      servers.setCordoned(records, name, isCordoned, context),
+    )
+    return this.server(id)
+  }
+
+  async drainServer(caller: Caller, name: string): Promise<JobRecord> {
+    return this.#job(caller, (records, context) => servers.drainServer(records, name, context))
+  }
+
+  async removeServer(caller: Caller, name: string, request: { readonly force: boolean }): Promise<void> {
+    const held = await this.#ask(caller, (records, context) =>
+      servers.removeServer(records, name, request, context),
+    )
+    for (const uuid of held) this.#options.cluster.leads.wake(uuid)
+  }
+
+  planRebalance(): readonly RebalanceMove[] {
+    return rebalancePlan(this.#view, this.#options.cluster.live, this.#options.placement)
+  }
+
+  async rebalance(caller: Caller): Promise<JobRecord> {
+    return this.#job(caller, (records, context) =>
+      servers.rebalance(records, rebalancePlan(records, context.live, context.settings), context),
+    )
+  }
+
+  cluster(): ClusterView {
+    const { store, cluster } = this.#options
+    return clusterView(store, cluster.live, (volume) => cluster.leads.status(volume), this.#counters)
+  }
+
+  async recover(caller: Caller, { force }: { readonly force: boolean }): Promise<ClusterView> {
+    await this.#options.cluster.recover({ force, actor: caller.actor })
+    this.#jobs.look()
+    return this.cluster()
+  }
+
+  jobs({ state, after, limit }: Parameters<MasterApi['jobs']>[0]): Page<JobRecord> {
+    return pageOf(
+      this.#view.jobs(),
+      after === undefined ? { limit } : { after, limit },
+      // of one length as long as times have 13 digits: texts sort as the jobs do
+      ({ createdAt, id }) => `${String(createdAt).padStart(16, '0')} ${id}`,
+      (job) => (state === undefined || job.state === state ? this.#jobs.shown(job) : undefined),
+    )
+  }
+
+  job(id: string): JobRecord {
+    return this.#jobs.shown(findJob(this.#view, id))
+  }
+
+  async cancelJob(caller: Caller, id: string): Promise<JobRecord> {
+    return this.#job(caller, (records, context) => servers.cancelJob(records, id, context))
+  }
+
+  events(filter: Parameters<MasterApi['events']>[0]): readonly EventRecord[] {
+    return this.#options.store.events(filter)
+  }
+
+  subscribe(listener: (event: EventRecord) => void): () => void {
+    return this.#options.store.subscribe(listener)
+  }
+
+  get #view(): RecordsView {
+    return this.#options.store.view
+  }
+
+  #volumeView(record: VolumeRecord): VolumeView {
+    const { cluster, iqnPrefix } = this.#options
+    return volumeView(record, { records: this.#view, live: cluster.live, iqnPrefix })
+  }
+
+  #newId(): string {
+    return formatUuid(randomUuid(this.#options.random))
+  }
+
+  /** A change of the records that somebody asked for; jobs look at once at what it made. */
+  async #ask<T>(
+    caller: Caller,
+    decide: (records: RecordsView, context: volumes.RequestContext) => Change<T>,
+  ): Promise<T> {
+    const { store, cluster, clock, placement } = this.#options
+    const context = {
+      caller,
+      live: cluster.live,
+      settings: placement,
+      wallMs: Math.trunc(clock.wallMs()),
+      jobId: this.#newId(),
+    }
+    const result = await store.change((records) => decide(records, context))
+    this.#jobs.look()
+    return result
+  }
+
+  async #job(
+    caller: Caller,
+    decide: (records: RecordsView, context: volumes.RequestContext) => Change<string>,
+  ): Promise<JobRecord> {
+    return this.job(await this.#ask(caller, decide))
+  }
+
+  #changed(uuid: string): VolumeView {
+    this.#options.cluster.leads.wake(uuid)
+    return this.volume(uuid)
+  }
+
+  #count({ kind, count }: EventRecord): void {
+    const counter = COUNTED[kind]
+    if (counter !== undefined && count > 0) this.#counters[counter] += 1
+  }
+}
+
+/** Which events count for what. */
+const COUNTED: Readonly<Record<string, keyof Counters>> = {
+  'volume.promoted': 'promotionsTotal',
+  'volume.failed-over': 'failoversTotal',
+  'replica.replaced': 'rebuildsTotal',
+}

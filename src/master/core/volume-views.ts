@@ -1,0 +1,72 @@
+/** A volume and its replicas as people see them: the record, and what servers say at this moment. */
+import { isSound } from '../../v2engine/marks.ts'
+import { isOver } from '../jobs/turns.ts'
+import { serverName } from '../jobs/volume-edits.ts'
+import type { PeerBeat } from '../links.ts'
+import type { ReplicaView, VolumeView } from '../master-api.ts'
+import { healthOf, isServing } from '../placement/health.ts'
+import type { ReplicaRecord, VolumeRecord } from '../records.ts'
+import type { LiveCluster } from './live.ts'
+import type { RecordsView } from './records-view.ts'
+
+export interface ViewSources {
+  readonly records: RecordsView
+  readonly live: LiveCluster
+  /** What a volume's IQN begins with; the name follows after a colon. */
+  readonly iqnPrefix: string
+}
+
+export function volumeView(record: VolumeRecord, sources: ViewSources): VolumeView {
+  const { records, live, iqnPrefix } = sources
+  const { uuid, lead } = record
+  const nameOf = (server: string): string => serverName(records, server)
+  const { health, reasons } = healthOf(record, live, nameOf)
+  const heard = live.server(lead.primary)?.isConnected === true ? live.replica(uuid, lead.primary) : undefined
+  const peers = heard?.open?.peers ?? []
+  const used = record.replicas.map(({ server }) => live.replica(uuid, server)?.usedBytes ?? 0)
+  return {
+    record,
+    health,
+    healthReasons: reasons.map(({ message }) => message),
+    isServing: isServing(record, live) && heard?.open?.isServing === true,
+    iqn: `${iqnPrefix}:${record.name}`,
+    iscsi: records.server(lead.primary)?.addresses.iscsi ?? [],
+    replicas: record.replicas.map((replica) => replicaView(record, replica, sources, peers)),
+    usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
+    jobs: records.jobs().flatMap((job) => (job.volume === uuid && !isOver(job) ? [job.id] : [])),
+  }
+}
+
+function replicaView(
+  { uuid, lead }: VolumeRecord,
+  { server, state }: ReplicaRecord,
+  { records, live }: ViewSources,
+  peers: readonly PeerBeat[],
+): ReplicaView {
+  const isConnected = live.server(server)?.isConnected === true
+  const beat = isConnected ? live.replica(uuid, server) : undefined
+  const peer = peers.find((one) => one.server === server)
+  const isPrimary = server === lead.primary
+  const resync = peer?.resync ?? null
+  return {
+    server,
+    serverName: serverName(records, server),
+    role: isPrimary ? 'primary' : 'replica',
+    state,
+    isInSync: lead.set.members.includes(server),
+    isConnected,
+    standing: standingOf(beat?.open?.standing),
+    lagEntries: isPrimary ? 0 : (peer?.lagEntries ?? null),
+    lagBytes: isPrimary ? 0 : (peer?.lagBytes ?? null),
+    resyncRatio: resync === null ? null : Math.min(1, resync.scannedBlocks / Math.max(1, resync.sizeBlocks)),
+  }
+}
+
+function standingOf(
+  standing: { isDoubtful: boolean; isDamaged: boolean; isResyncing: boolean } | undefined,
+): ReplicaView['standing'] {
+  if (standing === undefined) return 'unknown'
+  if (isSound(standing)) return 'sound'
+  if (standing.isResyncing) return 'resyncing'
+  return standing.isDamaged ? 'damaged' : 'doubtful'
+}
