@@ -134,10 +134,10 @@ export class Master implements MasterApi {
   preflight(name: string): Preflight {
     const volume = findVolume(this.#view, name)
     const found = this.#options.cluster.leads.preflight(volume.uuid)
-    const { isPromotable, message, isPrimaryAlive, candidate, rejections, atRisk } = found
+    const { isPromotable, reason, message, isPrimaryAlive, candidate, rejections, atRisk } = found
     return {
       isPromotable,
-      reason: message,
+      reason: `${reason}: ${message}`,
       primary: volume.lead.primary,
       isPrimaryAlive,
       candidate,
@@ -160,7 +160,7 @@ export class Master implements MasterApi {
       events: [
         volumes.auditEvent(caller, {
           severity: request.force ? 'warning' : 'info',
-          kind: 'volume.promotion-asked',
+          kind: 'volume.promotion_asked',
           volume: uuid,
           server,
           message: `a promotion of ${findVolume(records, uuid).name} is asked for${request.force ? ', by force' : ''}`,
@@ -295,6 +295,7 @@ export class Master implements MasterApi {
       settings: placement,
       wallMs: Math.trunc(clock.wallMs()),
       jobId: this.#newId(),
+      epochId: this.#options.random.u64(),
     }
     const result = await store.change((records) => decide(records, context))
     this.#jobs.look()
@@ -313,15 +314,11 @@ export class Master implements MasterApi {
     return this.volume(uuid)
   }
 
-  #count({ kind, count }: EventRecord): void {
-    const counter = COUNTED[kind]
-    if (counter !== undefined && count > 0) this.#counters[counter] += 1
+  #count({ kind, reason }: EventRecord): void {
+    const counters = this.#counters
+    if (kind === 'replica.replaced') counters.rebuildsTotal += 1
+    if (kind !== 'volume.promoted' && kind !== 'volume.promoted_with_loss') return
+    counters.promotionsTotal += 1
+    if (reason === 'failover' || reason === 'forced') counters.failoversTotal += 1
   }
-}
-
-/** Which events count for what. */
-const COUNTED: Readonly<Record<string, keyof Counters>> = {
-  'volume.promoted': 'promotionsTotal',
-  'volume.failed-over': 'failoversTotal',
-  'replica.replaced': 'rebuildsTotal',
 }

@@ -2,6 +2,7 @@
  * What people ask of volumes, as changes of the records: each is a pure decision that runs at its turn in the store, with
  * the event that tells who asked. What takes time becomes a job in the same change.
  */
+import { firstLead } from '../failover/lead-state.ts'
 import { newJob } from '../jobs/new-job.ts'
 import { isOver } from '../jobs/turns.ts'
 import { isMember, replicaOn, serverName } from '../jobs/volume-edits.ts'
@@ -33,6 +34,8 @@ export interface RequestContext {
   readonly settings: PlacementSettings
   readonly wallMs: number
   readonly jobId: string
+  /** Of a volume's first epoch. */
+  readonly epochId: bigint
 }
 
 export const auditEvent = (
@@ -50,8 +53,9 @@ export function createVolume(
   records: RecordsView,
   wish: CreateVolume,
   uuid: string,
-  { caller, live, settings, wallMs, jobId }: RequestContext,
+  context: RequestContext,
 ): Change<Created> {
+  const { caller, live, settings, wallMs, jobId } = context
   refuseLocked(records)
   const resolved = resolvePolicy(wish, records.servers())
   refuseFindings(resolved.errors)
@@ -62,7 +66,7 @@ export function createVolume(
   const { plan, errors } = place(policy, placementServers(records, live), settings)
   const [error] = errors
   if (error !== undefined) throw refusal('NO_SPACE', error.code, error.message)
-  const volume = newVolume(uuid, policy, plan, wallMs)
+  const volume = newVolume(uuid, policy, plan, context)
   const job = newJob(jobId, wallMs, {
     kind: 'create',
     actor: caller.actor,
@@ -119,20 +123,17 @@ const canonical = (value: unknown): string =>
       : inner,
   )
 
-function newVolume(uuid: string, policy: Policy, plan: PlacementPlan, wallMs: number): VolumeRecord {
+function newVolume(
+  uuid: string,
+  policy: Policy,
+  plan: PlacementPlan,
+  { wallMs, epochId }: RequestContext,
+): VolumeRecord {
   return {
     ...policy,
     uuid,
     replicas: plan.replicas.map((server) => ({ server, state: 'allocating' as const })),
-    lead: {
-      epoch: { number: 0, id: '0' },
-      state: 'sealing',
-      primary: plan.primary ?? plan.replicas[0] ?? '',
-      opening: null,
-      set: { epoch: 0, version: 0, members: plan.replicas },
-      mayHaveLost: false,
-      hasServed: false,
-    },
+    lead: firstLead(plan.replicas, epochId),
     access: { initiators: null, chap: null },
     state: 'creating',
     createdAt: wallMs,
@@ -323,7 +324,7 @@ export function setAccess(
         ? 'nobody'
         : access.initiators.join(', ')
   const event = auditEvent(caller, {
-    kind: 'volume.access-changed',
+    kind: 'volume.access_changed',
     volume: volume.uuid,
     message: `volume ${volume.name} admits ${who}, ${access.chap === null ? 'without' : 'with'} CHAP`,
   })
@@ -340,7 +341,7 @@ export function setQos(
   const { qos, errors } = changeQos(volume.qos, changes)
   refuseFindings(errors)
   const event = auditEvent(caller, {
-    kind: 'volume.qos-changed',
+    kind: 'volume.qos_changed',
     volume: volume.uuid,
     message: `volume ${volume.name} is limited to ${qos.iops} IOPS and ${qos.bytesPerSecond} bytes a second (0: no limit)`,
   })

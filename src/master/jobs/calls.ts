@@ -18,9 +18,6 @@ interface Entry {
   retryAtMs: number
 }
 
-/** Codes of an answer that says "nothing was done"; of all others only the next try tells. */
-const REFUSALS = new Set(['NO_SPACE', 'CONFLICT', 'INVALID_ARGUMENT', 'UNKNOWN_FORMAT', 'ACCESS_DENIED'])
-
 const keyOf = (call: Call): string =>
   JSON.stringify(call, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
 
@@ -87,8 +84,7 @@ export class Calls {
       () => settle({ kind: 'done' }),
       (error: unknown) => {
         if (!isBlockError(error)) throw error
-        const isRefused = REFUSALS.has(error.code)
-        settle({ kind: 'failed', failures: failures + 1, isRefused, message: error.message })
+        settle({ kind: 'failed', failures: failures + 1, code: error.code, message: error.message })
       },
     )
   }

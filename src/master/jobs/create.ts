@@ -14,6 +14,7 @@ import {
   type Decision,
   end,
   goTo,
+  isRefused,
   type Look,
   type Machine,
   progress,
@@ -50,7 +51,7 @@ const allocate: Step = {
       if (replica.state !== 'allocating') continue
       const state = look.call(allocateCall(before, replica.server))
       if (state?.kind === 'done') volume = withReplica(volume, replica.server, 'ready')
-      if (state?.kind !== 'failed' || !(state.isRefused || state.failures >= FAILURES_MAX)) continue
+      if (state?.kind !== 'failed' || !(isRefused(state) || state.failures >= FAILURES_MAX)) continue
       why = `${serverName(look.records, replica.server)}: ${state.message}`
       refused.add(replica.server)
       volume = withReplica(volume, replica.server, 'leaving')

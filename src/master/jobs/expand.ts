@@ -7,6 +7,7 @@ import {
   type Decision,
   end,
   goTo,
+  isRefused,
   type Look,
   type Machine,
   numberOf,
@@ -36,7 +37,9 @@ const grow: Step = {
     const state = look.call(call)
     if (state?.kind === 'done') return grown(look, [writeOf({ ...volume, sizeBytes })])
     const name = serverName(look.records, lead.primary)
-    if (state?.kind === 'failed' && state.isRefused) return end('failed', `${name}: ${state.message}`)
+    // a conflict is no answer: it does not lead any more, or not yet
+    if (state?.kind === 'failed' && isRefused(state) && state.code !== 'CONFLICT')
+      return end('failed', `${name}: ${state.message}`)
     const why = state?.kind === 'failed' ? `: ${state.message}` : ''
     return wait(`waits for ${name} to commit the new size${why}`, { calls: [call] })
   },

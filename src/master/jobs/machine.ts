@@ -8,6 +8,7 @@
  *                         └─▶ next step, or the end
  *     cancel: the step says where the undoing begins, or that it is too late
  */
+import type { BlockErrorCode } from '../../base/errors.ts'
 import type { LiveCluster } from '../core/live.ts'
 import type { NewEvent, RecordsView, RecordWrite } from '../core/records-view.ts'
 import type { AllocateRequest } from '../links.ts'
@@ -35,8 +36,8 @@ export type CallState =
       readonly kind: 'failed'
       /** How often in a row. */
       readonly failures: number
-      /** Nothing was done, and asking again will not help: there is no room, or something else is there. */
-      readonly isRefused: boolean
+      /** DISCONNECTED and TIMED_OUT: nothing is known. */
+      readonly code: BlockErrorCode
       readonly message: string
     }
 
@@ -80,6 +81,17 @@ export interface Machine {
   readonly kind: JobKind
   readonly steps: Readonly<Record<string, Step>>
 }
+
+/** Nothing was done, and asking that server again will not help: it has no room, or something else is there. */
+export const isRefused = (state: Extract<CallState, { kind: 'failed' }>): boolean =>
+  REFUSALS.includes(state.code)
+const REFUSALS: readonly BlockErrorCode[] = [
+  'NO_SPACE',
+  'CONFLICT',
+  'INVALID_ARGUMENT',
+  'UNKNOWN_FORMAT',
+  'ACCESS_DENIED',
+]
 
 export const progress = (
   done: number,

@@ -16,6 +16,7 @@ import {
   type Decision,
   end,
   goTo,
+  isRefused,
   type Look,
   progress,
   type Step,
@@ -87,7 +88,7 @@ const allocate = step(
     const state = look.call(call)
     if (replicaOn(volume, to)?.state !== 'allocating') return failed(look, `${name} was removed`)
     if (state?.kind === 'done') return goTo('sync', { writes: [writeOf(withReplica(volume, to, 'ready'))] })
-    if (state?.kind === 'failed' && (state.isRefused || state.failures >= FAILURES_MAX)) {
+    if (state?.kind === 'failed' && (isRefused(state) || state.failures >= FAILURES_MAX)) {
       return failed(look, `${name} could not make the replica: ${state.message}`)
     }
     return wait(`waits for ${name} to make the replica`, { calls: [call] })

@@ -7,6 +7,7 @@ import { silentLogger } from '../../../src/base/log.ts'
 import { Master } from '../../../src/master/core/master.ts'
 import { openRecordStore } from '../../../src/master/core/record-store.ts'
 import type { RecordStore, RecordsView, RecordWrite } from '../../../src/master/core/records-view.ts'
+import { firstLead } from '../../../src/master/failover/lead-state.ts'
 import { newJob } from '../../../src/master/jobs/new-job.ts'
 import { isOver } from '../../../src/master/jobs/turns.ts'
 import { DEFAULT_PLACEMENT } from '../../../src/master/placement/settings.ts'
@@ -230,15 +231,7 @@ export function newVolume(name: string, servers: readonly string[]): VolumeRecor
     policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: servers.length },
     placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
     replicas: servers.map((server) => ({ server, state: 'allocating' as const })),
-    lead: {
-      epoch: { number: 0, id: '0' },
-      state: 'sealing',
-      primary: servers[0] ?? '',
-      opening: null,
-      set: { epoch: 0, version: 0, members: servers },
-      mayHaveLost: false,
-      hasServed: false,
-    },
+    lead: firstLead(servers, 1n),
     access: { initiators: null, chap: null },
     qos: { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
     state: 'creating',
