@@ -22,6 +22,7 @@ export async function runServer(flags: FlagValues): Promise<number> {
     ports,
     version: VERSION,
     pid: process.pid,
+    tls: tls?.identity,
     openReplication: (options) => openReplication({ ...ports, net }, options),
     setLogLevel: (level) => ports.logger.setLevel(level),
     onFatal,

@@ -32,11 +32,7 @@ export class StateChanges {
   }
 
   /** INVALID_ARGUMENT when the size is not allowed, or below what the volume has when the entry gets its LSN. */
-  async resize(
-    sizeBytes: number,
-    logicalBlockBytes: number,
-    admit: (() => void) | undefined,
-  ): Promise<void> {
+  async resize(sizeBytes: number, logicalBlockBytes: number, admit: (() => void) | undefined): Promise<void> {
     checkGeometry(sizeBytes, logicalBlockBytes, this.#logBytes)
     const admitted = (): void => {
       admit?.()

@@ -4,13 +4,15 @@
  *
  *   starting ──► serving ──stop──► draining ──► (closed)
  *
- * Which volumes there are, and who leads them, is their authorities' to say (`POST /assign`); without a word of theirs
- * a server serves nothing.
+ * Which volumes there are, and who leads them, is the master's to say (`--master`), or without one their authorities'
+ * (`POST /assign`); without a word of theirs a server serves nothing.
  */
 import { formatHostPort, type HostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
-import type { Timer } from '../base/ports/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { Clock, Timer } from '../base/ports/clock.ts'
 import type { Net } from '../base/ports/net.ts'
+import type { TlsIdentity } from '../base/tls.ts'
 import type { VolumePorts } from '../blockvol/api.ts'
 import type { LogLevel } from '../config/common-settings.ts'
 import type { ConfigChanges } from '../config/resolve-settings.ts'
@@ -19,12 +21,17 @@ import { HttpServer } from '../http/http-server.ts'
 import { postJson } from '../http/post-json.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
+import type { ClusterMember } from './cluster/cluster-member.ts'
+import type { MasterConnection } from './cluster/master-client.ts'
+import { addMasterMetrics } from './cluster/master-metrics.ts'
+import { openMember, type ServerPlaces } from './cluster/open-member.ts'
 import { compareServerConfigs, refuseOpenServer, type ServerConfig } from './config/server-config.ts'
 import { DataDirectory } from './data-directory.ts'
 import type { ServerView } from './http/routes.ts'
 import { addServerRoutes } from './http/server-routes.ts'
 import { IscsiPortals } from './iscsi-portals.ts'
 import { AuthorityClient } from './replica/authority-client.ts'
+import type { AuthorityLink, ReplicaSide } from './replica/authority-link.ts'
 import type { ReplicaCalls } from './replica/hosted-replica.ts'
 import { ReplicaHost, type ReplicaPlace } from './replica/replica-host.ts'
 import type { ReplicaView, RunningReplica } from './replica/replica-view.ts'
@@ -50,6 +57,8 @@ export interface BlockServerOptions {
     readonly server: string
     readonly config: ServerConfig
   }) => Promise<Replication>
+  /** Certificates for the connections with masters. */
+  readonly tls: TlsIdentity | undefined
   readonly setLogLevel: (level: LogLevel) => void
   /** A broken invariant: the process has to stop at once. */
   readonly onFatal: (error: unknown) => void
@@ -66,10 +75,14 @@ export interface ServerReadyLine {
   readonly portals: readonly string[]
   readonly replication: string
   readonly http: string
+  /** Where the master's calls are taken; null without a master. */
+  readonly grpc: string | null
 }
 
 /** Of the time for a stop, what is kept for the last flush when hosts do not log out. */
 const CLOSE_SHARE = 0.25
+/** Of the time for a stop, what the master has to give the leads to others, and at most. */
+const MOVE = { share: 0.3, msMax: 3000, lookEveryMs: 50 } as const
 /** For an authority to answer a report. */
 const REPORT = { timeoutMs: 2000, answerBytesMax: 256 * 1024 } as const
 
@@ -78,6 +91,7 @@ export class BlockServer {
   readonly #options: BlockServerOptions
   readonly #resources: AsyncDisposableStack
   readonly #iscsi: IscsiPortals
+  readonly #member: ClusterMember | undefined
   readonly #view: { current: ServerView }
   #config: ServerConfig
 
@@ -86,6 +100,7 @@ export class BlockServer {
     parts: {
       resources: AsyncDisposableStack
       iscsi: IscsiPortals
+      member: ClusterMember | undefined
       view: { current: ServerView }
       ready: ServerReadyLine
     },
@@ -94,6 +109,7 @@ export class BlockServer {
     this.#config = options.config
     this.#resources = parts.resources
     this.#iscsi = parts.iscsi
+    this.#member = parts.member
     this.#view = parts.view
     this.ready = parts.ready
   }
@@ -110,7 +126,7 @@ export class BlockServer {
   }
 
   static async #build(options: BlockServerOptions, resources: AsyncDisposableStack): Promise<BlockServer> {
-    const { config, ports, version, pid, openReplication, onFatal } = options
+    const { config, ports, version, pid, openReplication, tls, onFatal } = options
     const { settings } = config
     const { clock, logger } = ports
     for (const text of config.warnings) logger.warn('config.unwise', { text })
@@ -121,12 +137,22 @@ export class BlockServer {
     const view: { current: ServerView } = {
       current: { id: server, version, pid, startedWallMs: clock.wallMs(), state: 'starting' },
     }
+    const places: ServerPlaces = {
+      http: settings.http,
+      replication: settings.replication,
+      iscsi: settings.iscsi,
+    }
+    const member = await openMember({ config, ports, tls, view: () => view.current, places, onFatal })
+    // the last to end but for the lock: the master hears of everything before
+    resources.defer(async () => member?.close())
     const replicas: { host: ReplicaHost | undefined } = { host: undefined }
     const list = (): readonly ReplicaView[] => replicas.host?.list() ?? []
     const metrics = new MetricsRegistry()
     addProcessMetrics(metrics)
     addVolumeMetrics(metrics, volumesOf(list), server)
     addReplicationMetrics(metrics, list, server)
+    const master = (): MasterConnection | null => member?.connection() ?? null
+    addMasterMetrics(metrics, master, server)
     const http = await HttpServer.open({
       listen: settings.http,
       flag: '--http',
@@ -141,7 +167,11 @@ export class BlockServer {
           metrics,
           server: () => view.current,
           replicas: list,
+          master,
           assign: async (assignment) => {
+            if (member !== undefined) {
+              throw new BlockError('CONFLICT', 'this server takes its orders from its master')
+            }
             if (replicas.host !== undefined) return replicas.host.assign(assignment)
             throw new BlockError('CLOSED', 'the server is starting')
           },
@@ -161,22 +191,15 @@ export class BlockServer {
       logRoot: settings['log-dir'],
       iscsi,
       open: (place, calls) => replication.open(place, calls),
-      link: ({ volume, authority, heartbeat, deliver }) =>
-        new AuthorityClient({
-          server,
-          volume,
-          url: authority,
-          post: (url, text, signal) => postJson(url, text, { ...REPORT, signal }),
-          beat: heartbeat,
-          deliver,
-          clock,
-          logger,
-        }),
+      link: member?.beats.link ?? ((side) => smallAuthority(side, { server, clock, logger })),
+      whyNoNew: () => whyNoNew(view.current, member),
       onFatal,
     })
     resources.defer(() => host.stop())
     await host.openStored()
     replicas.host = host
+    Object.assign(places, { http: http.address, replication: replication.address, iscsi: iscsi.addresses })
+    await member?.join(host)
     view.current = { ...view.current, state: 'serving' }
 
     const portals = iscsi.addresses.map(formatHostPort)
@@ -188,14 +211,16 @@ export class BlockServer {
       portals,
       replication: formatHostPort(replication.address),
       http: formatHostPort(http.address),
+      grpc: member === undefined ? null : formatHostPort(member.address),
     }
     logger.info('server.ready', {
       server,
       iscsi: portals.join(' '),
       replication: ready.replication,
       http: ready.http,
+      grpc: ready.grpc ?? undefined,
     })
-    return new BlockServer(options, { resources, iscsi, view, ready })
+    return new BlockServer(options, { resources, iscsi, member, view, ready })
   }
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
@@ -221,7 +246,7 @@ export class BlockServer {
   }
 
   /**
-   * Stops: unhealthy for probes at once, no new sessions, hosts are asked to log out until `hurry` fires or most of
+   * Stops: unhealthy for probes at once, the master may give the leads to others, no new sessions, hosts are asked to log out until `hurry` fires or most of
    * the drain time is over, then everything is made durable and closed. True when that was done within the drain time;
    * false when it was over first (what was flushed before stays durable).
    */
@@ -230,6 +255,7 @@ export class BlockServer {
     const timeoutMs = this.#config.settings['drain-timeout']
     this.#view.current = { ...this.#view.current, state: 'draining' }
     logger.info('server.draining', { timeoutMs })
+    this.#member?.drainingChanged()
 
     let overdue: Timer | undefined
     const late = new Promise<false>((resolve) => {
@@ -242,9 +268,41 @@ export class BlockServer {
     return done
   }
 
+  /** Resolves when no volume is led here, or the master had its time, or is not there. */
+  async #moved({ timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }): Promise<void> {
+    const member = this.#member
+    const { clock } = this.#options.ports
+    const endMs = clock.monotonicMs() + Math.min(MOVE.msMax, timeoutMs * MOVE.share)
+    while (member?.connection().state === 'connected' && member.leads() && !signal.aborted) {
+      if (clock.monotonicMs() >= endMs) return
+      await clock.sleep(MOVE.lookEveryMs)
+    }
+  }
+
   async #close(drain: { timeoutMs: number; signal: AbortSignal }): Promise<true> {
+    await this.#moved(drain)
     await this.#iscsi.drain(drain)
     await this.#resources.disposeAsync()
     return true
   }
+}
+
+/** Tells what a replica says over HTTP, to the authority that it heard last. */
+function smallAuthority(
+  { volume, authority, heartbeat, deliver }: ReplicaSide,
+  by: { readonly server: string; readonly clock: Clock; readonly logger: Logger },
+): AuthorityLink {
+  return new AuthorityClient({
+    ...by,
+    volume,
+    url: authority,
+    post: (url, text, signal) => postJson(url, text, { ...REPORT, signal }),
+    beat: heartbeat,
+    deliver,
+  })
+}
+
+function whyNoNew({ state }: ServerView, member: ClusterMember | undefined): string | undefined {
+  if (state === 'draining') return 'the server is stopping'
+  return member?.isInMaintenance === true ? 'the server is in maintenance' : undefined
 }

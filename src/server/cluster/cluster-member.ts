@@ -12,7 +12,7 @@ import type { Random } from '../../base/ports/random.ts'
 import type { TlsIdentity } from '../../base/tls.ts'
 import { formatUuid, randomUuid } from '../../base/uuid.ts'
 import type { Secret } from '../../frontend/secret.ts'
-import type { ServerHello, ToServer } from '../../master/links.ts'
+import type { ReplicaBeat, ServerHello, ToServer } from '../../master/links.ts'
 import { bind, SERVER_OPTIONS } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
@@ -54,6 +54,7 @@ export class ClusterMember {
   readonly #callToken: string
   #space: { freeBytes: number; capacityBytes: number }
   #spaceTimer: Timer | undefined
+  #isClosed = false
   #host: Host | undefined
   #address: HostPort
 
@@ -135,6 +136,11 @@ export class ClusterMember {
     this.#client.start()
   }
 
+  /** Whether a volume is led here. */
+  leads(): boolean {
+    return this.#led() !== undefined
+  }
+
   /** Whether it is draining changed: the master hears it at once. */
   drainingChanged(): void {
     this.beats.wantFull()
@@ -142,6 +148,7 @@ export class ClusterMember {
 
   /** Says goodbye, and answers no calls any more. Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#spaceTimer?.cancel()
     await this.#client.close()
     this.#server.forceShutdown()
@@ -176,7 +183,7 @@ export class ClusterMember {
   }
 
   async #leave(): Promise<void> {
-    const leads = this.beats.look(false).replicas.find(({ open }) => open?.leads != null)
+    const leads = this.#led()
     if (leads !== undefined) {
       throw new BlockError('CONFLICT', `volume ${leads.name} is led here; move it first`, {
         facts: { volume: leads.volume },
@@ -185,6 +192,10 @@ export class ClusterMember {
     this.#o.logger.info('master.left')
     // the answer leaves before the stream does
     this.#o.clock.after(0, () => void this.#client.close().catch(this.#o.onFatal))
+  }
+
+  #led(): ReplicaBeat | undefined {
+    return this.beats.look(false).replicas.find(({ open }) => open?.leads != null)
   }
 
   #spaceSoon(): void {
@@ -200,7 +211,9 @@ export class ClusterMember {
             logger.warn('server.space_unknown', {}, error)
           },
         )
-        .finally(() => this.#spaceSoon())
+        .finally(() => {
+          if (!this.#isClosed) this.#spaceSoon()
+        })
     })
   }
 }

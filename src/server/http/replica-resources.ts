@@ -70,6 +70,15 @@ export const Replica = Type.Object(
 )
 export type Replica = Static<typeof Replica>
 
+/** `/healthz` of a block server. */
+export const ServerHealth = Type.Object({
+  healthy: Type.Boolean(),
+  reasons: Type.Array(Type.String()),
+  master: Type.Union([Type.String(), Type.Null()], {
+    description: 'state of the stream to the master; null without one',
+  }),
+})
+
 export const ServerStatus = Type.Object(
   {
     server: Type.Object({
@@ -81,6 +90,15 @@ export const ServerStatus = Type.Object(
     }),
     healthy: Type.Boolean(),
     reasons: Type.Array(Type.String()),
+    master: Nullable(
+      Type.Object({
+        state: Type.String({ description: 'connecting, connected, waiting or away' }),
+        address: Type.String(),
+        reason: Type.Union([Type.String(), Type.Null()], { description: 'why the last stream ended' }),
+        beats: Count,
+        connects: Count,
+      }),
+    ),
     replicas: Type.Array(Replica),
   },
   { description: 'The server with all its replicas' },

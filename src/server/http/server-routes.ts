@@ -4,19 +4,23 @@ import { Type } from 'typebox'
 import { BlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
 import { parseUuid } from '../../base/uuid.ts'
+import { sendPage } from '../../http/page.ts'
 import { METRICS_ANSWER, PROBLEM_ANSWERS } from '../../http/problem.ts'
 import type { MetricsRegistry } from '../../metrics/registry.ts'
+import type { MasterConnection } from '../cluster/master-client.ts'
 import { AssignBody, epochOf, messageOf, parseAuthorityUrl } from '../replica/assignment.ts'
 import type { Assignment } from '../replica/replica-host.ts'
 import type { ReplicaView } from '../replica/replica-view.ts'
-import { replicaResource, ServerStatus } from './replica-resources.ts'
-import { Health } from './resources.ts'
+import { replicaResource, ServerHealth, ServerStatus } from './replica-resources.ts'
 import type { ServerView } from './routes.ts'
+import { SERVER_PAGE } from './status-page.ts'
 
 export interface ServerApi {
   readonly metrics: MetricsRegistry
   server(): ServerView
   replicas(): readonly ReplicaView[]
+  /** Null for a server that has no master. */
+  master(): MasterConnection | null
   /** As `ReplicaHost.assign`; CLOSED before the server serves and when it stops. */
   assign(assignment: Assignment): Promise<void>
 }
@@ -31,17 +35,18 @@ export function addServerRoutes(app: FastifyInstance, api: ServerApi): void {
     return {
       server: { ...server, startedAt: new Date(startedWallMs).toISOString() },
       ...healthOf(api),
+      master: api.master(),
       replicas: api.replicas().map(replicaResource),
     }
   })
 
   const healthSchema = {
-    summary: 'Whether every replica is open; for probes',
-    response: { 200: Health, 503: { ...Health, description: 'Something is not open' } },
+    summary: 'Whether every replica is open; for probes. A master that is away is told and no failure',
+    response: { 200: ServerHealth, 503: { ...ServerHealth, description: 'Something is not open' } },
   }
   app.get('/healthz', { schema: healthSchema, config: { public: true } }, async (_, reply) => {
     const health = healthOf(api)
-    return reply.code(health.healthy ? 200 : 503).send(health)
+    return reply.code(health.healthy ? 200 : 503).send({ ...health, master: api.master()?.state ?? null })
   })
 
   const metricsSchema = {
@@ -62,6 +67,10 @@ export function addServerRoutes(app: FastifyInstance, api: ServerApi): void {
     await api.assign(assignmentOf(body))
     return reply.code(204).send(null)
   })
+
+  const open = { config: { public: true }, schema: { hide: true } }
+  app.get('/ui', open, (_, reply) => sendPage(reply, SERVER_PAGE))
+  app.get('/', open, (_, reply) => reply.redirect('/ui'))
 }
 
 /** INVALID_ARGUMENT for what the schema cannot see. */

@@ -1,0 +1,61 @@
+/** The member of a cluster that a server is by its settings; undefined without `--master`. */
+import { formatHostPort, type HostPort } from '../../base/address.ts'
+import type { TlsIdentity } from '../../base/tls.ts'
+import { formatUuid } from '../../base/uuid.ts'
+import type { VolumePorts } from '../../blockvol/api.ts'
+import { advertised, serverNameOf } from '../config/cluster-settings.ts'
+import type { ServerConfig } from '../config/server-config.ts'
+import type { ServerView } from '../http/routes.ts'
+import { ClusterMember } from './cluster-member.ts'
+
+/** Where a server listens, once it does. */
+export interface ServerPlaces {
+  http: HostPort
+  replication: HostPort
+  iscsi: readonly HostPort[]
+}
+
+export async function openMember(options: {
+  readonly config: ServerConfig
+  readonly ports: VolumePorts
+  readonly tls: TlsIdentity | undefined
+  readonly view: () => ServerView
+  readonly places: ServerPlaces
+  readonly onFatal: (error: unknown) => void
+}): Promise<ClusterMember | undefined> {
+  const { config, ports, tls, view, places, onFatal } = options
+  const { settings, joinToken } = config
+  if (settings.master === undefined) return undefined
+  const { disk, clock, random, logger } = ports
+  const { id, version, startedWallMs } = view()
+  const told = (address: HostPort): string => advertised(address, settings.advertise)
+  return await ClusterMember.open({
+    disk,
+    clock,
+    random,
+    logger,
+    directory: settings.data,
+    masters: settings.master.map(formatHostPort),
+    tls,
+    joinToken,
+    listen: settings.grpc,
+    hello: (grpc) => ({
+      id,
+      name: serverNameOf(settings),
+      clusterId: formatUuid(settings['cluster-id']),
+      addresses: {
+        grpc: told(grpc),
+        replication: told(places.replication),
+        http: told(places.http),
+        iscsi: settings['iscsi-portal']?.map(formatHostPort) ?? places.iscsi.map(told),
+      },
+      zone: settings.zone ?? null,
+      rack: settings.rack ?? null,
+      diskType: settings['disk-type'],
+    }),
+    isDraining: () => view().state === 'draining',
+    version,
+    startedWallMs,
+    onFatal,
+  })
+}
