@@ -80,6 +80,8 @@ export class HostedReplica {
   /** Number of the epoch that it obeys, as it was known last. */
   #sealed: number | undefined
   #usedBytes = 0
+  /** It asks for CHAP, and the secrets are not told yet in this process. */
+  #isMute = false
   #reopens = 0
   #isServed = false
   #fail: (why: string) => void = () => undefined
@@ -212,7 +214,8 @@ export class HostedReplica {
       state: this.#state,
       outage: this.#outage ?? null,
       usedBytes: this.#usedBytes,
-      settingsTag: settings?.tag ?? 0,
+      // without its secrets they are asked for again
+      settingsTag: settings === null || this.#isMute ? 0 : settings.tag,
       kept: settings?.keep ?? null,
     }
     if (heartbeat === undefined || progress === undefined) {
@@ -240,9 +243,9 @@ export class HostedReplica {
   /** `access` has the secrets; without them a volume that asks for CHAP admits nobody. */
   #serveAs(stored: StoredSettings | null, access: ClearAccess | undefined): void {
     if (stored === null) return
-    const isMute = stored.hasChap && access === undefined
+    this.#isMute = stored.hasChap && access === undefined
     this.#o.iscsi.setOwnAccess({
-      initiators: isMute ? [] : stored.initiators,
+      initiators: this.#isMute ? [] : stored.initiators,
       chap: access?.chap == null ? null : credentialOf(access.chap),
     })
     this.#o.iscsi.setQos(stored.qos)

@@ -68,10 +68,12 @@ describe('a block server', () => {
         const address = expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/)
         expect(ready).toEqual({
           ...{ ready: true, pid: expect.any(Number), server: expect.any(String) },
-          ...{ iscsi: address, portals: [ready.iscsi], replication: address, http: address },
+          ...{ iscsi: address, portals: [ready.iscsi], replication: address, http: address, grpc: null },
         })
         ids.push(ready.server)
-        expect(JSON.parse(await get(ready, '/healthz'))).toEqual({ healthy: true, reasons: [] })
+        expect(JSON.parse(await get(ready, '/healthz'))).toEqual({
+          ...{ healthy: true, reasons: [], master: null },
+        })
         expect(JSON.parse(await get(ready, '/status'))).toMatchObject({
           server: { id: ready.server, pid: ready.pid, state: 'serving' },
           replicas: [],
