@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { AnySettings } from '../config/config-file.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
+import { addMasterMetrics } from './cluster/master-metrics.ts'
 import { SERVER_SETTINGS } from './config/server-config.ts'
 import { TARGET_SETTINGS } from './config/settings.ts'
 import { HostedVolumes } from './hosted-volumes.ts'
@@ -31,7 +32,10 @@ describe('the documentation', () => {
       addVolumeMetrics(registry, new HostedVolumes(), 'server')
     })
     expect(metricsIn('http-api.md')).toEqual(ofTarget)
-    const ofReplicas = metricsOf((registry) => addReplicationMetrics(registry, () => [], 'server'))
+    const ofReplicas = metricsOf((registry) => {
+      addReplicationMetrics(registry, () => [], 'server')
+      addMasterMetrics(registry, () => null, 'server')
+    })
     expect(metricsIn('block-server.md')).toEqual(ofReplicas)
   })
 
