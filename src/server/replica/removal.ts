@@ -1,9 +1,9 @@
 /**
- * How a replica's files leave. Its directory is renamed, and from then on there is no such replica, whatever happens; the
- * files are deleted behind that, and what a crash left of them is deleted after the next start. A log that lies elsewhere
- * goes the same way: it is renamed before anybody can make a replica of that volume again.
+ * How a replica's files leave. A mark beside its directory says that it is gone; once that is durable there is no such
+ * replica, whatever happens: the files are deleted behind it, and what a crash left of them is deleted after the next
+ * start. The mark goes last, so a directory without one is whole.
  */
-import { isBlockError } from '../../base/errors.ts'
+import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Disk } from '../../base/ports/disk.ts'
 import { parseUuid } from '../../base/uuid.ts'
@@ -21,61 +21,78 @@ export interface RemovalOptions {
 
 export class Removal {
   readonly #o: RemovalOptions
-  #deleting: Promise<void> = Promise.resolve()
+  /** By volume, what is being deleted; what could not be stays here. */
+  readonly #leaving = new Map<string, Promise<void>>()
+  #last: Promise<void> = Promise.resolve()
 
   constructor(options: RemovalOptions) {
     this.#o = options
   }
 
-  /** Before anything is opened: what was leaving when the process ended leaves. */
+  /** Before anything is opened: what was leaving when the process ended goes on leaving. */
   async resume(): Promise<void> {
-    const { disk, path } = this.#o
-    for (const name of await disk.list(path)) {
+    for (const name of await this.#o.disk.list(this.#o.path)) {
       const uuid = name.startsWith(GONE) ? name.slice(GONE.length) : ''
-      if (parseUuid(uuid) === undefined) continue
-      // beside a directory that was made since, the log is that one's
-      if (!(await disk.exists(`${path}/${uuid}`))) await this.#setLogAside(uuid)
-      this.#delete(uuid)
+      if (parseUuid(uuid) !== undefined) this.#delete(uuid)
     }
   }
 
+  /** What lies there is no replica any more. */
+  isLeaving(uuid: string): boolean {
+    return this.#leaving.has(uuid)
+  }
+
   /** There is no replica of this volume any more when the promise resolves. No file of it may be in use. */
-  async setAside(uuid: string): Promise<void> {
+  async mark(uuid: string): Promise<void> {
     const { disk, path } = this.#o
-    // one of the same name may still be leaving
-    await this.#deleting
-    await disk.remove(`${path}/${GONE}${uuid}`)
-    await disk.rename(`${path}/${uuid}`, `${path}/${GONE}${uuid}`)
+    const file = await disk.open(`${path}/${GONE}${uuid}`, { create: 'missing' })
+    await file.close()
     await disk.syncDirectory(path)
-    await this.#setLogAside(uuid)
     this.#delete(uuid)
+  }
+
+  /** Resolves when nothing of the replica is left, at once when it is not leaving; DISK when it could not be deleted. */
+  async gone(uuid: string): Promise<void> {
+    await this.#leaving.get(uuid)
   }
 
   /** Resolves when nothing is being deleted. */
   async settled(): Promise<void> {
-    await this.#deleting
+    await this.#last
   }
 
-  async #setLogAside(uuid: string): Promise<void> {
-    const { disk, logRoot } = this.#o
-    if (logRoot === undefined || !(await disk.exists(`${logRoot}/${uuid}`))) return
-    await disk.remove(`${logRoot}/${GONE}${uuid}`)
-    await disk.rename(`${logRoot}/${uuid}`, `${logRoot}/${GONE}${uuid}`)
-    await disk.syncDirectory(logRoot)
-  }
-
-  /** The log first: the directory is what a restart finds it by. */
+  /** One after the other, for a deletion may be much work for the disk. */
   #delete(uuid: string): void {
-    const { disk, logger, path, logRoot } = this.#o
-    this.#deleting = this.#deleting.then(async () => {
-      try {
-        if (logRoot !== undefined) await disk.remove(`${logRoot}/${GONE}${uuid}`)
-        await disk.remove(`${path}/${GONE}${uuid}`)
+    const { logger } = this.#o
+    const deleted = this.#last.then(() => this.#deleteFiles(uuid))
+    this.#leaving.set(uuid, deleted)
+    this.#last = deleted.then(
+      () => {
+        this.#leaving.delete(uuid)
         logger.info('replica.deleted', { volume: uuid })
-      } catch (error) {
-        if (!isBlockError(error)) throw error
-        logger.error('replica.delete_failed', { volume: uuid, code: error.code }, error)
+      },
+      (error: unknown) => {
+        const code = isBlockError(error) ? error.code : undefined
+        logger.error('replica.delete_failed', { volume: uuid, code }, error)
+      },
+    )
+  }
+
+  async #deleteFiles(uuid: string): Promise<void> {
+    const { disk, path, logRoot } = this.#o
+    try {
+      if (logRoot !== undefined && (await disk.exists(`${logRoot}/${uuid}`))) {
+        await disk.remove(`${logRoot}/${uuid}`)
+        await disk.syncDirectory(logRoot)
       }
-    })
+      await disk.remove(`${path}/${uuid}`)
+      await disk.syncDirectory(path)
+      await disk.remove(`${path}/${GONE}${uuid}`)
+      await disk.syncDirectory(path)
+    } catch (cause) {
+      if (!isBlockError(cause)) throw cause
+      const text = `what is left of replica ${uuid} could not be deleted, and is at the next start: ${cause.message}`
+      throw new BlockError('DISK', text, { facts: { volume: uuid }, cause })
+    }
   }
 }

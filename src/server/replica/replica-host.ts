@@ -93,7 +93,7 @@ export class ReplicaHost {
     await this.#removal.resume()
     this.#measureSoon()
     for (const uuid of await disk.list(this.#o.path)) {
-      if (parseUuid(uuid) === undefined) continue
+      if (parseUuid(uuid) === undefined || this.#removal.isLeaving(uuid)) continue
       const directory = `${this.#o.path}/${uuid}`
       try {
         const record = await readReplicaRecord(disk, directory)
@@ -133,6 +133,7 @@ export class ReplicaHost {
     const uuid = formatUuid(uuidOf(volume))
     await this.#replicas.get(uuid)?.checkRemovable(epoch)
     await this.#alone(() => this.#remove(uuid, epoch))
+    await this.#removal.gone(uuid)
   }
 
   /** As `Replica.expand`; NOT_FOUND. */
@@ -188,7 +189,7 @@ export class ReplicaHost {
     const directory = `${this.#o.path}/${uuid}`
     const replica = this.#replicas.get(uuid)
     if (replica === undefined) {
-      if (!(await disk.exists(directory))) return
+      if (this.#removal.isLeaving(uuid) || !(await disk.exists(directory))) return
       if ((await readReplicaRecord(disk, directory)) === undefined) throw noReplica(directory)
     } else {
       await replica.checkRemovable(epoch)
@@ -196,10 +197,10 @@ export class ReplicaHost {
       this.#replicas.delete(uuid)
     }
     try {
-      await this.#removal.setAside(uuid)
+      await this.#removal.mark(uuid)
     } catch (error) {
       // it is still there, and goes on
-      if (replica !== undefined && (await disk.exists(directory))) await this.#hostStored(directory)
+      if (replica !== undefined) await this.#hostStored(directory)
       throw error
     }
     logger.info('replica.removed', { volume: uuid, name: replica?.name, epoch })
@@ -245,6 +246,7 @@ export class ReplicaHost {
     const uuid = formatUuid(volume)
     const known = this.#replicas.get(uuid)
     if (known !== undefined) return known
+    await this.#removal.gone(uuid)
     const directory = `${this.#o.path}/${uuid}`
     if (await this.#o.ports.disk.exists(directory)) throw noReplica(directory)
     if (create === undefined) throw notFound(uuid)
