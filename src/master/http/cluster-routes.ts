@@ -126,7 +126,13 @@ export function addServerRoutes(app: TypedApp, { api, callerOf, sendJob }: Route
 export function addJobRoutes(app: TypedApp, { api, callerOf, showJob }: RouteContext): void {
   app.get(
     '/block/jobs',
-    { schema: { summary: 'Jobs', querystring: JobQuery, response: { 200: JobList } } },
+    {
+      schema: {
+        summary: 'Jobs that run, and those that have ended',
+        querystring: JobQuery,
+        response: { 200: JobList },
+      },
+    },
     async ({ query }) => {
       const { state } = query
       const page = api.jobs({ ...pageOf(query), ...(state === undefined ? {} : { state }) })
