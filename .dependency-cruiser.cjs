@@ -36,6 +36,7 @@ const layers = {
   master: ['base', 'gen', 'metrics', 'v2engine', 'frontend', 'http', 'config', 'rpc'],
   csi: ['base', 'gen'],
   bench: ['base', 'iscsi', 'nvme', 'io'],
+  dev: ['base', 'iscsi'],
   cli: ['base'],
   ui: ['base'],
 }

@@ -5,6 +5,7 @@
  */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { holdLifeline, LIFELINE } from './lifeline.ts'
 
 enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/basalt', import.meta.url)))
 
@@ -14,6 +15,8 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== 'EPIPE') throw error
   })
 }
+
+if (process.env[LIFELINE] !== undefined) holdLifeline()
 
 const { main } = await import('./main.ts')
 process.exit(await main())

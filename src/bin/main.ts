@@ -6,6 +6,7 @@ import { SERVER_SETTINGS } from '../server/config/server-config.ts'
 import { TARGET_SETTINGS } from '../server/config/settings.ts'
 import { benchCommand } from './bench.ts'
 import { clusterCommands } from './cluster.ts'
+import { devCommands } from './dev.ts'
 import { VERSION } from './version.ts'
 
 const settingFlags = (table: AnySettings): FlagDescription[] => [
@@ -39,23 +40,7 @@ const commands: readonly DaemonCommand[] = [
     flags: settingFlags(SERVER_SETTINGS),
     run: async (flags) => (await import('./server.ts')).runServer(flags),
   },
-  {
-    name: 'start',
-    description: 'serve a sample volume, test it through a real connection, and print how to mount it',
-    flags: [
-      { name: 'data', placeholder: 'DIR', help: 'where its data lies', default: './.basalt/start' },
-      { name: 'iscsi', placeholder: 'HOST:PORT', help: 'where iSCSI listens', default: '127.0.0.1:3260' },
-      {
-        name: 'admin',
-        placeholder: 'HOST:PORT',
-        help: 'where the admin API listens',
-        default: '127.0.0.1:7462',
-      },
-      { name: 'log-level', placeholder: 'LEVEL', help: 'least level of log lines', default: 'warn' },
-      { name: 'once', placeholder: undefined, help: 'stop when the test is done' },
-    ],
-    run: async (flags) => (await import('./start.ts')).runStart(flags),
-  },
+  ...devCommands,
   ...clusterCommands,
   benchCommand,
 ]
