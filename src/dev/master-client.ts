@@ -78,10 +78,7 @@ export class MasterClient {
   }
 }
 
-function checked<Schema extends Parameters<typeof Value.Check>[0]>(
-  schema: Schema,
-  value: unknown,
-): Static<Schema> {
+function checked<Schema extends TSchema>(schema: Schema, value: unknown): Static<Schema> {
   if (Value.Check(schema, value)) return value
   throw new BlockError('PROTOCOL', 'the master answered something that was not expected')
 }
