@@ -40,6 +40,7 @@ export interface MasterSettings extends CommonSettings, TlsSettings {
   readonly 'iqn-prefix': string
   readonly 'cors-origins': readonly string[]
   readonly 'replace-after': number
+  readonly overcommit: number
 }
 
 const REPLACE_AFTER_MS = { MIN: 10_000, MAX: 168 * 3_600_000 } as const
@@ -131,6 +132,18 @@ export const MASTER_SETTINGS: SettingTable<MasterSettings> = {
       const durationMs = parseDuration(text, what)
       if (durationMs >= REPLACE_AFTER_MS.MIN && durationMs <= REPLACE_AFTER_MS.MAX) return durationMs
       throw invalid(`${what}: '${printable(text)}' is not between 10s and 168h`)
+    },
+  }),
+  overcommit: setting({
+    placeholder: 'RATIO',
+    default: '2',
+    help: "how many times a server's capacity may be promised to volumes, which take space as they fill; 1 to 100",
+    expects: 'a number such as 1.5',
+    schema: Type.Union([Type.Number(), Type.String()], { description: 'a number such as 1.5' }),
+    parse: (text, what) => {
+      const ratio = Number(text)
+      if (/^\d{1,3}(\.\d{1,3})?$/.test(text) && ratio >= 1 && ratio <= 100) return ratio
+      throw invalid(`${what}: '${printable(text)}' is not a number from 1 to 100`)
     },
   }),
   ...COMMON_SETTINGS,

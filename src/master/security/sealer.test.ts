@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { RealRandom } from '../../io/random.ts'
+import { clearAccess } from './clear-access.ts'
 import { newSecretsKeyLine, Sealer } from './sealer.ts'
 
 const random = new RealRandom()
@@ -55,6 +56,20 @@ describe('Sealer', () => {
       expect(() => new Sealer(random, file, '--secrets-key: FILE'), file).toThrow(/^--secrets-key: FILE: /)
     }
     expect(() => new Sealer(random, `${line}x`, 'F')).toThrow('line 2')
+  })
+
+  it('gives servers what a volume has sealed', () => {
+    const chap = { user: 'host', sealedSecret: sealer.seal('secret-of-host'), mutual: null }
+    expect(clearAccess(sealer, { initiators: ['iqn.x'], chap })).toEqual({
+      initiators: ['iqn.x'],
+      chap: { user: 'host', secret: 'secret-of-host', mutual: null },
+    })
+    const mutual = { user: 'target', sealedSecret: sealer.seal('secret-of-target') }
+    expect(clearAccess(sealer, { initiators: null, chap: { ...chap, mutual } }).chap?.mutual).toEqual({
+      user: 'target',
+      secret: 'secret-of-target',
+    })
+    expect(clearAccess(sealer, { initiators: [], chap: null })).toEqual({ initiators: [], chap: null })
   })
 
   it('shows no key', () => {
