@@ -1,18 +1,40 @@
 /**
- * The registry's database, by synchronous calls of `node:sqlite`. What `commit` returned is durable; what it threw with
+ * The registry's database, by synchronous calls of `node:sqlite`; values are JSON text here. What `commit` returned is durable; what it threw with
  * DISK, NO_SPACE or IN_USE was not written; after TIMED_OUT that is not known, and the file has been closed: it takes a
  * new opening, which reads what is there, to go on.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32c } from '../../base/crc32c.ts'
 import { BlockError } from '../../base/errors.ts'
-import type { CommitOutcome, JsonObject, StoredRecord, Transaction } from './registry.ts'
+import type { CommitOutcome, Transaction } from './registry.ts'
 import { isWithoutSpace, sqliteError } from './sqlite-errors.ts'
 import { corrupt, prepareFile } from './sqlite-schema.ts'
-import { type PreparedWrite, prepare } from './transaction-rules.ts'
+import type { PreparedWrite } from './transaction-rules.ts'
 
 /** The smallest page size that SQLite uses by default. */
 const PAGE_BYTES = 4096
+
+export interface StoredText {
+  readonly key: string
+  readonly revision: number
+  readonly text: string
+}
+
+/** A transaction that `prepare` has checked. */
+export interface PreparedTransaction {
+  readonly checks: Transaction['checks']
+  readonly writes: readonly PreparedWrite[]
+  readonly seqAbove: number
+}
+
+export interface SqliteFileOptions {
+  readonly path: string
+  /** What the file may grow to. */
+  readonly sizeBytesMax: number
+  /** The id of a file that is made now, and the time that is written into it. */
+  readonly newId: string
+  readonly nowMs: number
+}
 
 interface Statements {
   readonly begin: StatementSync
@@ -33,7 +55,7 @@ export class SqliteFile {
   #seq: number
 
   /** Opens or makes the file at `path`. Errors as `prepareFile`; DISK, NO_SPACE, and IN_USE when another program writes. */
-  constructor(options: { path: string; sizeBytesMax: number; newId: () => string; nowMs: number }) {
+  constructor(options: SqliteFileOptions) {
     const { path } = options
     this.path = path
     this.#db = onFile(path, () => new DatabaseSync(path, { timeout: 1000 }))
@@ -53,14 +75,11 @@ export class SqliteFile {
     return this.#seq
   }
 
-  get isOpen(): boolean {
-    return this.#db.isOpen
-  }
-
   /** The records under a prefix, in the order of their keys; CORRUPT for one that is not as it was written. */
-  read(prefix: string): StoredRecord[] {
+  read(prefix: string): StoredText[] {
+    this.#checkOpen()
     return onFile(this.path, () => {
-      const records: StoredRecord[] = []
+      const records: StoredText[] = []
       for (const row of this.#statements.from.iterate(prefix)) {
         const { key, revision, value, checksum } = row
         if (typeof key !== 'string' || !key.startsWith(prefix)) break
@@ -68,28 +87,27 @@ export class SqliteFile {
         if (checksum !== checksumOf(key, revision, value)) {
           throw corrupt(this.path, `the record ${key} fails its checksum`, key)
         }
-        const parsed: JsonObject = JSON.parse(value)
-        records.push({ key, revision, value: parsed })
+        records.push({ key, revision, text: value })
       }
       return records
     })
   }
 
-  commit(transaction: Transaction): CommitOutcome {
-    const writes = prepare(transaction)
+  commit(transaction: PreparedTransaction): CommitOutcome {
+    this.#checkOpen()
     const { begin, commit, raise } = this.#statements
     onFile(this.path, () => begin.run())
     let seq: number
     try {
-      const stale = onFile(this.path, () => this.#staleKey(transaction))
+      const stale = onFile(this.path, () => this.#staleKey(transaction.checks))
       if (stale !== undefined) {
         this.#rollback()
         return { kind: 'conflict', key: stale }
       }
       seq = onFile(this.path, () => {
-        const raised = raise.get(transaction.seqAbove ?? 0)?.seq
+        const raised = raise.get(transaction.seqAbove)?.seq
         if (typeof raised !== 'number') throw corrupt(this.path, 'its sequence number is gone')
-        for (const write of writes) this.#write(write, raised)
+        for (const write of transaction.writes) this.#write(write, raised)
         return raised
       })
     } catch (error) {
@@ -110,8 +128,12 @@ export class SqliteFile {
     if (this.#db.isOpen) this.#db.close()
   }
 
-  #staleKey(transaction: Transaction): string | undefined {
-    for (const { key, revision } of transaction.checks) {
+  #checkOpen(): void {
+    if (!this.#db.isOpen) throw new BlockError('CLOSED', `${this.path}: the registry is closed`)
+  }
+
+  #staleKey(checks: Transaction['checks']): string | undefined {
+    for (const { key, revision } of checks) {
       const found = this.#statements.revision.get(key)?.revision ?? 0
       if (found !== revision) return key
     }

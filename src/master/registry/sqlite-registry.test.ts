@@ -142,6 +142,23 @@ describe('the SQLite registry', () => {
     await registry.close()
   })
 
+  it('lets the process go on while a commit waits for the file', async () => {
+    const registry = await open(path)
+    const db = new DatabaseSync(path)
+    db.exec('BEGIN IMMEDIATE')
+    let isDone = false
+    const commit = registry.commit({ checks: [], writes: [{ key: 'a', value: {} }] }).then((outcome) => {
+      isDone = true
+      return outcome
+    })
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(isDone).toBe(false)
+    db.exec('ROLLBACK')
+    db.close()
+    expect((await commit).kind).toBe('committed')
+    await registry.close()
+  })
+
   it('has everything that a process acknowledged before SIGKILL, whole transactions only', async () => {
     let acknowledged = 0
     for (let round = 0; round < 4; round++) {

@@ -2,8 +2,7 @@
  * The embedded registry: one SQLite file in a directory, one process at a time. A lock file beside it is held as long as
  * the registry is open; the kernel releases it with the process. Calls are served one after the other, in their order.
  *
- * SQLite's calls are synchronous: the process waits for the disk while a commit is synced. The record store makes one
- * transaction of all that waits, so the wait is per transaction and not per decision.
+ * SQLite's calls are synchronous, so a thread makes them: while a disk stalls, the process goes on renewing leases.
  */
 import { dirname } from 'node:path'
 import { BlockError } from '../../base/errors.ts'
@@ -11,8 +10,9 @@ import type { Clock } from '../../base/ports/clock.ts'
 import type { Disk, DiskLock } from '../../base/ports/disk.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { formatUuid, randomUuid } from '../../base/uuid.ts'
-import type { CommitOutcome, Registry, StoredRecord, Transaction } from './registry.ts'
-import { SqliteFile } from './sqlite-file.ts'
+import type { CommitOutcome, JsonObject, Registry, StoredRecord, Transaction } from './registry.ts'
+import { SqliteThread } from './sqlite-thread.ts'
+import { prepare } from './transaction-rules.ts'
 
 const SIZE_BYTES_MAX = 4 * 1024 ** 3
 
@@ -27,12 +27,24 @@ export interface SqliteRegistryOptions {
 }
 
 export class SqliteRegistry implements Registry {
-  readonly #file: SqliteFile
+  readonly id: string
+  readonly #path: string
+  readonly #thread: SqliteThread
   readonly #lock: DiskLock
+  #seq: number
+  #closing: Promise<void> | undefined
 
-  private constructor(file: SqliteFile, lock: DiskLock) {
-    this.#file = file
-    this.#lock = lock
+  private constructor(options: {
+    path: string
+    thread: SqliteThread
+    lock: DiskLock
+    opened: { id: string; seq: number }
+  }) {
+    this.id = options.opened.id
+    this.#seq = options.opened.seq
+    this.#path = options.path
+    this.#thread = options.thread
+    this.#lock = options.lock
   }
 
   /**
@@ -44,49 +56,59 @@ export class SqliteRegistry implements Registry {
     const directory = dirname(path)
     await disk.makeDirectory(directory)
     const lock = await disk.lock(`${path}.lock`)
-    let file: SqliteFile | undefined
+    let thread: SqliteThread | undefined
     try {
-      file = new SqliteFile({
+      const file = await SqliteThread.open({
         path,
         sizeBytesMax: options.sizeBytesMax ?? SIZE_BYTES_MAX,
-        newId: () => formatUuid(randomUuid(random)),
+        newId: formatUuid(randomUuid(random)),
         nowMs: clock.wallMs(),
       })
+      thread = file.thread
       // The names of the file and of its directory: else a power loss could take an acknowledged registry away whole.
       await disk.syncDirectory(directory)
       await disk.syncDirectory(dirname(directory))
-      return new SqliteRegistry(file, lock)
+      return new SqliteRegistry({ path, thread, lock, opened: file.opened })
     } catch (error) {
-      file?.close()
+      await thread?.close()
       await lock.release()
       throw error
     }
   }
 
-  get id(): string {
-    return this.#file.id
-  }
-
   get seq(): number {
-    return this.#file.seq
+    return this.#seq
   }
 
   async read(prefix: string): Promise<readonly StoredRecord[]> {
     this.#checkOpen()
-    return this.#file.read(prefix)
+    const records = await this.#thread.read(prefix)
+    return records.map(({ key, revision, text }) => {
+      const value: JsonObject = JSON.parse(text)
+      return { key, revision, value }
+    })
   }
 
   async commit(transaction: Transaction): Promise<CommitOutcome> {
     this.#checkOpen()
-    return this.#file.commit(transaction)
+    const { checks, seqAbove = 0 } = transaction
+    const outcome = await this.#thread.commit({ checks, writes: prepare(transaction), seqAbove })
+    if (outcome.kind === 'committed') this.#seq = outcome.seq
+    return outcome
   }
 
-  async close(): Promise<void> {
-    this.#file.close()
+  /** Waits for what was asked before. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#thread.close()
     await this.#lock.release()
   }
 
   #checkOpen(): void {
-    if (!this.#file.isOpen) throw new BlockError('CLOSED', `${this.#file.path}: the registry is closed`)
+    if (this.#closing !== undefined) throw new BlockError('CLOSED', `${this.#path}: the registry is closed`)
   }
 }

@@ -53,7 +53,7 @@ export interface RegistryHead {
  */
 export function prepareFile(
   db: DatabaseSync,
-  options: { path: string; newId: () => string; nowMs: number },
+  options: { path: string; newId: string; nowMs: number },
 ): RegistryHead {
   const { path } = options
   const applicationId = numberOf(db, 'PRAGMA application_id')
@@ -73,7 +73,7 @@ export function prepareFile(
     db.exec(`BEGIN IMMEDIATE; PRAGMA application_id = ${APPLICATION_ID}; ${TABLES}`)
     db.prepare('INSERT INTO registry (row, format, id, seq, createdAt) VALUES (1, ?, ?, 0, ?)').run(
       FORMAT,
-      options.newId(),
+      options.newId,
       Math.trunc(options.nowMs),
     )
     db.exec('COMMIT')
