@@ -282,6 +282,7 @@ export class TokenStore implements RecordStore {
     volume: () => undefined,
     volumeNamed: () => undefined,
     volumes: () => [],
+    volumesOn: () => [],
     job: () => undefined,
     jobs: () => [],
     tokens: () => [...this.#tokens.values()],

@@ -44,6 +44,8 @@ const view = (
   volume: (uuid) => volumes.find((one) => one.uuid === uuid),
   volumeNamed: (name) => volumes.find((one) => one.name === name),
   volumes: () => volumes,
+  volumesOn: (server) =>
+    volumes.filter(({ replicas }) => replicas.some((replica) => replica.server === server)),
   job: (id) => jobs.find((one) => one.id === id),
   jobs: () => jobs,
   tokens: () => [],
