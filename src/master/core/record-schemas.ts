@@ -28,24 +28,26 @@ export interface RecordKind<Record> {
   /** The record that `value`, read at `key`, is; CORRUPT when it is none. */
   parse(key: string, value: unknown): Record
   /** The record as the registry keeps it. A record of another shape is a bug of who made it. */
-  encode(record: Record): JsonObject
+  readonly encode: (record: Record) => JsonObject
 }
 
 const object = <Properties extends TProperties>(properties: Properties) =>
   Type.Object(properties, { additionalProperties: false })
 const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([Type.Null(), schema])
+/** Arrays of records are read-only. */
+const list = <Item extends TSchema>(item: Item) => Type.Unsafe<readonly Static<Item>[]>(Type.Array(item))
 
 const Text = Type.String()
 const Id = Type.String({ minLength: 1, maxLength: 128 })
 const Count = Type.Integer({ minimum: 0 })
 const Time = Type.Number()
-const Ids = Type.Array(Id)
+const Ids = list(Id)
 
 const Cluster = object({
   clusterId: Id,
   createdAt: Time,
   lock: nullable(object({ reason: Type.Enum(['seq', 'registryId', 'epoch']), detail: Text, since: Time })),
-  replaced: Type.Optional(Type.Array(object({ id: Id, seq: Count }))),
+  replaced: Type.Optional(list(object({ id: Id, seq: Count }))),
 })
 
 const DiskType = Type.Enum(['ssd', 'hdd', 'nvme'])
@@ -53,7 +55,7 @@ const DiskType = Type.Enum(['ssd', 'hdd', 'nvme'])
 const Server = object({
   id: Id,
   name: Text,
-  addresses: object({ grpc: Text, replication: Text, http: Text, iscsi: Type.Array(Text) }),
+  addresses: object({ grpc: Text, replication: Text, http: Text, iscsi: list(Text) }),
   zone: nullable(Text),
   rack: nullable(Text),
   diskType: DiskType,
@@ -99,14 +101,14 @@ const Volume = object({
   policy: Policy,
   placement: object({
     diskType: nullable(DiskType),
-    zones: Type.Array(Text),
+    zones: list(Text),
     zoneSpread: Spread,
     rackSpread: Spread,
   }),
-  replicas: Type.Array(object({ server: Id, state: Type.Enum(['allocating', 'ready', 'leaving']) })),
+  replicas: list(object({ server: Id, state: Type.Enum(['allocating', 'ready', 'leaving']) })),
   lead: Lead,
   access: object({
-    initiators: nullable(Type.Array(Text)),
+    initiators: nullable(list(Text)),
     chap: nullable(object({ ...chap, mutual: nullable(object(chap)) })),
   }),
   qos: object({ iops: Count, iopsBurst: Count, bytesPerSecond: Count, bytesBurst: Count }),
