@@ -201,13 +201,44 @@ describe('when the registry fails', () => {
     expect(store.view.volumes().length).toBe(2)
   })
 
-  it('it is over for the store when the registry closed itself', async () => {
+  it('it is over for the store when the registry closed itself, and it says so once', async () => {
     const { open, newRegistry, run } = rig()
     const registry = newRegistry()
-    const store = await open(registry)
+    const lost: string[] = []
+    const store = await open(registry, { onLost: ({ code }) => lost.push(code) })
     await run(registry.close())
     expect(await run(codeOf(put(store, volume(1))))).toBe('CLOSED')
     expect(await run(codeOf(put(store, volume(2))))).toBe('CLOSED')
+    expect(lost).toEqual(['CLOSED'])
+  })
+
+  it('a commit without an answer that cannot be looked up is unknown, and the end of the store', async () => {
+    const { open, newRegistry, run } = rig()
+    const registry = newRegistry()
+    const lost: string[] = []
+    const unreadable: Registry = {
+      id: registry.id,
+      seq: 0,
+      read: (prefix) => registry.read(prefix),
+      commit: async (transaction) => {
+        registry.failNext({ code: 'TIMED_OUT', isDone: true })
+        const outcome = registry.commit(transaction)
+        const closing = registry.close()
+        try {
+          return await outcome
+        } finally {
+          await closing
+        }
+      },
+      close: () => registry.close(),
+    }
+    await open()
+    const store = await open(unreadable, { onLost: ({ code }) => lost.push(code) })
+    const [first, second] = [put(store, volume(1)), put(store, volume(2))]
+    expect(await run(Promise.all([codeOf(first), codeOf(second)]))).toEqual(['TIMED_OUT', 'TIMED_OUT'])
+    expect(await run(codeOf(put(store, volume(3))))).toBe('CLOSED')
+    expect(lost).toEqual(['CLOSED'])
+    expect((await open()).view.volumes().length).toBe(2)
   })
 
   it('close waits for the transaction underway and rejects what waits', async () => {

@@ -34,6 +34,11 @@ export interface RecordStoreOptions {
   /** Calls of `change` that may wait; then BUSY. */
   readonly waitingMax?: number
   readonly events?: Partial<EventLogOptions>
+  /**
+   * Called once when the registry is closed to this store without its `close`: another process took it over, or it closed
+   * itself after a failed sync. Nothing can be recorded any more; the process should end and begin anew.
+   */
+  readonly onLost?: (error: BlockError) => void
 }
 
 const WAITING_MAX = 10_000
@@ -88,6 +93,7 @@ class RegistryRecordStore implements RecordStore {
   /** So many decisions go one by one: the registry refused a transaction, and only the one at fault is to hear of it. */
   #alone = 0
   #isClosed = false
+  readonly #onLost: ((error: BlockError) => void) | undefined
 
   constructor(options: RecordStoreOptions, loaded: LoadedRecords, cluster: ClusterRecord) {
     this.#registry = options.registry
@@ -99,6 +105,7 @@ class RegistryRecordStore implements RecordStore {
     this.#working = new RecordsMirror(cluster, loaded.writes)
     this.#events = new EventLog(this.#eventOptions, loaded.events)
     this.#revisions = loaded.revisions
+    this.#onLost = options.onLost
   }
 
   get view(): RecordsView {
@@ -250,7 +257,7 @@ class RegistryRecordStore implements RecordStore {
       return
     }
     stage.reject(error)
-    if (isBlockError(error, 'CLOSED')) this.#end()
+    if (isBlockError(error, 'CLOSED')) this.#lose(error)
   }
 
   /** Reads what is there after a commit without an answer. One that is not there may still come, and then conflicts. */
@@ -261,7 +268,7 @@ class RegistryRecordStore implements RecordStore {
     } catch (error) {
       if (!(error instanceof BlockError)) throw error
       // Without reading, this store cannot go on: its next opening reads.
-      this.#end()
+      this.#lose(error)
       return false
     }
   }
@@ -274,6 +281,12 @@ class RegistryRecordStore implements RecordStore {
     this.#events = new EventLog(this.#eventOptions, events)
     this.#revisions = revisions
     return head
+  }
+
+  #lose(error: BlockError): void {
+    if (this.#isClosed) return
+    this.#end()
+    this.#onLost?.(error)
   }
 
   #end(): void {

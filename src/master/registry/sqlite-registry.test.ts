@@ -97,6 +97,15 @@ describe('the SQLite registry', () => {
     await (await open(path)).close()
   })
 
+  it('is readable by its owner only', async () => {
+    const registry = await open(path)
+    await registry.commit({ checks: [], writes: [{ key: 'a', value: {} }] })
+    for (const name of await fs.readdir(directory)) {
+      expect((await fs.stat(join(directory, name))).mode & 0o777).toBe(0o600)
+    }
+    await registry.close()
+  })
+
   it('names the path that is in use', async () => {
     const registry = await open(path)
     await expect(open(path)).rejects.toMatchObject({

@@ -58,6 +58,8 @@ export class SqliteRegistry implements Registry {
     const lock = await disk.lock(`${path}.lock`)
     let thread: SqliteThread | undefined
     try {
+      // SQLite would let everybody read it.
+      await (await disk.open(path, { create: 'missing' })).close()
       const file = await SqliteThread.open({
         path,
         sizeBytesMax: options.sizeBytesMax ?? SIZE_BYTES_MAX,

@@ -8,7 +8,8 @@
  * The format covers the records too: a program that changes their shape gets another number, and this one refuses it.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { BlockError } from '../../base/errors.ts'
+import { BlockError, isBlockError } from '../../base/errors.ts'
+import { sqliteError } from './sqlite-errors.ts'
 
 const FORMAT = 1
 /** `PRAGMA application_id`: "BSLT", for `file(1)` and against other programs' databases. */
@@ -30,17 +31,13 @@ const TABLES = `
     checksum INTEGER NOT NULL
   ) STRICT;`
 
-/**
- * How SQLite is to work. With `synchronous=FULL` the write-ahead log is synced at each commit; the truncating checkpoint
- * brings what an earlier process left there into the database, so that nothing rests on pages that only it had synced.
- */
+/** How SQLite is to work. With `synchronous=FULL` the write-ahead log is synced at each commit. */
 const SETTINGS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA cache_size = -65536;
   PRAGMA journal_size_limit = 16777216;
-  PRAGMA trusted_schema = OFF;
-  PRAGMA wal_checkpoint(TRUNCATE);`
+  PRAGMA trusted_schema = OFF;`
 
 export interface RegistryHead {
   readonly id: string
@@ -78,7 +75,20 @@ export function prepareFile(
     )
     db.exec('COMMIT')
   }
+  emptyLog(db, path)
   return readHead(db, path)
+}
+
+/**
+ * Brings what an earlier process left in the write-ahead log into the database, so that nothing rests on pages that only
+ * it had synced. Without space for that the registry can be read all the same, and is.
+ */
+function emptyLog(db: DatabaseSync, path: string): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    if (!isBlockError(sqliteError(error, path), 'NO_SPACE')) throw error
+  }
 }
 
 function readHead(db: DatabaseSync, path: string): RegistryHead {
