@@ -238,7 +238,7 @@ export class ScriptedMaster implements MasterApi {
     this.#does(undefined, 'removeServer', caller, name, request)
 
   planRebalance: MasterApi['planRebalance'] = () => [
-    { volume: 'uuid', name: 'vol1', from: SERVER, to: SERVER, bytes: 1 },
+    { kind: 'replica', volume: 'uuid', name: 'vol1', from: SERVER, to: SERVER, bytes: 1 },
   ]
   rebalance: MasterApi['rebalance'] = async (caller) =>
     this.#does(jobRecord({ kind: 'rebalance', volume: null }), 'rebalance', caller)
