@@ -139,5 +139,7 @@ describe('a volume is served', () => {
     expect(led({ primary: 'b' })).toBe(false)
     expect(led({ state: 'sealing' })).toBe(false)
     expect(isServing(aRecord('v', ['a']), aLive({ a: null }))).toBe(false)
+    const held = aLive({ a: [aBeat('v', { isLeading: true, isServing: false })] })
+    expect(isServing(aRecord('v', ['a']), held)).toBe(false)
   })
 })

@@ -79,12 +79,14 @@ export function healthOf(
   return { health: WORST_FIRST.find((health) => found.has(health)) ?? 'healthy', reasons }
 }
 
-/** Whether hosts are served, as far as the master hears: its primary says that it leads the registry's epoch. */
+/** Whether hosts are served, as far as the master hears: its primary says so, and that it leads the registry's epoch. */
 export function isServing(volume: VolumeRecord, live: LiveCluster): boolean {
   const { epoch, state, primary } = volume.lead
   if (state !== 'serving') return false
-  const leads = heardOf(volume.uuid, primary, live)?.open?.leads
-  return leads != null && leads.number === epoch.number && leads.id.toString() === epoch.id
+  const open = heardOf(volume.uuid, primary, live)?.open
+  const leads = open?.leads
+  if (leads == null || open?.isServing !== true) return false
+  return leads.number === epoch.number && leads.id.toString() === epoch.id
 }
 
 /** What a server that is connected says of its replica. */
@@ -145,7 +147,7 @@ function* primaryReasons(
     const message = `nothing is heard of ${name}, which leads it; hosts may be served or not`
     yield { code: 'primary_unheard', server, message }
   } else if (!isServing(volume, live)) {
-    const message = `${name} is to lead epoch ${epoch.number} and does not say that it does`
+    const message = `${name} is to lead epoch ${epoch.number} and does not say that it serves hosts`
     yield { code: 'primary_not_serving', server, message }
   }
 }

@@ -44,8 +44,7 @@ const view = (
   volume: (uuid) => volumes.find((one) => one.uuid === uuid),
   volumeNamed: (name) => volumes.find((one) => one.name === name),
   volumes: () => volumes,
-  volumesOn: (server) =>
-    volumes.filter(({ replicas }) => replicas.some((replica) => replica.server === server)),
+  volumesOn: (id) => volumes.filter(({ replicas }) => replicas.some((replica) => replica.server === id)),
   job: (id) => jobs.find((one) => one.id === id),
   jobs: () => jobs,
   tokens: () => [],
