@@ -9,7 +9,7 @@ import { Board, type MovableVolume, type MoveFacts } from './moves.ts'
 import { placeOneMore } from './place.ts'
 import type { PlacementSettings } from './settings.ts'
 
-export interface StuckReplica {
+interface StuckReplica {
   readonly volume: string
   readonly name: string
   /** `not_movable`: another job has it, or it is not in order; `rf_not_satisfiable`: no server may take it. */

@@ -75,7 +75,7 @@ export const promisableBytes = (
 ): number => capacityBytes * overcommitRatio
 
 /** Why it has not the space, as the rest of a sentence; undefined: it has. */
-export function spaceShort(
+function spaceShort(
   server: PlacementServer,
   { footprintBytes, atOnceBytes }: Pick<Need, 'footprintBytes' | 'atOnceBytes'>,
   settings: PlacementSettings,

@@ -17,7 +17,7 @@ import type { Health } from '../master-api.ts'
 import type { ReplicaRecord, VolumeRecord } from '../records.ts'
 
 /** Stable; docs/placement.md lists them. */
-export type HealthCode =
+type HealthCode =
   | 'sealing'
   | 'primary_unheard'
   | 'primary_not_serving'
@@ -56,7 +56,7 @@ const SEVERITY = {
 
 const WORST_FIRST: readonly Health[] = ['unsafe', 'rebuilding', 'degraded', 'healthy']
 
-export interface HealthReason {
+interface HealthReason {
   readonly code: HealthCode
   /** Id of the server that it is about. */
   readonly server: string | null

@@ -35,7 +35,7 @@ export interface ReplacementFacts {
   readonly usedBytes: (volume: VolumeRecord) => number
 }
 
-export interface Replacement {
+interface Replacement {
   readonly volume: string
   /** The server whose replica is lost; null: one is missing. */
   readonly lost: string | null
@@ -43,7 +43,7 @@ export interface Replacement {
 }
 
 /** Stable; documented in docs/placement.md. */
-export type WaitReason =
+type WaitReason =
   | 'grace_period'
   | 'too_many_away'
   | 'job_running'
@@ -51,7 +51,7 @@ export type WaitReason =
   | 'replacements_full'
   | 'rf_not_satisfiable'
 
-export interface WaitingReplacement {
+interface WaitingReplacement {
   readonly volume: string
   readonly lost: string | null
   readonly reason: WaitReason
@@ -164,7 +164,7 @@ const isBusy = ({ uuid, replicas }: VolumeRecord, { busy }: ReplacementFacts): b
   busy.has(uuid) || replicas.some(({ state }) => state === 'allocating')
 
 /** For `placeOneMore`, when the replica of `lost` goes too. */
-export function holdersOf(
+function holdersOf(
   { replicas }: Pick<VolumeRecord, 'replicas'>,
   lost: string | null,
 ): { readonly holding: readonly string[]; readonly leaving: readonly string[] } {
@@ -176,7 +176,7 @@ export function holdersOf(
 }
 
 /** As it is when the new replica is there. */
-export function loaded<Server extends PlacementServer>(
+function loaded<Server extends PlacementServer>(
   server: Server,
   volume: Pick<VolumeRecord, 'sizeBytes' | 'logBytes'> & { readonly usedBytes: number },
 ): Server {

@@ -25,8 +25,8 @@ import { NO_LIMITS, resolveQos } from './qos-limits.ts'
 import { DISK_TYPES, resolveWish } from './resolve-wish.ts'
 import { warnOfCluster } from './warnings.ts'
 
-export const REPLICAS_MAX = 5
-export const DURABILITIES = ['sync_all', 'sync_quorum', 'best_effort'] as const
+const REPLICAS_MAX = 5
+const DURABILITIES = ['sync_all', 'sync_quorum', 'best_effort'] as const
 /** How far a member may lag in `best_effort`: 64 MiB of 4 KiB writes, and the wait of a slow disk. */
 const MAX_LAG = { ENTRIES: 16_384, MS: 5000 } as const
 const MAX_LAG_LIMITS = { ENTRIES: 1_000_000_000, MS: 3_600_000 } as const

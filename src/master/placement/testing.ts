@@ -8,7 +8,7 @@ import type { DiskType, PlacementWish, VolumeRecord } from '../records.ts'
 import type { PlacedVolume } from './place.ts'
 import type { PlacementServer } from './servers.ts'
 
-export const ANYWHERE: PlacementWish = {
+const ANYWHERE: PlacementWish = {
   diskType: null,
   zones: [],
   zoneSpread: 'preferred',
