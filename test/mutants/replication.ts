@@ -323,6 +323,11 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
         find: '    answers: NO_ANSWERS,\n',
         replace: '',
       },
+      {
+        file: 'src/master/failover/sealing.ts',
+        find: '(answers.has(server) || isBound) && !isConfirming',
+        replace: 'isBound && !isConfirming',
+      },
     ],
   },
   {

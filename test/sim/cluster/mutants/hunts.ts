@@ -34,7 +34,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'one-promise-is-enough': { scenario: 'allPromisesCount' },
   'grant-from-receipt': { scenario: 'grantsCountFromAsking' },
   'any-session-acknowledges': { from: 1 },
-  'stale-answers-count': { from: 2 },
+  'stale-answers-count': { from: 9 },
   'log-not-cut': { from: 3 },
   'lost-disk-is-whole': { scenario: 'lostDisksAreNotWhole' },
   'damaged-outvoted': { scenario: 'damagedAreNotOutvoted' },

@@ -126,6 +126,8 @@ export const sealsAreDurable = (print?: Print): Promise<string | undefined> =>
     async (stage) => {
       const old = await stage.begin('a')
       await stage.write(old, 0)
+      // so that c is granted before its first pulse, which would make b's marks durable
+      await stage.wait(300)
       stage.cutMaster('a')
       for (const other of stage.others('a')) stage.cut('a', other.name)
       stage.sim.authority.preferred = stage.server('c').server
