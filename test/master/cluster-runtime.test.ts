@@ -168,7 +168,7 @@ describe('a forced promotion', () => {
         atRisk: { firstLsn: 6, lastLsn: 9 },
         unreached: [first?.id, second?.id],
       })
-      const ask = { server: null, actor: 'me' }
+      const ask = { server: null, actor: 'me', requestId: 'r1' }
       await expect(rig.runtime.leads.promote(uuid, { ...ask, force: false })).rejects.toMatchObject({
         facts: { unsafe: true },
       })
@@ -177,6 +177,7 @@ describe('a forced promotion', () => {
       const { lead } = rig.record(uuid)
       expect(lead).toMatchObject({ primary: third?.id, mayHaveLost: true, set: { members: [third?.id] } })
       const event = rig.store.events({ limit: 100 }).find(({ kind }) => kind === 'volume.promoted_with_loss')
+      expect(event?.requestId).toBe('r1')
       expect(event?.message).toContain('LSNs 6 to 9 may be lost; not reached, and perhaps still serving')
     }))
 })
@@ -240,7 +241,7 @@ describe('a registry that is not the newest', () => {
       const uuid = await rig.served()
       await rig.wait(6000)
       const old = rig.storage.snapshot()
-      await rig.runtime.leads.promote(uuid, { server: null, force: false, actor: 'me' })
+      await rig.runtime.leads.promote(uuid, { server: null, force: false, actor: 'me', requestId: null })
       await rig.until('service', () => rig.isServed(uuid) && rig.record(uuid).lead.epoch.number === 2)
       await rig.wait(6000)
       rig.storage.restore(old)
@@ -254,7 +255,7 @@ describe('a registry that is not the newest', () => {
       expect(leader?.held.get(uuid)?.grants).toBe(before)
       expect(rig.runtime.leads.status(uuid)).toMatchObject({ phase: 'waiting', why: 'the cluster is locked' })
       await expect(
-        rig.runtime.leads.promote(uuid, { server: null, force: true, actor: 'me' }),
+        rig.runtime.leads.promote(uuid, { server: null, force: true, actor: 'me', requestId: null }),
       ).rejects.toMatchObject({ facts: { reason: 'locked' } })
       expect(await rig.runtime.recover({ force: false, actor: 'me' })).toEqual({
         raised: [uuid],

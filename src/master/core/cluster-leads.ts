@@ -7,7 +7,7 @@ import type { LeadRecord, VolumeRecord } from '../records.ts'
 import type { LeadPreflight, LeadStatus, Leads, MoveOutcome } from './cluster.ts'
 import { LeadMoves } from './lead-moves.ts'
 import type { LiveServers } from './live-servers.ts'
-import { type LeadPorts, mayLead, VolumeLead } from './volume-lead.ts'
+import { BY_ITSELF, type LeadPorts, mayLead, VolumeLead } from './volume-lead.ts'
 
 export class ClusterLeads implements Leads {
   readonly #ports: LeadPorts
@@ -137,7 +137,7 @@ export class ClusterLeads implements Leads {
     if (!isConnected || open === null) throw refused('not_connected', `${name} is not connected`)
     if (!isSound(open.standing)) throw refused('not_sound', `its replica at ${name} is not sound`)
     const outcome = this.#moves.wait(uuid, to, clock.bootMs())
-    await lead.ask({ kind: 'move', to }, 'master')
+    await lead.ask({ kind: 'move', to }, BY_ITSELF)
     const isStillLed = this.#volume(uuid).lead.epoch.number === volume.lead.epoch.number
     if (isStillLed && this.status(uuid).phase !== 'moving') {
       this.#moves.fail(uuid, 'no_answer', volume.lead.primary)
@@ -145,12 +145,9 @@ export class ClusterLeads implements Leads {
     return await outcome
   }
 
-  async promote(
-    uuid: string,
-    request: { readonly server: string | null; readonly force: boolean; readonly actor: string },
-  ): Promise<void> {
+  async promote(uuid: string, request: Parameters<Leads['promote']>[1]): Promise<void> {
     const volume = this.#volume(uuid)
-    const { server, force, actor } = request
+    const { server, force, actor, requestId } = request
     const found = this.preflight(uuid)
     const refused = (message: string, facts: { reason: string; unsafe?: boolean }): BlockError =>
       new BlockError('CONFLICT', `${volume.name}: ${message}`, { facts: { volume: uuid, ...facts } })
@@ -165,7 +162,7 @@ export class ClusterLeads implements Leads {
     if (!force && !isMember) {
       throw refused(`${server} is not in its in-sync set`, { reason: 'not_in_set', unsafe: true })
     }
-    await this.of(uuid)?.ask({ kind: 'promote', server, isForced: force }, actor)
+    await this.of(uuid)?.ask({ kind: 'promote', server, isForced: force }, { actor, requestId })
   }
 
   async retire(uuid: string): Promise<LeadRecord> {
@@ -176,7 +173,7 @@ export class ClusterLeads implements Leads {
         facts: { reason: 'locked', volume: uuid },
       })
     }
-    await this.of(uuid)?.ask({ kind: 'tick' }, 'master')
+    await this.of(uuid)?.ask({ kind: 'tick' }, BY_ITSELF)
     const { lead } = this.#volume(uuid)
     if (lead.state !== 'sealing') {
       throw new BlockError('BUSY', `${volume.name} is not marked as being deleted`, {

@@ -58,6 +58,8 @@ export class ClusterRuntime implements Cluster {
   #toldSeq = 0
   /** Since when an unknown volume is seen; of those that were told of, Infinity. */
   readonly #strays = new Map<string, number>()
+  /** Streams that were told of the registry, by server. */
+  readonly #greeted = new Map<string, number>()
   #isLocking = false
 
   constructor(options: ClusterOptions) {
@@ -116,7 +118,7 @@ export class ClusterRuntime implements Cluster {
   // ---- streams
 
   async onHello(hello: ServerHello, stream?: number): Promise<HelloVerdict> {
-    const { store, clock, links } = this.#o
+    const { store, clock } = this.#o
     if (hello.clusterId !== store.view.cluster.clusterId) {
       return {
         kind: 'refused',
@@ -143,8 +145,6 @@ export class ClusterRuntime implements Cluster {
       return { kind: 'welcome', stream }
     }
     const opened = this.#live.open(hello, clock.bootMs())
-    this.#tellRegistry(hello.id)
-    links.send(hello.id, { kind: 'tellAll' })
     if (hasMoved) this.#wakeVolumesOf(hello.id)
     return { kind: 'welcome', stream: opened }
   }
@@ -153,13 +153,21 @@ export class ClusterRuntime implements Cluster {
     const verdict = this.#live.onBeat(stream, beat, this.#o.clock.bootMs())
     if (verdict.kind === 'ignored') return
     const { server } = verdict
+    // whoever carries the stream may send to it by now
+    if (this.#greeted.get(server) !== stream) {
+      this.#greeted.set(server, stream)
+      this.#tellRegistry(server)
+      if (!beat.isFull) this.#o.links.send(server, { kind: 'tellAll' })
+    }
     for (const replica of beat.replicas) this.#onReplica(server, replica, verdict.kind === 'late')
     if (verdict.kind === 'news') this.#noteCapacity(server, beat)
   }
 
   onDisconnect(stream: number): void {
     const server = this.#live.close(stream, this.#o.clock.bootMs())
-    if (server !== undefined) this.#tellLost(server)
+    if (server === undefined) return
+    this.#greeted.delete(server)
+    this.#tellLost(server)
   }
 
   #onReplica(server: string, replica: ReplicaBeat, isLate: boolean): void {
@@ -211,9 +219,7 @@ export class ClusterRuntime implements Cluster {
   }
 
   #wakeVolumesOf(server: string): void {
-    for (const { uuid, replicas } of this.#o.store.view.volumes()) {
-      if (replicas.some((replica) => replica.server === server)) this.leads.wake(uuid)
-    }
+    for (const { uuid } of this.#o.store.view.volumesOn(server)) this.leads.wake(uuid)
   }
 
   #tellRegistry(server: string): void {

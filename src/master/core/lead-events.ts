@@ -10,15 +10,15 @@ export function leadEvents(
   volume: VolumeRecord,
   notes: readonly LeadNote[],
   nameOf: NameOf,
-  actor: string,
+  by: Pick<NewEvent, 'actor' | 'requestId'>,
 ): readonly NewEvent[] {
   return notes.flatMap((note) => {
     const event = leadEvent(volume, note, nameOf)
-    return event === null ? [] : [{ actor, volume: volume.uuid, ...event }]
+    return event === null ? [] : [{ ...by, volume: volume.uuid, ...event }]
   })
 }
 
-type Told = Omit<NewEvent, 'actor' | 'volume'>
+type Told = Omit<NewEvent, 'actor' | 'volume' | 'requestId'>
 
 function leadEvent({ name }: VolumeRecord, note: LeadNote, nameOf: NameOf): Told | null {
   switch (note.kind) {

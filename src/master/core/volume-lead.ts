@@ -13,6 +13,7 @@ import type { Bounds } from '../../v2engine/policy.ts'
 import type { Decision, LeadEvent, LeadFacts, LeadNote, LeadState } from '../failover/lead-state.ts'
 import { step } from '../failover/step.ts'
 import type { ServerLinks } from '../links.ts'
+import type { Caller } from '../master-api.ts'
 import type { VolumeRecord } from '../records.ts'
 import { leadEvents } from './lead-events.ts'
 import type { RecordStore, RecordsView, RecordWrite } from './records-view.ts'
@@ -32,9 +33,13 @@ export interface LeadPorts {
   readonly decided: (volume: string, notes: readonly LeadNote[]) => void
 }
 
+/** Who asked for it, for events. */
+type Asker = Pick<Caller, 'actor' | 'requestId'>
+export const BY_ITSELF: Asker = { actor: 'master', requestId: null }
+
 interface Queued {
   readonly event: LeadEvent
-  readonly actor: string
+  readonly asker: Asker
   readonly done: ((error: unknown) => void) | null
 }
 
@@ -75,14 +80,14 @@ export class VolumeLead implements Waiting {
   }
 
   post(event: LeadEvent): void {
-    this.#submit({ event, actor: 'master', done: null })
+    this.#submit({ event, asker: BY_ITSELF, done: null })
   }
 
   /** Resolves when what follows from it is durable and told; rejects with what the registry threw. */
-  ask(event: LeadEvent, actor: string): Promise<void> {
+  ask(event: LeadEvent, asker: Asker): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = (error: unknown): void => (error === null ? resolve() : reject(error))
-      this.#submit({ event, actor, done })
+      this.#submit({ event, asker, done })
     })
   }
 
@@ -108,7 +113,7 @@ export class VolumeLead implements Waiting {
     }
     const nowMs = clock.bootMs()
     const decision = this.#decide(view, volume, queued.event, nowMs, NO_EPOCH)
-    if (decision.record === null && leadEvents(volume, decision.notes, String, '').length === 0) {
+    if (decision.record === null && leadEvents(volume, decision.notes, String, queued.asker).length === 0) {
       this.#carryOut(decision)
       queued.done?.(null)
       return
@@ -127,7 +132,7 @@ export class VolumeLead implements Waiting {
         if (volume === undefined) return { writes: [], result: null }
         const made = this.#decide(records, volume, queued.event, nowMs, epochId)
         const nameOf = (server: string): string => records.server(server)?.name ?? server
-        const events = leadEvents(volume, made.notes, nameOf, queued.actor)
+        const events = leadEvents(volume, made.notes, nameOf, queued.asker)
         return { writes: writesOf(volume, made), events, result: made }
       })
       if (decision !== null && !this.#isEnded) this.#carryOut(decision)
