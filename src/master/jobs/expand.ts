@@ -35,7 +35,10 @@ const grow: Step = {
     const request = { volume: volume.uuid, epoch: lead.epoch.number, sizeBytes }
     const call: Call = { kind: 'expand', server: lead.primary, request }
     const state = look.call(call)
-    if (state?.kind === 'done') return grown(look, [writeOf({ ...volume, sizeBytes })])
+    // an answer that was lost: the volume has grown, whatever it says now
+    const isGrown = (look.live.replica(volume.uuid, lead.primary)?.sizeBytes ?? 0) >= sizeBytes
+    if (state?.kind === 'done' || (state?.kind === 'failed' && isGrown))
+      return grown(look, [writeOf({ ...volume, sizeBytes })])
     const name = serverName(look.records, lead.primary)
     // a conflict is no answer: it does not lead any more, or not yet
     if (state?.kind === 'failed' && isRefused(state) && state.code !== 'CONFLICT')

@@ -66,8 +66,10 @@ const enqueue = step(
   (look, { volume, to, from }) => {
     const notYet = queued(look)
     if (notYet !== null) return notYet
-    if (from !== null && replicaOn(volume, from) === undefined)
+    if (from !== null && (replicaOn(volume, from)?.state ?? 'leaving') === 'leaving')
       return end('failed', 'the replica is not there any more')
+    if (from === null && stayingOf(volume).length >= volume.policy.replicaFactor)
+      return end('succeeded', 'the volume has all its replicas by now')
     const there = replicaOn(volume, to)
     if (there?.state === 'leaving') return wait('waits until the old replica on that server is deleted')
     if (there !== undefined)

@@ -197,7 +197,18 @@ export class JobWorld {
     return job
   }
 
-  /** Every replica that a server has is in a record, and every one that a record says is made is there. */
+  /** Replicas that a record says are made, and that their server does not have. */
+  missing(): string[] {
+    const held = this.servers.held()
+    return this.records
+      .volumes()
+      .flatMap(({ uuid, replicas }) =>
+        replicas.flatMap(({ server, state }) => (state === 'ready' ? [`${server}/${uuid}`] : [])),
+      )
+      .filter((replica) => !held.includes(replica))
+  }
+
+  /** Replicas that a server has and no record names. */
   orphans(): string[] {
     const recorded = this.records
       .volumes()

@@ -117,16 +117,17 @@ export class ScriptServers implements ServerLinks {
           throw error
         }
       }
+      // one call at a time for a replica: what was begun ends first
+      const tripMs = TRIP_MS + Math.max(0, server.busyUntilMs - this.#scheduler.nowMs)
       switch (fault) {
         case 'none':
-          // one call at a time for a replica: what was begun ends first
-          at(TRIP_MS + Math.max(0, server.busyUntilMs - this.#scheduler.nowMs), () => {
+          at(tripMs, () => {
             const error = doIt()
             at(TRIP_MS, () => (error === undefined ? resolve() : reject(error)))
           })
           return
         case 'refused':
-          at(TRIP_MS, () => reject(new BlockError('NO_SPACE', 'the disk is full')))
+          at(tripMs, () => reject(new BlockError('NO_SPACE', 'the disk is full')))
           return
         case 'lost':
           at(TIMEOUT_MS, giveUp)
