@@ -154,7 +154,6 @@ export class Master implements MasterApi {
     refuseLocked(this.#view)
     const { uuid } = findMadeVolume(this.#view, name)
     const server = request.server === undefined ? null : findServer(this.#view, request.server).id
-    const { actor, requestId } = caller
     await this.#ask(caller, (records) => ({
       writes: [],
       events: [
@@ -169,7 +168,11 @@ export class Master implements MasterApi {
       ],
       result: undefined,
     }))
-    await this.#options.cluster.leads.promote(uuid, { server, force: request.force, actor, requestId })
+    await this.#options.cluster.leads.promote(uuid, {
+      server,
+      force: request.force,
+      actor: caller.actor,
+    })
     return this.volume(uuid)
   }
 
