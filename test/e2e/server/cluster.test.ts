@@ -2,7 +2,18 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseHostPort } from '../../../src/base/address.ts'
 import { epochNumber } from '../../../src/base/units.ts'
+import { RealClock } from '../../../src/io/clock.ts'
+import { RealNet } from '../../../src/io/net.ts'
+import { RealRandom } from '../../../src/io/random.ts'
+import { loadSyscalls } from '../../../src/io/syscalls.ts'
+import { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
+import { testUnitReady } from '../../../src/iscsi/initiator/cdb.ts'
+import { Initiator } from '../../../src/iscsi/initiator/initiator.ts'
+import { parseSense } from '../../../src/iscsi/initiator/sense.ts'
+import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
+import { SENSE_KEY } from '../../../src/iscsi/scsi/sense.ts'
 import type { ReplicaBeat } from '../../../src/master/links.ts'
 import type { ServerReadyLine } from '../../../src/server/block-server.ts'
 import { serverId } from '../../../src/v2engine/identity.ts'
@@ -15,6 +26,22 @@ const MIB = 1 << 20
 const CLUSTER = '6d1c3f0e-58a5-4d0b-9e1f-0c7f3c1a9b11'
 const VOLUME = '11111111-2222-4333-8444-555555555555'
 const NO_LIMITS = { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 }
+
+const INITIATOR = 'iqn.2026-11.org.example:host1'
+const initiator = new Initiator({
+  net: new RealNet(),
+  clock: new RealClock({ syscalls: loadSyscalls() }),
+  random: new RealRandom(),
+  initiatorName: INITIATOR,
+  connectTimeoutMs: 2000,
+  loginTimeoutMs: 2000,
+})
+const connect = (server: ServerReadyLine): Promise<InitiatorSession> =>
+  initiator.connect({
+    portal: parseHostPort(server.iscsi, 'portal'),
+    targetName: 'iqn.2026-11.io.basalt:vol1',
+    isid: 0x8000_0000_0007,
+  })
 
 let directory: ReturnType<typeof temporaryDirectory>
 let master: MasterDouble
@@ -137,6 +164,9 @@ describe('a block server of a cluster', () => {
     await allocate(a.ready.server)
     for (const { server } of servers) expect((await openAt(server)).appended).toBe(0)
     await promote(servers, 1)
+    const session = await connect(a.ready)
+    const disk = new BlockClient(session)
+    expect(await disk.readCapacity()).toMatchObject({ blocks: (16 * MIB) / 512 })
 
     const expand = { volume: VOLUME, epoch: 1, sizeBytes: 32 * MIB }
     await expect(master.links.expand(b.ready.server, expand)).rejects.toMatchObject({ code: 'CONFLICT' })
@@ -149,6 +179,21 @@ describe('a block server of a cluster', () => {
       code: 'INVALID_ARGUMENT',
     })
     for (const { server } of servers) await master.until(() => said(server)?.sizeBytes === 32 * MIB)
+    const told = await session.execute({ cdb: testUnitReady() })
+    // SPC-5: UNIT ATTENTION, CAPACITY DATA HAS CHANGED
+    expect(parseSense(told.sense)).toMatchObject({ key: SENSE_KEY.UNIT_ATTENTION, asc: 0x2a, ascq: 0x09 })
+    expect(await disk.readCapacity()).toMatchObject({ blocks: (32 * MIB) / 512 })
+    await disk.write((32 * MIB) / 512 - 8, 8, new Uint8Array(4096).fill(3))
+
+    const settings = { kind: 'settings', volume: VOLUME, qos: NO_LIMITS, keep: '' } as const
+    const nobody = { initiators: [], chap: null }
+    master.links.send(a.ready.server, { ...settings, tag: 1, access: nobody })
+    await master.until(() => said(a.ready.server)?.settingsTag === 1)
+    await expect(disk.testUnitReady()).rejects.toMatchObject({ code: 'DISCONNECTED' })
+    await expect(connect(a.ready)).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
+    master.links.send(a.ready.server, { ...settings, tag: 2, access: { ...nobody, initiators: [INITIATOR] } })
+    await master.until(() => said(a.ready.server)?.settingsTag === 2)
+    await (await connect(a.ready)).logout()
 
     const remove = (server: string, epoch: number): Promise<void> =>
       master.links.remove(server, { volume: VOLUME, epoch })
