@@ -56,7 +56,7 @@ export const channelCredentials = (tls: TlsIdentity | undefined): ChannelCredent
     : ChannelCredentials.createSsl(tls.ca, tls.key, tls.cert)
 
 /** As `channelCredentials`, of who listens. */
-export const serverCredentials = (tls: TlsIdentity | undefined): ServerCredentials =>
+const serverCredentials = (tls: TlsIdentity | undefined): ServerCredentials =>
   tls === undefined
     ? ServerCredentials.createInsecure()
     : ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true)
