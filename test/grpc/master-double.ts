@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events'
 import { formatHostPort } from '../../src/base/address.ts'
 import { silentLogger } from '../../src/base/log.ts'
+import type { TlsIdentity } from '../../src/base/tls.ts'
 import { RealClock } from '../../src/io/clock.ts'
 import { loadSyscalls } from '../../src/io/syscalls.ts'
 import type { HelloVerdict, ServerStreams } from '../../src/master/core/cluster.ts'
@@ -27,10 +28,10 @@ export class MasterDouble implements ServerStreams {
   readonly #serverOf = new Map<number, string>()
   address = ''
 
-  private constructor() {
+  private constructor(tls: TlsIdentity | undefined) {
     const clock = new RealClock({ syscalls: loadSyscalls(() => undefined) })
     this.grpc = new MasterGrpc({
-      tls: undefined,
+      tls,
       clock,
       logger: silentLogger,
       roleOf: async (token) =>
@@ -38,8 +39,8 @@ export class MasterDouble implements ServerStreams {
     })
   }
 
-  static async open(port = 0): Promise<MasterDouble> {
-    const master = new MasterDouble()
+  static async open(port = 0, tls?: TlsIdentity): Promise<MasterDouble> {
+    const master = new MasterDouble(tls)
     master.address = formatHostPort(await master.grpc.listen({ host: '127.0.0.1', port }, '--grpc', master))
     return master
   }
