@@ -14,7 +14,7 @@ import { services } from '../../rpc/definitions.ts'
 import type { ServerStreams as Cluster } from '../core/cluster.ts'
 import type { ServerLinks } from '../links.ts'
 import { GrpcLinks } from './grpc-links.ts'
-import { ServerStreams, type ServerStreamsOptions } from './server-streams.ts'
+import { type ServerContact, ServerStreams, type ServerStreamsOptions } from './server-streams.ts'
 
 export interface MasterGrpcOptions extends Pick<ServerStreamsOptions, 'roleOf' | 'clock' | 'logger'> {
   /** Needed outside loopback. */
@@ -61,6 +61,11 @@ export class MasterGrpc {
     const handlers: MasterHandlers = { Heartbeat: (call) => this.#streams.accept(call) }
     this.#server.addService(services().Master.service, handlers)
     return await bind(this.#server, address, { tls: this.#tls, flag })
+  }
+
+  /** How a server with an open stream is called. */
+  contactOf(server: string): ServerContact | undefined {
+    return this.#streams.contact(server)
   }
 
   /** Ends every stream and call. Idempotent. */

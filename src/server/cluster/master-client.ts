@@ -73,7 +73,7 @@ export class MasterClient {
   #beats = 0
   #connects = 0
   #failures = 0
-  #isOver = false
+  #closed: Promise<void> | undefined
   #call: Call | undefined
   #beatTimer: Timer | undefined
   #nextBeatMs = 0
@@ -111,29 +111,35 @@ export class MasterClient {
   }
 
   /** Says goodbye and ends the stream for good. Idempotent. */
-  async close(): Promise<void> {
-    this.#isOver = true
-    this.#pause.end()
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     const call = this.#call
-    if (call !== undefined && this.#state === 'connected') {
+    const isConnected = this.#state === 'connected'
+    this.#state = 'away'
+    this.#pause.end()
+    if (call === undefined || !isConnected) call?.cancel()
+    else {
       call.write({ goodbye: {} })
       call.end()
-      const overdue = this.#o.clock.after(GOODBYE_MS, () => call.cancel())
-      await this.#running
-      overdue.cancel()
-    } else call?.cancel()
+    }
+    const overdue = this.#o.clock.after(GOODBYE_MS, () => call?.cancel())
     await this.#running
+    overdue.cancel()
     this.#state = 'away'
   }
 
   async #run(): Promise<void> {
     const { random, logger, masters } = this.#o
-    for (let turn = 0; !this.#isOver; turn++) {
+    for (let turn = 0; this.#closed === undefined; turn++) {
       this.#address = masters[turn % masters.length] ?? ''
       this.#state = 'connecting'
       const wasConnected = await this.#stream()
+      if (this.#closed !== undefined) return
       this.#state = 'waiting'
-      if (this.#isOver) return
       if (wasConnected || this.#failures === 0) {
         const facts = { address: this.#address, reason: this.#reason ?? undefined }
         logger.warn(wasConnected ? 'master.lost' : 'master.away', facts)
@@ -228,7 +234,7 @@ export class MasterClient {
 
   #beat(): void {
     const call = this.#call
-    if (call === undefined || this.#state !== 'connected' || this.#isOver) return
+    if (call === undefined || this.#state !== 'connected') return
     if (call.writableLength >= UNSENT_MAX) return
     call.write({ beat: beatIn(this.#o.beats.next(this.#o.isDraining())) })
     this.#beats++

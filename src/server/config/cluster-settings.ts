@@ -1,4 +1,5 @@
 /** Settings of a block server that takes its orders from a master, and what must hold for them together. */
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
@@ -85,8 +86,10 @@ export const CLUSTER_SETTINGS: SettingTable<ClusterSettings> = {
     expects: 'an address or a host name',
     parse: (text, what) => {
       const host = text.trim().replace(/^\[(.*)\]$/, '$1')
-      // also refuses a port that came along
-      parseHostPort(formatHostPort({ host, port: 0 }), what)
+      if (isIP(host) === 0 && !NAME.test(host)) {
+        const found = printable(text)
+        throw new BlockError('INVALID_ARGUMENT', `${what}: '${found}' is not a host; leave the port out`)
+      }
       return host
     },
   }),
