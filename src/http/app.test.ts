@@ -1,9 +1,13 @@
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
+import { request as secureRequest } from 'node:https'
+import { json } from 'node:stream/consumers'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { Type } from 'typebox'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../test/e2e/iscsi/manual-clock.ts'
 import { silentLogger } from '../base/log.ts'
+import { RealRandom } from '../io/random.ts'
+import { makeAuthority, makeNodeCertificate } from '../master/security/certificate.ts'
 import { buildHttpApp, type HttpAppOptions } from './app.ts'
 import { refuseForeignPages, tokenGate } from './guards.ts'
 import { HttpServer } from './http-server.ts'
@@ -51,6 +55,8 @@ const call = (app: FastifyInstance, given: InjectOptions) =>
   app.inject({ ...given, headers: { host: 'localhost:1', ...given.headers } })
 const post = (app: FastifyInstance, payload: string, type = 'application/json') =>
   call(app, { method: 'POST', url: '/things', payload, headers: { 'content-type': type } })
+
+const validity = { notBefore: new Date('2020-01-01T00:00:00Z'), notAfter: new Date('2099-01-01T00:00:00Z') }
 
 describe('a body', () => {
   it.each([
@@ -188,5 +194,29 @@ describe('the page of the description', () => {
     }
     const { paths } = (await call(app, { url: '/openapi.json' })).json()
     expect(Object.keys(paths)).toEqual(['/things', '/things/{name}'])
+  })
+})
+
+describe('with a key and a certificate', () => {
+  it('speaks HTTPS and nothing else', async () => {
+    const authority = makeAuthority(new RealRandom(), 'cluster-1', validity)
+    const node = makeNodeCertificate(new RealRandom(), authority, {
+      clusterId: 'cluster-1',
+      name: 'host-a',
+      hosts: ['host-a', '127.0.0.1'],
+      validity,
+    })
+    const listen = { host: '127.0.0.1', port: 0 }
+    const server = await HttpServer.open({ ...options({ tls: node }), listen, flag: '--http' })
+    const { host, port } = server.address
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      secureRequest({ host, port, path: '/things?limit=2', ca: authority.cert, agent: false }, resolve)
+        .on('error', reject)
+        .end()
+    })
+    expect(answer.statusCode).toBe(200)
+    expect(await json(answer)).toEqual({ limit: 2 })
+    await expect(fetch(`http://${host}:${port}/things`)).rejects.toThrow()
+    await server.close()
   })
 })

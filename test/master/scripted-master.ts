@@ -7,9 +7,10 @@ import { buildHttpApp } from '../../src/http/app.ts'
 import { RealRandom } from '../../src/io/random.ts'
 import type { RecordStore, RecordsView } from '../../src/master/core/records-view.ts'
 import { type MasterHttpOptions, masterAppOptions } from '../../src/master/http/master-http.ts'
-import { makeToken, type TokenWish } from '../../src/master/http/tokens.ts'
+import type { TokenWish } from '../../src/master/http/tokens.ts'
 import type { ClusterView, MasterApi, Page, ServerView, VolumeView } from '../../src/master/master-api.ts'
 import type { EventRecord, JobRecord, TokenRecord, VolumeRecord } from '../../src/master/records.ts'
+import { newToken } from '../../src/master/security/tokens.ts'
 import { MetricsRegistry } from '../../src/metrics/registry.ts'
 import { ManualClock } from '../e2e/iscsi/manual-clock.ts'
 
@@ -343,7 +344,7 @@ export async function testMaster(changes: Partial<MasterHttpOptions> = {}): Prom
     logger: silentLogger,
     ...changes,
   }
-  const app = await buildHttpApp(masterAppOptions(options))
+  const app = await buildHttpApp({ ...masterAppOptions(options), hasDocsPage: false })
   return {
     app,
     master,
@@ -352,7 +353,10 @@ export async function testMaster(changes: Partial<MasterHttpOptions> = {}): Prom
     metrics,
     options,
     token: (role, wish = {}) => {
-      const made = makeToken({ random, clock }, { name: role, role, expiresInMs: null, ...wish })
+      const { name = role, expiresInMs = null } = wish
+      const nowMs = clock.wallMs()
+      const expiresAt = expiresInMs === null ? null : nowMs + expiresInMs
+      const made = newToken(random, { name, role, expiresAt }, nowMs)
       store.add(made.record)
       return made.token
     },

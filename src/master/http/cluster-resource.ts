@@ -197,9 +197,25 @@ export function preflightResource(preflight: Preflight): Static<typeof Preflight
 }
 
 export const RebalancePlan = Type.Object({
-  moves: Type.Array(Type.Object({ volume: Text, volume_name: Text, from: Text, to: Text, bytes: Count })),
+  moves: Type.Array(
+    Type.Object({
+      kind: Type.Enum(['replica', 'lead'], { description: 'What moves; a lead moves no bytes' }),
+      volume: Text,
+      volume_name: Text,
+      from: Text,
+      to: Text,
+      bytes: Count,
+    }),
+  ),
 })
 
 export const rebalanceResource = (moves: readonly RebalanceMove[]): Static<typeof RebalancePlan> => ({
-  moves: moves.map(({ volume, name, from, to, bytes }) => ({ volume, volume_name: name, from, to, bytes })),
+  moves: moves.map(({ kind, volume, name, from, to, bytes }) => ({
+    kind,
+    volume,
+    volume_name: name,
+    from,
+    to,
+    bytes,
+  })),
 })

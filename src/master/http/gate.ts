@@ -72,7 +72,7 @@ export class MasterGate {
         "this needs a token: send 'Authorization: Bearer TOKEN'; an admin makes one with 'basalt token create'",
       )
     }
-    const found = this.#tokens.authenticate(given)
+    const found = this.#tokens.match(given)
     switch (found.kind) {
       case 'unknown':
         throw unauthorized(
@@ -82,11 +82,11 @@ export class MasterGate {
       case 'expired':
         throw unauthorized(
           'token_expired',
-          `the token '${found.token.name}' has expired; ask an admin for another`,
+          `the token '${found.record.name}' has expired; ask an admin for another`,
         )
       case 'known':
-        if (!this.#rates.admit(found.token.id)) throw tooManyRequests()
-        return found.token
+        if (!this.#rates.admit(found.record.id)) throw tooManyRequests()
+        return found.record
     }
   }
 }

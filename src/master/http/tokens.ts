@@ -1,28 +1,17 @@
 /**
- * Bearer tokens: who may use the API in which role, and which block servers may join. The registry has the SHA-256 of a
- * token and not the token, which is shown once, when it is made; 256 random bits need no salt. Each making and revoking
- * is an event.
+ * The registry's tokens: who may use the API in which role, and which block servers may join. What a token is and how it
+ * is recognised is in src/master/security/tokens.ts. Each making and revoking is an event.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { BlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
-import { formatUuid, randomUuid } from '../../base/uuid.ts'
 import type { RecordStore } from '../core/records-view.ts'
 import type { Caller } from '../master-api.ts'
 import type { TokenRecord } from '../records.ts'
+import { matchToken, newToken, type TokenMatch } from '../security/tokens.ts'
 
-/** So that a token is known for one where it should not be, such as in a repository. */
-const PREFIX = 'basalt_'
-const TOKEN_BYTES = 32
-const TOKEN_CHARACTERS_MAX = 256
 /** Every request with a token is compared with all of them. */
 const TOKENS_MAX = 1000
-
-export type Authentication =
-  | { readonly kind: 'known'; readonly token: TokenRecord }
-  | { readonly kind: 'unknown' }
-  | { readonly kind: 'expired'; readonly token: TokenRecord }
 
 export interface TokenWish {
   readonly name: string
@@ -36,40 +25,6 @@ export interface MadeToken {
   /** The only time that it is to be had. */
   readonly token: string
 }
-
-/** A token and its record, not yet recorded anywhere: for `basalt cluster init`, and for `Tokens`. */
-export function makeToken(
-  ports: { readonly random: Random; readonly clock: Pick<Clock, 'wallMs'> },
-  { name, role, expiresInMs }: TokenWish,
-): MadeToken {
-  const token = PREFIX + Buffer.from(ports.random.bytes(TOKEN_BYTES)).toString('base64url')
-  const createdAt = ports.clock.wallMs()
-  const record: TokenRecord = {
-    id: formatUuid(randomUuid(ports.random)),
-    name,
-    role,
-    sha256: hashOf(token).toString('hex'),
-    createdAt,
-    expiresAt: expiresInMs === null ? null : createdAt + expiresInMs,
-  }
-  return { record, token }
-}
-
-/** Whose token `text` is, in a time that tells nothing of the tokens that there are. */
-export function authenticate(tokens: readonly TokenRecord[], text: string, nowMs: number): Authentication {
-  if (text.length > TOKEN_CHARACTERS_MAX) return { kind: 'unknown' }
-  const hash = hashOf(text)
-  let found: TokenRecord | undefined
-  for (const token of tokens) {
-    const known = Buffer.from(token.sha256, 'hex')
-    if (known.length === hash.length && timingSafeEqual(known, hash)) found = token
-  }
-  if (found === undefined) return { kind: 'unknown' }
-  const isExpired = found.expiresAt !== null && found.expiresAt <= nowMs
-  return { kind: isExpired ? 'expired' : 'known', token: found }
-}
-
-const hashOf = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest()
 
 /** Tokens for people and programs; `server` tokens are counted apart, for they open nothing here. */
 export const isForApi = ({ role }: TokenRecord): boolean => role !== 'server'
@@ -94,14 +49,16 @@ export class Tokens {
     return this.list().some(isForApi)
   }
 
-  authenticate(text: string): Authentication {
-    return authenticate(this.list(), text, this.#clock.wallMs())
+  match(text: string): TokenMatch {
+    return matchToken(this.list(), text, this.#clock.wallMs())
   }
 
   /** CONFLICT when the name is taken, there are too many, or the first one would lock its maker out. */
   create(caller: Caller, wish: TokenWish): Promise<MadeToken> {
-    const made = makeToken({ random: this.#random, clock: this.#clock }, wish)
-    const { name, role } = wish
+    const { name, role, expiresInMs } = wish
+    const nowMs = this.#clock.wallMs()
+    const expiresAt = expiresInMs === null ? null : nowMs + expiresInMs
+    const made = newToken(this.#random, { name, role, expiresAt }, nowMs)
     return this.#store.change((records) => {
       const tokens = records.tokens()
       if (tokens.some((token) => token.name === name)) {
