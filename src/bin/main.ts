@@ -2,6 +2,7 @@
 import { type DaemonCommand, type FlagDescription, runCli } from '../cli/program.ts'
 import type { AnySettings } from '../config/config-file.ts'
 import { variableOf } from '../config/settings.ts'
+import { MASTER_SETTINGS } from '../master/config/master-config.ts'
 import { SERVER_SETTINGS } from '../server/config/server-config.ts'
 import { TARGET_SETTINGS } from '../server/config/settings.ts'
 import { benchCommand } from './bench.ts'
@@ -39,6 +40,12 @@ const commands: readonly DaemonCommand[] = [
       'host replicas of volumes that an authority assigns, and serve those that it leads over iSCSI',
     flags: settingFlags(SERVER_SETTINGS),
     run: async (flags) => (await import('./server.ts')).runServer(flags),
+  },
+  {
+    name: 'master',
+    description: 'keep the registry of a cluster: who leads, where volumes go, the HTTP API and its page',
+    flags: settingFlags(MASTER_SETTINGS),
+    run: async (flags) => (await import('./master.ts')).runMaster(flags),
   },
   ...devCommands,
   ...clusterCommands,
