@@ -1,5 +1,5 @@
 /** What hosts experience of `basalt target`: their data over crashes, who may log in, and how it stops under them. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { formatHostPort, parseHostPort } from '../../../src/base/address.ts'
 import { isBlockError } from '../../../src/base/errors.ts'
@@ -8,7 +8,7 @@ import { Secret } from '../../../src/frontend/secret.ts'
 import type { ReadyLine } from '../../../src/server/target-daemon.ts'
 import { HOST_NAME, type Host, initiatorOf, login, patternAt } from './support/host.ts'
 import { Link } from './support/link.ts'
-import { BasaltProcess, run, withBasalt } from './support/process.ts'
+import { type BasaltProcess, withBasalt } from './support/process.ts'
 import { temporaryDirectory } from './support/volume.ts'
 
 let directory: ReturnType<typeof temporaryDirectory>
@@ -233,55 +233,5 @@ describe('a broken invariant', () => {
       expect(Buffer.from(content).equals(patternAt(1, 4096))).toBe(true)
       await session.logout()
     })
-  })
-})
-
-describe('basalt start', () => {
-  it('tests itself and ends with 0 when told --once', async () => {
-    const args = ['start', '--data', data, '--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0']
-    const { code, stdout, stderr } = await run([...args, '--once'])
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/crc32c ([0-9a-f]{8})\n4\. Read them back: .* crc32c \1, every byte equal\n/)
-    expect(readFileSync(`${data}/server.json`, 'utf8')).toContain('"version":1')
-  })
-
-  it('keeps serving, prints what to paste, and writes nothing where there is data', async () => {
-    const child = new BasaltProcess([
-      'start',
-      '--data',
-      data,
-      '--iscsi',
-      '127.0.0.1:0',
-      '--admin',
-      '127.0.0.1:0',
-    ])
-    try {
-      const iscsi = await child.line('stdout', (line) => /is served at (\S+)$/.exec(line)?.[1])
-      const iqn = 'iqn.2026-11.io.basalt:sample'
-      await child.line('stdout', (line) =>
-        line === `  sudo iscsiadm -m node -T ${iqn} -p ${iscsi} --login` ? line : undefined,
-      )
-      await child.line('stdout', (line) => (line.startsWith('Ctrl-C') ? line : undefined))
-      const { disk, session } = await login({ iscsi, iqn })
-      const { blocks } = await disk.readCapacity()
-      await disk.write(blocks - 8, 8, patternAt(1, 4096))
-      await session.logout()
-      child.signal('SIGINT')
-      expect((await child.exited).code).toBe(0)
-    } finally {
-      await child.kill()
-    }
-    const again = await run([
-      'start',
-      '--once',
-      '--data',
-      data,
-      '--iscsi',
-      '127.0.0.1:0',
-      '--admin',
-      '127.0.0.1:0',
-    ])
-    expect(again.code).toBe(0)
-    expect(again.stdout).toContain('they hold data, so nothing is written')
   })
 })
