@@ -110,7 +110,7 @@ async function runCertify(flags: FlagValues): Promise<number> {
     ...(renewed.length === 0
       ? []
       : [
-          `New certificates, valid for ${NODE_DAYS} days. Copy ca.crt, node.crt and node.key, then 'kill -HUP' the daemon:`,
+          `New certificates, valid for ${NODE_DAYS} days. Copy ca.crt, node.crt and node.key, then restart the daemons one by one:`,
           ...renewed.map(described).map(({ directory, host }) => `  ${directory} → ${host}`),
         ]),
     ...(added.length === 0

@@ -103,7 +103,7 @@ function addDaemonCommand(
 }
 
 /** The group of this name, which others may have made. */
-export const group = (program: Command, name: string): Command =>
+const group = (program: Command, name: string): Command =>
   program.commands.find((command) => command.name() === name) ?? program.command(name)
 
 const joined = (text: string, before?: string): string => (before === undefined ? text : `${before},${text}`)

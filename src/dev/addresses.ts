@@ -10,8 +10,8 @@ const MASTER = { http: 7470, grpc: 7471 } as const
 const SERVER = { iscsi: 3260, replication: 7460, grpc: 7461, http: 7462 } as const
 const STRIDE = 100
 
-export type MasterPorts = Readonly<Record<keyof typeof MASTER, number>>
-export type ServerPorts = Readonly<Record<keyof typeof SERVER, number>>
+type MasterPorts = Readonly<Record<keyof typeof MASTER, number>>
+type ServerPorts = Readonly<Record<keyof typeof SERVER, number>>
 
 export interface ClusterPorts {
   readonly master: MasterPorts

@@ -69,7 +69,7 @@ export async function loadTls(
 }
 
 /** DNS names of a certificate's subjectAltName (RFC 5280 §4.2.1.6). */
-export const dnsNamesOf = (certificate: X509Certificate): string[] =>
+const dnsNamesOf = (certificate: X509Certificate): string[] =>
   (certificate.subjectAltName ?? '')
     .split(', ')
     .filter((name) => name.startsWith('DNS:'))

@@ -9,7 +9,7 @@ import { formatUuid, randomUuid } from '../../base/uuid.ts'
 import type { TokenRecord } from '../records.ts'
 
 /** Marks a token as ours for people and for programs that look for secrets where none should be. */
-export const TOKEN_PREFIX = 'basalt_'
+const TOKEN_PREFIX = 'basalt_'
 const TOKEN_BYTES = 32
 const TOKEN = /^basalt_[A-Za-z0-9_-]{43}$/
 
