@@ -3,32 +3,26 @@
  * time. First with faults, at least so many operations of hosts; then the faults stop, and within a bound everything must be
  * in sync; then all replicas are compared and closed, and nothing may be left of them.
  */
-import { isBlockError } from '../../../src/base/errors.ts'
-import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
 import { BLOCK_BYTES, type Epoch } from '../../../src/base/units.ts'
-import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
-import { FrontendVolume } from '../../../src/frontend/volume.ts'
-import { IscsiTarget } from '../../../src/iscsi/target/iscsi-target.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import { type ServerId, serverId } from '../../../src/v2engine/identity.ts'
 import type { ToAuthority } from '../../../src/v2engine/messages.ts'
 import { DEFAULT_BOUNDS } from '../../../src/v2engine/policy.ts'
 import { Authority, type Heartbeat, type Registry } from '../../cluster/authority.ts'
-import { fail, type Loss, NO_LOSS } from '../../cluster/checker.ts'
+import { fail } from '../../cluster/checker.ts'
 import { SeededRandom } from '../random.ts'
 import { Scheduler } from '../scheduler.ts'
-import { Attachment } from './attachment.ts'
 import { compareReplicas } from './compare.ts'
 import { ControlChannel, MASTER } from './control.ts'
 import { Faults } from './faults.ts'
 import { History } from './history.ts'
 import { Hosts, type Path } from './hosts.ts'
-import { JudgedDevice } from './judged-device.ts'
+import { Losses } from './losses.ts'
 import { SimNetwork } from './net.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
-import { readVolume } from './read-volume.ts'
 import { REPLICATION_PORT, SimServer } from './server.ts'
 import type { ServerWorld } from './server-world.ts'
+import { Service } from './service.ts'
 import { RunLog, show } from './timeline.ts'
 import { describeCluster, describeError, isInSync } from './verdicts.ts'
 
@@ -41,8 +35,6 @@ const OPERATOR_MS = 30_000
 /** Virtual time in which all must be in sync when the faults have stopped. */
 const CALM_MS = 120_000
 const OPERATIONS = 300
-const ISCSI_PORT = 3260
-const IQN = 'iqn.2026-01.example:v'
 
 export interface ClusterOutcome {
   readonly seed: number
@@ -87,18 +79,16 @@ export class ClusterSim implements ServerWorld {
   readonly history: History
   readonly hosts: Hosts
   readonly faults: Faults
-  readonly #targets = new Map<SimServer, { target: IscsiTarget; life: unknown }>()
+  readonly #losses: Losses
+  readonly #service: Service
   isCalm = false
   isMasterUp = true
   /** The run is over: the master, if it is away, stays away. */
   #isClosing = false
   /** Called with each promotion, before anybody hears of it. */
   atPromotion: (registry: Registry) => void = () => undefined
-  #path: Path | undefined
   #beats = 0
   #lostSinceMs = 0
-  readonly #losses = new Map<bigint, Loss>()
-  #openLoss: Loss = NO_LOSS
   readonly #broken = Promise.withResolvers<never>()
   #isBroken = false
 
@@ -129,6 +119,12 @@ export class ClusterSim implements ServerWorld {
       server.isReplacement = !members.includes(id)
       this.servers.set(id, server)
     }
+    this.#losses = new Losses(profile, this.servers)
+    this.#service = new Service(
+      this,
+      (epoch) => this.#losses.take(epoch, epoch.number === this.registryEpoch().number),
+      (path) => this.hosts.over(path),
+    )
     this.authority = new Authority({
       policy: profile.policy,
       bounds: this.bounds,
@@ -151,7 +147,7 @@ export class ClusterSim implements ServerWorld {
       log: this.log,
       profile,
       history: this.history,
-      path: () => this.#path,
+      path: () => this.path,
       isAnswering: ({ server }) => {
         const running = this.servers.get(serverId(server))?.running
         return running !== undefined && !running.process.life.isStopped
@@ -191,7 +187,7 @@ export class ClusterSim implements ServerWorld {
 
   /** Where hosts are served. */
   get path(): Path | undefined {
-    return this.#path
+    return this.#service.path
   }
 
   /** Runs until `promise` is settled, or something is broken. */
@@ -292,7 +288,7 @@ export class ClusterSim implements ServerWorld {
   }
 
   isWell(): boolean {
-    return this.#path?.epoch.id === this.authority.registry.epoch.id && isInSync(this)
+    return this.path?.epoch.id === this.authority.registry.epoch.id && isInSync(this)
   }
 
   describe(): string {
@@ -349,65 +345,11 @@ export class ClusterSim implements ServerWorld {
   }
 
   leads(server: SimServer, device: LedDevice): void {
-    const { epoch } = device
-    this.log.note(server.name, `leads epoch ${epoch.number}`)
-    const { running } = server
-    const opening = server.replica?.heartbeat().opening
-    if (running === undefined) return
-    this.history.leads(epoch, `${server.name} ${opening}`)
-    const attachment = new Attachment(device, running.process.life)
-    this.#verify(server, epoch, attachment, device).catch((error: unknown) => this.broken(error))
+    this.#service.leads(server, device)
   }
 
   halted(server: SimServer): void {
-    if (this.#path?.server !== server.name) return
-    this.hosts.over(this.#path)
-    this.#path = undefined
-    const attached = this.#targets.get(server)
-    if (attached !== undefined && attached.life === server.running?.process.life)
-      void attached.target.removeVolume(IQN)
-  }
-
-  /** Hosts are served when the whole volume has been read, and holds what it must. */
-  async #verify(server: SimServer, epoch: Epoch, device: Attachment, led: LedDevice): Promise<void> {
-    const values = await readVolume(device, this)
-    if (values === undefined) return
-    const model = this.history.begin(epoch, this.#takeLoss(epoch), values)
-    this.log.note(server.name, `serves epoch ${epoch.number}`)
-    const path: Path = {
-      server: server.name,
-      epoch,
-      device,
-      model,
-      portal: { host: server.address, port: ISCSI_PORT },
-      iqn: IQN,
-    }
-    if (this.#path !== undefined) this.hosts.over(this.#path)
-    this.#path = path
-    if (this.profile.iscsiClients > 0) await this.#serveIscsi(server, new JudgedDevice(led, model))
-  }
-
-  async #serveIscsi(server: SimServer, device: BlockDevice): Promise<void> {
-    const { running } = server
-    if (running === undefined) return
-    const { process, net } = running
-    let attached = this.#targets.get(server)
-    if (attached?.life !== process.life) {
-      const target = new IscsiTarget({ ...process, net, resolve: () => ({ kind: 'unavailable' }) })
-      await target.listen({ host: server.address, port: ISCSI_PORT })
-      attached = { target, life: process.life }
-      this.#targets.set(server, attached)
-      running.closing.push(() => target.close())
-    }
-    await attached.target.removeVolume(IQN)
-    const { clock, logger } = process
-    try {
-      const volume = new FrontendVolume({ device, access: OPEN_ACCESS, after: 'failover', clock, logger })
-      running.closing.push(async () => volume.close())
-      attached.target.addVolume({ iqn: IQN, volume })
-    } catch (error) {
-      if (!isBlockError(error)) throw error
-    }
+    this.#service.halted(server)
   }
 
   // ---- the authority
@@ -430,30 +372,11 @@ export class ClusterSim implements ServerWorld {
   #promoted(registry: Registry): void {
     this.log.count('promotions')
     if (registry.mayHaveLost) this.log.count('promotions with possible loss')
-    this.#losses.set(registry.epoch.id, this.#lossOf(registry))
+    this.#losses.promoted(registry)
     const { primary, epoch, set, mayHaveLost } = registry
     const loss = mayHaveLost ? ', possible loss' : ''
     this.log.note(MASTER, `${primary} leads ${epoch.number}, set ${set.members.join('')}${loss}`)
     this.faults.promoted(registry)
     this.atPromotion(registry)
-  }
-
-  #lossOf(registry: Registry): Loss {
-    const { mode } = this.profile.policy
-    let { entriesMax, keepsFlushed } = this.#openLoss
-    if (mode.kind === 'best_effort') {
-      const isWinnerSound = this.servers.get(registry.primary)?.isSound ?? false
-      entriesMax = Math.max(entriesMax, isWinnerSound ? mode.maxLagEntries : Number.POSITIVE_INFINITY)
-      keepsFlushed = false
-    } else if (registry.mayHaveLost && !this.profile.isBudgeted) entriesMax = Number.POSITIVE_INFINITY
-    // a loss that no primary has come to serve after is still open when the next one is promoted
-    this.#openLoss = { entriesMax, keepsFlushed }
-    return this.#openLoss
-  }
-
-  #takeLoss(epoch: Epoch): Loss {
-    const loss = this.#losses.get(epoch.id) ?? NO_LOSS
-    if (epoch.number === this.authority.registry.epoch.number) this.#openLoss = NO_LOSS
-    return loss
   }
 }

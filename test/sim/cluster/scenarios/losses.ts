@@ -1,269 +1,216 @@
 /** What survives what: reopened members, lost power, lost disks, histories that lost. */
 import { KIB } from '../../../../src/base/units.ts'
 import type { AuthorityMessage } from '../../../../src/v2engine/messages.ts'
-import { BEST_EFFORT, Stage, SYNC_ALL, SYNC_QUORUM, syncAllOf } from './stage.ts'
-
-type Print = (line: string) => void
+import { BEST_EFFORT, SYNC_ALL, SYNC_QUORUM, scenario, syncAllOf } from './stage.ts'
 
 /** A best_effort primary flushed what no other has; another leads on; then the first comes back. */
-export const lostHistoryIsGivenUp = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: BEST_EFFORT },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.write(path, 0)
-      await stage.well()
-      const a = stage.server('a')
-      for (const other of stage.others('a')) stage.cut('a', other.name)
-      for (let block = 1; block < 6; block++) await stage.write(path, block)
-      await path.device.checkpoint()
-      a.kill()
-      stage.sim.authority.preferred = stage.server('b').server
-      const next = await stage.served('b', 60_000)
-      await stage.write(next, 9)
-      for (const other of stage.others('a')) stage.join('a', other.name)
-      a.start()
-    },
-    print,
-  )
+export const lostHistoryIsGivenUp = scenario({ policy: BEST_EFFORT }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.write(path, 0)
+  await stage.well()
+  const a = stage.server('a')
+  stage.isolate('a')
+  for (let block = 1; block < 6; block++) await stage.write(path, block)
+  await path.device.checkpoint()
+  a.kill()
+  stage.sim.authority.preferred = stage.server('b').server
+  const next = await stage.served('b', 60_000)
+  await stage.write(next, 9)
+  stage.rejoin('a')
+  a.start()
+})
 
 /** A member that lost power may lack what it acknowledged, also after it was reopened once more. */
-const doubt = (reopenings: number, print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: syncAllOf(2) },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.well()
-      stage.expect((await stage.write(path, 0)) === 'ok', 'both have the write')
-      const [a, b] = [stage.server('a'), stage.server('b')]
-      b.losePowerWhole()
-      a.kill()
+const doubt = (reopenings: number) =>
+  scenario({ policy: syncAllOf(2) }, async (stage) => {
+    const path = await stage.begin('a')
+    await stage.well()
+    stage.expect((await stage.write(path, 0)) === 'ok', 'both have the write')
+    const [a, b] = [stage.server('a'), stage.server('b')]
+    b.losePowerWhole()
+    a.kill()
+    b.start()
+    for (let i = 1; i < reopenings; i++) {
+      await stage.until('b to open', () => b.replica !== undefined)
+      b.kill()
       b.start()
-      for (let i = 1; i < reopenings; i++) {
-        await stage.until('b to open', () => b.replica !== undefined)
-        b.kill()
-        b.start()
-      }
-      await stage.wait(15_000)
-      a.start()
-    },
-    print,
-  )
-export const doubtfulMembersWait = (print?: Print): Promise<string | undefined> => doubt(1, print)
-export const doubtIsDurable = (print?: Print): Promise<string | undefined> => doubt(2, print)
+    }
+    await stage.wait(15_000)
+    a.start()
+  })
+export const doubtfulMembersWait = doubt(1)
+export const doubtIsDurable = doubt(2)
 
 /** A member that lost its disk is not whole. */
-export const lostDisksAreNotWhole = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: syncAllOf(2) },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.well()
-      await stage.write(path, 0)
-      const [a, b] = [stage.server('a'), stage.server('b')]
-      a.kill()
-      b.loseDisk()
-      b.start()
-      await stage.wait(15_000)
-      a.start()
-    },
-    print,
-  )
+export const lostDisksAreNotWhole = scenario({ policy: syncAllOf(2) }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.well()
+  await stage.write(path, 0)
+  const [a, b] = [stage.server('a'), stage.server('b')]
+  a.kill()
+  b.loseDisk()
+  b.start()
+  await stage.wait(15_000)
+  a.start()
+})
 
 /** A log that lost is longer than the one that holds what was acknowledged. */
-export const latestEpochWins = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: SYNC_QUORUM },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.write(path, 0)
-      await stage.well()
-      const [a, b] = [stage.server('a'), stage.server('b')]
-      for (const other of stage.others('a')) stage.cut('a', other.name)
-      const late = Array.from({ length: 12 }, (_, block) => stage.write(path, 10 + block))
-      stage.cutMaster('a')
-      stage.sim.authority.preferred = b.server
-      const next = await stage.served('b')
-      stage.expect((await stage.write(next, 1)) === 'ok', 'b and c have the write')
-      b.kill()
-      await Promise.all(late)
-      for (const end of ['b', 'c', 'master']) stage.join('a', end)
-      await stage.served(undefined, 60_000)
-      b.start()
-      void a
-    },
-    print,
-  )
+export const latestEpochWins = scenario({ policy: SYNC_QUORUM }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.write(path, 0)
+  await stage.well()
+  const [a, b] = [stage.server('a'), stage.server('b')]
+  stage.isolate('a')
+  const late = Array.from({ length: 12 }, (_, block) => stage.write(path, 10 + block))
+  stage.cutMaster('a')
+  stage.sim.authority.preferred = b.server
+  const next = await stage.served('b')
+  stage.expect((await stage.write(next, 1)) === 'ok', 'b and c have the write')
+  b.kill()
+  await Promise.all(late)
+  for (const end of ['b', 'c', 'master']) stage.join('a', end)
+  await stage.served(undefined, 60_000)
+  b.start()
+  void a
+})
 
 /** All that were flushed to are damaged: what is left is not promoted without an operator. */
-export const damagedAreNotOutvoted = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: SYNC_QUORUM, isChaos: true },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.well()
-      stage.cut('a', 'b')
-      stage.expect((await stage.write(path, 0)) === 'ok', 'a and c have the write')
-      stage.expect((await stage.flush(path)) === 'ok', 'a and c have it durable')
-      for (const name of ['a', 'c']) stage.server(name).loseDisk()
-      for (const name of ['a', 'c']) stage.server(name).start()
-      stage.join('a', 'b')
-      await stage.wait(10_000)
-    },
-    print,
-  )
+export const damagedAreNotOutvoted = scenario({ policy: SYNC_QUORUM, isChaos: true }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.well()
+  stage.cut('a', 'b')
+  stage.expect((await stage.write(path, 0)) === 'ok', 'a and c have the write')
+  stage.expect((await stage.flush(path)) === 'ok', 'a and c have it durable')
+  for (const name of ['a', 'c']) stage.server(name).loseDisk()
+  for (const name of ['a', 'c']) stage.server(name).start()
+  stage.join('a', 'b')
+  await stage.wait(10_000)
+})
 
 /** A flush is answered when every member has synced: one that loses its power has what was flushed. */
-export const flushedIsDurableEverywhere = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: syncAllOf(2), isChaos: true },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.well()
-      const [a, b] = [stage.server('a'), stage.server('b')]
-      // its next sync takes seconds
-      b.faults.arm('hang', '/log', 1)
-      await stage.write(path, 0)
-      await Promise.race([stage.flush(path), stage.wait(1000)])
-      a.loseDisk()
-      b.losePowerWhole()
-      a.start()
-      b.start()
-      await stage.served(undefined, 60_000)
-    },
-    print,
-  )
+export const flushedIsDurableEverywhere = scenario({ policy: syncAllOf(2), isChaos: true }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.well()
+  const [a, b] = [stage.server('a'), stage.server('b')]
+  // its next sync takes seconds
+  b.faults.arm('hang', '/log', 1)
+  await stage.write(path, 0)
+  await Promise.race([stage.flush(path), stage.wait(1000)])
+  a.loseDisk()
+  b.losePowerWhole()
+  a.start()
+  b.start()
+  await stage.served(undefined, 60_000)
+})
 
 /** What is acknowledged is in every member's log: a process that dies has what it was counted for. */
-export const acknowledgedIsAppended = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: syncAllOf(2) },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.well()
-      const [a, b] = [stage.server('a'), stage.server('b')]
-      b.faults.arm('hang', '/log')
-      await Promise.race([stage.write(path, 0), stage.wait(1000)])
-      a.kill()
-      b.kill()
-      b.start()
-      await stage.wait(15_000)
-      a.start()
-    },
-    print,
-  )
+export const acknowledgedIsAppended = scenario({ policy: syncAllOf(2) }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.well()
+  const [a, b] = [stage.server('a'), stage.server('b')]
+  b.faults.arm('hang', '/log')
+  await Promise.race([stage.write(path, 0), stage.wait(1000)])
+  a.kill()
+  b.kill()
+  b.start()
+  await stage.wait(15_000)
+  a.start()
+})
 
 /** Between the decision and the moment that it is heard of, the winner loses power, and what made it win. */
-export const promotionsNameAnOpening = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: SYNC_QUORUM },
-    async (stage) => {
-      const path = await stage.begin('a')
-      const [a, b] = [stage.server('a'), stage.server('b')]
-      const { authority } = stage.sim
-      stage.cut('a', 'c')
-      b.faults.arm('hang', '/log', 1)
-      stage.expect((await stage.write(path, 0)) === 'ok', 'a and b have the write')
-      a.kill()
-      let won: AuthorityMessage | undefined
-      stage.sim.atPromotion = ({ epoch, primary, opening, set }) => {
-        if (won !== undefined || primary !== b.server || opening === null) return
-        const { replicas } = authority
-        won = { kind: 'assign', epoch, role: 'primary', primary, opening, replicas, set, policy: SYNC_QUORUM }
-        b.losePowerWhole()
-        b.start()
-      }
-      await stage.until('b to be promoted', () => won !== undefined)
-      await stage.until('b to open', () => b.replica !== undefined)
-      b.fromAuthority(won!)
-      await stage.wait(10_000)
-      stage.join('a', 'c')
-      a.start()
-    },
-    print,
-  )
+export const promotionsNameAnOpening = scenario({ policy: SYNC_QUORUM }, async (stage) => {
+  const path = await stage.begin('a')
+  const [a, b] = [stage.server('a'), stage.server('b')]
+  const { authority } = stage.sim
+  stage.cut('a', 'c')
+  b.faults.arm('hang', '/log', 1)
+  stage.expect((await stage.write(path, 0)) === 'ok', 'a and b have the write')
+  a.kill()
+  let won: AuthorityMessage | undefined
+  stage.sim.atPromotion = ({ epoch, primary, opening, set }) => {
+    if (won !== undefined || primary !== b.server || opening === null) return
+    const { replicas } = authority
+    won = { kind: 'assign', epoch, role: 'primary', primary, opening, replicas, set, policy: SYNC_QUORUM }
+    b.losePowerWhole()
+    b.start()
+  }
+  await stage.until('b to be promoted', () => won !== undefined)
+  await stage.until('b to open', () => b.replica !== undefined)
+  b.fromAuthority(won!)
+  await stage.wait(10_000)
+  stage.join('a', 'c')
+  a.start()
+})
 
 /** An uncommitted write hides the version before it: who reads waits for one or the other. */
-export const newestIsWaitedFor = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: SYNC_QUORUM },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.write(path, 0)
-      await stage.well()
-      const a = stage.server('a')
-      for (const other of stage.others('a')) stage.cut('a', other.name)
-      const late = stage.write(path, 0)
-      await stage.wait(50)
-      const read = stage.read(path, 0)
-      await stage.wait(500)
-      a.kill()
-      await Promise.all([late, read])
-      await stage.served(undefined, 60_000)
-      for (const other of stage.others('a')) stage.join('a', other.name)
-      a.start()
-    },
-    print,
-  )
+export const newestIsWaitedFor = scenario({ policy: SYNC_QUORUM }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.write(path, 0)
+  await stage.well()
+  const a = stage.server('a')
+  stage.isolate('a')
+  const late = stage.write(path, 0)
+  await stage.wait(50)
+  const read = stage.read(path, 0)
+  await stage.wait(500)
+  a.kill()
+  await Promise.all([late, read])
+  await stage.served(undefined, 60_000)
+  stage.rejoin('a')
+  a.start()
+})
 
 /** best_effort acknowledges no further ahead of a member than the bound. */
-export const lagIsBounded = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: BEST_EFFORT },
-    async (stage) => {
-      const path = await stage.begin('a')
-      await stage.well()
-      const a = stage.server('a')
-      for (const other of stage.others('a')) stage.cut('a', other.name)
-      stage.cutMaster('a')
-      const writes = Array.from({ length: 60 }, (_, block) => stage.write(path, block))
-      await stage.wait(1500)
-      a.kill()
-      await Promise.all(writes)
-      await stage.served(undefined, 60_000)
-      for (const end of ['b', 'c', 'master']) stage.join('a', end)
-      a.start()
-    },
-    print,
-  )
+export const lagIsBounded = scenario({ policy: BEST_EFFORT }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.well()
+  const a = stage.server('a')
+  stage.isolate('a')
+  stage.cutMaster('a')
+  const writes = Array.from({ length: 60 }, (_, block) => stage.write(path, block))
+  await stage.wait(1500)
+  a.kill()
+  await Promise.all(writes)
+  await stage.served(undefined, 60_000)
+  for (const end of ['b', 'c', 'master']) stage.join('a', end)
+  a.start()
+})
 
 /**
  * While a replica is filled, a block has a newer version at the source that is not committed, and is lost with it: what the
  * replica shows then is the version before, not none.
  */
-export const uncommittedHeadsMayBeLost = (print?: Print): Promise<string | undefined> =>
-  Stage.play(
-    { policy: SYNC_ALL, logBytes: 64 * KIB, tuning: { idleFlushMs: 20 } },
-    async (stage) => {
-      const path = await stage.begin('a')
-      const [a, b] = [stage.server('a'), stage.server('b')]
-      b.loseDisk()
-      for (let block = 0; block < 40; block++) await stage.write(path, block)
-      await stage.until('the removal of b', () => stage.sim.authority.registry.set.members.length === 2)
-      stage.cut('b', 'c')
-      b.start()
-      const session = (): string =>
-        a.replica?.status().view.peers.find((peer) => peer.server === b.server)?.session ?? ''
-      stage.sim.network.slow('a', 'b', 20_000, 250)
-      stage.sim.network.slow('b', 'a', 20_000, 250)
-      await stage.until('a resync of b', () => session().startsWith('resync'), 60_000)
-      stage.cut('a', 'c')
-      stage.cutOneWay('a', 'master')
-      const late = stage.write(path, 5)
-      await stage.until('b to be filled', () => session().endsWith('live') || !stage.isServedAt('a'), 20_000)
-      await stage.wait(300)
-      a.kill()
-      await late
-      stage.join('a', 'c')
-      stage.join('a', 'master')
-      stage.join('b', 'c')
-      await stage.served('c', 60_000)
-      await stage.until(
-        'all in the set',
-        () => stage.sim.authority.registry.set.members.includes(b.server),
-        60_000,
-      )
-      a.start()
-    },
-    print,
-  )
+export const uncommittedHeadsMayBeLost = scenario(
+  { policy: SYNC_ALL, logBytes: 64 * KIB, tuning: { idleFlushMs: 20 } },
+  async (stage) => {
+    const path = await stage.begin('a')
+    const [a, b] = [stage.server('a'), stage.server('b')]
+    b.loseDisk()
+    for (let block = 0; block < 40; block++) await stage.write(path, block)
+    await stage.until('the removal of b', () => stage.sim.authority.registry.set.members.length === 2)
+    stage.cut('b', 'c')
+    b.start()
+    const session = (): string =>
+      a.replica?.status().view.peers.find((peer) => peer.server === b.server)?.session ?? ''
+    stage.sim.network.slow('a', 'b', 20_000, 250)
+    stage.sim.network.slow('b', 'a', 20_000, 250)
+    await stage.until('a resync of b', () => session().startsWith('resync'), 60_000)
+    stage.cut('a', 'c')
+    stage.cutOneWay('a', 'master')
+    const late = stage.write(path, 5)
+    await stage.until('b to be filled', () => session().endsWith('live') || !stage.isServedAt('a'), 20_000)
+    await stage.wait(300)
+    a.kill()
+    await late
+    stage.join('a', 'c')
+    stage.join('a', 'master')
+    stage.join('b', 'c')
+    await stage.served('c', 60_000)
+    await stage.until(
+      'all in the set',
+      () => stage.sim.authority.registry.set.members.includes(b.server),
+      60_000,
+    )
+    a.start()
+  },
+)

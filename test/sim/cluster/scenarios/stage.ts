@@ -48,7 +48,7 @@ export class Stage {
   }
 
   /** What broke; undefined when all held to the end. */
-  static async play(
+  static play(
     options: StageOptions,
     work: (stage: Stage) => Promise<void>,
     print?: (line: string) => void,
@@ -75,13 +75,9 @@ export class Stage {
     const sim = new ClusterSim(seed, new SeededRandom(seed, 0x5ce), profile, print)
     sim.control.calm()
     return sim.script(async () => {
-      sim.authority.preferred = serverId('a')
-      const others = [...sim.servers.keys()].filter((server) => server !== 'a')
-      // the first answer wins, and scenarios begin with a as the primary
-      for (const server of others) sim.network.cut(server, MASTER, FIRST_ANSWER_MS)
+      const stage = new Stage(sim)
       sim.start()
-      await sim.sleep(FIRST_ANSWER_MS)
-      await work(new Stage(sim))
+      await work(stage)
       await sim.calmDown()
     }, LIMIT_MS)
   }
@@ -124,12 +120,13 @@ export class Stage {
     await this.until('being in sync', () => this.sim.isWell(), 60_000)
   }
 
-  /** The server that leads when nobody did before is told to be `name`. */
+  /** First of all: `name` leads, for its answer comes before those of the others, and all are in sync. */
   async begin(name: string): Promise<Path> {
     this.sim.authority.preferred = serverId(name)
-    // in sync_all the first that answers is enough
+    // in sync_all the first that answers is enough, else enough of them are
     const isFirstEnough = this.sim.profile.policy.mode.kind === 'sync_all'
-    if (isFirstEnough) for (const other of this.others(name)) this.cutMaster(other.name)
+    for (const other of this.others(name))
+      this.cutOneWay(other.name, MASTER, isFirstEnough ? LIMIT_MS : FIRST_ANSWER_MS)
     const path = await this.served(name)
     for (const other of this.others(name)) this.join(other.name, MASTER)
     await this.well()
@@ -175,6 +172,15 @@ export class Stage {
     this.cut(a, b, 0)
   }
 
+  /** From all other servers; the master still reaches it. */
+  isolate(name: string): void {
+    for (const other of this.others(name)) this.cut(name, other.name)
+  }
+
+  rejoin(name: string): void {
+    for (const other of this.others(name)) this.join(name, other.name)
+  }
+
   cutMaster(name: string, forMs = LIMIT_MS): void {
     this.cut(name, MASTER, forMs)
   }
@@ -192,3 +198,9 @@ export class Stage {
     if (!condition) fail(`the scenario is not what it should be: ${what}`)
   }
 }
+
+/** A scenario of the catalogue: resolves with what broke, undefined when all held. `print` gets the timeline. */
+export const scenario =
+  (options: StageOptions, work: (stage: Stage) => Promise<void>) =>
+  (print?: (line: string) => void): Promise<string | undefined> =>
+    Stage.play(options, work, print)
