@@ -41,5 +41,7 @@ const EXIT_OF = {
 } as const satisfies Record<BlockErrorCode, ExitCode>
 
 /** The exit code that tells a script of `error`. */
-export const exitCodeOf = (error: unknown): ExitCode =>
-  isBlockError(error) ? EXIT_OF[error.code] : EXIT.failed
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!isBlockError(error)) return EXIT.failed
+  return error.facts.unsafe === true ? EXIT.refused : EXIT_OF[error.code]
+}

@@ -58,7 +58,10 @@ describe('the program', () => {
     [['target', '--dat', 'x'], "basalt: unknown option '--dat' (Did you mean --data?)\n"],
     [['targte'], "basalt: unknown command 'targte' (Did you mean target?)\n"],
     [['target', '--data'], "basalt: option '--data <DIR>' argument missing\n"],
-    [['target', 'more'], "basalt: too many arguments for 'target'. Expected 0 arguments but got 1: more.\n"],
+    [
+      ['target', 'more'],
+      "basalt: unknown command 'target more'; there are list, show, space, checkpoint, scrub, and without any of them it serves\n",
+    ],
   ])('answers the usage error %j with one sentence and exit code 2', async (args, sentence) => {
     expect(await run(args, { daemon: daemon(() => 0) })).toEqual({ code: 2, out: '', err: sentence })
   })
@@ -90,7 +93,7 @@ describe('the program', () => {
   })
 })
 
-describe('volume commands', () => {
+describe('commands that ask a target', () => {
   const volume = {
     name: 'vol1',
     uuid: '0e6d3b9a-5f3c-4d2e-8a44-2f6f0a6a9c11',
@@ -164,7 +167,7 @@ describe('volume commands', () => {
   })
 
   it('lists volumes as a table', async () => {
-    const { code, out } = await run(['volume', 'list', '--admin', admin])
+    const { code, out } = await run(['target', 'list', '--admin', admin])
     expect(code).toBe(0)
     expect(out).toBe(
       'NAME  SIZE  USED  STATE    HEALTH    SESSIONS  IQN\n' +
@@ -173,19 +176,19 @@ describe('volume commands', () => {
   })
 
   it('shows one volume, by name or as the only one, and all of it as JSON', async () => {
-    const { out } = await run(['volume', 'show', '--admin', `http://${admin}`])
+    const { out } = await run(['target', 'show', '--admin', `http://${admin}`])
     expect(out).toMatch(/^health +degraded\n +2 blocks fail their checksum$/m)
     expect(out).toMatch(/^log +250B of 1000B \(25%\), pressure normal$/m)
-    const json = await run(['volume', 'show', 'vol1', '--json'], { environment: { BASALT_ADMIN: admin } })
+    const json = await run(['target', 'show', 'vol1', '--json'], { environment: { BASALT_ADMIN: admin } })
     expect(JSON.parse(json.out)).toEqual(volume)
   })
 
   it('shows space, checkpoints and scrubs', async () => {
-    expect((await run(['volume', 'space', '--admin', admin])).out).toMatch(/^total +2KiB \(2048 bytes\)$/m)
-    expect((await run(['volume', 'checkpoint', '--admin', admin])).out).toBe('checkpoint at LSN 9\n')
-    expect((await run(['volume', 'scrub', '--wait', '--admin', admin])).out).toMatch(/^passes +1$/m)
+    expect((await run(['target', 'space', '--admin', admin])).out).toMatch(/^total +2KiB \(2048 bytes\)$/m)
+    expect((await run(['target', 'checkpoint', '--admin', admin])).out).toBe('checkpoint at LSN 9\n')
+    expect((await run(['target', 'scrub', '--wait', '--admin', admin])).out).toMatch(/^passes +1$/m)
     answers['POST /block/volumes/vol1/scrub'] = [202, { ...scrub, errors: 2, badBlocks: [5, 6] }]
-    const bad = await run(['volume', 'scrub', '--wait', '--admin', admin])
+    const bad = await run(['target', 'scrub', '--wait', '--admin', admin])
     expect(bad).toMatchObject({ code: 1, err: expect.stringContaining('the scrub found 2 bad blocks') })
   })
 
@@ -193,27 +196,27 @@ describe('volume commands', () => {
     ['none', 3, 'basalt: Not found\n'],
     ['busy', 5, 'basalt: the volume is not open\n'],
     ['html', 5, /answered HTTP 502/],
-    ['odd', 1, /does not understand \(\/name must be string\); is it a basalt admin API/],
+    ['odd', 1, /does not understand \(\/name must be string\); is it a basalt API/],
     ['../x', 2, /^basalt: NAME: '\.\.\/x' is not a volume name/],
   ])('turns the failure for %s into exit code %i and a sentence', async (name, code, sentence) => {
-    const result = await run(['volume', 'show', name, '--admin', admin])
+    const result = await run(['target', 'show', name, '--admin', admin])
     expect(result.code).toBe(code)
     expect(result.err).toMatch(sentence)
   })
 
   it('says what to do when nobody answers', async () => {
-    const { code, err } = await run(['volume', 'list', '--admin', '127.0.0.1:1'])
+    const { code, err } = await run(['target', 'list', '--admin', '127.0.0.1:1'])
     expect(code).toBe(5)
     expect(err).toMatch(/no answer from http:\/\/127.0.0.1:1; is basalt running there\?/)
-    expect((await run(['volume', 'list', '--admin', 'http://'])).code).toBe(2)
+    expect((await run(['target', 'list', '--admin', 'http://'])).code).toBe(2)
   })
 
   it('sends the token of --admin-token-file', async () => {
     const file = join(directory, 'token')
     writeFileSync(file, 'secret-token\n')
-    await run(['volume', 'list', '--admin', admin, '--admin-token-file', file])
+    await run(['target', 'list', '--admin', admin, '--admin-token-file', file])
     expect(seen.at(-1)).toBe('GET /block/volumes Bearer secret-token')
-    const missing = await run(['volume', 'list', '--admin', admin, '--admin-token-file', `${file}x`])
+    const missing = await run(['target', 'list', '--admin', admin, '--admin-token-file', `${file}x`])
     expect(missing).toMatchObject({ code: 3, err: expect.stringContaining(`cannot read ${file}x`) })
   })
 })

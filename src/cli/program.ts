@@ -2,24 +2,18 @@
  * The command line: commands, flags, help, and the translation of whatever goes wrong into one sentence on
  * stderr and an exit code. Daemon commands arrive as descriptions, so that this module knows none of them.
  */
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
+import { addCommand, addDaemon, addNoun, addPlain } from './build-command.ts'
+import { Call, type FlagDescription, type FlagValues, type Output } from './command.ts'
+import { COMMANDS, NOUNS } from './commands/all.ts'
+import { candidates } from './completion/candidates.ts'
+import { completionScript, SHELLS } from './completion/scripts.ts'
 import { describeError } from './describe-error.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { addVolumeCommands, type Output } from './volume-commands.ts'
+import { connectTo, type Environment, flagsOf } from './services.ts'
+import { processTerminal, type Terminal } from './terminal.ts'
 
-export interface FlagDescription {
-  readonly name: string
-  /** What follows the flag; undefined for a switch, which then has a `--no-` form too. */
-  readonly placeholder: string | undefined
-  readonly help: string
-  readonly default?: string | undefined
-  /** May be given several times; its value is then all of them with commas between. */
-  readonly isList?: boolean
-  /** Environment variable that gives the same. */
-  readonly variable?: string
-}
-
-export type FlagValues = Readonly<Record<string, string | boolean | undefined>>
+export type { FlagDescription, FlagValues } from './command.ts'
 
 export interface DaemonCommand {
   /** One word, or two for a command of a group. */
@@ -35,34 +29,27 @@ export interface CliOptions {
   readonly daemons: readonly DaemonCommand[]
   readonly stdout: Output
   readonly stderr: Output
-  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly environment: Environment
+  /** The process's own unless given. */
+  readonly terminal?: Terminal
 }
+
+/** What the scripts of `basalt completion` call, with the words of the line up to the cursor. */
+const COMPLETE = '__complete'
 
 /** Runs the command that `args` (without the program's name) ask for; returns its exit code, never throws. */
 export async function runCli(args: readonly string[], options: CliOptions): Promise<number> {
   const { stdout, stderr, environment } = options
   let exitCode: number = EXIT.ok
-  const program = new Command('basalt')
-    .description('Basalt: disks that a kernel mounts over iSCSI, kept in a write-ahead log with checksums')
-    .version(options.version, '--version')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => stdout.write(text),
-      writeErr: (text) => stderr.write(text),
-      outputError: (text, write) => write(`basalt: ${text.replace(/^error: /, '').replace(/\n\(/, ' (')}`),
-    })
-  for (const daemon of options.daemons) {
-    addDaemonCommand(program, daemon, async (flags) => {
-      exitCode = await daemon.run(flags)
-    })
-  }
-  addVolumeCommands(program, stdout, environment)
-  program
-    .command('version')
-    .description('print the version')
-    .action(() => stdout.write(`basalt ${options.version} (Node.js ${process.version})\n`))
-
+  const program = buildProgram(options, (code) => {
+    exitCode = code
+  })
   try {
+    if (args[0] === COMPLETE) {
+      const lines = await candidates(program, args.slice(args[1] === '--' ? 2 : 1), environment)
+      stdout.write(lines.map((line) => `${line}\n`).join(''))
+      return EXIT.ok
+    }
     await program.parseAsync(args, { from: 'user' })
     return exitCode
   } catch (error) {
@@ -73,44 +60,58 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   }
 }
 
-function addDaemonCommand(
-  program: Command,
-  daemon: DaemonCommand,
-  run: (flags: FlagValues) => Promise<void>,
-): void {
-  const [first = '', second] = daemon.name.split(' ')
-  const command = (
-    second === undefined ? program.command(first) : group(program, first).command(second)
-  ).description(daemon.description)
-  for (const flag of daemon.flags) {
-    const notes = [
-      ...(flag.default === undefined ? [] : [`default: ${flag.default}`]),
-      ...(flag.variable === undefined ? [] : [`env: ${flag.variable}`]),
-    ]
-    const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join(', ')})`
-    if (flag.placeholder !== undefined) {
-      const option = new Option(`--${flag.name} <${flag.placeholder}>`, help)
-      if (flag.isList === true) option.argParser(joined)
-      command.addOption(option)
-      continue
+/** The parser of all commands. `ended` gets the exit code of one that has its own. */
+function buildProgram(options: CliOptions, ended: (exitCode: number) => void): Command {
+  const { stdout, stderr, environment, terminal = processTerminal() } = options
+  const program = new Command('basalt')
+    .description('Basalt: replicated disks that a kernel mounts over iSCSI')
+    .version(options.version, '--version')
+    .exitOverride()
+    .helpCommand(false)
+    // Flags belong to the command that stands before them: `target --admin` is not `target list --admin`.
+    .enablePositionalOptions()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => terminal.outputWidth ?? 100,
+      getErrHelpWidth: () => terminal.progressWidth ?? 100,
+      outputError: (text, write) => write(`basalt: ${text.replace(/^error: /, '').replace(/\n\(/, ' (')}`),
+    })
+  const addDaemons = (isOfGroup: boolean): void => {
+    for (const daemon of options.daemons.filter(({ name }) => name.includes(' ') === isOfGroup)) {
+      addDaemon(program, daemon, async (flags) => ended(await daemon.run(flags)))
     }
-    command.addOption(new Option(`--${flag.name}`, help))
-    command.addOption(new Option(`--no-${flag.name}`).hideHelp())
   }
-  command.action(async (given: FlagValues) => {
-    await run(Object.fromEntries(daemon.flags.map(({ name }) => [name, given[camelCase(name)]])))
+  addDaemons(false)
+  for (const noun of NOUNS) addNoun(program, noun)
+  addDaemons(true)
+  for (const command of COMMANDS) {
+    const { service } = command
+    addCommand(program, command, [...(command.flags ?? []), ...flagsOf(service)], (args, flags) =>
+      command.run(
+        new Call({
+          args,
+          flags,
+          terminal,
+          stdout,
+          stderr,
+          connect: () => connectTo(service, flags, environment),
+        }),
+      ),
+    )
+  }
+  addPlain(program, 'completion', 'print what makes a shell complete the words of this program')
+    .argument('<SHELL>', SHELLS.join(', '))
+    .action((shell: string) => {
+      stdout.write(completionScript(shell, COMPLETE))
+    })
+  addPlain(program, 'version', 'print the version').action(() => {
+    stdout.write(`basalt ${options.version} (Node.js ${process.version})\n`)
   })
+  return program
 }
 
-/** The group of this name, which others may have made. */
-const group = (program: Command, name: string): Command =>
-  program.commands.find((command) => command.name() === name) ?? program.command(name)
-
-const joined = (text: string, before?: string): string => (before === undefined ? text : `${before},${text}`)
-
-const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
-
 /** Known before flags are parsed, for their parsing may be what failed. */
-const wantsStack = (args: readonly string[], environment: CliOptions['environment']): boolean =>
+const wantsStack = (args: readonly string[], environment: Environment): boolean =>
   args.some((arg, i) => arg === '--log-level=debug' || (arg === 'debug' && args[i - 1] === '--log-level')) ||
   environment.BASALT_LOG_LEVEL === 'debug'

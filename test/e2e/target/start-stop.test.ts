@@ -43,7 +43,7 @@ describe('a target that serves', () => {
       expect(await getJson(ready.admin, '/healthz')).toEqual({ healthy: true, reasons: [] })
       const { server } = await getJson(ready.admin, '/status')
       expect(server).toMatchObject({ pid: ready.pid, state: 'serving' })
-      const listed = await run(['volume', 'list', '--admin', ready.admin])
+      const listed = await run(['target', 'list', '--admin', ready.admin])
       expect(listed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^vol1 +16MiB /m) })
 
       const { code, stdout, stderr } = await child.stop()

@@ -1,13 +1,6 @@
-/**
- * What the CLI reads of the admin API's answers. Checked when an answer arrives, so that another server on that
- * port, or another version of this one, gives a sentence and not a crash. What is not named here is passed on
- * to `--json` untouched.
- */
-import { type Static, type TSchema, Type } from 'typebox'
-import { Value } from 'typebox/value'
-import { BlockError } from '../base/errors.ts'
-
-const Count = Type.Integer({ minimum: 0 })
+/** Volumes, as the admin API of one target shows them. */
+import { type Static, Type } from 'typebox'
+import { Count } from './common.ts'
 
 export const Scrub = Type.Object({
   running: Type.Boolean(),
@@ -55,14 +48,3 @@ export type Volume = Static<typeof Volume>
 
 export const VolumeList = Type.Object({ volumes: Type.Array(Volume) })
 export const Checkpoint = Type.Object({ checkpointLsn: Count })
-
-/** `answer` as `schema` describes it; PROTOCOL when it is something else. */
-export function expectShape<S extends TSchema>(schema: S, answer: unknown, source: string): Static<S> {
-  if (Value.Check(schema, answer)) return answer
-  const error = Value.Errors(schema, answer)[0]
-  const where = error === undefined ? '' : ` (${error.instancePath || '/'} ${error.message})`
-  throw new BlockError(
-    'PROTOCOL',
-    `${source} answered what this version of basalt does not understand${where}; is it a basalt admin API of the same version?`,
-  )
-}

@@ -1,0 +1,22 @@
+/** The end of every command whose work is a job: wait for it and print it, or with `--no-wait` just print it. */
+import type { Call } from '../command.ts'
+import type { ApiClient } from '../http/api-client.ts'
+import { jobFacts } from '../views/job.ts'
+import { waitForJob } from '../wait-for-job.ts'
+import { isEnded, type Job } from '../wire/job.ts'
+
+/** Prints `job` when it has succeeded, or as it is with `--no-wait`. Errors as `waitForJob`. */
+export async function finishJob(call: Call, api: ApiClient, job: Job): Promise<void> {
+  printJob(call, call.isSet('no-wait') ? job : await waitForJob(call, api, job))
+}
+
+/** A job as the result of a command; with what to do when it goes on. */
+export function printJob(call: Call, job: Job): void {
+  call.printFacts(job, () => jobFacts(job))
+  if (!isEnded(job)) sayItGoesOn(call, job.id)
+}
+
+/** On stderr, for people. */
+export function sayItGoesOn(call: Call, job: string): void {
+  if (!call.isJson) call.stderr.write(`It goes on; 'basalt job watch ${job}' shows how far it is.\n`)
+}

@@ -1,0 +1,107 @@
+/**
+ * `basalt volume access`: which hosts may log in to a volume, and by which secrets. Secrets are read from files, for
+ * what stands on a command line is seen by every user of the machine; they are never shown again.
+ */
+import { readFile } from 'node:fs/promises'
+import { BlockError } from '../../base/errors.ts'
+import { parseIscsiName } from '../../base/names.ts'
+import { type Call, type CommandDescription, VOLUME } from '../command.ts'
+import { accessFacts } from '../views/volume.ts'
+import { type AccessWish, type ChapWish, fetchVolume, setAccess } from '../wire/volume.ts'
+
+export const VOLUME_ACCESS: CommandDescription = {
+  words: ['volume', 'access'],
+  summary: 'show or change which hosts may use a volume',
+  args: [VOLUME],
+  flags: [
+    {
+      name: 'initiator',
+      placeholder: 'IQN',
+      isList: true,
+      help: 'let this host in, and no other; may be repeated',
+    },
+    { name: 'no-initiators', placeholder: undefined, help: 'let nobody in' },
+    {
+      name: 'any-initiator',
+      placeholder: undefined,
+      help: "let in whom the servers' own configuration admits",
+    },
+    { name: 'chap-user', placeholder: 'NAME', help: 'hosts prove who they are by this name and a secret' },
+    { name: 'chap-secret-file', placeholder: 'FILE', help: 'the secret, 12 to 16 characters on one line' },
+    { name: 'mutual-user', placeholder: 'NAME', help: 'the target proves itself to hosts, too' },
+    { name: 'mutual-secret-file', placeholder: 'FILE', help: 'its secret, another one' },
+    { name: 'no-chap', placeholder: undefined, help: 'let hosts in without a secret' },
+  ],
+  service: 'master',
+  run: access,
+}
+
+async function access(call: Call): Promise<void> {
+  const initiators = readInitiators(call)
+  const chap = await readChap(call)
+  const api = await call.connect()
+  const { name, access: before } = await fetchVolume(api, call.arg('VOLUME'))
+  if (initiators === undefined && chap === undefined) {
+    call.printFacts(before, () => accessFacts(before))
+    return
+  }
+  // The API replaces the whole, and nobody can read back a secret to send it along.
+  if (chap === undefined && before.chap !== null) {
+    throw usage(
+      `CHAP is on for '${name}', and its secret is not kept where it can be read: ` +
+        'give it again with --chap-user and --chap-secret-file, or turn CHAP off with --no-chap',
+    )
+  }
+  const wish = { initiators: initiators === undefined ? before.initiators : initiators, chap: chap ?? null }
+  const { access: after } = await setAccess(api, name, wish)
+  call.printFacts(after, () => accessFacts(after))
+}
+
+/** Null: whom the servers' configuration admits. Undefined: as before. */
+function readInitiators(call: Call): AccessWish['initiators'] | undefined {
+  const named = call.list('initiator')
+  const ways = [named !== undefined, call.isSet('no-initiators'), call.isSet('any-initiator')]
+  if (ways.filter(Boolean).length > 1) {
+    throw usage('--initiator, --no-initiators and --any-initiator exclude each other; give one of them')
+  }
+  if (call.isSet('any-initiator')) return null
+  if (call.isSet('no-initiators')) return []
+  return named?.map((name) => parseIscsiName(name, '--initiator'))
+}
+
+/** Null: off. Undefined: nothing was said of it. */
+async function readChap(call: Call): Promise<ChapWish | null | undefined> {
+  const user = call.text('chap-user')
+  const secretFile = call.text('chap-secret-file')
+  const mutualUser = call.text('mutual-user')
+  const mutualFile = call.text('mutual-secret-file')
+  if (call.isSet('no-chap')) {
+    if (user ?? secretFile ?? mutualUser ?? mutualFile)
+      throw usage('--no-chap goes with no other flag of CHAP')
+    return null
+  }
+  if ((user === undefined) !== (secretFile === undefined)) {
+    throw usage('--chap-user and --chap-secret-file go together; one is missing')
+  }
+  if ((mutualUser === undefined) !== (mutualFile === undefined)) {
+    throw usage('--mutual-user and --mutual-secret-file go together; one is missing')
+  }
+  if (user === undefined || secretFile === undefined) {
+    if (mutualUser !== undefined) throw usage('mutual CHAP needs --chap-user and --chap-secret-file, too')
+    return undefined
+  }
+  const secret = await readSecret(secretFile, '--chap-secret-file')
+  if (mutualUser === undefined || mutualFile === undefined) return { user, secret, mutual: null }
+  const mutual = { user: mutualUser, secret: await readSecret(mutualFile, '--mutual-secret-file') }
+  return { user, secret, mutual }
+}
+
+async function readSecret(path: string, flag: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (cause) {
+    throw new BlockError('NOT_FOUND', `${flag}: cannot read ${path}`, { cause })
+  }
+}
+
+const usage = (message: string): BlockError => new BlockError('INVALID_ARGUMENT', message)

@@ -1,0 +1,32 @@
+/** Jobs, for people. */
+import { amounts, percent, ratioOf } from '../progress.ts'
+import type { Column } from '../table.ts'
+import type { Job } from '../wire/job.ts'
+import { formatTime } from './times.ts'
+
+const subject = (job: Job): string => job.volume_name ?? job.volume ?? job.server ?? '-'
+
+export const JOB_COLUMNS: readonly Column<Job>[] = [
+  { title: 'JOB', value: (job) => job.id },
+  { title: 'KIND', value: (job) => job.kind },
+  { title: 'OF', shrinks: true, value: subject },
+  { title: 'STATE', value: (job) => job.state },
+  { title: 'DONE', right: true, value: (job) => percent(ratioOf(job.progress)) },
+  { title: 'STEP', value: (job) => job.step },
+  { title: 'ACTOR', isWide: true, value: (job) => job.actor },
+  { title: 'STARTED', isWide: true, value: (job) => formatTime(job.created_at) },
+  { title: 'MESSAGE', shrinks: true, value: (job) => job.message ?? '' },
+]
+
+export const jobFacts = (job: Job): [string, string][] => [
+  ['job', job.id],
+  ['kind', job.kind],
+  ['of', subject(job)],
+  ['state', job.state],
+  ['step', job.step],
+  ['progress', `${percent(ratioOf(job.progress))}, ${amounts(job.progress)}`],
+  ...(job.message === null ? [] : [['message', job.message] satisfies [string, string]]),
+  ['asked by', job.actor],
+  ['started', formatTime(job.created_at)],
+  ['changed', formatTime(job.updated_at)],
+]

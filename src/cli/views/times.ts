@@ -1,0 +1,10 @@
+/** Moments, for people: short, in the time zone of whoever reads. */
+
+/** `2026-11-21 14:05:09`, or the text itself when it is no time. */
+export function formatTime(iso: string): string {
+  const at = new Date(iso)
+  if (Number.isNaN(at.getTime())) return iso
+  const two = (number: number): string => String(number).padStart(2, '0')
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
+}

@@ -1,0 +1,152 @@
+/** Volumes of the cluster, for people. */
+import { formatSize } from '../../base/sizes.ts'
+import { percent } from '../progress.ts'
+import type { Column } from '../table.ts'
+import type { Access, ClusterVolume, Plan, Preflight, Qos, Replica, Resolved } from '../wire/volume.ts'
+import { formatTime } from './times.ts'
+
+type Facts = [name: string, value: string][]
+
+const primaryOf = ({ replicas }: ClusterVolume): string =>
+  replicas.find(({ role }) => role === 'primary')?.server_name ?? '-'
+
+const inSync = ({ replicas, replica_factor }: ClusterVolume): string =>
+  `${replicas.filter(({ in_sync }) => in_sync).length}/${replica_factor}`
+
+/** The state and the health in one word: health says nothing of a volume that is being made or deleted. */
+const condition = (volume: ClusterVolume): string =>
+  volume.status === 'active' ? volume.health_state : volume.status
+
+export const VOLUME_COLUMNS: readonly Column<ClusterVolume>[] = [
+  { title: 'NAME', shrinks: true, value: (volume) => volume.name },
+  { title: 'SIZE', right: true, value: (volume) => formatSize(volume.size_bytes) },
+  { title: 'USED', right: true, value: (volume) => formatSize(volume.used_bytes) },
+  { title: 'HEALTH', value: condition },
+  { title: 'IN SYNC', right: true, value: inSync },
+  { title: 'DURABILITY', value: (volume) => volume.durability_mode },
+  { title: 'PRIMARY', shrinks: true, value: primaryOf },
+  { title: 'ISCSI', shrinks: true, value: (volume) => volume.iscsi_addrs[0] ?? '-' },
+  { title: 'PRESET', isWide: true, value: (volume) => volume.preset },
+  { title: 'EPOCH', isWide: true, right: true, value: (volume) => String(volume.epoch) },
+  { title: 'CREATED', isWide: true, value: (volume) => formatTime(volume.created_at) },
+  { title: 'UUID', isWide: true, value: (volume) => volume.id },
+]
+
+export const volumeFacts = (volume: ClusterVolume): Facts => [
+  ['name', volume.name],
+  ['id', volume.id],
+  [
+    'size',
+    `${formatSize(volume.size_bytes)} (${volume.size_bytes} bytes), ${formatSize(volume.used_bytes)} used`,
+  ],
+  ['state', `${volume.status}, ${volume.serving ? 'serving' : 'not serving'}`],
+  ['health', volume.health_state],
+  ...volume.health_reasons.map((reason): [string, string] => ['', reason]),
+  ['policy', `${volume.preset}: ${volume.replica_factor} replicas, ${volume.durability_mode}`],
+  ['logical block', `${volume.logical_block_bytes} bytes`],
+  ['epoch', String(volume.epoch)],
+  ['iSCSI', `${volume.iqn ?? '-'} at ${volume.iscsi_addrs.join(', ') || 'no portal yet'}`],
+  ['limits', qosText(volume.qos)],
+  ...volume.replicas.map((replica): [string, string] => [replica.role, replicaText(replica)]),
+  ...volume.jobs.map((job): [string, string] => ['job', job]),
+  ['created', formatTime(volume.created_at)],
+]
+
+function replicaText(replica: Replica): string {
+  const { server_name, state, in_sync, connected, standing, wal_lag, wal_lag_bytes, resync_ratio } = replica
+  const words = [
+    server_name,
+    ...(state === 'ready' ? [] : [state]),
+    in_sync ? 'in sync' : 'not in sync',
+    standing,
+    ...(connected ? [] : ['not connected']),
+    ...(wal_lag === null || wal_lag === 0
+      ? []
+      : [`${wal_lag} entries (${formatSize(wal_lag_bytes ?? 0)}) behind`]),
+    ...(resync_ratio === null ? [] : [`resync ${percent(resync_ratio)}`]),
+  ]
+  return words.join(', ')
+}
+
+export const qosFacts = (qos: Qos): Facts => [
+  ['iops', limit(qos.iops, String)],
+  ['iops burst', limit(qos.iops_burst, String)],
+  ['bandwidth', limit(qos.bytes_per_second, perSecond)],
+  ['bandwidth burst', limit(qos.bytes_burst, formatSize)],
+]
+
+const perSecond = (bytes: number): string => `${formatSize(bytes)}/s`
+const limit = (value: number, text: (value: number) => string): string => (value === 0 ? 'none' : text(value))
+
+const qosText = ({ iops, bytes_per_second }: Qos): string =>
+  iops === 0 && bytes_per_second === 0
+    ? 'none'
+    : `${limit(iops, String)} IOPS, ${limit(bytes_per_second, perSecond)}`
+
+export function resolvedFacts({ policy, overrides, warnings, errors }: Resolved): Facts {
+  const policyFacts: Facts =
+    policy === null
+      ? []
+      : [
+          ['name', policy.name],
+          ['size', formatSize(policy.size_bytes)],
+          ['policy', `${policy.preset}: ${policy.replica_factor} replicas, ${policy.durability_mode}`],
+          ['logical block', `${policy.logical_block_bytes} bytes`],
+          ['log', policy.log_bytes === null ? 'by the size' : formatSize(policy.log_bytes)],
+          ['limits', qosText(policy.qos)],
+        ]
+  return [
+    ...policyFacts,
+    ...(overrides.length === 0 ? [] : [['overrides', overrides.join(', ')] satisfies [string, string]]),
+    ...warnings.map(({ code, message }): [string, string] => ['warning', `${message} (${code})`]),
+    ...errors.map(({ code, message }): [string, string] => ['error', `${message} (${code})`]),
+  ]
+}
+
+export function planFacts(answer: Plan): Facts {
+  const { primary, replicas, candidates, rejections } = answer.plan
+  const nameOf = (id: string): string => candidates.find(({ server }) => server === id)?.server_name ?? id
+  return [
+    ...resolvedFacts({ ...answer, policy: answer.resolved_policy }),
+    ['primary', primary === null ? 'none can be placed' : nameOf(primary)],
+    ['replicas', replicas.map(nameOf).join(', ') || 'none'],
+    ...candidates.map(({ server_name, score }): [string, string] => [
+      'candidate',
+      `${server_name}, score ${score}`,
+    ]),
+    ...rejections.map(({ server_name, reason, message }): [string, string] => [
+      'rejected',
+      `${server_name}: ${message} (${reason})`,
+    ]),
+  ]
+}
+
+export const preflightFacts = (preflight: Preflight): Facts => [
+  ['promotable', preflight.promotable ? 'yes' : 'no'],
+  ['reason', preflight.reason],
+  ['primary', `${preflight.primary_server}, ${preflight.primary_alive ? 'alive' : 'not alive'}`],
+  ['candidate', preflight.candidate_server ?? 'none'],
+  ...preflight.rejections.map(({ server, reason, message }): [string, string] => [
+    'rejected',
+    `${server}: ${message} (${reason})`,
+  ]),
+  ...(preflight.at_risk === null
+    ? []
+    : [
+        [
+          'at risk',
+          `with --force, what was acknowledged from LSN ${preflight.at_risk.first_lsn} to ${preflight.at_risk.last_lsn}`,
+        ] satisfies [string, string],
+      ]),
+]
+
+export const accessFacts = ({ initiators, chap }: Access): Facts => [
+  [
+    'initiators',
+    initiators === null ? 'as the servers are configured' : initiators.join(', ') || 'none: nobody is let in',
+  ],
+  ['CHAP', chap === null ? 'off' : `user ${chap.user}`],
+  ...(chap === null || chap.mutual_user === null
+    ? []
+    : [['mutual CHAP', `user ${chap.mutual_user}`] satisfies [string, string]]),
+]

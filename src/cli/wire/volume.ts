@@ -1,0 +1,174 @@
+/** Volumes of the cluster, as the master's API shows and takes them. */
+import { type Static, Type } from 'typebox'
+import type { ApiClient } from '../http/api-client.ts'
+import { Count, fetchAll, Nullable, pathOf } from './common.ts'
+
+const Replica = Type.Object({
+  server: Type.String(),
+  server_name: Type.String(),
+  role: Type.String(),
+  state: Type.String(),
+  in_sync: Type.Boolean(),
+  connected: Type.Boolean(),
+  standing: Type.String(),
+  wal_lag: Nullable(Count),
+  wal_lag_bytes: Nullable(Count),
+  resync_ratio: Nullable(Type.Number()),
+})
+export type Replica = Static<typeof Replica>
+
+const Qos = Type.Object({ iops: Count, iops_burst: Count, bytes_per_second: Count, bytes_burst: Count })
+export type Qos = Static<typeof Qos>
+
+export const Access = Type.Object({
+  initiators: Nullable(Type.Array(Type.String())),
+  chap: Nullable(Type.Object({ user: Type.String(), mutual_user: Nullable(Type.String()) })),
+})
+export type Access = Static<typeof Access>
+
+export const ClusterVolume = Type.Object({
+  name: Type.String(),
+  id: Type.String(),
+  size_bytes: Count,
+  used_bytes: Count,
+  logical_block_bytes: Count,
+  preset: Type.String(),
+  durability_mode: Type.String(),
+  replica_factor: Count,
+  status: Type.String(),
+  health_state: Type.String(),
+  health_reasons: Type.Array(Type.String()),
+  serving: Type.Boolean(),
+  epoch: Count,
+  iqn: Nullable(Type.String()),
+  iscsi_addrs: Type.Array(Type.String()),
+  replicas: Type.Array(Replica),
+  qos: Qos,
+  access: Access,
+  jobs: Type.Array(Type.String()),
+  created_at: Type.String(),
+})
+export type ClusterVolume = Static<typeof ClusterVolume>
+
+const VolumePage = Type.Object({ volumes: Type.Array(ClusterVolume), next_cursor: Nullable(Type.String()) })
+
+/** In bytes, counts and milliseconds; what is absent is as the preset has it. */
+export interface VolumeWish {
+  readonly name: string
+  readonly size_bytes: number
+  readonly preset?: string
+  readonly replica_factor?: number
+  readonly durability_mode?: string
+  readonly min_in_sync?: number
+  readonly max_lag_entries?: number
+  readonly max_lag_ms?: number
+  readonly logical_block_bytes?: number
+  readonly log_bytes?: number
+  readonly disk_type?: string
+  readonly zones?: readonly string[]
+  readonly zone_spread?: string
+  readonly rack_spread?: string
+  readonly qos?: QosChange
+}
+export interface QosChange {
+  readonly iops?: number
+  readonly iops_burst?: number
+  readonly bytes_per_second?: number
+  readonly bytes_burst?: number
+}
+
+export const Created = Type.Object({ ...ClusterVolume.properties, job: Nullable(Type.String()) })
+
+export const Promoted = Type.Object({ volume: ClusterVolume })
+
+const Finding = Type.Object({ code: Type.String(), message: Type.String() })
+
+const ResolvedVolume = Type.Object({
+  name: Type.String(),
+  size_bytes: Count,
+  preset: Type.String(),
+  durability_mode: Type.String(),
+  replica_factor: Count,
+  logical_block_bytes: Count,
+  log_bytes: Nullable(Count),
+  qos: Qos,
+})
+
+export const Resolved = Type.Object({
+  policy: Nullable(ResolvedVolume),
+  overrides: Type.Array(Type.String()),
+  warnings: Type.Array(Finding),
+  errors: Type.Array(Finding),
+})
+export type Resolved = Static<typeof Resolved>
+
+const Rejection = Type.Object({
+  server: Type.String(),
+  server_name: Type.String(),
+  reason: Type.String(),
+  message: Type.String(),
+})
+
+export const Plan = Type.Object({
+  resolved_policy: Nullable(ResolvedVolume),
+  overrides: Type.Array(Type.String()),
+  warnings: Type.Array(Finding),
+  errors: Type.Array(Finding),
+  plan: Type.Object({
+    primary: Nullable(Type.String()),
+    replicas: Type.Array(Type.String()),
+    candidates: Type.Array(
+      Type.Object({ server: Type.String(), server_name: Type.String(), score: Type.Number() }),
+    ),
+    rejections: Type.Array(Rejection),
+  }),
+})
+export type Plan = Static<typeof Plan>
+
+export const Preflight = Type.Object({
+  promotable: Type.Boolean(),
+  reason: Type.String(),
+  primary_server: Type.String(),
+  primary_alive: Type.Boolean(),
+  candidate_server: Nullable(Type.String()),
+  rejections: Type.Array(
+    Type.Object({ server: Type.String(), reason: Type.String(), message: Type.String() }),
+  ),
+  at_risk: Nullable(Type.Object({ first_lsn: Count, last_lsn: Count })),
+})
+export type Preflight = Static<typeof Preflight>
+
+/** Replaces what was set before. Secrets go to the master and never come back. */
+export interface AccessWish {
+  readonly initiators: readonly string[] | null
+  readonly chap: ChapWish | null
+}
+export interface ChapWish {
+  readonly user: string
+  readonly secret: string
+  readonly mutual: { readonly user: string; readonly secret: string } | null
+}
+
+export const volumePath = (name: string, ...more: readonly string[]): string =>
+  pathOf('volume', name, ...more)
+
+export const fetchVolume = (api: ApiClient, name: string): Promise<ClusterVolume> =>
+  api.get(volumePath(name), ClusterVolume)
+
+export const fetchVolumes = (
+  api: ApiClient,
+  filter: {
+    readonly server?: string | undefined
+    readonly health_state?: string | undefined
+    readonly limit?: number | undefined
+  },
+): Promise<ClusterVolume[]> =>
+  fetchAll(api, '/block/volumes', {
+    schema: VolumePage,
+    query: { server: filter.server, health_state: filter.health_state },
+    limit: filter.limit,
+    read: (page) => ({ items: page.volumes, next: page.next_cursor }),
+  })
+
+export const setAccess = (api: ApiClient, name: string, access: AccessWish): Promise<ClusterVolume> =>
+  api.call('PUT', volumePath(name, 'access'), ClusterVolume, access)
