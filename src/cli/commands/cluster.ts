@@ -2,10 +2,11 @@
 import { type Call, type CommandDescription, NO_WAIT, type Noun, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { followEvents } from '../follow-events.ts'
-import { clusterFacts, EVENT_COLUMNS, eventLine, MOVE_COLUMNS } from '../views/cluster.ts'
+import { clusterFacts, EVENT_COLUMNS, eventLine, moveColumns } from '../views/cluster.ts'
 import { Cluster, fetchEvents, RebalancePlan } from '../wire/cluster.ts'
 import { Job } from '../wire/job.ts'
 import { finishJob } from './finish-job.ts'
+import { serverNamesFor } from './server-names.ts'
 
 export const CLUSTER_NOUN: Noun = {
   words: ['cluster'],
@@ -83,7 +84,11 @@ async function rebalance(call: Call): Promise<void> {
   const api = await call.connect()
   if (call.isSet('dry-run')) {
     const { moves } = await api.post('/block/rebalance', RebalancePlan, { dry_run: true })
-    call.printTable(MOVE_COLUMNS, moves, 'nothing to move: the servers are used evenly')
+    call.printTable(
+      moveColumns(await serverNamesFor(call, api)),
+      moves,
+      'nothing to move: the servers are used evenly',
+    )
     return
   }
   await finishJob(call, api, await api.post('/block/rebalance', Job, { dry_run: false }))

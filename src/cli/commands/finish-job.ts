@@ -4,15 +4,17 @@ import type { ApiClient } from '../http/api-client.ts'
 import { jobFacts } from '../views/job.ts'
 import { waitForJob } from '../wait-for-job.ts'
 import { isEnded, type Job } from '../wire/job.ts'
+import { serverNamesFor } from './server-names.ts'
 
 /** Prints `job` when it has succeeded, or as it is with `--no-wait`. Errors as `waitForJob`. */
 export async function finishJob(call: Call, api: ApiClient, job: Job): Promise<void> {
-  printJob(call, call.isSet('no-wait') ? job : await waitForJob(call, api, job))
+  await printJob(call, api, call.isSet('no-wait') ? job : await waitForJob(call, api, job))
 }
 
 /** A job as the result of a command; with what to do when it goes on. */
-export function printJob(call: Call, job: Job): void {
-  call.printFacts(job, () => jobFacts(job))
+export async function printJob(call: Call, api: ApiClient, job: Job): Promise<void> {
+  const nameOf = await serverNamesFor(call, api)
+  call.printFacts(job, () => jobFacts(job, nameOf))
   if (!isEnded(job)) sayItGoesOn(call, job.id)
 }
 

@@ -1,10 +1,11 @@
 /** `basalt job list|get|watch|cancel`: work that the master goes on with by itself. */
 import { BlockError } from '../../base/errors.ts'
 import { type Call, type CommandDescription, JOB, type Noun, WIDE } from '../command.ts'
-import { JOB_COLUMNS } from '../views/job.ts'
+import { jobColumns } from '../views/job.ts'
 import { ProgressLine, watchJob } from '../wait-for-job.ts'
 import { cancelJob, fetchJob, fetchJobs, type Job } from '../wire/job.ts'
 import { printJob } from './finish-job.ts'
+import { serverNamesFor } from './server-names.ts'
 
 export const JOB_NOUN: Noun = {
   words: ['job'],
@@ -28,8 +29,9 @@ export const JOB_COMMANDS: readonly CommandDescription[] = [
     service: 'master',
     run: async (call) => {
       const limit = call.count('limit')
-      const jobs = await fetchJobs(await call.connect(), { state: call.text('state'), limit })
-      call.printTable(JOB_COLUMNS, jobs, 'no jobs')
+      const api = await call.connect()
+      const jobs = await fetchJobs(api, { state: call.text('state'), limit })
+      call.printTable(jobColumns(await serverNamesFor(call, api)), jobs, 'no jobs')
     },
   },
   {
@@ -37,7 +39,10 @@ export const JOB_COMMANDS: readonly CommandDescription[] = [
     summary: 'show one job',
     args: [JOB],
     service: 'master',
-    run: async (call) => printJob(call, await fetchJob(await call.connect(), call.arg('JOB'))),
+    run: async (call) => {
+      const api = await call.connect()
+      await printJob(call, api, await fetchJob(api, call.arg('JOB')))
+    },
   },
   {
     words: ['job', 'watch'],
@@ -51,7 +56,10 @@ export const JOB_COMMANDS: readonly CommandDescription[] = [
     summary: 'end a job, and undo what it began',
     args: [JOB],
     service: 'master',
-    run: async (call) => printJob(call, await cancelJob(await call.connect(), call.arg('JOB'))),
+    run: async (call) => {
+      const api = await call.connect()
+      await printJob(call, api, await cancelJob(api, call.arg('JOB')))
+    },
   },
 ]
 
@@ -60,7 +68,7 @@ async function watch(call: Call): Promise<void> {
   const api = await call.connect()
   const first = await fetchJob(api, call.arg('JOB'))
   const job = await watchJob(call, api, first, call.isJson ? jsonLines(call) : new ProgressLine(call))
-  if (!call.isJson) printJob(call, job)
+  if (!call.isJson) await printJob(call, api, job)
   if (job.state === 'succeeded') return
   throw new BlockError('ABORTED', `the job ${job.id} (${job.kind}) ${job.state}: ${job.message ?? job.step}`)
 }

@@ -24,6 +24,7 @@ import {
   volumePath,
 } from '../wire/volume.ts'
 import { finishJob, sayItGoesOn } from './finish-job.ts'
+import { serverNamesFor } from './server-names.ts'
 import { VOLUME_ACCESS } from './volume-access.ts'
 import { NEW_NAME, QOS_FLAGS, readQos, readWish, WISH_FLAGS } from './volume-wish.ts'
 
@@ -133,8 +134,10 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
     args: [VOLUME],
     service: 'master',
     run: async (call) => {
-      const answer = await (await call.connect()).get(volumePath(call.arg('VOLUME'), 'preflight'), Preflight)
-      call.printFacts(answer, () => preflightFacts(answer))
+      const api = await call.connect()
+      const answer = await api.get(volumePath(call.arg('VOLUME'), 'preflight'), Preflight)
+      const nameOf = await serverNamesFor(call, api)
+      call.printFacts(answer, () => preflightFacts(answer, nameOf))
     },
   },
   {

@@ -58,10 +58,10 @@ function messageOf({ message, count, reason }: ClusterEvent): string {
   return `${message}${why}${count > 1 ? ` (${count} times)` : ''}`
 }
 
-export const MOVE_COLUMNS: readonly Column<RebalanceMove>[] = [
+export const moveColumns = (nameOf: (server: string) => string): readonly Column<RebalanceMove>[] => [
   { title: 'VOLUME', shrinks: true, value: (move) => move.volume_name },
-  { title: 'FROM', shrinks: true, value: (move) => move.from },
-  { title: 'TO', shrinks: true, value: (move) => move.to },
+  { title: 'FROM', shrinks: true, value: (move) => nameOf(move.from) },
+  { title: 'TO', shrinks: true, value: (move) => nameOf(move.to) },
   { title: 'SIZE', right: true, value: (move) => formatSize(move.bytes) },
 ]
 

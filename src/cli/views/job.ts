@@ -4,12 +4,15 @@ import type { Column } from '../table.ts'
 import type { Job } from '../wire/job.ts'
 import { formatTime } from './times.ts'
 
-const subject = (job: Job): string => job.volume_name ?? job.volume ?? job.server ?? '-'
+type NameOf = (server: string) => string
 
-export const JOB_COLUMNS: readonly Column<Job>[] = [
+const subject = (job: Job, nameOf: NameOf): string =>
+  job.volume_name ?? job.volume ?? (job.server === null ? '-' : nameOf(job.server))
+
+export const jobColumns = (nameOf: NameOf): readonly Column<Job>[] => [
   { title: 'JOB', value: (job) => job.id },
   { title: 'KIND', value: (job) => job.kind },
-  { title: 'OF', shrinks: true, value: subject },
+  { title: 'OF', shrinks: true, value: (job) => subject(job, nameOf) },
   { title: 'STATE', value: (job) => job.state },
   { title: 'DONE', right: true, value: (job) => percent(ratioOf(job.progress)) },
   { title: 'STEP', value: (job) => job.step },
@@ -18,10 +21,10 @@ export const JOB_COLUMNS: readonly Column<Job>[] = [
   { title: 'MESSAGE', shrinks: true, value: (job) => job.message ?? '' },
 ]
 
-export const jobFacts = (job: Job): [string, string][] => [
+export const jobFacts = (job: Job, nameOf: NameOf): [string, string][] => [
   ['job', job.id],
   ['kind', job.kind],
-  ['of', subject(job)],
+  ['of', subject(job, nameOf)],
   ['state', job.state],
   ['step', job.step],
   ['progress', `${percent(ratioOf(job.progress))}, ${amounts(job.progress)}`],

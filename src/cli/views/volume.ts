@@ -121,14 +121,14 @@ export function planFacts(answer: Plan): Facts {
   ]
 }
 
-export const preflightFacts = (preflight: Preflight): Facts => [
+export const preflightFacts = (preflight: Preflight, nameOf: (server: string) => string): Facts => [
   ['promotable', preflight.promotable ? 'yes' : 'no'],
   ['reason', preflight.reason],
-  ['primary', `${preflight.primary_server}, ${preflight.primary_alive ? 'alive' : 'not alive'}`],
-  ['candidate', preflight.candidate_server ?? 'none'],
+  ['primary', `${nameOf(preflight.primary_server)}, ${preflight.primary_alive ? 'alive' : 'not alive'}`],
+  ['candidate', preflight.candidate_server === null ? 'none' : nameOf(preflight.candidate_server)],
   ...preflight.rejections.map(({ server, reason, message }): [string, string] => [
     'rejected',
-    `${server}: ${message} (${reason})`,
+    `${nameOf(server)}: ${message} (${reason})`,
   ]),
   ...(preflight.at_risk === null
     ? []
