@@ -16,8 +16,6 @@ export interface Terminal {
   onInterrupt(listener: () => void): () => void
   /** Milliseconds since some fixed moment. */
   nowMs(): number
-  /** Milliseconds since 1970. */
-  wallMs(): number
   /** Resolves after `delayMs`, or when `signal` aborts. */
   pause(delayMs: number, signal?: AbortSignal): Promise<void>
 }
@@ -43,7 +41,6 @@ export function processTerminal(): Terminal {
       return () => void process.off('SIGINT', listener)
     },
     nowMs: () => performance.now(),
-    wallMs: () => Date.now(),
     pause: async (delayMs, signal) => {
       try {
         await sleep(delayMs, undefined, signal === undefined ? {} : { signal })

@@ -4,15 +4,22 @@
  * are shown; what is not named is passed on to `--json` untouched.
  */
 import { type Static, type TSchema, Type } from 'typebox'
+import { BlockError } from '../../base/errors.ts'
 import type { ApiClient } from '../http/api-client.ts'
 
 export const Count = Type.Integer({ minimum: 0 })
 
 export const Nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 
-/** `/block/…` with each part as one segment, whatever it holds. */
-export const pathOf = (...parts: readonly string[]): string =>
-  `/block/${parts.map((part) => (part === '.' || part === '..' ? `%2e${part.slice(1)}` : encodeURIComponent(part))).join('/')}`
+/**
+ * `/block/…` with each part as one segment, whatever it holds. INVALID_ARGUMENT for an empty one and for dots, by which
+ * a URL means another place, however they are written.
+ */
+export function pathOf(...parts: readonly string[]): string {
+  const odd = parts.find((part) => /^\.{0,2}$/.test(part))
+  if (odd !== undefined) throw new BlockError('INVALID_ARGUMENT', `'${odd}' is not a name`)
+  return `/block/${parts.map(encodeURIComponent).join('/')}`
+}
 
 /** `path?name=value&…`, without those that are undefined. */
 export function withQuery(
