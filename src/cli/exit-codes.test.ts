@@ -12,6 +12,8 @@ describe('exit codes', () => {
     expect(exitCodeOf(new BlockError('IN_USE', ''))).toBe(4)
     expect(exitCodeOf(new BlockError('DISCONNECTED', ''))).toBe(5)
     expect(exitCodeOf(new BlockError('LOG_DAMAGED', ''))).toBe(6)
+    expect(exitCodeOf(new BlockError('CONFLICT', ''))).toBe(4)
+    expect(exitCodeOf(new BlockError('CONFLICT', '', { facts: { unsafe: true } }))).toBe(6)
     expect(exitCodeOf(new TypeError(''))).toBe(1)
   })
 })

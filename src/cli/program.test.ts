@@ -80,6 +80,29 @@ describe('the program', () => {
     expect(seen['read-only']).toBeUndefined()
   })
 
+  it('takes a command under the name of a daemon for what it is, with flags of its own', async () => {
+    let runs = 0
+    const target = daemon(() => ++runs)
+    const stray = await run(['target', '--data', '/d', 'list'], { daemon: target })
+    expect(stray).toMatchObject({
+      code: 2,
+      err: "basalt: --data stands before the command; write 'basalt target list --data ...'\n",
+    })
+    const asked = await run(['target', 'list', '--admin', '127.0.0.1:1'], { daemon: target })
+    expect(asked).toMatchObject({ code: 5, err: expect.stringContaining('http://127.0.0.1:1') })
+    expect(runs).toBe(0)
+    const { out } = await run(['target', '--help'], { daemon: target })
+    expect(out).toMatch(
+      /serve\nWith a command, ask a target that runs\..*Commands, which serve nothing:\n +list/s,
+    )
+  })
+
+  it('has daemons of two words under the noun of the first', async () => {
+    const init = { ...daemon(() => 3), name: 'cluster init' }
+    expect((await run(['cluster', 'init', '--data', '/d'], { daemon: init })).code).toBe(3)
+    expect((await run(['cluster', '--help'], { daemon: init })).out).toMatch(/^ +init .*^ +status /ms)
+  })
+
   it('shows an error as one sentence, with its stack only at log level debug', async () => {
     const target = daemon(() => {
       throw new BlockError('IN_USE', '/d is in use by process 7')
