@@ -110,7 +110,7 @@ describe('cluster status, rebalance and recover', () => {
           ]
         : [202, job({ kind: 'rebalance', state: 'succeeded', volume: null, volume_name: null })]
     expect((await run('cluster rebalance --dry-run')).out).toBe(
-      'VOLUME  FROM  TO  SIZE\ndb1     s1    s2  1GiB\n',
+      'VOLUME  MOVES    FROM  TO  SIZE\ndb1     replica  s1    s2  1GiB\n',
     )
     expect(JSON.parse((await run('cluster rebalance --dry-run --json')).out)).toMatchObject([
       { from: SERVER_IDS[0] },

@@ -60,6 +60,7 @@ function messageOf({ message, count, reason }: ClusterEvent): string {
 
 export const moveColumns = (nameOf: (server: string) => string): readonly Column<RebalanceMove>[] => [
   { title: 'VOLUME', shrinks: true, value: (move) => move.volume_name },
+  { title: 'MOVES', value: (move) => move.kind ?? 'replica' },
   { title: 'FROM', shrinks: true, value: (move) => nameOf(move.from) },
   { title: 'TO', shrinks: true, value: (move) => nameOf(move.to) },
   { title: 'SIZE', right: true, value: (move) => formatSize(move.bytes) },

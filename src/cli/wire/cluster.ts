@@ -80,6 +80,8 @@ export const RebalancePlan = Type.Object({
     Type.Object({
       volume: Type.String(),
       volume_name: Type.String(),
+      /** `lead`: no bytes move. */
+      kind: Type.Optional(Type.String()),
       from: Type.String(),
       to: Type.String(),
       bytes: Count,
