@@ -86,11 +86,10 @@ export function onAnswer(draft: Draft, answer: SealAnswer): void {
 
 /** `isUrgent`: members are asked at once. */
 export function onSealingTick(draft: Draft, isUrgent = false): void {
-  const { phase } = draft.state
-  if (phase.kind !== 'sealing') return
-  const { nowMs } = draft.facts
-  if (isUrgent || nowMs >= askDueMs(phase, nowMs)) ask(draft)
   decide(draft)
+  const { phase } = draft.state
+  const { nowMs } = draft.facts
+  if (phase.kind === 'sealing' && (isUrgent || nowMs >= askDueMs(phase, nowMs))) ask(draft)
 }
 
 /** When a tick is due. */

@@ -108,7 +108,7 @@ function onBeat(draft: Draft, server: string, beat: LeadBeat): void {
     grant(draft, server, beat)
   } else if (phase.kind === 'leading' || phase.kind === 'moving') {
     // an epoch is led once: whoever led it and does not any more is done with it; unless this beat is an older one
-    if (beat.askedAtMs > phase.heardMs) seal(draft, 'ended', true)
+    if (beat.leads === null && beat.askedAtMs > phase.heardMs) seal(draft, 'ended', true)
   } else if (phase.kind === 'assigned') {
     if (facts.nowMs - phase.sinceMs > TAKE_MS) seal(draft, 'not_taken', false)
     else assign(draft)
