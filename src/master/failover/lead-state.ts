@@ -115,6 +115,8 @@ export interface LeadState {
   readonly grantOverMs: number
   /** Whoever held it said that it serves no more, or its opening is over. */
   readonly hasStopped: boolean
+  /** It stopped when every member had everything. */
+  readonly isDrained: boolean
   readonly preferred: {
     readonly server: string
     readonly sinceMs: number
@@ -185,6 +187,7 @@ export function freshState(record: LeadRecord, facts: Pick<LeadFacts, 'nowMs' | 
     answers: NO_ANSWERS,
     grantOverMs: record.hasServed ? nowMs + bounds.leaseMs + bounds.marginMs : nowMs,
     hasStopped: !record.hasServed,
+    isDrained: false,
     preferred: record.hasServed
       ? null
       : { server: record.primary, sinceMs: nowMs, waitMs: BEGIN_MS, isMove: false },

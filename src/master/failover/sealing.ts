@@ -5,6 +5,7 @@
  */
 import { epochNumber } from '../../base/units.ts'
 import { compareLast, type Opening, serverId } from '../../v2engine/identity.ts'
+import { isSound } from '../../v2engine/marks.ts'
 import type { SealAnswer } from '../../v2engine/messages.ts'
 import { isSetLargeEnough } from '../../v2engine/policy.ts'
 import { decidePromotion } from '../../v2engine/rules/promotion.ts'
@@ -48,6 +49,7 @@ export function seal(draft: Draft, why: SealReason, hasStopped: boolean): void {
     phase: { ...beginSealing(nowMs), notBeforeMs: nowMs + waitMs },
     answers: NO_ANSWERS,
     hasStopped,
+    isDrained: false,
     burnt,
   })
   draft.notes.push({ kind: 'sealing', epoch: epoch.number, why })
@@ -96,12 +98,16 @@ export function onSealingTick(draft: Draft, isUrgent = false): void {
 export function nextAskMs(state: LeadState, nowMs: number): number {
   const { phase, grantOverMs } = state
   if (phase.kind !== 'sealing') return Number.POSITIVE_INFINITY
-  const soon = [askDueMs(phase, nowMs), phase.notBeforeMs, grantOverMs, ...phase.later.values()]
+  const soon = [askDueMs(phase, nowMs), phase.notBeforeMs, grantOverMs]
   return Math.min(...soon.filter((at) => at > nowMs), nowMs + ASK_SLOWLY_MS)
 }
 
+/** When members are to be asked: now and then, and when one is not bound any more. */
 const askDueMs = (phase: Sealing, nowMs: number): number =>
-  phase.askedAtMs + (nowMs - phase.sinceMs > SLOWLY_AFTER_MS ? ASK_SLOWLY_MS : ASK_AGAIN_MS)
+  Math.min(
+    phase.askedAtMs + (nowMs - phase.sinceMs > SLOWLY_AFTER_MS ? ASK_SLOWLY_MS : ASK_AGAIN_MS),
+    ...[...phase.later.values()].filter((at) => at > phase.askedAtMs),
+  )
 
 /** Members, and of a forced promotion everybody who has a replica. */
 function asked({ record, facts }: Draft, phase: Sealing): readonly string[] {
@@ -246,7 +252,11 @@ function promote(
   const { record, state, facts } = draft
   const { bounds, nowMs } = facts
   const { preferred, heardLsn } = state
-  const { mayHaveLost, unreached } = how
+  const { unreached } = how
+  // of a volume that nobody led there is nothing to lose; a primary that drained left nothing behind
+  const isAllThere = !record.hasServed || (state.isDrained && isSound(winner.standing))
+  const mayHaveLost = how.mayHaveLost && !isAllThere
+  const isMoved = preferred?.isMove === true && preferred.server === winner.server
   const others = [...state.answers.values()].map(({ last }) => last.lsn)
   const firstLsn = winner.last.lsn + 1
   draft.notes.push({
@@ -254,12 +264,7 @@ function promote(
     epoch: record.epoch.number,
     server: winner.server,
     before: record.primary,
-    how: howOf(
-      record.hasServed,
-      unreached !== null,
-      winner.server === record.primary,
-      preferred?.isMove === true,
-    ),
+    how: howOf(record.hasServed, unreached !== null, winner.server === record.primary, isMoved),
     lsn: winner.last.lsn,
     loss: mayHaveLost ? { firstLsn, lastLsn: Math.max(winner.last.lsn, heardLsn, ...others) } : null,
     unreached: unreached ?? [],

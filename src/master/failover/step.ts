@@ -150,6 +150,7 @@ function onMessage(draft: Draft, server: string, message: ToAuthority): void {
     case 'stopped':
       if (isOfPrimary && message.opening === record.opening && facts.may !== 'hold') {
         seal(draft, 'stopped', true)
+        draft.set({ isDrained: message.isDrained })
       }
       return
     case 'stopFailed':
@@ -225,13 +226,14 @@ function onMove(draft: Draft, to: string): void {
 }
 
 function onPromote(draft: Draft, server: string | null, isForced: boolean): void {
-  const { state, facts } = draft
+  const { facts } = draft
   if (facts.may !== 'lead') return
   if (server !== null)
     draft.set({ preferred: { server, sinceMs: facts.nowMs, waitMs: MOVE_MS, isMove: false } })
-  // an epoch that is being sealed serves as well: nobody leads it
-  if (draft.record.state === 'serving') seal(draft, isForced ? 'forced' : 'asked', state.hasStopped)
+  // an epoch that is being sealed will do: nobody leads it
+  const isSealing = draft.record.state === 'sealing'
+  if (!isSealing) seal(draft, isForced ? 'forced' : 'asked', false)
   const { phase } = draft.state
   if (isForced && phase.kind === 'sealing') draft.set({ phase: { ...phase, force: { server } } })
-  if (draft.record.state === 'sealing') onSealingTick(draft, true)
+  if (isSealing) onSealingTick(draft, true)
 }
