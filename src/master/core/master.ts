@@ -9,6 +9,7 @@ import type { Random } from '../../base/ports/random.ts'
 import { formatUuid, randomUuid } from '../../base/uuid.ts'
 import { placementPlanner, rebalancePlan } from '../jobs/placement-planner.ts'
 import { JobRunner } from '../jobs/runner.ts'
+import { isOver } from '../jobs/turns.ts'
 import type { ServerLinks } from '../links.ts'
 import type {
   Caller,
@@ -27,7 +28,7 @@ import { place } from '../placement/place.ts'
 import { resolvePolicy } from '../placement/resolve.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
-import type { AccessRecord, EventRecord, JobRecord, QosRecord, VolumeRecord } from '../records.ts'
+import type { AccessRecord, EventRecord, JobRecord, QosRecord } from '../records.ts'
 import type { Cluster } from './cluster.ts'
 import { findJob, findMadeVolume, findServer, findVolume, refuseLocked } from './lookup.ts'
 import { pageOf } from './paging.ts'
@@ -35,7 +36,7 @@ import type { Change, RecordStore, RecordsView } from './records-view.ts'
 import * as servers from './server-requests.ts'
 import { type Counters, clusterView, loadsOf, serverView } from './server-views.ts'
 import * as volumes from './volume-requests.ts'
-import { volumeView } from './volume-views.ts'
+import { type ViewSources, volumeView } from './volume-views.ts'
 
 export interface MasterOptions {
   readonly store: RecordStore
@@ -106,18 +107,19 @@ export class Master implements MasterApi {
   }
 
   volume(name: string): VolumeView {
-    return this.#volumeView(findVolume(this.#view, name))
+    return volumeView(findVolume(this.#view, name), this.#viewSources())
   }
 
   volumes(page: Parameters<MasterApi['volumes']>[0]): Page<VolumeView> {
     const server = page.server === undefined ? null : findServer(this.#view, page.server).id
     const list = server === null ? this.#view.volumes() : this.#view.volumesOn(server)
+    const sources = this.#viewSources()
     return pageOf(
       list,
       page,
       ({ name }) => name,
       (record) => {
-        const view = this.#volumeView(record)
+        const view = volumeView(record, sources)
         return page.health === undefined || view.health === page.health ? view : undefined
       },
     )
@@ -277,9 +279,10 @@ export class Master implements MasterApi {
     return this.#options.store.view
   }
 
-  #volumeView(record: VolumeRecord): VolumeView {
+  #viewSources(): ViewSources {
     const { cluster, iqnPrefix } = this.#options
-    return volumeView(record, { records: this.#view, live: cluster.live, iqnPrefix })
+    const running = this.#view.jobs().filter((job) => !isOver(job))
+    return { records: this.#view, live: cluster.live, iqnPrefix, running }
   }
 
   #newId(): string {

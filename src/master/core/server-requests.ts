@@ -156,10 +156,10 @@ export function cancelJob(
   const record = cancelling(job, wallMs)
   if (record === job) return { writes: [], result: id }
   const event = auditEvent(caller, {
-    kind: 'job.cancelled',
+    kind: 'job.cancel_asked',
     volume: job.volume,
     server: job.server,
-    message: `job ${id} (${job.kind}) is cancelled`,
+    message: `job ${id} (${job.kind}) is to be cancelled`,
   })
   return { writes: [{ kind: 'job', record }], events: [event], result: id }
 }

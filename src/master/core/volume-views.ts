@@ -1,11 +1,10 @@
 /** A volume and its replicas as people see them: the record, and what servers say at this moment. */
 import { isSound } from '../../v2engine/marks.ts'
-import { isOver } from '../jobs/turns.ts'
 import { serverName } from '../jobs/volume-edits.ts'
 import type { PeerBeat } from '../links.ts'
 import type { ReplicaView, VolumeView } from '../master-api.ts'
 import { healthOf, isServing } from '../placement/health.ts'
-import type { ReplicaRecord, VolumeRecord } from '../records.ts'
+import type { JobRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
 import type { LiveCluster } from './live.ts'
 import type { RecordsView } from './records-view.ts'
 
@@ -14,10 +13,12 @@ export interface ViewSources {
   readonly live: LiveCluster
   /** What a volume's IQN begins with; the name follows after a colon. */
   readonly iqnPrefix: string
+  /** Jobs that have not ended. */
+  readonly running: readonly JobRecord[]
 }
 
 export function volumeView(record: VolumeRecord, sources: ViewSources): VolumeView {
-  const { records, live, iqnPrefix } = sources
+  const { records, live, iqnPrefix, running } = sources
   const { uuid, lead } = record
   const nameOf = (server: string): string => serverName(records, server)
   const { health, reasons } = healthOf(record, live, nameOf)
@@ -33,7 +34,7 @@ export function volumeView(record: VolumeRecord, sources: ViewSources): VolumeVi
     iscsi: records.server(lead.primary)?.addresses.iscsi ?? [],
     replicas: record.replicas.map((replica) => replicaView(record, replica, sources, peers)),
     usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
-    jobs: records.jobs().flatMap((job) => (job.volume === uuid && !isOver(job) ? [job.id] : [])),
+    jobs: running.flatMap((job) => (job.volume === uuid ? [job.id] : [])),
   }
 }
 

@@ -10,7 +10,9 @@
 import type { NewEvent } from '../core/records-view.ts'
 import type { VolumeRecord } from '../records.ts'
 import {
+  awayMs,
   type Call,
+  type CallState,
   type Decision,
   end,
   goTo,
@@ -19,6 +21,7 @@ import {
   type Machine,
   progress,
   type Step,
+  textOf,
   textsOf,
   wait,
 } from './machine.ts'
@@ -26,6 +29,8 @@ import { UNMAKE } from './unmake.ts'
 import { allocateRequest, serverName, stayingOf, withReplica, writeOf } from './volume-edits.ts'
 
 const FAILURES_MAX = 3
+/** A server that is away for so long is given up. After a restart of the master all of them are away for a moment. */
+const AWAY_MS_MAX = 20_000
 
 /** Null: the job has nothing to do any more. */
 function volumeOf(look: Look): VolumeRecord | null {
@@ -44,27 +49,20 @@ const allocate: Step = {
   decide(look) {
     const before = volumeOf(look)
     if (before === null) return gone()
-    const refused = new Set(textsOf(look.job, 'refused'))
-    let volume = before
-    let why = ''
-    for (const replica of before.replicas) {
-      if (replica.state !== 'allocating') continue
-      const state = look.call(allocateCall(before, replica.server))
-      if (state?.kind === 'done') volume = withReplica(volume, replica.server, 'ready')
-      if (state?.kind !== 'failed' || !(isRefused(state) || state.failures >= FAILURES_MAX)) continue
-      why = `${serverName(look.records, replica.server)}: ${state.message}`
-      refused.add(replica.server)
-      volume = withReplica(volume, replica.server, 'leaving')
-    }
-    const filled = refill(look, volume, [...refused])
-    volume = filled.volume
-    const data = { ...look.job.data, refused: [...refused] }
-    if (filled.why !== null) {
-      const isEnough = volume.policy.mode.kind === 'best_effort' && stayingOf(volume).length > 0
-      if (!isEnough) {
-        const sentence = `no server is left for a replica: ${why === '' ? filled.why : why}`
-        return goTo('undo', { writes: writesOf(before, volume), data: { ...data, why: sentence } })
-      }
+    const heard = heardOf(look, before)
+    const refused = [...textsOf(look.job, 'refused'), ...heard.refused]
+    const { volume, why } = refill(look, heard.volume, refused)
+    const calls = volume.replicas.flatMap(({ server, state }) =>
+      state === 'allocating' && awayMs(look, server) === 0 ? [allocateCall(volume, server)] : [],
+    )
+    const lastWhy = heard.why ?? textOf(look.job, 'lastRefusal')
+    const data = { ...look.job.data, refused, lastRefusal: lastWhy }
+    if (why !== null && !(volume.policy.mode.kind === 'best_effort' && stayingOf(volume).length > 0)) {
+      // others may still be connecting to a master that has just started; until then nothing is given up, for a volume
+      // whose replicas are all made is led
+      if (look.bootMs - look.startedMs < AWAY_MS_MAX) return wait(why, { calls })
+      const sentence = `no server is left for a replica: ${lastWhy ?? why}`
+      return goTo('undo', { writes: writesOf(before, volume), data: { ...data, why: sentence } })
     }
     const staying = stayingOf(volume)
     const ready = staying.filter((replica) => replica.state === 'ready').map((replica) => replica.server)
@@ -76,11 +74,33 @@ const allocate: Step = {
       data,
       message: `waits for ${names} to make its replica`,
       progress: progress(ready.length, staying.length + 1, 'steps'),
-      calls: waiting.map(({ server }) => allocateCall(volume, server)),
+      calls,
     }
   },
   cancel: { to: 'undo' },
 }
+
+/** What the servers have answered: replicas that are made, and those that are given up, with the last reason. */
+function heardOf(look: Look, before: VolumeRecord) {
+  let volume = before
+  let why: string | null = null
+  const refused: string[] = []
+  for (const { server, state } of before.replicas) {
+    if (state !== 'allocating') continue
+    const answer = look.call(allocateCall(before, server))
+    if (answer?.kind === 'done') volume = withReplica(volume, server, 'ready')
+    if (answer?.kind === 'done' || !isGivenUp(look, server, answer)) continue
+    const said = answer?.kind === 'failed' ? answer.message : 'it is not connected'
+    why = `${serverName(look.records, server)}: ${said}`
+    refused.push(server)
+    volume = withReplica(volume, server, 'leaving')
+  }
+  return { volume, why, refused }
+}
+
+const isGivenUp = (look: Look, server: string, answer: CallState | undefined): boolean =>
+  awayMs(look, server) > AWAY_MS_MAX ||
+  (answer?.kind === 'failed' && (isRefused(answer) || answer.failures >= FAILURES_MAX))
 
 /** Other servers in the places of those that were given up. */
 function refill(

@@ -48,6 +48,8 @@ export interface Look {
   readonly job: JobRecord
   /** Of the boot clock, as the times in `live`. */
   readonly bootMs: number
+  /** When this master began: servers that it has not heard of may still be on their way. */
+  readonly startedMs: number
   /** For records and people only. */
   readonly wallMs: number
   /** What a volume waits for until it is served; null while it is. */
@@ -80,6 +82,13 @@ export interface Step {
 export interface Machine {
   readonly kind: JobKind
   readonly steps: Readonly<Record<string, Step>>
+}
+
+/** For how long a server is not connected, ms; 0 while it is. */
+export function awayMs(look: Look, server: string): number {
+  const heard = look.live.server(server)
+  if (heard?.isConnected === true) return 0
+  return look.bootMs - Math.max(look.startedMs, heard?.lostSinceMs ?? look.startedMs)
 }
 
 /** Nothing was done, and asking that server again will not help: it has no room, or something else is there. */

@@ -12,6 +12,7 @@
 import type { ReplicaBeat } from '../links.ts'
 import type { VolumeRecord } from '../records.ts'
 import {
+  awayMs,
   type Call,
   type Decision,
   end,
@@ -93,6 +94,8 @@ const allocate = step(
     if (state?.kind === 'failed' && (isRefused(state) || state.failures >= FAILURES_MAX)) {
       return failed(look, `${name} could not make the replica: ${state.message}`)
     }
+    if (awayMs(look, to) > AWAY_MS_MAX) return failed(look, `${name} is not connected`)
+    if (awayMs(look, to) > 0) return wait(`waits for ${name} to connect`)
     return wait(`waits for ${name} to make the replica`, { calls: [call] })
   },
   { to: 'undo' },
@@ -102,8 +105,7 @@ const sync = step(
   (look, { volume, to, from }) => {
     const name = serverName(look.records, to)
     if (replicaOn(volume, to)?.state !== 'ready') return failed(look, `${name} was removed`)
-    const lostMs = awayMs(look, to)
-    if (lostMs > AWAY_MS_MAX) return failed(look, `${name} is not connected`)
+    if (awayMs(look, to) > AWAY_MS_MAX) return failed(look, `${name} is not connected`)
     const beat = look.live.replica(volume.uuid, volume.lead.primary)
     if (!isMember(volume, to))
       return wait(`waits until ${name} is in sync`, { progress: filled(beat, to, volume) })
@@ -207,11 +209,6 @@ export const DROPPED: Step = {
 }
 
 const failed = (look: Look, why: string): Decision => goTo('undo', { data: { ...look.job.data, why } })
-
-function awayMs(look: Look, server: string): number {
-  const since = look.live.server(server)?.lostSinceMs
-  return since === undefined || since === null ? 0 : look.bootMs - since
-}
 
 /**
  * A replica that is in sync is given up only when all the others are, so that a move never leaves fewer copies than there

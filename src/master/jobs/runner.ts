@@ -7,7 +7,7 @@
  */
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Timer } from '../../base/ports/clock.ts'
-import type { Change, RecordsView, RecordWrite } from '../core/records-view.ts'
+import type { Change, NewEvent, RecordsView, RecordWrite } from '../core/records-view.ts'
 import type { JobKind, JobRecord } from '../records.ts'
 import { Calls, Underway } from './calls.ts'
 import { CREATE } from './create.ts'
@@ -57,9 +57,11 @@ export class JobRunner {
   #beat: Timer | null = null
   #soon: Timer | null = null
   #isClosed = false
+  readonly #startedMs: number
 
   constructor(ports: JobPorts) {
     this.#ports = ports
+    this.#startedMs = ports.clock.bootMs()
     this.#removals = new Removals(ports, this.#underway)
     this.#healing = new Healing(ports, () => this.look())
   }
@@ -178,7 +180,8 @@ export class JobRunner {
     if (!isRecorded) return { writes: [], result: { kind: 'decided', decision, isRecorded } }
     writes.push({ kind: 'job', record: next })
     if (decision.end !== undefined) writes.push(...trimmed(records, next))
-    return { writes, events: [...(decision.events ?? [])], result: { kind: 'decided', decision, isRecorded } }
+    const events = [...(decision.events ?? []), ...endingEvents(next)]
+    return { writes, events, result: { kind: 'decided', decision, isRecorded } }
   }
 
   #decisionOf(records: RecordsView, job: JobRecord, calls: Calls): Decision {
@@ -194,6 +197,7 @@ export class JobRunner {
       planner,
       job,
       bootMs: clock.bootMs(),
+      startedMs: this.#startedMs,
       wallMs: Math.trunc(clock.wallMs()),
       whyNotServed: (volume) => leads.status(volume).why,
       call: (call) => calls.state(call),
@@ -216,6 +220,30 @@ const applied = (job: JobRecord, decision: Decision, wallMs: number): JobRecord 
   message: decision.message === undefined ? job.message : decision.message,
   updatedAt: wallMs,
 })
+
+/** How a job ended is in the cluster's log. */
+function endingEvents(job: JobRecord): readonly NewEvent[] {
+  if (!isOver(job)) return []
+  const { kind, state, volume, server, actor, message } = job
+  return [
+    {
+      severity: state === 'failed' ? 'warning' : 'info',
+      kind: `job.${state}`,
+      actor,
+      volume,
+      server,
+      message: `job ${job.id} (${kind}) has ${ENDED_WORDS[state]}${message === null ? '' : `: ${message}`}`,
+    },
+  ]
+}
+
+const ENDED_WORDS: Readonly<Record<JobRecord['state'], string>> = {
+  running: 'not ended',
+  cancelling: 'not ended',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'been cancelled',
+}
 
 const isStep = (job: JobRecord, next: JobRecord): boolean =>
   job.step !== next.step || JSON.stringify(job.data) !== JSON.stringify(next.data)
