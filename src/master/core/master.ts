@@ -174,6 +174,7 @@ export class Master implements MasterApi {
       server,
       force: request.force,
       actor: caller.actor,
+      requestId: caller.requestId,
     })
     return this.volume(uuid)
   }
