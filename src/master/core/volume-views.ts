@@ -54,7 +54,8 @@ function replicaView(
     serverName: serverName(records, server),
     role: isPrimary ? 'primary' : 'replica',
     state,
-    isInSync: lead.set.members.includes(server),
+    // the set of a volume that nobody has led yet is only meant
+    isInSync: lead.hasServed && lead.set.members.includes(server),
     isConnected,
     standing: standingOf(beat?.open?.standing),
     lagEntries: isPrimary ? 0 : (peer?.lagEntries ?? null),

@@ -211,15 +211,18 @@ type Taken =
   | { readonly kind: 'decided'; readonly decision: Decision; readonly isRecorded: boolean }
 
 /** The job's record after a decision. */
-const applied = (job: JobRecord, decision: Decision, wallMs: number): JobRecord => ({
-  ...job,
-  state: decision.end ?? job.state,
-  step: decision.step ?? job.step,
-  data: decision.data ?? job.data,
-  progress: decision.progress ?? job.progress,
-  message: decision.message === undefined ? job.message : decision.message,
-  updatedAt: wallMs,
-})
+function applied(job: JobRecord, decision: Decision, wallMs: number): JobRecord {
+  const { done, total, unit } = decision.progress ?? job.progress
+  return {
+    ...job,
+    state: decision.end ?? job.state,
+    step: decision.step ?? job.step,
+    data: decision.data ?? job.data,
+    progress: { done: decision.end === 'succeeded' ? total : done, total, unit },
+    message: decision.message === undefined ? job.message : decision.message,
+    updatedAt: wallMs,
+  }
+}
 
 /** How a job ended is in the cluster's log. */
 function endingEvents(job: JobRecord): readonly NewEvent[] {
