@@ -27,6 +27,7 @@ export async function runServer(flags: FlagValues): Promise<number> {
     setLogLevel: (level) => ports.logger.setLevel(level),
     onFatal,
   })
+  tls?.onChange((identity) => server.useTls(identity))
   const { stopped } = bindSignals(server, ports, async () => {
     const read = await loadServerConfig(sources)
     await tls?.reload(config.settings)

@@ -223,6 +223,11 @@ export class BlockServer {
     return new BlockServer(options, { resources, iscsi, member, view, ready })
   }
 
+  /** Certificates for streams to masters that are opened from now on. */
+  useTls(identity: TlsIdentity): void {
+    this.#member?.useTls(identity)
+  }
+
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
   reload(read: ServerConfig): ConfigChanges {
     const { ports, setLogLevel } = this.#options

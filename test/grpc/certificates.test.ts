@@ -26,7 +26,7 @@ const authority = makeAuthority(random, clusterId, validity)
 
 function identity(name: string, hosts: readonly string[], by: KeyAndCertificate = authority): TlsIdentity {
   const { cert, key } = makeNodeCertificate(random, by, { clusterId, name, hosts, validity })
-  return { ca: Buffer.from(authority.cert), cert: Buffer.from(cert), key: Buffer.from(key) }
+  return { ca: Buffer.from(by.cert), cert: Buffer.from(cert), key: Buffer.from(key) }
 }
 const ofMaster = identity('m1', [TLS_NAME.master, 'm1'])
 const ofServer = identity('s1', [TLS_NAME.server, 's1'])
@@ -106,6 +106,21 @@ describe('nodes with certificates', () => {
     await refused.promise
     expect(member.connection()).toMatchObject({ connects: 0, reason: expect.any(String) })
     expect(master.hellos).toEqual([])
+  })
+
+  it('show new certificates on connections that come later', async () => {
+    const member = await join(ofServer)
+    await master.until(() => master.beats.length > 0)
+    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })
+    // of an authority that the other side does not know
+    const strange = identity('m1', [TLS_NAME.master], makeAuthority(random, clusterId, validity))
+    master.grpc.useTls(strange)
+    await expect(master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })).rejects.toMatchObject({
+      code: 'DISCONNECTED',
+    })
+    master.grpc.useTls(ofMaster)
+    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })
+    expect(member.connection().state).toBe('connected')
   })
 
   it('is no master with the certificate of a server', async () => {

@@ -51,7 +51,7 @@ function member(options: { token?: string; masters?: string[]; obey?: (m: ToServ
   const obeyed: ToServer[] = []
   const client = new MasterClient({
     masters: options.masters ?? [master.address],
-    tls: undefined,
+    tls: () => undefined,
     joinToken: Secret.fromText(options.token ?? JOIN_TOKEN),
     callToken: 'call',
     hello: () => hello,
@@ -293,6 +293,18 @@ describe('a stream that is refused', () => {
     })
     for (let i = 0; i < 1500; i++) call.write({ beat })
     expect(await end).toMatchObject({ details: expect.stringMatching(/messages a second/) })
+  })
+})
+
+describe('a server that does not read', () => {
+  it('loses its stream and not messages in between', async () => {
+    const { call, end } = byHand()
+    call.write({ hello: helloIn(hello, 'call') })
+    await master.until(() => master.grpc.contactOf(SERVER))
+    for (let i = 0; i < 5000; i++) master.links.send(SERVER, { kind: 'tellAll' })
+    expect(master.ended).toEqual([1])
+    expect(await end).toMatchObject({ code: 14, details: expect.stringMatching(/4096 messages wait/) })
+    master.links.send(SERVER, { kind: 'tellAll' })
   })
 })
 

@@ -5,11 +5,11 @@
  */
 import type { CallOptions, Metadata, requestCallback, ServiceError } from '@grpc/grpc-js'
 import { BlockError } from '../../base/errors.ts'
-import type { TlsIdentity } from '../../base/tls.ts'
 import type { ServerClient } from '../../gen/basalt/server/v1/Server.ts'
 import { bearer, channelCredentials, channelOptions } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
 import { epochIn } from '../../rpc/fields.ts'
+import type { NodeCertificate } from '../../rpc/node-certificate.ts'
 import { blockErrorOf } from '../../rpc/status.ts'
 import type { AllocateRequest, ServerLinks, ToServer } from '../links.ts'
 import type { ServerStreams } from './server-streams.ts'
@@ -28,13 +28,13 @@ type Unary<Request, Answer> = (
 
 export class GrpcLinks implements ServerLinks {
   readonly #streams: ServerStreams
-  readonly #tls: TlsIdentity | undefined
+  readonly #certificate: NodeCertificate | undefined
   /** By servers; made anew when the address changes. */
   readonly #channels = new Map<string, { readonly address: string; readonly client: ServerClient }>()
 
-  constructor(streams: ServerStreams, tls: TlsIdentity | undefined) {
+  constructor(streams: ServerStreams, certificate: NodeCertificate | undefined) {
     this.#streams = streams
-    this.#tls = tls
+    this.#certificate = certificate
   }
 
   send(server: string, message: ToServer): void {
@@ -61,7 +61,8 @@ export class GrpcLinks implements ServerLinks {
     await this.#call(server, EXPAND_MS, (client) => client.expandVolume.bind(client), { ...request })
   }
 
-  close(): void {
+  /** The next calls go over new connections; those under way go on. */
+  forgetChannels(): void {
     for (const { client } of this.#channels.values()) client.close()
     this.#channels.clear()
   }
@@ -93,8 +94,9 @@ export class GrpcLinks implements ServerLinks {
     const known = this.#channels.get(server)
     if (known?.address === address) return known.client
     known?.client.close()
-    const options = channelOptions('server', this.#tls)
-    const client = new (services().Server)(address, channelCredentials(this.#tls), options)
+    const tls = this.#certificate?.identity
+    const options = channelOptions('server', tls)
+    const client = new (services().Server)(address, channelCredentials(tls), options)
     this.#channels.set(server, { address, client })
     return client
   }

@@ -11,6 +11,7 @@ import { LoginLimiter } from '../../frontend/login-limiter.ts'
 import type { MasterHandlers } from '../../gen/basalt/master/v1/Master.ts'
 import { bind, SERVER_OPTIONS } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
+import { NodeCertificate } from '../../rpc/node-certificate.ts'
 import type { ServerStreams as Cluster } from '../core/cluster.ts'
 import type { ServerLinks } from '../links.ts'
 import { GrpcLinks } from './grpc-links.ts'
@@ -27,7 +28,7 @@ const OPENINGS = { burst: 64, perSecond: 16, failureCost: 8, addressesMax: 4096 
 export class MasterGrpc {
   /** Messages are dropped and calls fail with DISCONNECTED until servers have come. */
   readonly links: ServerLinks
-  readonly #tls: TlsIdentity | undefined
+  readonly #certificate: NodeCertificate | undefined
   readonly #server = new Server(SERVER_OPTIONS)
   readonly #streams: ServerStreams
   readonly #links: GrpcLinks
@@ -35,7 +36,7 @@ export class MasterGrpc {
 
   constructor(options: MasterGrpcOptions) {
     const { tls, roleOf, clock, logger } = options
-    this.#tls = tls
+    this.#certificate = tls === undefined ? undefined : new NodeCertificate(tls)
     this.#streams = new ServerStreams({
       cluster: () => {
         assert(this.#cluster !== undefined, 'nobody listens before there is a cluster')
@@ -47,7 +48,7 @@ export class MasterGrpc {
       clock,
       logger,
     })
-    this.#links = new GrpcLinks(this.#streams, tls)
+    this.#links = new GrpcLinks(this.#streams, this.#certificate)
     this.links = this.#links
   }
 
@@ -56,11 +57,17 @@ export class MasterGrpc {
    * ACCESS_DENIED outside loopback without certificates, IN_USE, INVALID_ARGUMENT.
    */
   async listen(address: HostPort, flag: string, cluster: Cluster): Promise<HostPort> {
-    refusePlain(address, flag, this.#tls)
+    refusePlain(address, flag, this.#certificate !== undefined)
     this.#cluster = cluster
     const handlers: MasterHandlers = { Heartbeat: (call) => this.#streams.accept(call) }
     this.#server.addService(services().Master.service, handlers)
-    return await bind(this.#server, address, { tls: this.#tls, flag })
+    return await bind(this.#server, address, { tls: this.#certificate?.identity, flag })
+  }
+
+  /** Shown in calls from now on. Who connects to this master is shown the one that it listened with, until a restart. */
+  useTls(identity: TlsIdentity): void {
+    this.#certificate?.use(identity)
+    this.#links.forgetChannels()
   }
 
   /** How a server with an open stream is called. */
@@ -71,13 +78,13 @@ export class MasterGrpc {
   /** Ends every stream and call. Idempotent. */
   close(): void {
     this.#streams.close()
-    this.#links.close()
+    this.#links.forgetChannels()
     this.#server.forceShutdown()
   }
 }
 
-function refusePlain(listen: HostPort, flag: string, tls: TlsIdentity | undefined): void {
-  if (tls !== undefined || isLoopback(listen.host)) return
+function refusePlain(listen: HostPort, flag: string, hasCertificate: boolean): void {
+  if (hasCertificate || isLoopback(listen.host)) return
   throw new BlockError(
     'ACCESS_DENIED',
     `${flag} ${formatHostPort(listen)} would take servers' streams unencrypted; add --tls-ca, --tls-cert and --tls-key ('basalt cluster init' makes them), or listen on 127.0.0.1`,

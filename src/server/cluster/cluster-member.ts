@@ -15,6 +15,7 @@ import type { Secret } from '../../frontend/secret.ts'
 import type { ReplicaBeat, ServerHello, ToServer } from '../../master/links.ts'
 import { bind, SERVER_OPTIONS } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
+import { NodeCertificate } from '../../rpc/node-certificate.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
 import { Beats } from './beats.ts'
 import { MasterClient, type MasterConnection } from './master-client.ts'
@@ -52,6 +53,7 @@ export class ClusterMember {
   readonly #server = new Server(SERVER_OPTIONS)
   readonly #client: MasterClient
   readonly #callToken: string
+  readonly #certificate: NodeCertificate | undefined
   #space: { freeBytes: number; capacityBytes: number }
   #spaceTimer: Timer | undefined
   #isClosed = false
@@ -68,12 +70,13 @@ export class ClusterMember {
     this.#space = space
     this.#address = options.listen
     const { clock, random, logger, masters, tls, joinToken, isDraining, onFatal } = options
+    this.#certificate = tls === undefined ? undefined : new NodeCertificate(tls)
     this.#callToken = Buffer.from(random.bytes(CALL_TOKEN_BYTES)).toString('hex')
     const process = formatUuid(randomUuid(random))
     this.beats = new Beats(clock, () => this.#space)
     this.#client = new MasterClient({
       masters,
-      tls,
+      tls: () => this.#certificate?.identity,
       joinToken,
       callToken: this.#callToken,
       hello: () => ({
@@ -112,7 +115,7 @@ export class ClusterMember {
 
   /** Listens for calls and joins the master. IN_USE, INVALID_ARGUMENT: the address. */
   async join(host: Host): Promise<void> {
-    const { clock, logger, listen, tls } = this.#o
+    const { clock, logger, listen } = this.#o
     this.#host = host
     const handlers = serverHandlers({
       host,
@@ -130,10 +133,15 @@ export class ClusterMember {
       logger,
     })
     this.#server.addService(services().Server.service, handlers)
-    this.#address = await bind(this.#server, listen, { tls, flag: '--grpc' })
+    this.#address = await bind(this.#server, listen, { tls: this.#certificate?.identity, flag: '--grpc' })
     logger.info('grpc.listening', { address: formatHostPort(this.#address) })
     this.#spaceSoon()
     this.#client.start()
+  }
+
+  /** Shown on streams from now on. The master's calls are shown the one that this server listened with, until a restart. */
+  useTls(identity: TlsIdentity): void {
+    this.#certificate?.use(identity)
   }
 
   /** Whether a volume is led here. */

@@ -25,7 +25,8 @@ import type { Beats } from './beats.ts'
 export interface MasterClientOptions {
   /** `HOST:PORT` of each master; at least one. */
   readonly masters: readonly string[]
-  readonly tls: TlsIdentity | undefined
+  /** Asked for each stream. */
+  readonly tls: () => TlsIdentity | undefined
   readonly joinToken: Secret | undefined
   /** What the master presents in its calls to this server. */
   readonly callToken: string
@@ -154,7 +155,8 @@ export class MasterClient {
 
   /** One stream, to its end; true when the master welcomed it. */
   async #stream(): Promise<boolean> {
-    const { clock, tls, joinToken } = this.#o
+    const { clock, joinToken } = this.#o
+    const tls = this.#o.tls()
     const client = new (services().Master)(
       this.#address,
       channelCredentials(tls),
