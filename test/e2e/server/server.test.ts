@@ -98,7 +98,7 @@ describe('a block server', () => {
       ...{ version: 2, authority: 'http://127.0.0.1:19', madeIn: null, settings: null },
     })
     await withServer(async (ready, child) => {
-      await expect.poll(() => get(ready, '/healthz')).toBe('{"healthy":true,"reasons":[]}')
+      await expect.poll(() => get(ready, '/healthz')).toBe('{"healthy":true,"reasons":[],"master":null}')
       const { replicas } = JSON.parse(await get(ready, '/status'))
       expect(replicas).toMatchObject([
         {
