@@ -24,7 +24,7 @@ import { MetricsRegistry } from '../metrics/registry.ts'
 import type { ClusterMember } from './cluster/cluster-member.ts'
 import type { MasterConnection } from './cluster/master-client.ts'
 import { addMasterMetrics } from './cluster/master-metrics.ts'
-import { openMember, type ServerPlaces } from './cluster/open-member.ts'
+import { openMember, type ServerPlaces, type ServerStand } from './cluster/open-member.ts'
 import { compareServerConfigs, refuseOpenServer, type ServerConfig } from './config/server-config.ts'
 import { DataDirectory } from './data-directory.ts'
 import type { ServerView } from './http/routes.ts'
@@ -93,6 +93,7 @@ export class BlockServer {
   readonly #iscsi: IscsiPortals
   readonly #member: ClusterMember | undefined
   readonly #view: { current: ServerView }
+  readonly #stand: { current: ServerStand }
   #config: ServerConfig
 
   private constructor(
@@ -101,6 +102,7 @@ export class BlockServer {
       resources: AsyncDisposableStack
       iscsi: IscsiPortals
       member: ClusterMember | undefined
+      stand: { current: ServerStand }
       view: { current: ServerView }
       ready: ServerReadyLine
     },
@@ -110,6 +112,7 @@ export class BlockServer {
     this.#resources = parts.resources
     this.#iscsi = parts.iscsi
     this.#member = parts.member
+    this.#stand = parts.stand
     this.#view = parts.view
     this.ready = parts.ready
   }
@@ -142,7 +145,16 @@ export class BlockServer {
       replication: settings.replication,
       iscsi: settings.iscsi,
     }
-    const member = await openMember({ config, ports, tls, view: () => view.current, places, onFatal })
+    const stand: { current: ServerStand } = { current: settings }
+    const member = await openMember({
+      config,
+      ports,
+      tls,
+      view: () => view.current,
+      places,
+      stand: () => stand.current,
+      onFatal,
+    })
     // the last to end but for the lock: the master hears of everything before
     resources.defer(async () => member?.close())
     const replicas: { host: ReplicaHost | undefined } = { host: undefined }
@@ -220,7 +232,7 @@ export class BlockServer {
       http: ready.http,
       grpc: ready.grpc ?? undefined,
     })
-    return new BlockServer(options, { resources, iscsi, member, view, ready })
+    return new BlockServer(options, { resources, iscsi, member, stand, view, ready })
   }
 
   /** Certificates for streams to masters that are opened from now on. */
@@ -237,9 +249,17 @@ export class BlockServer {
       ...this.#config.settings,
       'log-level': read.settings['log-level'],
       'drain-timeout': read.settings['drain-timeout'],
+      zone: read.settings.zone,
+      rack: read.settings.rack,
+      'disk-type': read.settings['disk-type'],
     }
     this.#config = { ...this.#config, settings, access: read.access }
     setLogLevel(settings['log-level'])
+    this.#stand.current = settings
+    const isElsewhere = (['zone', 'rack', 'disk-type'] as const).some((name) =>
+      changes.applied.includes(name),
+    )
+    if (isElsewhere) this.#member?.helloChanged()
     if (changes.applied.includes('chap') || changes.applied.includes('initiators')) {
       this.#iscsi.setAccess(read.access)
     }

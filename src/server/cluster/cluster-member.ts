@@ -149,6 +149,11 @@ export class ClusterMember {
     return this.#led() !== undefined
   }
 
+  /** What the hello says changed: it is said again. */
+  helloChanged(): void {
+    this.#client.helloChanged()
+  }
+
   /** Whether it is draining changed: the master hears it at once. */
   drainingChanged(): void {
     this.beats.wantFull()

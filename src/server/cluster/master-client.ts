@@ -106,11 +106,6 @@ export class MasterClient {
     if (this.#state === 'connected') this.#call?.write({ hello: this.#hello() })
   }
 
-  /** A beat at once: something that is not of a replica changed. */
-  hurry(): void {
-    this.#news()
-  }
-
   /** Says goodbye and ends the stream for good. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()

@@ -3,7 +3,7 @@ import { formatHostPort, type HostPort } from '../../base/address.ts'
 import type { TlsIdentity } from '../../base/tls.ts'
 import { formatUuid } from '../../base/uuid.ts'
 import type { VolumePorts } from '../../blockvol/api.ts'
-import { advertised, serverNameOf } from '../config/cluster-settings.ts'
+import { advertised, type ClusterSettings, serverNameOf } from '../config/cluster-settings.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { ServerView } from '../http/routes.ts'
 import { ClusterMember } from './cluster-member.ts'
@@ -15,15 +15,19 @@ export interface ServerPlaces {
   iscsi: readonly HostPort[]
 }
 
+/** Where a server stands, which a reload may change. */
+export type ServerStand = Pick<ClusterSettings, 'zone' | 'rack' | 'disk-type'>
+
 export async function openMember(options: {
   readonly config: ServerConfig
   readonly ports: VolumePorts
   readonly tls: TlsIdentity | undefined
   readonly view: () => ServerView
   readonly places: ServerPlaces
+  readonly stand: () => ServerStand
   readonly onFatal: (error: unknown) => void
 }): Promise<ClusterMember | undefined> {
-  const { config, ports, tls, view, places, onFatal } = options
+  const { config, ports, tls, view, places, stand, onFatal } = options
   const { settings, joinToken } = config
   if (settings.master === undefined) return undefined
   const { disk, clock, random, logger } = ports
@@ -49,9 +53,9 @@ export async function openMember(options: {
         http: told(places.http),
         iscsi: settings['iscsi-portal']?.map(formatHostPort) ?? places.iscsi.map(told),
       },
-      zone: settings.zone ?? null,
-      rack: settings.rack ?? null,
-      diskType: settings['disk-type'],
+      zone: stand().zone ?? null,
+      rack: stand().rack ?? null,
+      diskType: stand()['disk-type'],
     }),
     isDraining: () => view().state === 'draining',
     version,

@@ -48,18 +48,21 @@ export const CLUSTER_SETTINGS: SettingTable<ClusterSettings> = {
     parse: (text, what) => match(text, what, NAME, "a name of A-Z, a-z, 0-9, '.', '_' and '-'"),
   }),
   zone: setting({
+    reloads: true,
     placeholder: 'ZONE',
     help: 'zone that this server stands in: replicas of a volume go to different ones',
     expects: 'a name of at most 63 characters',
     parse: (text, what) => match(text, what, PLACE, 'a name of at most 63 characters'),
   }),
   rack: setting({
+    reloads: true,
     placeholder: 'RACK',
     help: 'rack within the zone',
     expects: 'a name of at most 63 characters',
     parse: (text, what) => match(text, what, PLACE, 'a name of at most 63 characters'),
   }),
   'disk-type': setting({
+    reloads: true,
     placeholder: 'TYPE',
     default: 'ssd',
     help: `what the volumes lie on: ${DISK_TYPES.join(', ')}`,

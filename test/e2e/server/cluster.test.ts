@@ -234,6 +234,17 @@ describe('a block server of a cluster', () => {
     expect(master.beats.some(({ beat }) => beat.replicas[0]?.kept === '{"preset":"general"}')).toBe(true)
   })
 
+  it('tells on SIGHUP that it stands elsewhere', { timeout: 60_000 }, async () => {
+    const config = join(directory.path, 'server.yaml')
+    writeFileSync(config, 'rack: r1\n')
+    const { child } = await start('s1', '--config', config)
+    expect(master.hellos.at(-1)?.hello.rack).toBe('r1')
+    writeFileSync(config, 'rack: r2\ndisk-type: hdd\n')
+    child.signal('SIGHUP')
+    const hello = await master.until(() => master.hellos.find((one) => one.hello.rack === 'r2'))
+    expect(hello).toMatchObject({ stream: 1, hello: { diskType: 'hdd' } })
+  })
+
   it('leaves with a goodbye on SIGTERM, and says that it drains', { timeout: 60_000 }, async () => {
     const { ready, child } = await start('s1')
     await allocate(ready.server)
