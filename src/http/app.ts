@@ -48,9 +48,15 @@ const ADDRESS_RATE: LoginLimits = { burst: 500, perSecond: 100, failureCost: 24,
 /** What a client may call its own request: short, and harmless in a log. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/
 
-/** The pages of `/docs` come from this server, scripts and all. */
-const DOCS_POLICY =
-  "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+/** The pages of `/docs` come from this server, scripts and all; Swagger UI sets styles of its own. */
+const DOCS_POLICY = [
+  "default-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
 
 export interface HttpAppOptions {
   /** Title of the API in its description. */
