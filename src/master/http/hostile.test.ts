@@ -1,14 +1,18 @@
 import { request } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type TestMaster, testMaster } from '../../../test/master/scripted-master.ts'
 import { openMasterHttp } from './master-http.ts'
 
 let test: TestMaster
-beforeEach(async () => {
+beforeAll(async () => {
   test = await testMaster()
 })
-afterEach(() => test.app.close())
+afterAll(() => test.app.close())
+beforeEach(() => {
+  test.master.calls.length = 0
+  test.clock.advance(60_000)
+})
 
 const NAMES: readonly [string, string][] = [
   ['a way up', '..%2f..%2fetc%2fpasswd'],
@@ -86,7 +90,7 @@ describe('names', () => {
 const good = { name: 'new', size_bytes: 2 ** 30 }
 const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
 const BODIES: readonly [string, string][] = [
-  ['a size of 2^60', JSON.stringify({ ...good, size_bytes: 2 ** 60 })],
+  ['a limit of 2^60', JSON.stringify({ ...good, qos: { iops: 2 ** 60 } })],
   ['a negative size', JSON.stringify({ ...good, size_bytes: -1 })],
   ['a size with a fraction', JSON.stringify({ ...good, size_bytes: 0.5 })],
   ['a size in text', JSON.stringify({ ...good, size_bytes: '1073741824' })],

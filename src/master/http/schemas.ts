@@ -3,6 +3,8 @@ import { type TSchema, Type } from 'typebox'
 import { CURSOR_PATTERN, NODE_NAME_PATTERN, VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
 
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+/** Of a volume, in a request: the bounds are the master's, and so is the sentence that refuses. */
+export const SizeBytes = Type.Integer({ minimum: 0 })
 export const Timestamp = Type.String({ format: 'date-time' })
 export const Text = Type.String()
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])

@@ -4,7 +4,7 @@ import { VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
 import type { Policy } from '../../v2engine/policy.ts'
 import type { CreateVolume, ResolvedPolicy, VolumePlan, VolumeView } from '../master-api.ts'
 import type { QosRecord } from '../records.ts'
-import { CLOSED, Count, NextCursor, nullable, Text, Timestamp, timestamp } from './schemas.ts'
+import { CLOSED, Count, NextCursor, nullable, SizeBytes, Text, Timestamp, timestamp } from './schemas.ts'
 
 const Durability = Type.Enum(['sync_all', 'sync_quorum', 'best_effort'])
 const Preset = Type.Enum(['database', 'general', 'throughput'])
@@ -27,7 +27,7 @@ export type QosBody = Static<typeof QosBody>
 export const CreateBody = Type.Object(
   {
     name: Type.String({ pattern: VOLUME_NAME_PATTERN, description: 'Unique in the cluster' }),
-    size_bytes: Count,
+    size_bytes: SizeBytes,
     preset: Type.Optional(Preset),
     replica_factor: Type.Optional(Count),
     durability_mode: Type.Optional(Durability),

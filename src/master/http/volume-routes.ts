@@ -7,7 +7,7 @@ import { AccessBody, accessOf } from './access.ts'
 import { Job, PreflightAnswer, preflightResource } from './cluster-resource.ts'
 import type { RouteContext } from './context.ts'
 import { nextCursor, pageOf } from './paging.ts'
-import { ByVolume, CLOSED, Count, PAGING, ServerName, Text } from './schemas.ts'
+import { ByVolume, CLOSED, Count, PAGING, ServerName, SizeBytes, Text } from './schemas.ts'
 import type { TypedApp } from './typed-app.ts'
 import {
   CreateBody,
@@ -32,7 +32,7 @@ const Created = Type.Object({
   ...Volume.properties,
   job: Type.Union([Type.String({ description: 'Id of the job that makes it' }), Type.Null()]),
 })
-const ExpandBody = Type.Object({ new_size_bytes: Count }, CLOSED)
+const ExpandBody = Type.Object({ new_size_bytes: SizeBytes }, CLOSED)
 const Reason = Type.String({ maxLength: 500, description: 'Why, for the log of events' })
 const PromoteBody = Type.Object(
   {
