@@ -29,7 +29,7 @@ describe('without a token in the registry', () => {
     expect(answer.statusCode).toBe(401)
     expect(answer.json()).toMatchObject({
       reason: 'no_tokens',
-      detail: expect.stringContaining('basalt token create'),
+      detail: expect.stringContaining('basalt cluster token create'),
     })
     const headers = { 'x-forwarded-for': '10.0.0.9' }
     expect(await status('GET', '/block/status', { headers })).toEqual([401, 'ACCESS_DENIED', 'no_tokens'])

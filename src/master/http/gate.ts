@@ -69,7 +69,7 @@ export class MasterGate {
     if (given === undefined) {
       throw unauthorized(
         'token_missing',
-        "this needs a token: send 'Authorization: Bearer TOKEN'; an admin makes one with 'basalt token create'",
+        "this needs a token: send 'Authorization: Bearer TOKEN'; an admin makes one with 'basalt cluster token create'",
       )
     }
     const found = this.#tokens.match(given)
@@ -96,7 +96,7 @@ function refuseStrangers({ socket, headers }: FastifyRequest): void {
   if (!isForwarded && LOOPBACK.test(socket.remoteAddress ?? '')) return
   throw unauthorized(
     'no_tokens',
-    "the cluster has no tokens yet, and without them only the master's own machine is served; make one there with 'basalt token create'",
+    "the cluster has no tokens yet, and without them only the master's own machine is served; make one there with 'basalt cluster token create'",
   )
 }
 
