@@ -39,6 +39,7 @@ const SERVERS_DEFAULT = 3
 const SAMPLE = { name: 'demo', sizeBytes: 512 * 1024 ** 2, replicasMax: 3 } as const
 const START_MS = 60_000
 const POLL_MS = 50
+const ATTEMPTS_MAX = 3
 const DRAIN = '5s'
 const LOG_BYTES_MAX = 16 * 1024 ** 2
 
@@ -65,13 +66,23 @@ export class DevCluster {
     try {
       const state = await openState(random, path, joinToken)
       const serverCount = options.serverCount ?? Math.max(SERVERS_DEFAULT, state.ports?.servers.length ?? 0)
-      const { ports, displaced } = await choosePorts(serverCount, state.ports)
-      for (const one of displaced) tell({ event: 'portTaken', ...one })
-      await saveState(path, state.clusterId, keptPorts(state.ports, ports))
-      const cluster = new DevCluster(options, ports, lock)
-      started(cluster)
-      await cluster.#start(state.clusterId)
-      return { cluster, sample: await cluster.#sample() }
+      for (let attempt = 1; ; attempt++) {
+        const { ports, displaced } = await choosePorts(serverCount, state.ports)
+        for (const one of displaced) tell({ event: 'portTaken', ...one })
+        await saveState(path, state.clusterId, keptPorts(state.ports, ports))
+        const cluster = new DevCluster(options, ports, lock)
+        started(cluster)
+        try {
+          await cluster.#start(state.clusterId)
+        } catch (error) {
+          // another program was quicker than the daemon that was to have the port
+          const isAgain = isPortTaken(error) && attempt < ATTEMPTS_MAX && cluster.#stopping === undefined
+          if (!isAgain) throw error
+          await cluster.#stopChildren()
+          continue
+        }
+        return { cluster, sample: await cluster.#sample() }
+      }
     } catch (error) {
       await lock.release()
       throw error
@@ -225,10 +236,14 @@ export class DevCluster {
   }
 
   async #stopAll(): Promise<void> {
+    await this.#stopChildren()
+    await this.#lock.release()
+  }
+
+  async #stopChildren(): Promise<void> {
     const [master, ...servers] = this.#children
     await master?.stop()
     await Promise.all(servers.map((child) => child.stop()))
-    await this.#lock.release()
   }
 
   /** Ends every daemon at once, as a loss of power would. */
@@ -236,6 +251,10 @@ export class DevCluster {
     for (const child of this.#children) child.kill()
   }
 }
+
+/** A daemon ended because the port that it was given is not free any more. */
+const isPortTaken = (error: unknown): boolean =>
+  isBlockError(error, 'CLOSED') && /another (process|program) listens/.test(error.message)
 
 /** Ports of servers that do not run this time are kept for when they do. */
 const keptPorts = (kept: ClusterPorts | undefined, ports: ClusterPorts): ClusterPorts => ({
