@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { AnySettings } from '../config/config-file.ts'
+import { MASTER_SETTINGS } from '../master/config/master-config.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
 import { addMasterMetrics } from './cluster/master-metrics.ts'
@@ -42,6 +43,7 @@ describe('the documentation', () => {
   it.each([
     ['configuration.md', TARGET_SETTINGS as AnySettings],
     ['block-server.md', SERVER_SETTINGS as AnySettings],
+    ['master.md', MASTER_SETTINGS as AnySettings],
   ])('lists exactly the settings that there are, with their defaults: %s', (page, table) => {
     const section =
       read(page)
