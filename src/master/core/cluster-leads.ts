@@ -147,7 +147,7 @@ export class ClusterLeads implements Leads {
 
   async promote(uuid: string, request: Parameters<Leads['promote']>[1]): Promise<void> {
     const volume = this.#volume(uuid)
-    const { server, force, actor, requestId } = request
+    const { server, force, actor, requestId = null } = request
     const found = this.preflight(uuid)
     const refused = (message: string, facts: { reason: string; unsafe?: boolean }): BlockError =>
       new BlockError('CONFLICT', `${volume.name}: ${message}`, { facts: { volume: uuid, ...facts } })

@@ -126,7 +126,7 @@ export interface Leads {
       readonly server: string | null
       readonly force: boolean
       readonly actor: string
-      readonly requestId: string | null
+      readonly requestId?: string | null
     },
   ): Promise<void>
   /**
