@@ -45,7 +45,7 @@ export const volumeRecord = (name: string): VolumeRecord => ({
   createdAt: 0,
 })
 
-export const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): VolumeView => ({
+const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): VolumeView => ({
   record: { ...volumeRecord(name), ...changes },
   health: 'degraded',
   healthReasons: ['one replica of two'],
@@ -70,7 +70,7 @@ export const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): V
   jobs: [],
 })
 
-export const serverView = (name: string): ServerView => ({
+const serverView = (name: string): ServerView => ({
   record: {
     id: SERVER,
     name,
@@ -271,7 +271,7 @@ export class ScriptedMaster implements MasterApi {
 }
 
 /** As much of a store as tokens need. */
-export class TokenStore implements RecordStore {
+class TokenStore implements RecordStore {
   readonly registryId = 'registry-1'
   readonly seq = 0
   readonly told: string[] = []

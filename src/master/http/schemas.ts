@@ -19,7 +19,7 @@ export const ServerName = Type.String({
   pattern: NODE_NAME_PATTERN,
   description: 'Name of the server, or its id',
 })
-export const Id = Type.String({ pattern: NODE_NAME_PATTERN, description: 'As the list shows it' })
+const Id = Type.String({ pattern: NODE_NAME_PATTERN, description: 'As the list shows it' })
 
 export const ByVolume = Type.Object({ name: VolumeName })
 export const ByServer = Type.Object({ name: ServerName })

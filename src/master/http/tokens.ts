@@ -27,7 +27,7 @@ export interface MadeToken {
 }
 
 /** Tokens for people and programs; `server` tokens are counted apart, for they open nothing here. */
-export const isForApi = ({ role }: TokenRecord): boolean => role !== 'server'
+const isForApi = ({ role }: TokenRecord): boolean => role !== 'server'
 
 export class Tokens {
   readonly #store: RecordStore

@@ -107,7 +107,7 @@ const POLICY = {
 }
 const ResolvedVolume = Type.Object(POLICY)
 
-export const Replica = Type.Object({
+const Replica = Type.Object({
   server: Text,
   server_name: Text,
   role: Type.Enum(['primary', 'replica']),
