@@ -1,8 +1,9 @@
 /** `basalt dev`: a whole cluster on one machine. `basalt start` is the same with a test through a real connection. */
 import { fileURLToPath } from 'node:url'
-import { formatHostPort, parseHostPort } from '../base/address.ts'
+import { parseHostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
 import type { DaemonCommand, FlagDescription, FlagValues } from '../cli/program.ts'
+import type { ProcessPorts } from './ports.ts'
 import { VERSION } from './version.ts'
 
 const FLAGS: readonly FlagDescription[] = [
@@ -79,35 +80,14 @@ async function runDev(flags: FlagValues, { isTested }: { readonly isTested: bool
     )
     const opened = await Promise.race([opening, stop.promise])
     if (opened !== undefined) {
-      const { sample } = opened
-      if (isTested) {
-        const { selfTest } = await import('../dev/self-test.ts')
-        const portal = parseHostPort(sample.portal, 'the portal')
-        await selfTest({
-          ...ports,
-          portal,
-          iqn: sample.iqn,
-          say: (text) => tell({ event: 'checked', text }),
-        })
-      }
-      const { master, isDefaultMaster, running } = opened.cluster
+      const { sample, cluster: running } = opened
+      if (isTested) await test(ports, sample, (text) => tell({ event: 'checked', text }))
+      const { master, isDefaultMaster } = running
       const page = `http://${master}/ui`
       tell({ event: 'ready', page, elapsedMs: Math.round(performance.now() - beganMs) })
       if (flags.once !== true) {
-        const leader = running.find(({ line }) => line.iscsi === sample.portal)
-        const portal = formatHostPort(parseHostPort(sample.portal, 'the portal'))
-        if (!isJson) {
-          for (const line of hints({
-            iqn: sample.iqn,
-            portal,
-            page,
-            master,
-            isDefaultMaster,
-            victim: leader,
-          })) {
-            say(line)
-          }
-        }
+        const leader = running.running.find(({ line }) => line.iscsi === sample?.portal)
+        if (!isJson) say(hints({ sample, page, master, isDefaultMaster, leader }).join('\n'))
         await stop.promise
       }
     } else {
@@ -123,6 +103,22 @@ async function runDev(flags: FlagValues, { isTested }: { readonly isTested: bool
   } finally {
     clearInterval(alive)
   }
+}
+
+/** Writes and reads through a real connection; NOT_FOUND when there is nothing to do it on. */
+async function test(
+  ports: ProcessPorts,
+  sample: { readonly iqn: string; readonly portal: string } | undefined,
+  say: (text: string) => void,
+): Promise<void> {
+  if (sample === undefined) {
+    throw new BlockError(
+      'NOT_FOUND',
+      "the sample volume is not served, so there is nothing to test; 'basalt dev' runs the cluster without a test",
+    )
+  }
+  const { selfTest } = await import('../dev/self-test.ts')
+  await selfTest({ ...ports, portal: parseHostPort(sample.portal, 'the portal'), iqn: sample.iqn, say })
 }
 
 function serverCountOf(text: FlagValues[string]): number | undefined {

@@ -12,7 +12,8 @@ import { address, type ClusterPorts, choosePorts, defaultPorts, serverName } fro
 import { Child, type ReadyLine } from './child.ts'
 import type { DevEvent } from './events.ts'
 import { MasterClient } from './master-client.ts'
-import { DEV_FILES, openState, saveState } from './state.ts'
+import { type Sample, serveSample } from './sample.ts'
+import { DEV_FILES, type DevState, openState, saveState } from './state.ts'
 
 export interface DevOptions {
   /** Made if it is missing. */
@@ -29,14 +30,7 @@ export interface DevOptions {
   readonly tell: (event: DevEvent) => void
 }
 
-/** The sample volume, as it is served. */
-export interface Sample {
-  readonly iqn: string
-  readonly portal: string
-}
-
 const SERVERS_DEFAULT = 3
-const SAMPLE = { name: 'demo', sizeBytes: 512 * 1024 ** 2, replicasMax: 3 } as const
 const START_MS = 60_000
 const POLL_MS = 50
 const ATTEMPTS_MAX = 3
@@ -52,14 +46,14 @@ export class DevCluster {
   #stopping: Promise<void> | undefined
 
   /**
-   * Everything runs and the sample volume is served when the promise resolves. IN_USE while another `basalt dev` has the
+   * Everything runs when the promise resolves, and the sample volume is served unless it was deleted or cannot be. IN_USE while another `basalt dev` has the
    * directory; CLOSED, naming the log, for a daemon that did not start; TIMED_OUT. `started` gets the cluster as soon as
    * there are processes to be stopped.
    */
   static async open(
     options: DevOptions,
     started: (cluster: DevCluster) => void,
-  ): Promise<{ readonly cluster: DevCluster; readonly sample: Sample }> {
+  ): Promise<{ readonly cluster: DevCluster; readonly sample: Sample | undefined }> {
     const { path, disk, random, joinToken, tell } = options
     await fs.mkdir(join(path, 'logs'), { recursive: true, mode: 0o700 })
     const lock = await takeLock(disk, path)
@@ -69,7 +63,7 @@ export class DevCluster {
       for (let attempt = 1; ; attempt++) {
         const { ports, displaced } = await choosePorts(serverCount, state.ports)
         for (const one of displaced) tell({ event: 'portTaken', ...one })
-        await saveState(path, state.clusterId, keptPorts(state.ports, ports))
+        await saveState(path, { ...state, ports: keptPorts(state.ports, ports) })
         const cluster = new DevCluster(options, ports, lock)
         started(cluster)
         try {
@@ -81,7 +75,7 @@ export class DevCluster {
           await cluster.#stopChildren()
           continue
         }
-        return { cluster, sample: await cluster.#sample() }
+        return { cluster, sample: await cluster.#serveSample(state) }
       }
     } catch (error) {
       await lock.release()
@@ -161,22 +155,18 @@ export class DevCluster {
     await fs.writeFile(join(path, 'logs', `${name}.args`), `${args.join(' ')}\n`, { mode: 0o600 })
   }
 
-  /** Makes the sample volume at the first start; resolves when it is served. */
-  async #sample(): Promise<Sample> {
-    const { name, sizeBytes } = SAMPLE
-    const isNew = (await this.#client.volume(name)) === undefined
-    const replicas = Math.min(SAMPLE.replicasMax, this.#ports.servers.length)
-    if (isNew) await this.#client.createVolume({ name, sizeBytes, replicas })
-    let sample: Sample | undefined
-    await this.#until(`volume '${name}' to be served`, async () => {
-      const volume = await this.#client.volume(name)
-      if (volume?.serving !== true || volume.iqn === null || volume.iscsi_addr === null) return false
-      sample = { iqn: volume.iqn, portal: volume.iscsi_addr }
-      return true
+  #serveSample(state: DevState): Promise<Sample | undefined> {
+    const { path, clock, tell } = this.#o
+    return serveSample({
+      client: this.#client,
+      clock,
+      tell,
+      isStopping: () => this.#stopping !== undefined,
+      serverCount: this.#ports.servers.length,
+      wasMade: state.hasSample,
+      making: () =>
+        saveState(path, { ...state, ports: keptPorts(state.ports, this.#ports), hasSample: true }),
     })
-    if (sample === undefined) throw new BlockError('NOT_FOUND', `volume '${name}' is not served`)
-    this.#o.tell({ event: 'volume', name, isNew, sizeBytes, replicas, ...sample })
-    return sample
   }
 
   /** Polls until `condition` holds. What the master cannot answer yet counts as "not yet". */

@@ -23,6 +23,9 @@ export type DevEvent =
       readonly iqn: string
       readonly portal: string
     }
+  /** Nothing is promoted or made until an operator has looked; it is waited for. */
+  | { readonly event: 'locked'; readonly detail: string; readonly master: string }
+  | { readonly event: 'notServed'; readonly name: string; readonly reasons: readonly string[] }
   | { readonly event: 'checked'; readonly text: string }
   | { readonly event: 'ready'; readonly page: string; readonly elapsedMs: number }
   | { readonly event: 'stopping' }
@@ -45,6 +48,10 @@ export function describe(event: DevEvent): string {
       return event.isNew
         ? `Volume '${event.name}' of ${event.sizeBytes / 1024 ** 2} MiB was made, with ${event.replicas} replicas; served at ${event.portal}`
         : `Volume '${event.name}' is there from before; served at ${event.portal}`
+    case 'locked':
+      return `The cluster is locked: ${event.detail}\n'./basalt cluster recover --master ${event.master}' in another terminal takes over what the servers have; waiting for that.`
+    case 'notServed':
+      return `Volume '${event.name}' is not served yet${event.reasons.map((reason) => `; ${reason}`).join('')}`
     case 'checked':
       return `  ${event.text}`
     case 'ready':
@@ -56,19 +63,38 @@ export function describe(event: DevEvent): string {
   }
 }
 
-/** Lines to paste, each one as it is. */
-export function hints(options: {
-  readonly iqn: string
-  readonly portal: string
+export interface HintOptions {
+  readonly sample: { readonly iqn: string; readonly portal: string } | undefined
   readonly page: string
   readonly master: string
   readonly isDefaultMaster: boolean
-  readonly victim: { readonly name: string; readonly pid: number } | undefined
-}): string[] {
-  const { iqn, portal, page, master, isDefaultMaster, victim } = options
+  /** Who leads the sample volume. */
+  readonly leader: { readonly name: string; readonly pid: number } | undefined
+}
+
+/** Lines to paste, each one as it is. */
+export function hints({ sample, page, master, isDefaultMaster, leader }: HintOptions): string[] {
+  const to = isDefaultMaster ? '' : ` --master ${master}`
+  return [
+    ...(sample === undefined ? [] : mounting(sample)),
+    '',
+    'To look at it and change it, in another terminal:',
+    '',
+    `  ${page}`,
+    `  ./basalt cluster status${to}`,
+    `  ./basalt volume create second --size 1GiB${to}`,
+    `  ./basalt volume list${to}`,
+    ...(leader === undefined
+      ? []
+      : [`  kill -9 ${leader.pid}    # ${leader.name}: another one leads, and it comes back`]),
+    '',
+    'Ctrl-C stops it; the data stays.',
+  ]
+}
+
+function mounting({ iqn, portal }: { readonly iqn: string; readonly portal: string }): string[] {
   const node = `sudo iscsiadm -m node -T ${iqn} -p ${portal}`
   const disk = `/dev/disk/by-path/ip-${portal}-iscsi-${iqn}-lun-0`
-  const to = isDefaultMaster ? '' : ` --master ${master}`
   return [
     '',
     'To use it as a disk of this machine (open-iscsi, as root):',
@@ -78,17 +104,5 @@ export function hints(options: {
     `  sudo mkfs.ext4 ${disk}`,
     `  sudo mount -o discard ${disk} /mnt`,
     `  sudo umount /mnt && ${node} --logout`,
-    '',
-    'To look at it and change it, in another terminal:',
-    '',
-    `  ${page}`,
-    `  ./basalt cluster status${to}`,
-    `  ./basalt volume create second --size 1GiB${to}`,
-    `  ./basalt volume list${to}`,
-    ...(victim === undefined
-      ? []
-      : [`  kill -9 ${victim.pid}    # ${victim.name}: another one leads, and it comes back`]),
-    '',
-    'Ctrl-C stops it; the data stays.',
   ]
 }

@@ -7,9 +7,8 @@ const REQUEST_MS = 5_000
 
 const Volume = Type.Object({
   name: Type.String(),
-  status: Type.String(),
   serving: Type.Boolean(),
-  health_state: Type.String(),
+  health_reasons: Type.Array(Type.String()),
   iqn: Type.Union([Type.String(), Type.Null()]),
   iscsi_addr: Type.Union([Type.String(), Type.Null()]),
 })
@@ -18,11 +17,17 @@ const Servers = Type.Object({
   servers: Type.Array(Type.Object({ name: Type.String(), connection: Type.String() })),
 })
 
+const Status = Type.Object({
+  lock: Type.Union([Type.Object({ detail: Type.String() }), Type.Null()]),
+})
+
 export class MasterClient {
+  readonly address: string
   readonly #origin: string
 
   /** `address`: HOST:PORT. */
   constructor(address: string) {
+    this.address = address
     this.#origin = `http://${address}`
   }
 
@@ -30,6 +35,11 @@ export class MasterClient {
   async connected(): Promise<string[]> {
     const { servers } = checked(Servers, await this.#ask('GET', '/block/servers'))
     return servers.filter(({ connection }) => connection === 'connected').map(({ name }) => name)
+  }
+
+  /** The cluster as a whole. */
+  async status(): Promise<Static<typeof Status>> {
+    return checked(Status, await this.#ask('GET', '/block/status'))
   }
 
   /** Undefined when there is no such volume. */

@@ -16,6 +16,7 @@ const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
 const State = Type.Object({
   version: Type.Literal(1),
   clusterId: Type.String(),
+  hasSample: Type.Boolean(),
   ports: Type.Object({
     master: Type.Object({ http: Port, grpc: Port }),
     servers: Type.Array(Type.Object({ iscsi: Port, replication: Port, grpc: Port, http: Port })),
@@ -26,6 +27,8 @@ export interface DevState {
   readonly clusterId: string
   /** Of the last start; undefined before the first. */
   readonly ports: ClusterPorts | undefined
+  /** The sample volume was made. */
+  readonly hasSample: boolean
 }
 
 /** Files that daemons are given, relative to the directory. */
@@ -53,17 +56,20 @@ export async function openState(
   await write(path, DEV_FILES.clusterKey, `${clusterKey}\n`)
   await write(path, DEV_FILES.joinToken, `${token}\n`)
   await write(path, DEV_FILES.tokens, `${JSON.stringify([record])}\n`)
-  return { clusterId: formatUuid(randomUuid(random)), ports: undefined }
+  return { clusterId: formatUuid(randomUuid(random)), ports: undefined, hasSample: false }
 }
 
 /** Keeps what this start uses. */
-export const saveState = (path: string, clusterId: string, ports: ClusterPorts): Promise<void> =>
-  write(path, FILE, `${JSON.stringify({ version: 1, clusterId, ports }, undefined, 2)}\n`)
+export const saveState = (path: string, state: DevState): Promise<void> =>
+  write(path, FILE, `${JSON.stringify({ version: 1, ...state }, undefined, 2)}\n`)
 
 function parse(text: string, path: string): DevState {
   try {
     const value: unknown = JSON.parse(text)
-    if (Value.Check(State, value)) return { clusterId: value.clusterId, ports: value.ports }
+    if (Value.Check(State, value)) {
+      const { clusterId, ports, hasSample } = value
+      return { clusterId, ports, hasSample }
+    }
   } catch (cause) {
     throw corrupt(path, cause)
   }

@@ -1,5 +1,5 @@
 /** `basalt dev` and `basalt start` as processes: a cluster that starts, survives, stops and is found again. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DevEvent } from '../../../src/dev/events.ts'
@@ -152,6 +152,39 @@ describe('basalt dev', () => {
       stderr: expect.stringMatching(/server-1 did not start/),
     })
     expect(stderr).toContain('version 9')
+  })
+})
+
+describe('the sample volume', () => {
+  it('that was deleted stays deleted', async () => {
+    const first = dev('--servers', '1')
+    const { page } = await told(first, 'ready')
+    const volume = `${new URL(page).origin}/block/volume/demo`
+    expect((await fetch(volume, { method: 'DELETE' })).status).toBe(202)
+    while ((await fetch(volume)).status !== 404);
+    await first.stop()
+    const second = dev('--servers', '1')
+    await told(second, 'ready')
+    expect(second.lines('stdout').join('\n')).not.toContain('"event":"volume"')
+    await second.stop()
+  })
+
+  it('of a registry that was lost is taken over from the servers, once an operator says so', async () => {
+    const first = dev('--servers', '2')
+    await told(first, 'ready')
+    await first.stop()
+    for (const end of ['', '-wal', '-shm'])
+      rmSync(join(directory.path, `master/registry.sqlite${end}`), { force: true })
+    const second = dev('--servers', '2')
+    const { master } = await told(second, 'locked')
+    const answer = await fetch(`http://${master}/block/recover`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    expect(answer.status).toBe(200)
+    expect(await told(second, 'volume')).toMatchObject({ name: 'demo', isNew: false })
+    await second.stop()
   })
 })
 
