@@ -132,7 +132,7 @@ export interface NameRecord {
 }
 
 export type JobKind = 'create' | 'expand' | 'delete' | 'replace' | 'move' | 'drain' | 'rebalance'
-export type JobState = 'running' | 'succeeded' | 'failed' | 'cancelling' | 'cancelled'
+type JobState = 'running' | 'succeeded' | 'failed' | 'cancelling' | 'cancelled'
 
 export interface JobRecord {
   readonly id: string

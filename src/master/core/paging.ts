@@ -5,7 +5,7 @@
 import type { Page } from '../master-api.ts'
 import { refusal } from './lookup.ts'
 
-export const PAGE_MAX = 1000
+const PAGE_MAX = 1000
 
 export interface PageRequest {
   readonly after?: string

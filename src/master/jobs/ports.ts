@@ -12,12 +12,12 @@ import type { ServerLinks } from '../links.ts'
 import type { VolumeRecord } from '../records.ts'
 
 /** A server for one more replica, or why there is none. */
-export type Choice =
+type Choice =
   | { readonly kind: 'server'; readonly server: string }
   | { readonly kind: 'none'; readonly why: string }
 
 /** A replica to be made: in the place of a lost one, or because there are fewer than the volume should have. */
-export interface Replacement {
+interface Replacement {
   readonly volume: string
   readonly lost: string | null
   readonly to: string

@@ -34,7 +34,7 @@ export const isMember = (volume: VolumeRecord, server: string): boolean =>
 
 export const writeOf = (record: VolumeRecord): RecordWrite => ({ kind: 'volume', record })
 
-export const epochOf = (lead: LeadRecord): Epoch => ({
+const epochOf = (lead: LeadRecord): Epoch => ({
   number: epochNumber(lead.epoch.number),
   id: BigInt(lead.epoch.id),
 })

@@ -10,7 +10,7 @@ import type { Scheduler } from '../../sim/scheduler.ts'
 export type Fault = 'none' | 'refused' | 'lost' | 'answer lost' | 'late'
 type CallKind = 'allocate' | 'remove' | 'expand'
 
-export interface ScriptReplica {
+interface ScriptReplica {
   readonly volume: string
   sizeBytes: number
   /** The epoch that it obeys. */
