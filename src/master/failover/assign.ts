@@ -18,6 +18,7 @@ export function assign(draft: Draft): void {
     set: draft.setRecord(),
     policy,
   })
+  draft.set({ assignedMs: facts.nowMs })
   const { phase } = state
   if (phase.kind === 'assigned') draft.set({ phase: { ...phase, toldMs: facts.nowMs } })
 }

@@ -123,6 +123,8 @@ export interface LeadState {
     readonly waitMs: number
     readonly isMove: boolean
   } | null
+  /** When the assignment was told last: it may have been lost, and what it says may have changed while nobody listened. */
+  readonly assignedMs: number
   /** Epochs sealed since somebody led. */
   readonly burnt: number
   /** The greatest LSN that a primary was heard to have. */
@@ -191,6 +193,7 @@ export function freshState(record: LeadRecord, facts: Pick<LeadFacts, 'nowMs' | 
     preferred: record.hasServed
       ? null
       : { server: record.primary, sinceMs: nowMs, waitMs: BEGIN_MS, isMove: false },
+    assignedMs: Number.NEGATIVE_INFINITY,
     burnt: 0,
     heardLsn: 0,
   }

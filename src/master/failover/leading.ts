@@ -4,6 +4,7 @@
  * A grant is counted by who gets it from when it asked, and here from when it was heard, plus a margin for clocks that
  * drift: what is over here is over there.
  */
+import { assign } from './assign.ts'
 import type { Draft } from './draft.ts'
 import type { LeadBeat } from './lead-state.ts'
 import { seal } from './sealing.ts'
@@ -13,6 +14,8 @@ export const MOVE_MS = 2000
 /** A primary that was asked to stop says within its own bound that it did, or could not. */
 const MOVE_GIVE_UP_MS = 5000
 export const MOVE_BEAT_MS = 500
+/** A primary that leads hears the assignment again after so long. */
+const ASSIGN_AGAIN_MS = 5000
 
 /** Answers a beat of the opening that leads. */
 export function grant(draft: Draft, server: string, beat: LeadBeat): void {
@@ -32,6 +35,8 @@ export function grant(draft: Draft, server: string, beat: LeadBeat): void {
       draft.notes.push({ kind: 'serving', epoch: record.epoch.number, server })
     }
   }
+  // replicas may have come and gone before this master or this stream began
+  if (nowMs - state.assignedMs >= ASSIGN_AGAIN_MS) assign(draft)
   const leaseMs = Math.min(bounds.leaseMs, facts.leadershipMs)
   if (leaseMs <= 0) return
   draft.set({ grantOverMs: Math.max(state.grantOverMs, nowMs + leaseMs + bounds.marginMs) })

@@ -234,3 +234,24 @@ describe('who leads, whatever happens', () => {
     expect(promotions).toBeGreaterThan(800)
   })
 })
+
+describe('a primary that leads already', () => {
+  it('hears from a new master which replicas there are, and again from time to time', () => {
+    const lead = firstLead(SERVERS, 1n)
+    const record: LeadRecord = { ...lead, state: 'serving', opening: 7, hasServed: true }
+    const epoch = { number: epochNumber(1), id: 1n }
+    let state: LeadState | null = null
+    const assignmentsAt = (nowMs: number): number => {
+      const beat = { opening: opening(7), askedAtMs: nowMs, leads: epoch, isServing: true, sealed: epoch }
+      const event: LeadEvent = { kind: 'beat', server: 'a', beat: { ...beat, appended: 0 } }
+      const decision = step(record, state, event, {
+        ...{ nowMs, policy: POLICIES[0]!, bounds: DEFAULT_BOUNDS, leadershipMs: Number.POSITIVE_INFINITY },
+        ...{ may: 'lead', spareEpochId: 2n },
+        replicas: SERVERS.map((server) => ({ server: serverId(server), endpoint: `${server}:1` })),
+      })
+      state = decision.state
+      return decision.send.filter(({ message }) => message.kind === 'assign').length
+    }
+    expect([1000, 1500, 2000, 5999, 6000, 6500].map(assignmentsAt)).toEqual([1, 0, 0, 0, 1, 0])
+  })
+})
