@@ -257,7 +257,7 @@ export class PrimarySessions {
   /** Resyncs under way. */
   get resyncs(): readonly ResyncStatus[] {
     return this.#sending.flatMap(({ peer, base }) =>
-      base === undefined ? [] : [{ server: peer.server, ...base.progress }],
+      base === undefined || base.isOver ? [] : [{ server: peer.server, ...base.progress }],
     )
   }
 

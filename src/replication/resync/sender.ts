@@ -65,6 +65,11 @@ export class ResyncSender {
     this.#startedMs = options.clock.monotonicMs()
   }
 
+  /** All is sent, or nothing more is: the session may go on without it. */
+  get isOver(): boolean {
+    return this.#isEnded
+  }
+
   get progress(): ResyncProgress {
     const { base, target, scannedBlocks, sizeBlocks } = this.#o.source
     const startedMs = this.#startedMs
