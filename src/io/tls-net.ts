@@ -131,6 +131,8 @@ export class TlsNet implements Net {
         host,
         port,
         servername: this.#o.peerName,
+        // whatever the environment says (NODE_TLS_REJECT_UNAUTHORIZED)
+        rejectUnauthorized: true,
       })
       socket.pause()
       const fail = (cause: unknown, why: string): void => {
