@@ -46,6 +46,8 @@ export class RigServer {
   seen: ServerHello['registrySeen'] = null
   stream: number | null = null
   isUp = false
+  /** It says that it stops. */
+  isDraining = false
   #process = 1
 
   constructor(rig: ClusterRig, n: number) {
@@ -150,7 +152,7 @@ export class RigServer {
       sentAtMs: nowMs,
       freeBytes: 10 ** 12,
       capacityBytes: 10 ** 12,
-      isDraining: false,
+      isDraining: this.isDraining,
       isFull,
       replicas,
     }

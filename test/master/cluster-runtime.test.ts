@@ -129,6 +129,23 @@ describe('a planned move', () => {
     }))
 })
 
+describe('a server that stops in order', () => {
+  it('has what it leads handed over to one that stays, within the time that it waits', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      const [first, second, third] = rig.servers
+      expect(rig.record(uuid).lead.primary).toBe(first?.id)
+      if (first !== undefined) first.isDraining = true
+      if (second !== undefined) second.isDraining = true
+      const fromMs = rig.scheduler.nowMs
+      await rig.until(
+        'the hand-over',
+        () => rig.record(uuid).lead.primary === third?.id && rig.isServed(uuid),
+      )
+      expect(rig.scheduler.nowMs - fromMs).toBeLessThan(1500)
+    }))
+})
+
 describe('a volume that is being deleted', () => {
   it('is led by nobody from then on', () =>
     ClusterRig.play(async (rig) => {

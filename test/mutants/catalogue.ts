@@ -22,7 +22,7 @@ export interface Mutant {
   readonly simSeeds?: number
   /** The faults of those seeds, where it takes certain ones; comma-separated, as `--faults` takes them. */
   readonly simFaults?: string
-  /** A random cluster must fail within so many seeds. */
+  /** A random cluster must fail within so many seeds; 0: it is left to the cluster simulator. */
   readonly clusterSeeds?: number
 }
 

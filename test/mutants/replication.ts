@@ -232,7 +232,7 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     name: 'seal-not-durable',
     about: 'a member answers a seal before the epoch is durable, and obeys the old primary after a crash',
-    clusterSeeds: 20_000,
+    clusterSeeds: 0,
     patches: [
       {
         file: `${ENGINE}/authority.ts`,
@@ -333,7 +333,7 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     name: 'log-not-cut',
     about: 'entries stream behind an append of an earlier session that is still on its way',
-    clusterSeeds: 20_000,
+    clusterSeeds: 0,
     patches: [
       {
         file: `${ENGINE}/follow.ts`,

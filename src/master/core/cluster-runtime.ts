@@ -19,6 +19,7 @@ import type { AccessRecord } from '../records.ts'
 import type { Cluster, HelloVerdict, RecoverReport, Stray } from './cluster.ts'
 import { ClusterLeads } from './cluster-leads.ts'
 import { type LockFinding, lockOfHello, recordLock } from './cluster-lock.ts'
+import { Handovers } from './handovers.ts'
 import { keptOf } from './kept-volume.ts'
 import type { LiveCluster } from './live.ts'
 import { LiveServers } from './live-servers.ts'
@@ -60,6 +61,7 @@ export class ClusterRuntime implements Cluster {
   readonly #strays = new Map<string, number>()
   /** Streams that were told of the registry, by server. */
   readonly #greeted = new Map<string, number>()
+  readonly #handovers: Handovers
   #isLocking = false
 
   constructor(options: ClusterOptions) {
@@ -75,6 +77,7 @@ export class ClusterRuntime implements Cluster {
       this.#live,
     )
     this.leads.onNotes = (volume, notes) => this.#onNotes(volume, notes)
+    this.#handovers = new Handovers({ store, live: this.#live, leads: this.leads, logger })
   }
 
   get live(): LiveCluster {
@@ -160,7 +163,9 @@ export class ClusterRuntime implements Cluster {
       if (!beat.isFull) this.#o.links.send(server, { kind: 'tellAll' })
     }
     for (const replica of beat.replicas) this.#onReplica(server, replica, verdict.kind === 'late')
-    if (verdict.kind === 'news') this.#noteCapacity(server, beat)
+    if (verdict.kind !== 'news') return
+    this.#noteCapacity(server, beat)
+    if (beat.isDraining) this.#handovers.onDraining(server)
   }
 
   onDisconnect(stream: number): void {

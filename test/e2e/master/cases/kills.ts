@@ -202,7 +202,7 @@ const replace: MasterCase = {
         for (const server of cluster.servers.filter(({ isRunning }) => !isRunning)) await server.start()
         await cluster.connected(cluster.servers.length)
         const { replicas } = await api.healthy('base')
-        const victim = replicas.find(({ role }) => role !== 'primary')
+        const victim = replicas.find(({ role, state }) => role !== 'primary' && state === 'ready')
         await cluster.serverOf(victim?.server ?? '').kill()
       },
       done: async () => {
