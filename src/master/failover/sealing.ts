@@ -216,22 +216,27 @@ function decideForced(draft: Draft, phase: Sealing, force: Force): void {
 }
 
 /**
- * The set after a forced promotion: the winner and who can follow it. A quorum mode needs a majority of its replica factor
- * to commit anything, so there others are named too, which the winner has to bring up first; null when even those are
- * too few.
+ * The set after a forced promotion: the winner, members that can follow it, and others that lack nothing of what it has. One
+ * that was out of the set and has less would lead next, if the winner went away before it had the rest, and nobody would
+ * have agreed to lose that. A quorum mode needs a majority of its replica factor to commit anything, and each of its members
+ * may lack what the others committed: there all members stay, so that the next promotion needs answers of enough of them,
+ * and others are named that the winner has to bring up first; null when even those are too few.
  */
 function forcedSet(
-  { facts }: Draft,
+  { record, facts }: Draft,
   winner: SealAnswer,
   answers: readonly SealAnswer[],
   everybody: readonly string[],
 ): readonly string[] | null {
   const named = facts.replicas.map(({ server }) => server as string)
+  const before = record.set.members
   const whole = answers
     .filter(({ standing }) => !standing.isResyncing && !standing.isDamaged)
+    .filter(({ server, last }) => before.includes(server) || compareLast(last, winner.last) >= 0)
     .map(({ server }) => server as string)
-    .filter((server) => named.includes(server))
-  const members = [...new Set([winner.server as string, ...whole])]
+  const staying = facts.policy.mode.kind === 'sync_quorum' ? before : []
+  const follow = [...whole, ...staying].filter((server) => named.includes(server))
+  const members = [...new Set([winner.server as string, ...follow])]
   const answered = answers.map(({ server }) => server as string)
   for (const server of [...answered, ...everybody]) {
     if (isSetLargeEnough(facts.policy, members.length)) return members
