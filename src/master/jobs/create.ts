@@ -8,6 +8,7 @@
  * A server that is given up may have made its replica all the same: it is `leaving`, and told to delete it.
  */
 import type { NewEvent } from '../core/records-view.ts'
+import { isServing } from '../placement/health.ts'
 import type { VolumeRecord } from '../records.ts'
 import {
   awayMs,
@@ -142,7 +143,8 @@ const lead: Step = {
     if (volume === null) return gone()
     const { lead } = volume
     const { total } = look.job.progress
-    if (lead.state === 'serving' && lead.hasServed) {
+    // the record is ahead of the primary: done is what a host can log in to
+    if (isServing(volume, look.live)) {
       return end('succeeded', null, {
         writes: [writeOf({ ...volume, state: 'active' })],
         events: [createdEvent(look, volume)],
