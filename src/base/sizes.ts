@@ -16,6 +16,12 @@ export function parseSize(text: string, what: string): number {
   }
   const factor = UNITS[unit]
   const size = match && factor !== undefined ? Number(match[1]) * factor : Number.NaN
+  if (size > Number.MAX_SAFE_INTEGER) {
+    throw new BlockError(
+      'INVALID_ARGUMENT',
+      `${what}: '${text.trim().slice(0, 80)}' is more than any volume can be`,
+    )
+  }
   if (!Number.isSafeInteger(size)) {
     throw new BlockError(
       'INVALID_ARGUMENT',

@@ -92,6 +92,16 @@ export function createVolume(
 
 type Policy = NonNullable<ReturnType<typeof resolvePolicy>['policy']>
 
+/** What makes it another volume, in the words of people. */
+const COMPARED = [
+  ['sizeBytes', 'size'],
+  ['logicalBlockBytes', 'logical block'],
+  ['logBytes', 'log size'],
+  ['preset', 'preset'],
+  ['policy', 'number of replicas or durability'],
+  ['placement', 'placement'],
+] as const
+
 /** The answer to asking again. Limits and access may have been changed since, and are not compared. */
 function sameAs(records: RecordsView, there: VolumeRecord, policy: Policy): Created {
   if (there.state === 'deleting') {
@@ -101,14 +111,13 @@ function sameAs(records: RecordsView, there: VolumeRecord, policy: Policy): Crea
       `volume ${there.name} is being deleted: wait until it is gone, or take another name`,
     )
   }
-  const differing = (
-    ['sizeBytes', 'logicalBlockBytes', 'logBytes', 'preset', 'policy', 'placement'] as const
-  ).filter((key) => canonical(there[key]) !== canonical(policy[key]))
+  const differing = COMPARED.filter(([key]) => canonical(there[key]) !== canonical(policy[key]))
   if (differing.length > 0) {
+    const words = differing.map(([, word]) => word).join(', ')
     throw refusal(
       'CONFLICT',
       'exists_otherwise',
-      `there is a volume ${there.name} with another ${differing.join(', ')}; take another name, or change that one`,
+      `there is a volume ${there.name} with another ${words}; take another name, or change that one`,
     )
   }
   const job = records.jobs().find((one) => one.kind === 'create' && one.volume === there.uuid && !isOver(one))

@@ -102,16 +102,16 @@ function resolveName(name: unknown, found: Findings): string {
 export function resolveSize(sizeBytes: unknown, found: Findings): number {
   const range = `from ${formatSize(VOLUME_BYTES_MIN)} to ${formatSize(VOLUME_BYTES_MAX)}`
   if (typeof sizeBytes !== 'number' || !Number.isInteger(sizeBytes)) {
-    found.error('invalid_size', `sizeBytes: ${shown(sizeBytes)} is not a number of bytes; give one ${range}`)
+    found.error('invalid_size', `size: ${shown(sizeBytes)} is not a number of bytes; give one ${range}`)
   } else if (sizeBytes < VOLUME_BYTES_MIN) {
-    found.error('size_too_small', `sizeBytes: ${sizeBytes} is too small; give a size ${range}`)
+    found.error('size_too_small', `size: ${sizeBytes} is too small; give a size ${range}`)
   } else if (sizeBytes > VOLUME_BYTES_MAX) {
-    found.error('size_too_large', `sizeBytes: ${sizeBytes} is too large; give a size ${range}`)
+    found.error('size_too_large', `size: ${sizeBytes} is too large; give a size ${range}`)
   } else if (sizeBytes % BLOCK_BYTES !== 0) {
     const next = sizeBytes - (sizeBytes % BLOCK_BYTES) + BLOCK_BYTES
     found.error(
       'size_not_aligned',
-      `sizeBytes: ${sizeBytes} is not a multiple of ${BLOCK_BYTES}; the next one is ${next}`,
+      `size: ${sizeBytes} is not a multiple of ${BLOCK_BYTES}; the next one is ${next}`,
     )
   } else return sizeBytes
   return 0
@@ -249,12 +249,12 @@ function resolveLog(
   const given = found.integer(wished, range)
   if (given === null) return null
   if (given % BLOCK_BYTES !== 0) {
-    found.error('invalid_log_size', `logBytes: ${given} is not a multiple of ${BLOCK_BYTES}`)
+    found.error('invalid_log_size', `log size: ${given} is not a multiple of ${BLOCK_BYTES}`)
   }
   if (given < Math.min(logBytesWanted, defaultLogBytes(sizeBytes))) {
     found.warn(
       'small_log',
-      `logBytes: ${formatSize(given)} is little for ${preset}: writers will wait for the flusher; ${formatSize(logBytesWanted)} is a good size`,
+      `log size: ${formatSize(given)} is little for ${preset}: writers will wait for the flusher; ${formatSize(logBytesWanted)} is a good size`,
     )
   }
   return given
