@@ -17,12 +17,21 @@ import type { Opening, ServerId } from './identity.ts'
 
 /** The in-sync set as the registry recorded it. */
 export interface SetRecord {
-  /** The epoch in which this was heard. */
+  /** The epoch in which the registry took this set. */
   readonly epoch: EpochNumber
   /** Raised by the registry with each change; never falls. */
   readonly version: number
   readonly members: readonly ServerId[]
 }
+
+/**
+ * Which of two sets of a volume is the later one: above 0 when `a` is. Of one registry both numbers rise; of two that went
+ * apart, such as one that was put back from an old copy and recovered since, the greater epoch says which is in force.
+ */
+export const compareSets = (
+  a: { readonly epoch: number; readonly version: number },
+  b: { readonly epoch: number; readonly version: number },
+): number => a.epoch - b.epoch || a.version - b.version
 
 /**
  * A delta resync under way. `forgetting`: what lies beyond `common` is being given up; a crash repeats it from the

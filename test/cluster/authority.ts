@@ -101,7 +101,7 @@ export class Authority {
   }
 
   onHeartbeat(from: ServerId, beat: Heartbeat, nowMs: number): void {
-    const told = { sealed: null, isServing: beat.leads !== null, appended: 0 }
+    const told = { sealed: null, set: null, isServing: beat.leads !== null, appended: 0 }
     this.#step({ kind: 'beat', server: from, beat: { ...beat, ...told } }, nowMs)
   }
 

@@ -14,7 +14,7 @@ import type { ReplicaBeat, ServerBeat, ServerHello, ServerLinks, ToServer } from
 import type { VolumeRecord } from '../../src/master/records.ts'
 import { MemoryRegistry, MemoryStorage } from '../../src/master/registry/memory-registry.ts'
 import { opening, serverId } from '../../src/v2engine/identity.ts'
-import { SOUND, type Standing } from '../../src/v2engine/marks.ts'
+import { type SetRecord, SOUND, type Standing } from '../../src/v2engine/marks.ts'
 import type { AuthorityMessage, ToAuthority } from '../../src/v2engine/messages.ts'
 import { Life, SimClock } from '../sim/clock.ts'
 import { SeededRandom } from '../sim/random.ts'
@@ -29,7 +29,7 @@ interface Held {
   opening: number
   sealed: Epoch
   leads: Epoch | null
-  set: NonNullable<ReplicaBeat['open']>['set']
+  set: SetRecord | null
   standing: Standing
   appended: number
   tag: number
@@ -200,7 +200,7 @@ export class RigServer {
         break
       }
       case 'assign':
-        held.set = message.set
+        this.#hearSet(held, message.set)
         if (message.opening === held.opening && held.sealed.id === message.epoch.id)
           held.leads = message.epoch
         else held.asked.push({ kind: 'assignRefused', epoch: message.epoch, why: 'another opening' })
@@ -219,10 +219,14 @@ export class RigServer {
         held.grants += 1
         return
       case 'setIs':
-        held.set = message.set
+        this.#hearSet(held, message.set)
         return
     }
     this.#soon(false)
+  }
+
+  #hearSet(held: Held, set: SetRecord): void {
+    if (set.version > (held.set?.version ?? 0)) held.set = set
   }
 
   /** News are told at once. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { MemoryStorage } from '../../src/master/registry/memory-registry.ts'
+import { serverId } from '../../src/v2engine/identity.ts'
 import { ClusterRig } from './cluster-rig.ts'
 
 describe('a volume in the cluster', () => {
@@ -280,6 +281,63 @@ describe('a registry that is not the newest', () => {
       })
       expect(rig.record(uuid).lead.epoch.number).toBe(3)
       await rig.until('service', () => rig.isServed(uuid))
+    }))
+})
+
+describe('a registry that is an old copy of the same epoch', () => {
+  /** The set is without the last server; returns the registry as it was before. */
+  async function shrink(rig: ClusterRig, uuid: string) {
+    const old = rig.storage.snapshot()
+    const { lead } = rig.record(uuid)
+    const primary = rig.server(lead.primary)
+    const held = primary?.held.get(uuid)
+    if (held?.leads == null) throw new Error('it leads')
+    const members = lead.set.members.filter((one) => one !== rig.servers[2]?.id).map(serverId)
+    held.asked.push({ kind: 'changeSet', epoch: held.leads, version: lead.set.version, members })
+    await rig.until('the change', () => rig.record(uuid).lead.set.version === lead.set.version + 1)
+    await rig.until('the answer', () => held.set?.version === lead.set.version + 1)
+    return old
+  }
+
+  it('and was made a moment before the last set change, locks the cluster', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      await rig.wait(6000)
+      rig.storage.restore(await shrink(rig, uuid))
+      await rig.restart()
+      await rig.wait(3000)
+      expect(rig.store.view.cluster.lock).toMatchObject({ reason: 'epoch' })
+      // who left the set is not promoted, though the old copy calls it a member
+      for (const server of rig.servers.slice(0, 2)) server.down()
+      await rig.wait(10_000)
+      expect(rig.record(uuid).lead.epoch.number).toBe(1)
+      for (const server of rig.servers.slice(0, 2)) await server.up()
+      await rig.wait(1000)
+      expect(await rig.runtime.recover({ force: false, actor: 'me' })).toEqual({
+        raised: [uuid],
+        adopted: [],
+      })
+      expect(rig.record(uuid).lead.set.members).toHaveLength(2)
+      await rig.until('service', () => rig.isServed(uuid))
+    }))
+
+  it('and has counted beyond what servers saw before they came, locks the cluster', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      await rig.wait(6000)
+      const old = await shrink(rig, uuid)
+      await rig.wait(6000)
+      for (const server of rig.servers) server.down()
+      rig.storage.restore(old)
+      await rig.restart()
+      for (let i = 0; i < 30; i++) {
+        const { cluster } = rig.store.view
+        await rig.store.change(() => ({ writes: [{ kind: 'cluster', record: cluster }], result: null }))
+      }
+      await rig.wait(6000)
+      for (const server of rig.servers.slice(0, 2)) await server.up()
+      await rig.wait(3000)
+      expect(rig.store.view.cluster.lock).toMatchObject({ reason: 'epoch' })
     }))
 })
 

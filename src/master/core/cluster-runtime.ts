@@ -184,8 +184,8 @@ export class ClusterRuntime implements Cluster {
     // what it asks and answers came before the state that the beat tells of
     for (const message of messages) lead.post({ kind: 'message', server, message })
     if (isLate || open === null) return
-    const { opening, askedAtMs, leads, isServing, sealed, appended } = open
-    const told: LeadBeat = { opening, askedAtMs, leads, isServing, sealed, appended }
+    const { opening, askedAtMs, leads, isServing, sealed, set, appended } = open
+    const told: LeadBeat = { opening, askedAtMs, leads, isServing, sealed, set, appended }
     lead.post({ kind: 'beat', server, beat: told })
     if (record.replicas.some((one) => one.server === server)) this.#tellSettings(server, replica)
   }
@@ -260,9 +260,14 @@ export class ClusterRuntime implements Cluster {
 
   #onNotes(volume: string, notes: readonly LeadNote[]): void {
     for (const note of notes) {
-      if (note.kind !== 'epochAbove' || this.#isLocking || this.#o.store.view.cluster.lock !== null) continue
+      if (note.kind !== 'epochAbove' && note.kind !== 'setAbove') continue
+      if (this.#isLocking || this.#o.store.view.cluster.lock !== null) continue
       const name = this.#o.store.view.volume(volume)?.name ?? volume
-      const detail = `${note.server} obeys epoch ${note.epoch} of ${name}, which this registry never gave`
+      const says =
+        note.kind === 'epochAbove'
+          ? `obeys epoch ${note.epoch}`
+          : `knows version ${note.version} of the in-sync set`
+      const detail = `${note.server} ${says} of ${name}, which this registry never gave`
       this.#lock({ reason: 'epoch', detail }).catch((error: unknown) =>
         this.#expect(error, () => this.#o.logger.error('cluster.lock_not_recorded', { volume }, error)),
       )

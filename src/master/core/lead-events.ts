@@ -62,6 +62,7 @@ function leadEvent({ name }: VolumeRecord, note: LeadNote, nameOf: NameOf): Told
     }
     case 'serving':
     case 'epochAbove':
+    case 'setAbove':
       return null
   }
 }

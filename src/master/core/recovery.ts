@@ -6,6 +6,7 @@
  */
 import { BlockError } from '../../base/errors.ts'
 import { parseVolumeName } from '../../base/names.ts'
+import { compareSets } from '../../v2engine/marks.ts'
 import type { ReplicaBeat } from '../links.ts'
 import type { ClusterRecord, LeadRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
 import type { RecoverReport } from './cluster.ts'
@@ -112,7 +113,7 @@ function isContradicted(lead: LeadRecord, of: readonly Reported[]): boolean {
     const { sealed, set } = open
     if (sealed.number > lead.epoch.number) return true
     if (sealed.number === lead.epoch.number && sealed.id.toString() !== lead.epoch.id) return true
-    return set !== null && set.version > lead.set.version
+    return set !== null && compareSets(set, lead.set) > 0
   })
 }
 
@@ -121,8 +122,8 @@ function recoveredLead(facts: RecoveryFacts, lead: LeadRecord | null, of: readon
   const sets = open.flatMap(({ set }) => (set === null ? [] : [set]))
   const number = Math.max(lead?.epoch.number ?? 0, ...open.map(({ sealed }) => sealed.number)) + 1
   const version = Math.max(lead?.set.version ?? 0, ...sets.map((set) => set.version)) + 1
-  const [newest] = sets.toSorted((a, b) => b.version - a.version || b.epoch - a.epoch)
-  const isRegistrysNewer = lead !== null && (newest === undefined || lead.set.version > newest.version)
+  const [newest] = sets.toSorted((a, b) => compareSets(b, a))
+  const isRegistrysNewer = lead !== null && (newest === undefined || compareSets(lead.set, newest) > 0)
   const members: readonly string[] = isRegistrysNewer
     ? lead.set.members
     : (newest?.members ?? of.map(({ server }) => server))

@@ -97,7 +97,14 @@ describe('after a forced promotion', () => {
     volume.pass(10_000)
     expect(volume.record).toMatchObject({ state: 'serving', primary: 'b' })
     // it is opened again before anybody has caught up
-    const beat = { opening: opening(5), askedAtMs: 1, leads: null, isServing: false, appended: 1000 }
+    const beat = {
+      opening: opening(5),
+      askedAtMs: 1,
+      leads: null,
+      isServing: false,
+      set: null,
+      appended: 1000,
+    }
     volume.step({ kind: 'beat', server: 'b', beat: { ...beat, sealed: volume.epoch } })
     expect(volume.record.state).toBe('sealing')
     volume.answers('c', 2, { epoch: 5, lsn: 100 })

@@ -13,6 +13,7 @@
 import type { Epoch } from '../../base/units.ts'
 import { epochNumber } from '../../base/units.ts'
 import type { Opening } from '../../v2engine/identity.ts'
+import type { SetRecord } from '../../v2engine/marks.ts'
 import type { AuthorityMessage, Replica, SealAnswer, ToAuthority } from '../../v2engine/messages.ts'
 import type { Bounds, Policy } from '../../v2engine/policy.ts'
 import type { LeadRecord } from '../records.ts'
@@ -45,6 +46,8 @@ export interface LeadBeat {
   readonly isServing: boolean
   /** The epoch that it obeys; null when that is not told. */
   readonly sealed: Epoch | null
+  /** The newest in-sync set that it heard of; null when that is not told. */
+  readonly set: SetRecord | null
   /** Last LSN that it appended; 0 when that is not told. */
   readonly appended: number
 }
@@ -153,6 +156,8 @@ export type LeadNote =
   | { readonly kind: 'setChanged'; readonly joined: readonly string[]; readonly left: readonly string[] }
   /** A server obeys an epoch that this registry never gave: it is older than what was decided. */
   | { readonly kind: 'epochAbove'; readonly server: string; readonly epoch: number }
+  /** The same of an in-sync set. */
+  | { readonly kind: 'setAbove'; readonly server: string; readonly version: number }
 
 export interface Decision {
   /** Durable BEFORE anything else of this decision is carried out; null when nothing durable changed. */

@@ -90,7 +90,15 @@ class Life {
         if (server === this.record.primary && (leads === null || of > (this.record.opening ?? 0)))
           this.#hasShown = true
         const askedAtMs = this.nowMs - random.integer(2) * 1000
-        const said = { opening: of, askedAtMs, leads, isServing: leads !== null, sealed: epoch, appended: 0 }
+        const said = {
+          opening: of,
+          askedAtMs,
+          leads,
+          isServing: leads !== null,
+          sealed: epoch,
+          set: null,
+          appended: 0,
+        }
         this.#step({ kind: 'beat', server, beat: said })
         return
       }

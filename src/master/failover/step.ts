@@ -7,6 +7,7 @@
  * not in the record of this decision or of one before it.
  */
 import { sameEpoch, serverId } from '../../v2engine/identity.ts'
+import { compareSets } from '../../v2engine/marks.ts'
 import type { ToAuthority } from '../../v2engine/messages.ts'
 import { decideSetChange } from '../../v2engine/rules/set-change.ts'
 import type { LeadRecord } from '../records.ts'
@@ -85,6 +86,10 @@ function onBeat(draft: Draft, server: string, beat: LeadBeat): void {
   const { record, state, facts } = draft
   if (beat.sealed !== null && isAbove(draft, beat.sealed)) {
     draft.notes.push({ kind: 'epochAbove', server, epoch: beat.sealed.number })
+    return
+  }
+  if (beat.set !== null && compareSets(beat.set, record.set) > 0) {
+    draft.notes.push({ kind: 'setAbove', server, version: beat.set.version })
     return
   }
   if (facts.may === 'hold') return

@@ -116,6 +116,7 @@ function eventOf(words: readonly string[], named: ReadonlyMap<string, string>, n
         leads: leads === undefined ? null : epochOf(leads),
         isServing: words.includes('serves'),
         sealed: sealed === undefined ? null : epochOf(sealed),
+        set: null,
         appended: Number(named.get('has') ?? 0),
       },
     }
