@@ -242,7 +242,11 @@ export class HostedReplica {
 
   /** `access` has the secrets; without them a volume that asks for CHAP admits nobody. */
   #serveAs(stored: StoredSettings | null, access: ClearAccess | undefined): void {
-    if (stored === null) return
+    if (stored === null) {
+      // a small authority leaves it to the server's own configuration; a master that has not said it yet will
+      if (this.#record.authority === null) this.#o.iscsi.setOwnAccess({ initiators: [], chap: null })
+      return
+    }
     this.#isMute = stored.hasChap && access === undefined
     this.#o.iscsi.setOwnAccess({
       initiators: this.#isMute ? [] : stored.initiators,

@@ -164,6 +164,13 @@ describe('a block server of a cluster', () => {
     await allocate(a.ready.server)
     for (const { server } of servers) expect((await openAt(server)).appended).toBe(0)
     await promote(servers, 1)
+    // it leads before it was told who may use it: nobody
+    await expect(connect(a.ready)).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
+    const settings = { kind: 'settings', volume: VOLUME, qos: NO_LIMITS, keep: '' } as const
+    const nobody = { initiators: [], chap: null }
+    const host = { ...nobody, initiators: [INITIATOR] }
+    master.links.send(a.ready.server, { ...settings, tag: 3, access: host })
+    await master.until(() => said(a.ready.server)?.settingsTag === 3)
     const session = await connect(a.ready)
     const disk = new BlockClient(session)
     expect(await disk.readCapacity()).toMatchObject({ blocks: (16 * MIB) / 512 })
@@ -185,13 +192,11 @@ describe('a block server of a cluster', () => {
     expect(await disk.readCapacity()).toMatchObject({ blocks: (32 * MIB) / 512 })
     await disk.write((32 * MIB) / 512 - 8, 8, new Uint8Array(4096).fill(3))
 
-    const settings = { kind: 'settings', volume: VOLUME, qos: NO_LIMITS, keep: '' } as const
-    const nobody = { initiators: [], chap: null }
     master.links.send(a.ready.server, { ...settings, tag: 1, access: nobody })
     await master.until(() => said(a.ready.server)?.settingsTag === 1)
     await expect(disk.testUnitReady()).rejects.toMatchObject({ code: 'DISCONNECTED' })
     await expect(connect(a.ready)).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
-    master.links.send(a.ready.server, { ...settings, tag: 2, access: { ...nobody, initiators: [INITIATOR] } })
+    master.links.send(a.ready.server, { ...settings, tag: 2, access: host })
     await master.until(() => said(a.ready.server)?.settingsTag === 2)
     await (await connect(a.ready)).logout()
 
