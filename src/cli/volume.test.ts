@@ -238,7 +238,7 @@ describe('volume create', () => {
   it.each([
     ['volume create db1', /--size is missing; write for example --size 10GiB/],
     ['volume create db1 --size 1G', /'1G' is ambiguous; write 1GiB/],
-    ['volume create db1 --size 1152921504606846976', /is not a size/],
+    ['volume create db1 --size 1152921504606846976', /is more than any volume can be/],
     ['volume create db1 --size 0x10', /is not a size/],
     ['volume create ../x --size 1GiB', /'..\/x' is not a volume name/],
     [`volume create ${'a'.repeat(300)} --size 1GiB`, /is not a volume name/],
