@@ -28,6 +28,7 @@ export interface SampleOptions {
 const NAME = 'demo'
 const SIZE_BYTES = 512 * 1024 ** 2
 const REPLICAS_MAX = 3
+const MAKE_MS = 15_000
 const SERVED_MS = 30_000
 const POLL_MS = 50
 const LOOK_MS = 500
@@ -42,13 +43,27 @@ export async function serveSample(options: SampleOptions): Promise<Sample | unde
   const replicas = Math.min(REPLICAS_MAX, serverCount)
   if (isNew) {
     await options.making()
-    await client.createVolume({ name: NAME, sizeBytes: SIZE_BYTES, replicas })
+    await make(options, replicas)
   }
   const volume = await served(options)
   if (volume === undefined || volume.iqn === null || volume.iscsi_addr === null) return undefined
   const sample = { iqn: volume.iqn, portal: volume.iscsi_addr }
   tell({ event: 'volume', name: NAME, isNew, sizeBytes: SIZE_BYTES, replicas, ...sample })
   return sample
+}
+
+/** On a machine that is busy, a server that has joined may be silent just now: it is asked for again for a while. */
+async function make({ client, clock, isStopping }: SampleOptions, replicas: number): Promise<void> {
+  const beganMs = clock.monotonicMs()
+  for (;;) {
+    try {
+      return await client.createVolume({ name: NAME, sizeBytes: SIZE_BYTES, replicas })
+    } catch (error) {
+      const mayPass = isBlockError(error, 'DISCONNECTED') || isBlockError(error, 'BUSY')
+      if (!mayPass || isStopping() || clock.monotonicMs() - beganMs > MAKE_MS) throw error
+    }
+    await clock.sleep(LOOK_MS)
+  }
 }
 
 /** Resolves when the cluster is not locked, or everything is stopping. */
