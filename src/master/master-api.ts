@@ -165,7 +165,7 @@ export interface ClusterView {
   readonly failoversTotal: number
   readonly rebuildsTotal: number
   readonly runningJobs: number
-  /** Promotions that wait, and why. */
+  /** Promotions that wait, by the volume's name, and why. */
   readonly pending: readonly { readonly volume: string; readonly why: string }[]
 }
 

@@ -1,4 +1,5 @@
 /** `basalt volume …`: volumes of the cluster, over the master's API. */
+import { BlockError } from '../../base/errors.ts'
 import { parseSize } from '../../base/sizes.ts'
 import { type Call, type CommandDescription, NO_WAIT, type Noun, VOLUME, WIDE, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
@@ -162,14 +163,20 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
     summary: 'move the lead to another replica, or with --from a replica to another server',
     args: [VOLUME],
     flags: [
-      { name: 'to', placeholder: SERVER_FLAG, help: 'where to; the best place unless given' },
+      { name: 'to', placeholder: SERVER_FLAG, help: 'where to; of a replica, the best place unless given' },
       { name: 'from', placeholder: SERVER_FLAG, help: 'the server whose replica is to go elsewhere' },
       NO_WAIT,
     ],
     service: 'master',
     run: async (call) => {
-      const api = await call.connect()
       const body = { to: call.text('to'), from: call.text('from') }
+      if (body.to === undefined && body.from === undefined) {
+        throw new BlockError(
+          'INVALID_ARGUMENT',
+          '--to SERVER moves the lead there, --from SERVER moves the replica that this server has; give one',
+        )
+      }
+      const api = await call.connect()
       await finishJob(call, api, await api.post(volumePath(call.arg('VOLUME'), 'move'), Job, body))
     },
   },

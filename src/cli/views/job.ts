@@ -9,12 +9,15 @@ type NameOf = (server: string) => string
 const subject = (job: Job, nameOf: NameOf): string =>
   job.volume_name ?? job.volume ?? (job.server === null ? '-' : nameOf(job.server))
 
+/** A job that found nothing to do has done all of it. */
+const done = ({ state, progress }: Job): string => percent(state === 'succeeded' ? 1 : ratioOf(progress))
+
 export const jobColumns = (nameOf: NameOf): readonly Column<Job>[] => [
   { title: 'JOB', value: (job) => job.id },
   { title: 'KIND', value: (job) => job.kind },
   { title: 'OF', shrinks: true, value: (job) => subject(job, nameOf) },
   { title: 'STATE', value: (job) => job.state },
-  { title: 'DONE', right: true, value: (job) => percent(ratioOf(job.progress)) },
+  { title: 'DONE', right: true, value: done },
   { title: 'STEP', value: (job) => job.step },
   { title: 'ACTOR', isWide: true, value: (job) => job.actor },
   { title: 'STARTED', isWide: true, value: (job) => formatTime(job.created_at) },
@@ -27,7 +30,7 @@ export const jobFacts = (job: Job, nameOf: NameOf): [string, string][] => [
   ['of', subject(job, nameOf)],
   ['state', job.state],
   ['step', job.step],
-  ['progress', `${percent(ratioOf(job.progress))}, ${amounts(job.progress)}`],
+  ['progress', `${done(job)}, ${amounts(job.progress)}`],
   ...(job.message === null ? [] : [['message', job.message] satisfies [string, string]]),
   ['asked by', job.actor],
   ['started', formatTime(job.created_at)],

@@ -91,7 +91,7 @@ export function clusterView(
     pending: view.volumes().flatMap((volume) => {
       const { phase, why } = status(volume.uuid)
       const isPending = phase !== 'serving' && volume.state === 'active'
-      return isPending ? [{ volume: volume.uuid, why: why ?? phase }] : []
+      return isPending ? [{ volume: volume.name, why: why ?? phase }] : []
     }),
   }
 }

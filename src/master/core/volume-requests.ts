@@ -251,7 +251,7 @@ export function moveVolume(
     throw refusal(
       'INVALID_ARGUMENT',
       'nothing_to_move',
-      'give `to` to move the lead, or `from` to move a replica',
+      'give "to", the server that is to lead, or "from", the server whose replica is to go elsewhere',
     )
   }
   if (!isMember(volume, to) || replicaOn(volume, to)?.state !== 'ready') {
