@@ -151,7 +151,7 @@ export class Authority {
   }
 }
 
-const registryOf = (record: LeadRecord): Registry => ({
+export const registryOf = (record: LeadRecord): Registry => ({
   epoch: { number: epochNumber(record.epoch.number), id: BigInt(record.epoch.id) },
   state: record.state,
   primary: serverId(record.primary),

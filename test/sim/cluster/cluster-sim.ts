@@ -6,9 +6,8 @@
 import { BLOCK_BYTES, type Epoch } from '../../../src/base/units.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import { type ServerId, serverId } from '../../../src/v2engine/identity.ts'
-import type { ToAuthority } from '../../../src/v2engine/messages.ts'
 import { DEFAULT_BOUNDS } from '../../../src/v2engine/policy.ts'
-import { Authority, type Heartbeat, type Registry } from '../../cluster/authority.ts'
+import type { Authority, Registry } from '../../cluster/authority.ts'
 import { fail } from '../../cluster/checker.ts'
 import { SeededRandom } from '../random.ts'
 import { Scheduler } from '../scheduler.ts'
@@ -18,16 +17,17 @@ import { Faults } from './faults.ts'
 import { History } from './history.ts'
 import { Hosts, type Path } from './hosts.ts'
 import { Losses } from './losses.ts'
+import { RealMaster } from './master/real-master.ts'
+import type { MasterWorld, MemberLink, SimMaster } from './master/sim-master.ts'
+import { StubMaster } from './master/stub-master.ts'
 import { SimNetwork } from './net.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
 import { REPLICATION_PORT, SimServer } from './server.ts'
-import type { ServerWorld } from './server-world.ts'
+import type { Running, ServerWorld } from './server-world.ts'
 import { Service } from './service.ts'
 import { RunLog, show } from './timeline.ts'
 import { describeCluster, describeError, isInSync } from './verdicts.ts'
 
-const MASTER_BEAT_MS = 200
-const BEATS_PER_ASSIGNMENT = 20
 /** Virtual time in which the operations must be done. */
 const FAULTS_MS_MAX = 900_000
 /** In which a volume that needs an operator may still come back by itself. */
@@ -75,19 +75,15 @@ export class ClusterSim implements ServerWorld {
   readonly bounds = DEFAULT_BOUNDS
   readonly servers = new Map<ServerId, SimServer>()
   readonly control: ControlChannel
-  readonly authority: Authority
+  readonly master: SimMaster
   readonly history: History
   readonly hosts: Hosts
   readonly faults: Faults
   readonly #losses: Losses
   readonly #service: Service
   isCalm = false
-  isMasterUp = true
-  /** The run is over: the master, if it is away, stays away. */
-  #isClosing = false
   /** Called with each promotion, before anybody hears of it. */
   atPromotion: (registry: Registry) => void = () => undefined
-  #beats = 0
   #lostSinceMs = 0
   readonly #broken = Promise.withResolvers<never>()
   #isBroken = false
@@ -97,6 +93,7 @@ export class ClusterSim implements ServerWorld {
     random: SeededRandom,
     profile: ClusterProfile,
     print: ((line: string) => void) | undefined,
+    master: 'real' | 'stub' = 'real',
   ) {
     this.scheduler = new Scheduler(seed)
     this.profile = profile
@@ -122,24 +119,28 @@ export class ClusterSim implements ServerWorld {
     this.#losses = new Losses(profile, this.servers)
     this.#service = new Service(
       this,
-      (epoch) => this.#losses.take(epoch, epoch.number === this.registryEpoch().number),
+      (epoch) => this.#losses.take(epoch, epoch.number === this.master.registry.epoch.number),
       (path) => this.hosts.over(path),
     )
-    this.authority = new Authority({
-      policy: profile.policy,
+    const world: MasterWorld = {
+      scheduler: this.scheduler,
+      network: this.network,
+      control: this.control,
+      log: this.log,
+      profile,
       bounds: this.bounds,
-      members,
-      replicas: this.#replicas(),
-      random: random.fork('registry'),
-      send: (to, message) => {
-        this.log.trace(MASTER, () => `to ${to}: ${show(message)}`)
-        this.control.send(MASTER, to, () => {
-          this.faults.delivered(to, message)
-          this.servers.get(to)?.fromAuthority(message)
-        })
-      },
+      servers: this.servers,
+      isServedAt: (server) => this.path?.server === server,
+      delivered: (to, message) => this.faults.delivered(to, message),
+      heard: (from, beat) => this.faults.heard(from, beat),
       promoted: (registry) => this.#promoted(registry),
-    })
+      broken: (error) => this.broken(error),
+    }
+    const masterRandom = random.fork('registry')
+    this.master =
+      master === 'real'
+        ? new RealMaster(world, members, masterRandom)
+        : new StubMaster(world, members, masterRandom)
     this.hosts = new Hosts({
       scheduler: this.scheduler,
       network: this.network,
@@ -158,8 +159,10 @@ export class ClusterSim implements ServerWorld {
     this.#broken.promise.catch(() => undefined)
   }
 
-  #replicas(): { server: ServerId; endpoint: string }[] {
-    return [...this.servers.values()].map(({ server, endpoint }) => ({ server, endpoint }))
+  /** Of a scenario whose master is the shell. */
+  get authority(): Authority {
+    if (!(this.master instanceof StubMaster)) fail('the master of this run is the real one')
+    return this.master.authority
   }
 
   // ---- the run
@@ -212,7 +215,7 @@ export class ClusterSim implements ServerWorld {
   /** More was lost than anybody promised to survive, and for so long that nothing will bring it back by itself. */
   #isLost(): boolean {
     const { nowMs } = this.scheduler
-    const isWaiting = !this.profile.isBudgeted && this.authority.isOperatorNeeded
+    const isWaiting = !this.profile.isBudgeted && this.master.isOperatorNeeded
     if (!isWaiting) this.#lostSinceMs = nowMs
     return nowMs - this.#lostSinceMs > OPERATOR_MS
   }
@@ -224,15 +227,15 @@ export class ClusterSim implements ServerWorld {
     this.faults.stop()
     this.network.calm()
     this.control.calm()
-    this.restartMaster()
+    this.master.calm()
     await this.sleep(1500)
     this.hosts.stop()
     const isWell = await this.untilWell(CALM_MS)
     this.#countAll()
     if (!isWell) {
       // a removal that was carried out after its primary died leaves a set that only an operator can revive
-      const isLastLost = this.authority.registry.set.members.length === 1
-      if ((!this.profile.isBudgeted || isLastLost) && this.authority.isOperatorNeeded) {
+      const isLastLost = this.master.registry.set.members.length === 1
+      if ((!this.profile.isBudgeted || isLastLost) && this.master.isOperatorNeeded) {
         this.log.count('operator needed')
         return
       }
@@ -261,17 +264,7 @@ export class ClusterSim implements ServerWorld {
 
   start(): void {
     for (const server of this.servers.values()) server.start()
-    this.#masterBeat()
-  }
-
-  #masterBeat(): void {
-    this.scheduler.schedule('master beat', '', MASTER_BEAT_MS, () => {
-      if (this.isMasterUp) this.authority.onBeat(this.scheduler.nowMs)
-      // a primary that missed it hears again where the replicas are
-      const isDue = ++this.#beats % BEATS_PER_ASSIGNMENT === 0
-      if (isDue && this.isMasterUp && this.authority.registry.state === 'serving') this.authority.assign()
-      this.#masterBeat()
-    })
+    this.master.start()
   }
 
   async untilWell(forMs: number): Promise<boolean> {
@@ -288,7 +281,7 @@ export class ClusterSim implements ServerWorld {
   }
 
   isWell(): boolean {
-    return this.path?.epoch.id === this.authority.registry.epoch.id && isInSync(this)
+    return this.path?.epoch.id === this.master.registry.epoch.id && isInSync(this)
   }
 
   describe(): string {
@@ -296,13 +289,10 @@ export class ClusterSim implements ServerWorld {
   }
 
   async #compareAndClose(): Promise<void> {
-    this.authority.registry.state = 'sealing'
-    this.isMasterUp = false
-    this.#isClosing = true
+    this.master.end()
     const primaryFirst = [...this.servers.values()].sort(
       (a, b) =>
-        Number(b.server === this.authority.registry.primary) -
-        Number(a.server === this.authority.registry.primary),
+        Number(b.server === this.master.registry.primary) - Number(a.server === this.master.registry.primary),
     )
     for (const server of primaryFirst) await server.close()
     await compareReplicas(this, primaryFirst)
@@ -316,24 +306,12 @@ export class ClusterSim implements ServerWorld {
     this.#broken.reject(error)
   }
 
-  toAuthority(from: ServerId, message: ToAuthority): void {
-    this.log.trace(from, () => `to master: ${show(message)}`)
-    this.control.send(from, MASTER, () => {
-      if (!this.isMasterUp) return
-      this.authority.onMessage(from, message, this.scheduler.nowMs)
-    })
+  linkOf(server: SimServer, running: Running): MemberLink {
+    return this.master.linkOf(server, running)
   }
 
-  beat(from: ServerId, beat: Heartbeat): void {
-    this.control.send(from, MASTER, () => {
-      if (!this.isMasterUp) return
-      this.faults.heard(from, beat)
-      this.authority.onHeartbeat(from, beat, this.scheduler.nowMs)
-    })
-  }
-
-  registryEpoch(): Epoch {
-    return this.authority.registry.epoch
+  epochMax(): Epoch {
+    return this.master.epochMax
   }
 
   mayLosePower(server: SimServer): boolean {
@@ -352,21 +330,11 @@ export class ClusterSim implements ServerWorld {
     this.#service.halted(server)
   }
 
-  // ---- the authority
-
-  restartMaster(): void {
-    if (this.isMasterUp || this.#isClosing) return
-    this.log.note(MASTER, 'restarts')
-    this.isMasterUp = true
-    this.authority.restart(this.scheduler.nowMs)
-  }
+  // ---- the master
 
   changeAddress(server: SimServer): void {
     void server.changeAddress().catch((error: unknown) => this.broken(error))
-    this.scheduler.schedule('address', server.name, 20, () => {
-      this.authority.replicas = this.#replicas()
-      if (this.isMasterUp && this.authority.registry.state === 'serving') this.authority.assign()
-    })
+    this.master.addressChanged(server)
   }
 
   #promoted(registry: Registry): void {

@@ -35,16 +35,26 @@ export class ControlChannel {
     this.#rates = NO_FAULTS
   }
 
-  send(from: ServerId | typeof MASTER, to: ServerId | typeof MASTER, deliver: () => void): void {
+  /** `isLost` is called when nothing arrives, as soon as that is certain. */
+  send(
+    from: ServerId | typeof MASTER,
+    to: ServerId | typeof MASTER,
+    deliver: () => void,
+    isLost: () => void = () => undefined,
+  ): void {
     const random = this.#random
     const { lost, doubled, late } = this.#rates
-    if (this.#network.isCut(from, to) || random.chance(lost)) return
+    if (this.#network.isCut(from, to) || random.chance(lost)) {
+      isLost()
+      return
+    }
     const copies = random.chance(doubled) ? 2 : 1
     if (copies > 1) this.doubled += 1
     for (let i = 0; i < copies; i++) {
       const delayMs = 0.5 + (random.chance(late) ? random.integer(5000) : random.integer(10))
       this.#scheduler.schedule('control', `${from} ${to}`, delayMs, () => {
-        if (!this.#network.isCut(from, to)) deliver()
+        if (this.#network.isCut(from, to)) isLost()
+        else deliver()
       })
     }
   }

@@ -10,6 +10,7 @@ import { DATA_DIRECTORY } from '../machine.ts'
 import type { SeededRandom } from '../random.ts'
 import type { ClusterSim } from './cluster-sim.ts'
 import { MASTER } from './control.ts'
+import { RealMaster } from './master/real-master.ts'
 import type { NetFault } from './net.ts'
 import type { Trouble } from './profile.ts'
 import { REPLICATION_PORT, type SimServer } from './server.ts'
@@ -63,7 +64,8 @@ export class Faults {
     const { troubleMs } = this.#sim.profile
     this.#sim.scheduler.schedule('trouble', '', 2 * troubleMs * this.#random01, () => {
       if (this.#isStopped) return
-      this.#trouble()
+      if (this.#sim.master instanceof RealMaster) this.#sim.master.recovery.copy()
+      if (!this.#sim.master.isBeingRecovered) this.#trouble()
       this.begin()
     })
   }
@@ -113,11 +115,16 @@ export class Faults {
         server.stop(500 + random.integer(12_000), true)
         return true
       case 'master':
-        if (!sim.isMasterUp) return false
-        sim.isMasterUp = false
-        sim.log.note(MASTER, 'is down')
-        sim.scheduler.schedule('master up', '', random.integer(6000), () => sim.restartMaster())
+        if (!sim.master.isUp) return false
+        sim.master.crash()
+        sim.scheduler.schedule('master up', '', random.integer(6000), () => sim.master.restart())
         return true
+      case 'masterPause':
+      case 'registryCall':
+      case 'registryFails':
+      case 'registryRestored':
+      case 'registryLost':
+        return sim.master instanceof RealMaster && this.#ofRealMaster(sim.master, kind)
       case 'cutOneWay':
       case 'cutBothWays': {
         const ends = [...sim.servers.keys(), MASTER]
@@ -131,7 +138,7 @@ export class Faults {
       }
       case 'isolate':
         for (const name of sim.servers.keys()) {
-          if (name !== sim.authority.registry.primary && random.chance(0.5)) continue
+          if (name !== sim.master.registry.primary && random.chance(0.5)) continue
           sim.network.cutBoth(name, MASTER, 1000 + random.integer(10_000))
         }
         sim.log.note('', 'the primary loses the master')
@@ -158,10 +165,8 @@ export class Faults {
       case 'move':
         this.#move()
         return true
-      case 'seal':
-        if (!sim.isMasterUp) return false
-        sim.authority.seal(sim.scheduler.nowMs)
-        return true
+      case 'promote':
+        return sim.master.promote()
       case 'address':
         sim.changeAddress(server)
         return true
@@ -225,7 +230,7 @@ export class Faults {
   /** The primary loses the master, goes on by promises, and loses those too when its members reopen. */
   #lonely(): void {
     const sim = this.#sim
-    const { primary } = sim.authority.registry
+    const { primary } = sim.master.registry
     sim.network.cutBoth(primary, MASTER, 12_000)
     sim.log.note(primary, 'is lonely')
     const others = [...sim.servers.values()].filter((one) => one.server !== primary)
@@ -241,17 +246,33 @@ export class Faults {
   }
 
   #move(): void {
-    const sim = this.#sim
-    const { registry } = sim.authority
-    const { epoch, primary } = registry
-    sim.authority.preferred = this.#random.pick(registry.set.members)
-    sim.log.note(MASTER, `moves to ${sim.authority.preferred}`)
-    sim.control.send(MASTER, primary, () => sim.servers.get(primary)?.fromAuthority({ kind: 'stop', epoch }))
+    const { log, master } = this.#sim
+    const to = this.#random.pick(master.registry.set.members)
+    log.note(MASTER, `moves to ${to}`)
+    master.move(to)
+  }
+
+  #ofRealMaster(
+    master: RealMaster,
+    kind: 'masterPause' | 'registryCall' | 'registryFails' | 'registryRestored' | 'registryLost',
+  ): boolean {
+    switch (kind) {
+      case 'masterPause':
+        return master.pause(200 + this.#random.integer(7000), this.#random.chance(0.4))
+      case 'registryCall':
+        return master.dieAtACall()
+      case 'registryFails':
+        return master.failACommit()
+      case 'registryRestored':
+        return master.recovery.restore()
+      case 'registryLost':
+        return master.recovery.lose()
+    }
   }
 
   /** An assignment comes to a server that it was not made for. */
   #stray(server: SimServer): boolean {
-    const { registry, replicas } = this.#sim.authority
+    const { registry, replicas } = this.#sim.master
     const { epoch, opening, set, primary } = registry
     if (opening === null || server.server === primary) return false
     this.#sim.log.note(server.name, 'gets an assignment of another server')
@@ -284,9 +305,9 @@ export class Faults {
   // ---- what happens beside
 
   mayLosePower(server: SimServer): boolean {
-    const { profile, authority, servers } = this.#sim
+    const { profile, master, servers } = this.#sim
     if (!profile.isBudgeted) return true
-    const { members } = authority.registry.set
+    const { members } = master.registry.set
     if (!members.includes(server.server)) return true
     const others = members.filter((member) => member !== server.server)
     return others.length > 0 && others.every((member) => this.#isWhole(servers.get(member)))
@@ -325,7 +346,7 @@ export class Faults {
 
   /** A message of the authority reaches a server. */
   delivered(to: ServerId, message: AuthorityMessage): void {
-    const { registry } = this.#sim.authority
+    const { registry } = this.#sim.master
     if (message.kind === 'assign') {
       const key = `${to} ${message.epoch.id} ${message.opening}`
       if (this.#assigned.has(key)) this.#sim.log.count('assignment repeated')
@@ -337,7 +358,7 @@ export class Faults {
   }
 
   heard(from: ServerId, beat: Heartbeat): void {
-    const { registry } = this.#sim.authority
+    const { registry } = this.#sim.master
     const server = this.#sim.servers.get(from)
     const hasLed = server !== undefined && server.ledEpoch > 0 && server.ledEpoch < registry.epoch.number
     if (hasLed && !server.isReturned) {
@@ -357,7 +378,7 @@ export class Faults {
     }
     if (kind === 'delay' || kind === 'dribble') return
     log.note('', `${kind} on ${from} > ${to}`)
-    const { primary } = this.#sim.authority.registry
+    const { primary } = this.#sim.master.registry
     const other = from === primary ? to : from
     const peer = this.#sim.servers
       .get(primary)

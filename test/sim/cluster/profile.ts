@@ -25,12 +25,17 @@ export const TROUBLES = [
   'slowLink',
   'disk',
   'move',
-  'seal',
   'address',
   'strayAssignment',
   'portCall',
   'rot',
   'full',
+  'masterPause',
+  'registryCall',
+  'registryFails',
+  'registryRestored',
+  'registryLost',
+  'promote',
 ] as const
 export type Trouble = (typeof TROUBLES)[number]
 /** Faults by name, as `--faults` takes them. */
@@ -71,6 +76,8 @@ export interface ClusterProfile {
   /** Mean time between two troubles. */
   readonly troubleMs: number
   readonly rates: readonly number[]
+  /** Speed of the clocks of the master's machine. */
+  readonly masterRate: number
 }
 
 const syncAll = (replicaFactor: number, minInSync = 1): Policy => ({
@@ -140,12 +147,17 @@ const BASE_WEIGHTS: Record<Trouble, number> = {
   slowLink: 2,
   disk: 1,
   move: 3,
-  seal: 1,
   address: 1,
   strayAssignment: 2,
   portCall: 4,
   rot: 0,
   full: 0,
+  masterPause: 1,
+  registryCall: 2,
+  registryFails: 2,
+  registryRestored: 0.5,
+  registryLost: 0.3,
+  promote: 1,
 }
 
 /** What is more often in a run of that bias. */
@@ -155,6 +167,8 @@ const BIASES: readonly Partial<Record<Trouble, number>>[] = [
   { kill: 20, portCall: 20 },
   { cutOneWay: 15, cutBothWays: 15 },
   { master: 10, isolate: 10 },
+  { master: 6, registryCall: 10, registryFails: 10, masterPause: 4 },
+  { registryRestored: 4, registryLost: 2, master: 4 },
   { power: 20 },
   { split: 20, lonely: 20 },
   { pause: 15, sleep: 10 },
@@ -226,5 +240,6 @@ export function drawProfile(
     weights,
     troubleMs: random.pick([500, 1000, 2500]),
     rates: Array.from({ length: 3 }, () => (may('drift') ? random.pick([0.97, 1, 1.03]) : 1)),
+    masterRate: may('drift') ? random.pick([0.97, 1, 1.03]) : 1,
   }
 }

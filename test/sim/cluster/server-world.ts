@@ -4,12 +4,10 @@ import type { Epoch } from '../../../src/base/units.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import type { ReplicationListener } from '../../../src/replication/listener.ts'
 import type { Replica } from '../../../src/replication/replica.ts'
-import type { ServerId } from '../../../src/v2engine/identity.ts'
-import type { ToAuthority } from '../../../src/v2engine/messages.ts'
 import type { Bounds } from '../../../src/v2engine/policy.ts'
-import type { Heartbeat } from '../../cluster/authority.ts'
 import type { SimProcess } from '../machine.ts'
 import type { Scheduler } from '../scheduler.ts'
+import type { MemberLink } from './master/sim-master.ts'
 import type { SimNetwork } from './net.ts'
 import type { ClusterProfile } from './profile.ts'
 import type { SimServer } from './server.ts'
@@ -23,13 +21,14 @@ export interface ServerWorld {
   readonly profile: ClusterProfile
   readonly bounds: Bounds
   readonly isCalm: boolean
-  toAuthority(from: ServerId, message: ToAuthority): void
-  beat(from: ServerId, beat: Heartbeat): void
+  /** The way of a process to the master. */
+  linkOf(server: SimServer, running: Running): MemberLink
   /** Hosts may be served here. */
   leads(server: SimServer, device: LedDevice): void
   /** They may not any more. */
   halted(server: SimServer): void
-  registryEpoch(): Epoch
+  /** The greatest that was ever decided. */
+  epochMax(): Epoch
   /** A violated invariant that no promise carries. */
   broken(error: unknown): void
   /** Whether power or disk may be lost here, now. */
@@ -44,6 +43,8 @@ export interface Running {
   readonly net: Net
   replica: Replica | undefined
   listener: ReplicationListener | undefined
+  /** Undefined while it is made. */
+  link: MemberLink | undefined
   /** What else is closed with it, last first. */
   readonly closing: (() => Promise<void>)[]
   closed: Promise<void> | undefined

@@ -12,18 +12,19 @@ import { ResyncSlots } from '../../../src/replication/resync/slots.ts'
 import type { ServerId } from '../../../src/v2engine/identity.ts'
 import { isSound, type Standing } from '../../../src/v2engine/marks.ts'
 import type { AuthorityMessage } from '../../../src/v2engine/messages.ts'
+import type { Heartbeat } from '../../cluster/authority.ts'
 import { MachineTime } from '../clock.ts'
 import { FaultPlan } from '../faults.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../machine.ts'
 import { drawKept } from '../power-loss.ts'
 import type { SeededRandom } from '../random.ts'
 import type { Storage } from '../storage.ts'
+import { freshMember, type MemberState } from './master/member-stream.ts'
 import type { NetMachine } from './net.ts'
 import type { Running, ServerWorld } from './server-world.ts'
 import { show } from './timeline.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
-const HEARTBEAT_MS = 500
 /** In which what a closed replica leaves behind ends by itself. */
 const REST_MS = 2000
 export const REPLICATION_PORT = 7460
@@ -56,6 +57,8 @@ export class SimServer implements NetMachine {
   #wasSound = true
   /** It failed to sync, so that its page cache shows what its disk has not. */
   #hasLostASync = false
+  /** What it keeps for the master. */
+  member: MemberState = freshMember()
   /** The last epoch that it led. */
   ledEpoch = 0
   /** It was seen again after that epoch was over. */
@@ -126,10 +129,12 @@ export class SimServer implements NetMachine {
       net: network.netOf(this, process.life),
       replica: undefined,
       listener: undefined,
+      link: undefined,
       closing: [],
       closed: undefined,
     }
     this.running = running
+    running.link = this.#world.linkOf(this, running)
     this.#open(running).then(
       () => {
         this.#openFailures = 0
@@ -166,10 +171,10 @@ export class SimServer implements NetMachine {
       bounds,
       directory: DIRECTORY,
       tuning: profile.tuning,
-      madeIn: this.isReplacement ? this.#world.registryEpoch() : null,
+      madeIn: this.isReplacement ? this.#world.epochMax() : null,
       slots: new ResyncSlots(),
       toAuthority: (message) => {
-        if (!life.ended) this.#world.toAuthority(this.server, message)
+        if (!life.ended) running.link?.send(message)
       },
       lead: (device) => {
         if (!life.ended) this.#world.leads(this, device)
@@ -195,7 +200,7 @@ export class SimServer implements NetMachine {
     running.replica = replica
     running.listener = await this.#listen(running)
     log.trace(this.name, () => `open, ${show(replica.status().view.standing)}`)
-    this.#beat(running)
+    running.link?.opened()
   }
 
   #listen({ net, process, replica }: Running): Promise<ReplicationListener> {
@@ -252,22 +257,11 @@ export class SimServer implements NetMachine {
     })
   }
 
-  #beat(running: Running): void {
-    const { process, replica } = running
-    const delayMs = HEARTBEAT_MS * (0.8 + 0.4 * this.#random.fraction())
-    this.#world.scheduler.schedule('heartbeat', this.name, delayMs, () => {
-      if (process.life.ended) return
-      process.life.deliver(() => {
-        if (replica === undefined || this.running !== running) return
-        const beat = replica.heartbeat()
-        if (beat.leads !== null && beat.leads.number > this.ledEpoch) {
-          this.ledEpoch = beat.leads.number
-          this.isReturned = false
-        }
-        this.#world.beat(this.server, beat)
-      })
-      this.#beat(running)
-    })
+  /** It is about to tell the master this. */
+  tells({ leads }: Heartbeat): void {
+    if (leads === null || leads.number <= this.ledEpoch) return
+    this.ledEpoch = leads.number
+    this.isReturned = false
   }
 
   fromAuthority(message: AuthorityMessage): void {
@@ -298,21 +292,17 @@ export class SimServer implements NetMachine {
     void process
   }
 
-  losePower(): void {
+  losePower(kept = drawKept(this.#random)): void {
     this.isPowered = false
     this.#end('power lost')
     this.#wasSound = false
-    this.storage = this.storage.afterPowerLoss(drawKept(this.#random))
+    this.storage = this.storage.afterPowerLoss(kept)
     this.#time = this.#boot()
   }
 
   /** Power is lost and nothing is kept that was not durable. */
   losePowerWhole(): void {
-    this.isPowered = false
-    this.#end('power lost')
-    this.#wasSound = false
-    this.storage = this.storage.afterPowerLoss(() => 'none')
-    this.#time = this.#boot()
+    this.losePower(() => 'none')
   }
 
   loseDisk(): void {
@@ -326,6 +316,7 @@ export class SimServer implements NetMachine {
     this.#openFailures = 0
     this.#wasSound = false
     this.storage = emptyStorage()
+    this.member = freshMember()
     this.isReplacement = true
     this.#time = this.#boot()
     this.#world.log.note(this.name, 'has another disk')
@@ -358,6 +349,7 @@ export class SimServer implements NetMachine {
     this.#world.halted(this)
     for (const close of running.closing.toReversed()) await close()
     await replica.close()
+    running.link?.close()
     await listener?.close()
     if (process.life.ended || this.running !== running) return
     // the last of what was under way

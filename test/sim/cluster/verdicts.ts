@@ -2,19 +2,19 @@
 import { InvariantError } from '../../../src/base/assert.ts'
 import type { ServerId } from '../../../src/v2engine/identity.ts'
 import { isSound } from '../../../src/v2engine/marks.ts'
-import type { Authority } from '../../cluster/authority.ts'
+import type { Registry } from '../../cluster/authority.ts'
 import { StuckError } from '../scheduler.ts'
 import type { SimServer } from './server.ts'
 import { show } from './timeline.ts'
 
 interface ClusterView {
-  readonly authority: Authority
+  readonly master: { readonly registry: Registry }
   readonly servers: ReadonlyMap<ServerId, SimServer>
 }
 
 /** The registry's primary serves, all are in the set, and have everything. */
-export function isInSync({ authority, servers }: ClusterView): boolean {
-  const { registry } = authority
+export function isInSync({ master, servers }: ClusterView): boolean {
+  const { registry } = master
   const primary = servers.get(registry.primary)
   const status = primary?.replica?.status()
   if (registry.state !== 'serving' || status === undefined) return false
@@ -31,8 +31,8 @@ export function isInSync({ authority, servers }: ClusterView): boolean {
   })
 }
 
-export function describeCluster({ authority, servers }: ClusterView): string {
-  const { registry } = authority
+export function describeCluster({ master, servers }: ClusterView): string {
+  const { registry } = master
   const lines = [...servers.values()].map((server) => {
     const status = server.replica?.status()
     if (status === undefined) return `${server.name} ${server.isUp ? 'opening' : 'down'}`

@@ -1,0 +1,181 @@
+/**
+ * Streams between servers and the lives of the master, over the channel that loses, doubles, delays and cuts. Of a stream
+ * that is over nothing is heard any more, at either end; while it lives its messages may come late, twice and in another
+ * order. One that is lost ends the stream, which each side notices at its own time.
+ */
+import type { ServerBeat, ServerHello, ToServer } from '../../../../src/master/links.ts'
+import type { SeededRandom } from '../../random.ts'
+import { MASTER } from '../control.ts'
+import { show } from '../timeline.ts'
+import type { MasterLife } from './master-life.ts'
+import type { MemberStream, StreamEnd } from './member-stream.ts'
+import type { MasterWorld } from './sim-master.ts'
+
+/** In which an end of a broken stream notices it. */
+const NOTICED_MS_MAX = 2500
+
+class Stream implements StreamEnd {
+  readonly member: MemberStream
+  /** The life of the master that took it. */
+  life: MasterLife | undefined
+  /** As the runtime names it. */
+  number: number | undefined
+  newestHello = 0
+  newestBeatMs = 0
+  isBroken = false
+  isOverAtMaster = false
+  readonly #streams: Streams
+
+  constructor(member: MemberStream, streams: Streams) {
+    this.member = member
+    this.#streams = streams
+  }
+
+  hello(hello: ServerHello, number: number): void {
+    this.#streams.toMaster(this, (life) => this.#streams.onHello(this, life, hello, number))
+  }
+
+  beat(beat: ServerBeat): void {
+    this.#streams.toMaster(this, (life) => this.#streams.onBeat(this, life, beat))
+  }
+
+  end(): void {
+    this.#streams.ended(this)
+  }
+}
+
+export class Streams {
+  readonly #world: MasterWorld
+  readonly #random: SeededRandom
+  /** Who runs now. */
+  readonly #master: () => MasterLife | undefined
+  readonly #current = new Map<string, Stream>()
+
+  constructor(world: MasterWorld, random: SeededRandom, master: () => MasterLife | undefined) {
+    this.#world = world
+    this.#random = random
+    this.#master = master
+  }
+
+  /** The master is gone: each server finds that out. */
+  masterEnded(): void {
+    for (const stream of this.#current.values()) this.#break(stream)
+    this.#current.clear()
+  }
+
+  connect(member: MemberStream): StreamEnd {
+    return new Stream(member, this)
+  }
+
+  /** At the server's end. */
+  ended(stream: Stream): void {
+    this.#atMasterSoon(stream)
+    stream.member.ended(stream)
+  }
+
+  onBeat(stream: Stream, life: MasterLife, beat: ServerBeat): void {
+    const { number, member } = stream
+    if (number === undefined) return
+    const { log } = this.#world
+    if (beat.sentAtMs < stream.newestBeatMs) log.count('beats out of order')
+    else if (beat.sentAtMs === stream.newestBeatMs) log.count('beats doubled')
+    stream.newestBeatMs = Math.max(stream.newestBeatMs, beat.sentAtMs)
+    for (const { open } of beat.replicas) if (open !== null) this.#world.heard(member.server.server, open)
+    life.runtime?.onBeat(number, beat)
+  }
+
+  async #takeHello(stream: Stream, life: MasterLife, hello: ServerHello): Promise<boolean> {
+    const verdict = await life.runtime?.onHello(hello, stream.number)
+    if (verdict === undefined || verdict.kind === 'refused' || life.life.ended) return false
+    stream.number = verdict.stream
+    return true
+  }
+
+  onHello(stream: Stream, life: MasterLife, hello: ServerHello, number: number): void {
+    if (number <= stream.newestHello) return
+    stream.newestHello = number
+    const isFirst = stream.life === undefined
+    stream.life = life
+    this.#takeHello(stream, life, hello).then(
+      (isTaken) => {
+        if (life.life.ended || stream.isOverAtMaster) {
+          // it ended while the registry wrote
+          if (stream.number !== undefined) life.runtime?.onDisconnect(stream.number)
+          return
+        }
+        if (!isTaken) {
+          this.#break(stream)
+          return
+        }
+        if (!isFirst) return
+        const before = this.#current.get(hello.id)
+        if (before !== undefined && before !== stream) this.#break(before)
+        this.#current.set(hello.id, stream)
+        this.#toServer(stream, () => stream.member.welcomed(stream))
+      },
+      (error: unknown) => life.failed(error, () => this.#break(stream)),
+    )
+  }
+
+  /** What the runtime sends: dropped where there is no stream. */
+  send(life: MasterLife, server: string, message: ToServer): void {
+    const stream = this.#current.get(server)
+    if (stream === undefined || stream.life !== life) return
+    this.#world.log.trace(
+      MASTER,
+      () => `to ${server}: ${show(message.kind === 'replica' ? message.message : message)}`,
+    )
+    this.#toServer(stream, () => stream.member.heard(stream, message))
+  }
+
+  toMaster(stream: Stream, deliver: (life: MasterLife) => void): void {
+    const { control } = this.#world
+    control.send(
+      stream.member.server.server,
+      MASTER,
+      () => {
+        const life = this.#master()
+        if (stream.isOverAtMaster) return
+        if (life === undefined || (stream.life !== undefined && stream.life !== life)) {
+          this.#break(stream)
+          return
+        }
+        life.life.deliver(() => {
+          if (!stream.isOverAtMaster) deliver(life)
+        })
+      },
+      () => this.#break(stream),
+    )
+  }
+
+  #toServer(stream: Stream, deliver: () => void): void {
+    const { control } = this.#world
+    control.send(MASTER, stream.member.server.server, deliver, () => this.#break(stream))
+  }
+
+  #break(stream: Stream): void {
+    if (stream.isBroken) return
+    stream.isBroken = true
+    this.#world.log.count('streams broken')
+    this.#atMasterSoon(stream)
+    this.#world.scheduler.schedule('stream over', stream.member.server.name, this.#noticedMs(), () => {
+      stream.member.ended(stream)
+    })
+  }
+
+  #noticedMs(): number {
+    return 1 + this.#random.integer(this.#random.chance(0.7) ? 200 : NOTICED_MS_MAX)
+  }
+
+  #atMasterSoon(stream: Stream): void {
+    this.#world.scheduler.schedule('stream over', MASTER, this.#noticedMs(), () => {
+      if (stream.isOverAtMaster) return
+      stream.isOverAtMaster = true
+      const { life, number } = stream
+      const { server } = stream.member.server
+      if (this.#current.get(server) === stream) this.#current.delete(server)
+      if (life === undefined || life.life.ended || number === undefined) return
+      life.life.deliver(() => life.runtime?.onDisconnect(number))
+    })
+  }
+}
