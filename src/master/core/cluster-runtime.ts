@@ -112,6 +112,7 @@ export class ClusterRuntime implements Cluster {
     for (const server of this.#live.sweep(nowMs)) this.#tellLost(server)
     this.leads.sweep(nowMs)
     this.#sweepStrays(nowMs)
+    this.#askIncomplete()
     if (nowMs - this.#toldRegistryMs < TELL_REGISTRY_MS || store.seq === this.#toldSeq) return
     this.#toldRegistryMs = nowMs
     this.#toldSeq = store.seq
@@ -232,6 +233,13 @@ export class ClusterRuntime implements Cluster {
     // a registry that is in doubt is not told of
     if (store.view.cluster.lock !== null) return
     links.send(server, { kind: 'registry', id: store.registryId, seq: store.seq })
+  }
+
+  /** A full beat that a later one overtook says nothing of what is not there any more: it is asked for again. */
+  #askIncomplete(): void {
+    for (const { hello, isConnected, isComplete, beat } of this.#live.all()) {
+      if (isConnected && !isComplete && beat !== null) this.#o.links.send(hello.id, { kind: 'tellAll' })
+    }
   }
 
   #tellLost(server: string): void {
