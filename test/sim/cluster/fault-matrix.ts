@@ -70,6 +70,21 @@ export const FAULT_MATRIX: readonly MatrixRow[] = [
     counters: ['authority message of an epoch that is over'],
   },
   { id: 'C8', what: 'an assignment repeated', counters: ['assignment repeated'] },
+  { id: 'C3', what: 'a master that dies at a commit', counters: ['master died at a commit'] },
+  { id: 'C3', what: 'a master that dies while it opens its registry', counters: ['master died at a read'] },
+  { id: 'C4', what: 'a master that restarts', counters: ['master restarts'] },
+  { id: 'C4', what: 'a beat that comes twice', counters: ['beats doubled'] },
+  { id: 'C4', what: 'a beat that a later one overtook', counters: ['beats out of order'] },
+  { id: 'C4', what: 'a beat that is not all there is', counters: ['partial beats'] },
+  { id: 'C4', what: 'a stream that breaks', counters: ['streams broken'] },
+  { id: 'C6', what: 'a master that stops, or sleeps', counters: ['trouble masterPause'] },
+  { id: 'R1', what: 'a commit that fails', counters: ['commits that failed'] },
+  { id: 'R2', what: 'a commit without an answer', counters: ['commits without an answer'] },
+  { id: 'R3', what: 'an old copy of the registry', counters: ['trouble registryRestored'] },
+  { id: 'R4', what: 'a registry that is lost', counters: ['trouble registryLost'] },
+  { id: 'R5', what: 'a recovery', counters: ['recoveries'] },
+  { id: 'O1', what: 'a planned move', counters: ['moves moved'] },
+  { id: 'O2', what: 'a promotion that an operator asks for', counters: ['promotions asked for'] },
 ]
 
 /** What every run must have had, per seed on average. */

@@ -1,6 +1,8 @@
 /** A process of a simulated server, and what it needs of the world around it. */
+import { isBlockError } from '../../../src/base/errors.ts'
 import type { Net } from '../../../src/base/ports/net.ts'
 import type { Epoch } from '../../../src/base/units.ts'
+import { createVolume } from '../../../src/blockvol/create.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import type { ReplicationListener } from '../../../src/replication/listener.ts'
 import type { Replica } from '../../../src/replication/replica.ts'
@@ -12,6 +14,8 @@ import type { SimNetwork } from './net.ts'
 import type { ClusterProfile } from './profile.ts'
 import type { SimServer } from './server.ts'
 import type { RunLog } from './timeline.ts'
+
+const VOLUME_UUID = new Uint8Array(16).fill(9)
 
 /** What a server needs of the world. */
 export interface ServerWorld {
@@ -48,4 +52,17 @@ export interface Running {
   /** What else is closed with it, last first. */
   readonly closing: (() => Promise<void>)[]
   closed: Promise<void> | undefined
+}
+
+/** The volume's directory, made if it is not there. */
+export async function ensureVolume(
+  process: SimProcess,
+  directory: string,
+  shape: ClusterProfile['shape'],
+): Promise<void> {
+  try {
+    await createVolume(process, { directory, uuid: VOLUME_UUID, name: 'v', ...shape })
+  } catch (error) {
+    if (!isBlockError(error, 'CONFLICT')) throw error
+  }
 }

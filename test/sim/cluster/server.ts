@@ -5,7 +5,6 @@
  */
 import { assert } from '../../../src/base/assert.ts'
 import { isBlockError } from '../../../src/base/errors.ts'
-import { createVolume } from '../../../src/blockvol/create.ts'
 import { ReplicationListener } from '../../../src/replication/listener.ts'
 import { Replica } from '../../../src/replication/replica.ts'
 import { ResyncSlots } from '../../../src/replication/resync/slots.ts'
@@ -21,7 +20,7 @@ import type { SeededRandom } from '../random.ts'
 import type { Storage } from '../storage.ts'
 import { freshMember, type MemberState } from './master/member-stream.ts'
 import type { NetMachine } from './net.ts'
-import type { Running, ServerWorld } from './server-world.ts'
+import { ensureVolume, type Running, type ServerWorld } from './server-world.ts'
 import { show } from './timeline.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
@@ -30,7 +29,6 @@ const REST_MS = 2000
 export const REPLICATION_PORT = 7460
 const CLUSTER_ID = new Uint8Array(16).fill(7)
 const CLUSTER_KEY = new Uint8Array(32).fill(3)
-const VOLUME_UUID = new Uint8Array(16).fill(9)
 
 /** What somebody would have to look at, and what no fault explains. */
 const ALARMS: ReadonlySet<string> = new Set(['identityMissing', 'epochTwice', 'aheadOfPrimary', 'diverged'])
@@ -161,7 +159,7 @@ export class SimServer implements NetMachine {
     const { process, net } = running
     const { profile, bounds, log } = this.#world
     const { life } = process
-    await this.#ensureVolume(process)
+    await ensureVolume(process, DIRECTORY, profile.shape)
     const replica = await Replica.open({
       ports: process,
       net,
@@ -216,15 +214,6 @@ export class SimServer implements NetMachine {
         replicaOf: () => replica,
       },
     )
-  }
-
-  async #ensureVolume(process: SimProcess): Promise<void> {
-    const { shape } = this.#world.profile
-    try {
-      await createVolume(process, { directory: DIRECTORY, uuid: VOLUME_UUID, name: 'v', ...shape })
-    } catch (error) {
-      if (!isBlockError(error, 'CONFLICT')) throw error
-    }
   }
 
   #openFailed(running: Running, error: unknown): void {
@@ -287,9 +276,8 @@ export class SimServer implements NetMachine {
       this.losePower()
       return
     }
-    const process = this.#end('killed')
+    this.#end('killed')
     this.storage = this.storage.afterProcessCrash()
-    void process
   }
 
   losePower(kept = drawKept(this.#random)): void {
@@ -322,16 +310,15 @@ export class SimServer implements NetMachine {
     this.#world.log.note(this.name, 'has another disk')
   }
 
-  #end(how: string): SimProcess | undefined {
+  #end(how: string): void {
     const { running } = this
-    if (running === undefined) return undefined
+    if (running === undefined) return
     this.#wasSound = this.isSound
     this.running = undefined
     this.#world.log.note(this.name, how)
     running.process.life.end()
     running.process.disk.settleInFlight(this.#random)
     this.#world.halted(this)
-    return running.process
   }
 
   /** An orderly end. What is left behind is an error. */
