@@ -250,7 +250,14 @@ describe('a primary that leads already', () => {
     const epoch = { number: epochNumber(1), id: 1n }
     let state: LeadState | null = null
     const assignmentsAt = (nowMs: number): number => {
-      const beat = { opening: opening(7), askedAtMs: nowMs, leads: epoch, isServing: true, sealed: epoch }
+      const beat = {
+        opening: opening(7),
+        askedAtMs: nowMs,
+        leads: epoch,
+        isServing: true,
+        sealed: epoch,
+        set: null,
+      }
       const event: LeadEvent = { kind: 'beat', server: 'a', beat: { ...beat, appended: 0 } }
       const decision = step(record, state, event, {
         ...{ nowMs, policy: POLICIES[0]!, bounds: DEFAULT_BOUNDS, leadershipMs: Number.POSITIVE_INFINITY },
