@@ -199,8 +199,8 @@ describe('the page of the description', () => {
 
 describe('with a key and a certificate', () => {
   it('speaks HTTPS and nothing else', async () => {
-    const authority = makeAuthority(new RealRandom(), 'cluster-1', validity)
-    const node = makeNodeCertificate(new RealRandom(), authority, {
+    const authority = await makeAuthority(new RealRandom(), 'cluster-1', validity)
+    const node = await makeNodeCertificate(new RealRandom(), authority, {
       clusterId: 'cluster-1',
       name: 'host-a',
       hosts: ['host-a', '127.0.0.1'],

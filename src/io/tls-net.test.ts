@@ -16,19 +16,24 @@ const DAY_MS = 86_400_000
 const from = (days: number): Date => new Date(Date.now() + days * DAY_MS)
 const valid = { notBefore: from(-1), notAfter: from(1) }
 const over = { notBefore: from(-2), notAfter: from(-1) }
-const authority = makeAuthority(random, CLUSTER, valid)
-const strange = makeAuthority(random, CLUSTER, valid)
+const authority = await makeAuthority(random, CLUSTER, valid)
+const strange = await makeAuthority(random, CLUSTER, valid)
 
-function node(
+async function node(
   options: {
     by?: KeyAndCertificate
     name?: string
     validity?: typeof valid
     believes?: KeyAndCertificate
   } = {},
-): TlsIdentity {
+): Promise<TlsIdentity> {
   const { by = authority, name = TLS_NAME.server, validity = valid, believes = authority } = options
-  const made = makeNodeCertificate(random, by, { clusterId: CLUSTER, name: 'a', hosts: [name], validity })
+  const made = await makeNodeCertificate(random, by, {
+    clusterId: CLUSTER,
+    name: 'a',
+    hosts: [name],
+    validity,
+  })
   return { ca: Buffer.from(believes.cert), cert: Buffer.from(made.cert), key: Buffer.from(made.key) }
 }
 
@@ -41,7 +46,7 @@ const netOf = (identity: TlsIdentity): TlsNet =>
     refused: (_address, kind, reason) => void refusals.push({ kind, reason }),
   })
 
-const good = netOf(node())
+const good = netOf(await node())
 const listeners: Listener[] = []
 afterEach(async () => {
   for (const listener of listeners.splice(0)) await listener.close()
@@ -141,39 +146,39 @@ describe('TlsNet', () => {
 
   it('refuses a peer of another authority, on both sides', async () => {
     const { port, accepted } = await echo(good)
-    const impostor = netOf(node({ by: strange }))
+    const impostor = netOf(await node({ by: strange }))
     expect(await fate(impostor, port)).toMatch(/unknown ca|ECONNRESET|closed/i)
     expect(accepted).toEqual([])
     expect(refusals).toHaveLength(1)
     expect(refusals[0]?.kind).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE')
     // and whoever would listen in the place of a server
-    const { port: trap } = await echo(netOf(node({ by: strange, believes: authority })))
+    const { port: trap } = await echo(netOf(await node({ by: strange, believes: authority })))
     expect(await fate(good, trap)).toContain('certificate')
   })
 
   it('refuses certificates that are over', async () => {
     const { port, accepted } = await echo(good)
-    expect(await fate(netOf(node({ validity: over })), port)).toMatch(/expired|ECONNRESET|closed/)
+    expect(await fate(netOf(await node({ validity: over })), port)).toMatch(/expired|ECONNRESET|closed/)
     expect(accepted).toEqual([])
-    const { port: late } = await echo(netOf(node({ validity: over })))
+    const { port: late } = await echo(netOf(await node({ validity: over })))
     expect(await fate(good, late)).toContain('certificate has expired')
   })
 
   it('refuses a certificate of something else than a server, on both sides', async () => {
     const { port, accepted } = await echo(good)
-    expect(await fate(netOf(node({ name: TLS_NAME.master })), port)).not.toBe('served')
+    expect(await fate(netOf(await node({ name: TLS_NAME.master })), port)).not.toBe('served')
     expect(accepted).toEqual([])
     expect(refusals).toContainEqual({
       kind: 'wrongName',
       reason: `its certificate is not one of ${TLS_NAME.server}`,
     })
-    const { port: master } = await echo(netOf(node({ name: TLS_NAME.master })))
+    const { port: master } = await echo(netOf(await node({ name: TLS_NAME.master })))
     expect(await fate(good, master)).toContain(TLS_NAME.server)
   })
 
   it('refuses who shows no certificate, and who speaks no TLS', async () => {
     const { port, accepted } = await echo(good)
-    const { ca } = node()
+    const { ca } = await node()
     const bare = tls.connect({ host: HOST, port, ca, servername: TLS_NAME.server })
     await gone(bare)
     const plain = nodeNet.connect({ host: HOST, port })
@@ -186,10 +191,10 @@ describe('TlsNet', () => {
   })
 
   it('takes a new certificate while it listens', async () => {
-    const renewed = netOf(node({ validity: over }))
+    const renewed = netOf(await node({ validity: over }))
     const { port } = await echo(renewed)
     expect(await fate(good, port)).toContain('expired')
-    renewed.use(node())
+    renewed.use(await node())
     expect(await fate(good, port)).toBe('served')
     expect(await fate(renewed, port)).toBe('served')
   })

@@ -22,14 +22,21 @@ const clusterId = formatUuid(randomUuid(random))
 const SERVER = formatUuid(randomUuid(random))
 const VOLUME = formatUuid(randomUuid(random))
 const validity = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) }
-const authority = makeAuthority(random, clusterId, validity)
+const authority = await makeAuthority(random, clusterId, validity)
 
-function identity(name: string, hosts: readonly string[], by: KeyAndCertificate = authority): TlsIdentity {
-  const { cert, key } = makeNodeCertificate(random, by, { clusterId, name, hosts, validity })
+async function identity(
+  name: string,
+  hosts: readonly string[],
+  by: KeyAndCertificate = authority,
+): Promise<TlsIdentity> {
+  const { cert, key } = await makeNodeCertificate(random, by, { clusterId, name, hosts, validity })
   return { ca: Buffer.from(by.cert), cert: Buffer.from(cert), key: Buffer.from(key) }
 }
-const ofMaster = identity('m1', [TLS_NAME.master, 'm1'])
-const ofServer = identity('s1', [TLS_NAME.server, 's1'])
+const ofMaster = await identity('m1', [TLS_NAME.master, 'm1'])
+const ofServer = await identity('s1', [TLS_NAME.server, 's1'])
+const ofAnother = await identity('s2', [TLS_NAME.server, 's2'])
+const stranger = await makeAuthority(random, clusterId, validity)
+const ofStranger = await identity('s1', [TLS_NAME.server, 's1'], stranger)
 
 let directory: ReturnType<typeof temporaryDirectory>
 let master: MasterDouble
@@ -94,13 +101,9 @@ describe('nodes with certificates', () => {
 
   it.each([
     ['without a certificate', undefined, 's1'],
-    ["with another node's", identity('s2', [TLS_NAME.server, 's2']), 's1'],
+    ["with another node's", ofAnother, 's1'],
     ["with a master's", ofMaster, 'm1'],
-    [
-      "with one of another cluster's authority",
-      identity('s1', [TLS_NAME.server, 's1'], makeAuthority(random, clusterId, validity)),
-      's1',
-    ],
+    ["with one of another cluster's authority", ofStranger, 's1'],
   ])('do not let a server join %s', async (_, tls, name) => {
     const member = await join(tls, name)
     await refused.promise
@@ -113,7 +116,7 @@ describe('nodes with certificates', () => {
     await master.until(() => master.beats.length > 0)
     await master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })
     // of an authority that the other side does not know
-    const strange = identity('m1', [TLS_NAME.master], makeAuthority(random, clusterId, validity))
+    const strange = await identity('m1', [TLS_NAME.master], stranger)
     master.grpc.useTls(strange)
     await expect(master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })).rejects.toMatchObject({
       code: 'DISCONNECTED',

@@ -158,8 +158,8 @@ describe('TLS', () => {
   beforeAll(async () => {
     const random = new RealRandom()
     const validity = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) }
-    const authority = makeAuthority(random, 'test', validity)
-    const node = makeNodeCertificate(random, authority, {
+    const authority = await makeAuthority(random, 'test', validity)
+    const node = await makeNodeCertificate(random, authority, {
       clusterId: 'test',
       name: 'master',
       hosts: ['127.0.0.1'],

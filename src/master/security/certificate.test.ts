@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,12 +13,21 @@ const random = new RealRandom()
 const at = (text: string): Date => new Date(text)
 const validity = { notBefore: at('2026-01-01T00:00:00Z'), notAfter: at('2028-01-01T00:00:00Z') }
 const now = at('2027-01-01T00:00:00Z').getTime()
-const authority = makeAuthority(random, CLUSTER, {
+const authority = await makeAuthority(random, CLUSTER, {
   notBefore: at('2026-01-01T00:00:00Z'),
   notAfter: at('2056-01-01T00:00:00Z'),
 })
 const hosts = [TLS_NAME.server, 'host-a', '10.0.0.1', '::1', '2001:db8::ff00:42', '::ffff:10.1.2.3']
-const node = makeNodeCertificate(random, authority, { clusterId: CLUSTER, name: 'host-a', hosts, validity })
+const node = await makeNodeCertificate(random, authority, {
+  clusterId: CLUSTER,
+  name: 'host-a',
+  hosts,
+  validity,
+})
+const derOf = ({ cert }: { readonly cert: string }): string => new X509Certificate(cert).raw.toString('hex')
+const OTHER_CURVE = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString()
 
 describe('certificates', () => {
   it('are what OpenSSL reads, with the names that were asked for', () => {
@@ -41,11 +50,59 @@ describe('certificates', () => {
     expect(new X509Certificate(authority.cert).validToDate).toEqual(at('2056-01-01T00:00:00Z'))
   })
 
-  it('each have a serial number of their own', () => {
-    const other = makeNodeCertificate(random, authority, { clusterId: CLUSTER, name: 'b', hosts, validity })
+  it('each have a serial number of their own', async () => {
+    const other = await makeNodeCertificate(random, authority, {
+      clusterId: CLUSTER,
+      name: 'b',
+      hosts,
+      validity,
+    })
     const serials = [authority, node, other].map(({ cert }) => new X509Certificate(cert).serialNumber)
     expect(new Set(serials).size).toBe(3)
     for (const serial of serials) expect(serial).toMatch(/^[4-7][0-9A-F]{31}$/)
+  })
+
+  it('say what their keys are for, and what must be understood is critical', () => {
+    for (const extension of [
+      // OID, critical, value: basicConstraints CA:TRUE, pathlen:0; keyUsage keyCertSign, cRLSign
+      '0603551d13 0101ff 0408 30060101ff020100',
+      '0603551d0f 0101ff 0404 03020106',
+    ]) {
+      expect(derOf(authority)).toContain(extension.replaceAll(' ', ''))
+    }
+    for (const extension of [
+      // CA:FALSE; digitalSignature; extKeyUsage serverAuth, clientAuth
+      '0603551d13 0101ff 0402 3000',
+      '0603551d0f 0101ff 0404 03020780',
+      '0603551d25 0416 3014 06082b06010505070301 06082b06010505070302',
+    ]) {
+      expect(derOf(node)).toContain(extension.replaceAll(' ', ''))
+    }
+    for (const made of [authority, node]) {
+      expect(new X509Certificate(made.cert).publicKey.asymmetricKeyDetails).toEqual({
+        namedCurve: 'prime256v1',
+      })
+      // ecdsa-with-SHA256, where it is announced and at the signature
+      expect(derOf(made).split('300a06082a8648ce3d040302')).toHaveLength(3)
+    }
+  })
+
+  it("name the authority's key as its own certificate does", () => {
+    const [, keyId] = /0603551d0e04160414(.{40})/.exec(derOf(authority)) ?? []
+    expect(keyId).toMatch(/^[0-9a-f]{40}$/)
+    expect(derOf(node)).toContain(`0603551d23041830168014${keyId}`)
+    expect(derOf(node)).toMatch(/0603551d0e04160414/)
+  })
+
+  it('are not made by an authority that cannot be read', async () => {
+    for (const broken of [{ cert: 'hello' }, { cert: node.key }, { key: 'hello' }, { key: OTHER_CURVE }]) {
+      const made = makeNodeCertificate(
+        random,
+        { ...authority, ...broken },
+        { clusterId: CLUSTER, name: 'host-a', hosts, validity },
+      )
+      await expect(made).rejects.toMatchObject({ code: 'CORRUPT' })
+    }
   })
 })
 
@@ -83,8 +140,13 @@ describe('loadTls', () => {
   })
 
   it('refuses what is not there, not PEM, or does not belong together', async () => {
-    const strange = makeAuthority(random, CLUSTER, validity)
-    const other = makeNodeCertificate(random, strange, { clusterId: CLUSTER, name: 'x', hosts, validity })
+    const strange = await makeAuthority(random, CLUSTER, validity)
+    const other = await makeNodeCertificate(random, strange, {
+      clusterId: CLUSTER,
+      name: 'x',
+      hosts,
+      validity,
+    })
     const refusals: [Partial<TlsFiles>, string, RegExp][] = [
       [{ ca: '/none' }, 'NOT_FOUND', /^--tls-ca: \/none does not exist/],
       [{ cert: write('hello') }, 'INVALID_ARGUMENT', /^--tls-cert: .* is not a certificate in PEM/],

@@ -43,7 +43,7 @@ export async function initCluster(
   path: string,
   wish: { readonly master: string; readonly servers: readonly ClusterNode[] },
 ): Promise<ClusterFile> {
-  const { cluster, files } = planCluster(random, wallMs, wish)
+  const { cluster, files } = await planCluster(random, wallMs, wish)
   const present = await fs.readdir(path).catch((error: unknown): string[] => {
     if (isCode(error, 'ENOENT')) return []
     throw diskError(path, error)
@@ -100,12 +100,12 @@ export async function certify(
     servers: [...cluster.servers.map(now), ...added],
   }
   for (const server of added) {
-    for (const file of serverFiles(random, wallMs, { cluster: next, authority, server, shared })) {
+    for (const file of await serverFiles(random, wallMs, { cluster: next, authority, server, shared })) {
       await writeNew(path, file)
     }
   }
   for (const node of renewed) {
-    const made = certificateFiles(random, wallMs, { cluster: next, authority, node })
+    const made = await certificateFiles(random, wallMs, { cluster: next, authority, node })
     await replacePair(join(path, folderOf(node)), made)
   }
   await replace(join(path, CLUSTER_FILE), clusterText(next))

@@ -77,11 +77,11 @@ export function parseHost(text: string, what: string): string {
 }
 
 /** All files of a new cluster, in the order in which they are to be written. INVALID_ARGUMENT as of `refuseDoubles`. */
-export function planCluster(
+export async function planCluster(
   random: Random,
   wallMs: number,
   wish: { readonly master: string; readonly servers: readonly ClusterNode[] },
-): { readonly cluster: ClusterFile; readonly files: readonly PlannedFile[] } {
+): Promise<{ readonly cluster: ClusterFile; readonly files: readonly PlannedFile[] }> {
   refuseDoubles(wish.servers)
   const clusterId = formatUuid(randomUuid(random))
   const cluster: ClusterFile = {
@@ -91,7 +91,7 @@ export function planCluster(
     master: { name: MASTER, host: wish.master },
     servers: wish.servers,
   }
-  const authority = makeAuthority(random, clusterId, validFrom(wallMs, AUTHORITY_DAYS))
+  const authority = await makeAuthority(random, clusterId, validFrom(wallMs, AUTHORITY_DAYS))
   const admin = newToken(random, { name: 'admin', role: 'admin', expiresAt: null }, wallMs)
   const join = newToken(random, { name: 'join', role: 'server', expiresAt: null }, wallMs)
   const clusterKey = Buffer.from(random.bytes(CLUSTER_KEY_BYTES)).toString('base64')
@@ -101,17 +101,19 @@ export function planCluster(
     { path: 'authority.key', text: authority.key },
     { path: 'admin.token', text: `${admin.token}\n` },
     ...folder('.', shared),
-    ...masterFiles(random, wallMs, { cluster, authority, tokens: [admin.record, join.record] }),
-    ...wish.servers.flatMap((server) => serverFiles(random, wallMs, { cluster, authority, server, shared })),
-    { path: 'cluster.json', text: clusterText(cluster) },
+    ...(await masterFiles(random, wallMs, { cluster, authority, tokens: [admin.record, join.record] })),
   ]
+  for (const server of wish.servers) {
+    files.push(...(await serverFiles(random, wallMs, { cluster, authority, server, shared })))
+  }
+  files.push({ path: 'cluster.json', text: clusterText(cluster) })
   return { cluster, files }
 }
 
 export const clusterText = (cluster: ClusterFile): string => `${JSON.stringify(cluster, undefined, 2)}\n`
 
 /** Everything for a server that joins later. */
-export function serverFiles(
+export async function serverFiles(
   random: Random,
   wallMs: number,
   options: {
@@ -120,16 +122,16 @@ export function serverFiles(
     readonly server: ClusterNode
     readonly shared: { readonly 'cluster.key': string; readonly 'join.token': string }
   },
-): PlannedFile[] {
+): Promise<PlannedFile[]> {
   const { cluster, authority, server, shared } = options
   return folder(folderOf(server), {
-    ...certificateFiles(random, wallMs, { cluster, authority, node: server }),
+    ...(await certificateFiles(random, wallMs, { cluster, authority, node: server })),
     ...shared,
     'server.yaml': serverYaml(cluster, server),
   })
 }
 
-function masterFiles(
+async function masterFiles(
   random: Random,
   wallMs: number,
   options: {
@@ -137,10 +139,10 @@ function masterFiles(
     readonly authority: KeyAndCertificate
     readonly tokens: readonly TokenRecord[]
   },
-): PlannedFile[] {
+): Promise<PlannedFile[]> {
   const { cluster, authority, tokens } = options
   return folder(MASTER, {
-    ...certificateFiles(random, wallMs, { cluster, authority, node: cluster.master }),
+    ...(await certificateFiles(random, wallMs, { cluster, authority, node: cluster.master })),
     'secrets.key': newSecretsKeyLine(random),
     'tokens.json': `${JSON.stringify(tokens, undefined, 2)}\n`,
     'master.yaml': masterYaml(cluster),
@@ -148,7 +150,7 @@ function masterFiles(
 }
 
 /** A new key and certificate for a node, and the authority's certificate. */
-export function certificateFiles(
+export async function certificateFiles(
   random: Random,
   wallMs: number,
   options: {
@@ -156,11 +158,11 @@ export function certificateFiles(
     readonly authority: KeyAndCertificate
     readonly node: ClusterNode
   },
-): Readonly<Record<'ca.crt' | 'node.crt' | 'node.key', string>> {
+): Promise<Readonly<Record<'ca.crt' | 'node.crt' | 'node.key', string>>> {
   const { cluster, authority, node } = options
   const { name, host } = node
   const role = name === MASTER ? TLS_NAME.master : TLS_NAME.server
-  const made = makeNodeCertificate(random, authority, {
+  const made = await makeNodeCertificate(random, authority, {
     clusterId: cluster.clusterId,
     name,
     hosts: [...new Set([role, name, host])],
