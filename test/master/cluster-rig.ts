@@ -4,7 +4,9 @@
  */
 
 import { silentLogger } from '../../src/base/log.ts'
+import type { Clock } from '../../src/base/ports/clock.ts'
 import { type Epoch, epochNumber } from '../../src/base/units.ts'
+import type { ServerStreams } from '../../src/master/core/cluster.ts'
 import { ClusterRuntime } from '../../src/master/core/cluster-runtime.ts'
 import { openRecordStore } from '../../src/master/core/record-store.ts'
 import type { RecordStore } from '../../src/master/core/records-view.ts'
@@ -38,19 +40,30 @@ interface Held {
   asked: ToAuthority[]
 }
 
+/** What the servers live in: virtual time here, real time in `bench/master.ts`. */
+export interface ServerWorld {
+  readonly runtime: ServerStreams
+  readonly clock: Pick<Clock, 'bootMs'>
+  later(delayMs: number, run: () => void): void
+}
+
 export class RigServer {
   readonly id: string
   readonly held = new Map<string, Held>()
   readonly heard: ToServer[] = []
-  readonly #rig: ClusterRig
+  readonly #rig: ServerWorld
   seen: ServerHello['registrySeen'] = null
   stream: number | null = null
   isUp = false
   /** It says that it stops. */
   isDraining = false
   #process = 1
+  /** Replicas with something to say. */
+  readonly #news = new Set<Held>()
+  #isSoon = false
+  #sentAtMs = 0
 
-  constructor(rig: ClusterRig, n: number) {
+  constructor(rig: ServerWorld, n: number) {
     this.#rig = rig
     this.id = testUuid(n, 1)
   }
@@ -117,9 +130,11 @@ export class RigServer {
     })
   }
 
-  beatNow(isFull: boolean): ServerBeat {
+  beatNow(isFull: boolean, said: Iterable<Held> = this.held.values()): ServerBeat {
     const nowMs = this.#rig.clock.bootMs()
-    const replicas = [...this.held.values()].map((held): ReplicaBeat => {
+    // of one moment there may be several
+    this.#sentAtMs = Math.max(nowMs, this.#sentAtMs + 0.001)
+    const replicas = Array.from(said, (held): ReplicaBeat => {
       const messages = held.asked
       held.asked = []
       return {
@@ -149,7 +164,7 @@ export class RigServer {
       }
     })
     return {
-      sentAtMs: nowMs,
+      sentAtMs: this.#sentAtMs,
       freeBytes: 10 ** 12,
       capacityBytes: 10 ** 12,
       isDraining: this.isDraining,
@@ -162,11 +177,16 @@ export class RigServer {
     if (this.stream !== null) this.#rig.runtime.onBeat(this.stream, this.beatNow(isFull))
   }
 
+  /** Of these replicas only. */
+  #beatOf(held: Iterable<Held>): void {
+    if (this.stream !== null) this.#rig.runtime.onBeat(this.stream, this.beatNow(false, held))
+  }
+
   hear(message: ToServer): void {
     if (!this.isUp) return
     this.heard.push(message)
     if (message.kind === 'registry') this.seen = { id: message.id, seq: message.seq }
-    if (message.kind === 'tellAll') this.#soon(true)
+    if (message.kind === 'tellAll') this.#rig.later(1, () => this.isUp && this.beat(true))
     if (message.kind === 'settings') {
       const held = this.held.get(message.volume)
       if (held === undefined) return
@@ -222,20 +242,28 @@ export class RigServer {
         this.#hearSet(held, message.set)
         return
     }
-    this.#soon(false)
+    this.#soon(held)
   }
 
   #hearSet(held: Held, set: SetRecord): void {
     if (set.version > (held.set?.version ?? 0)) held.set = set
   }
 
-  /** News are told at once. */
-  #soon(isFull: boolean): void {
-    this.#rig.later(1, () => this.isUp && this.beat(isFull))
+  /** News are told at once, and nothing else with them. */
+  #soon(held: Held): void {
+    this.#news.add(held)
+    if (this.#isSoon) return
+    this.#isSoon = true
+    this.#rig.later(1, () => {
+      this.#isSoon = false
+      const news = [...this.#news]
+      this.#news.clear()
+      if (this.isUp) this.#beatOf(news)
+    })
   }
 }
 
-export class ClusterRig {
+export class ClusterRig implements ServerWorld {
   readonly scheduler = new Scheduler(1)
   readonly clock = new SimClock(this.scheduler, new Life())
   readonly random: SeededRandom
