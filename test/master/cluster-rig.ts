@@ -23,7 +23,7 @@ import { SeededRandom } from '../sim/random.ts'
 import { Scheduler } from '../sim/scheduler.ts'
 
 const CLUSTER = testUuid(1, 9)
-const BEAT_MS = 500
+export const BEAT_MS = 500
 
 interface Held {
   readonly volume: string
