@@ -119,6 +119,10 @@ export interface ConfigChanges {
   readonly needRestart: readonly string[]
 }
 
+/** Whether who may use the volumes is another matter now. */
+export const hasAccessChanged = ({ applied }: ConfigChanges): boolean =>
+  applied.includes('chap') || applied.includes('initiators')
+
 interface Comparable<Settings> {
   readonly settings: Settings
   readonly access: AccessConfig

@@ -9,13 +9,15 @@
 import { formatHostPort } from '../base/address.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import type { Clock, Timer } from '../base/ports/clock.ts'
+import type { Clock } from '../base/ports/clock.ts'
 import type { Disk } from '../base/ports/disk.ts'
 import type { Random } from '../base/ports/random.ts'
 import type { TlsIdentity } from '../base/tls.ts'
 import { formatUuid } from '../base/uuid.ts'
 import type { LogLevel } from '../config/common-settings.ts'
 import type { ConfigChanges } from '../config/resolve-settings.ts'
+import { openDaemon, stopInTime } from '../daemon/life.ts'
+import { RunningConfig } from '../daemon/running-config.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
 import { compareMasterConfigs, type MasterConfig } from './config/master-config.ts'
@@ -64,25 +66,21 @@ const REGISTRY_FILE = 'registry.sqlite'
 export class MasterDaemon {
   readonly ready: MasterReadyLine
   readonly #options: MasterDaemonOptions
+  readonly #config: RunningConfig<MasterConfig>
   readonly #resources: AsyncDisposableStack
-  #config: MasterConfig
 
   private constructor(options: MasterDaemonOptions, resources: AsyncDisposableStack, ready: MasterReadyLine) {
+    const { config, setLogLevel, ports } = options
+    const { logger } = ports
     this.#options = options
-    this.#config = options.config
+    this.#config = new RunningConfig(config, { compare: compareMasterConfigs, setLogLevel, logger })
     this.#resources = resources
     this.ready = ready
   }
 
   /** Serves when the promise resolves. Errors name the flag, the file or the address that is at fault. */
-  static async open(options: MasterDaemonOptions): Promise<MasterDaemon> {
-    const resources = new AsyncDisposableStack()
-    try {
-      return await MasterDaemon.#build(options, resources)
-    } catch (error) {
-      await resources.disposeAsync()
-      throw error
-    }
+  static open(options: MasterDaemonOptions): Promise<MasterDaemon> {
+    return openDaemon((resources) => MasterDaemon.#build(options, resources))
   }
 
   static async #build(options: MasterDaemonOptions, resources: AsyncDisposableStack): Promise<MasterDaemon> {
@@ -174,34 +172,17 @@ export class MasterDaemon {
 
   /** Takes over from `read` what can change while serving. */
   reload(read: MasterConfig): ConfigChanges {
-    const changes = compareMasterConfigs(this.#config, read)
-    const settings = {
-      ...this.#config.settings,
-      'log-level': read.settings['log-level'],
-      'drain-timeout': read.settings['drain-timeout'],
-    }
-    this.#config = { ...this.#config, settings }
-    this.#options.setLogLevel(settings['log-level'])
-    this.#options.ports.logger.info('config.reloaded', {
-      applied: changes.applied.join(' '),
-      needRestart: changes.needRestart.join(' '),
-    })
-    return changes
+    return this.#config.reload(read)
   }
 
   /** Stops: no more answers and decisions, then the registry is closed. True when that was done within the drain time. */
-  async stop(hurry: AbortSignal): Promise<boolean> {
+  stop(hurry: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options.ports
+    const timeoutMs = this.#config.current.settings['drain-timeout']
     logger.info('master.stopping')
-    let overdue: Timer | undefined
-    const late = new Promise<false>((resolve) => {
-      overdue = clock.after(this.#config.settings['drain-timeout'], () => resolve(false))
-      hurry.addEventListener('abort', () => resolve(false), { once: true })
-    })
-    const done = await Promise.race([this.#resources.disposeAsync().then(() => true), late])
-    overdue?.cancel()
-    logger.info(done ? 'master.stopped' : 'master.stop_timed_out')
-    return done
+    return stopInTime({ name: 'master', timeoutMs, hurry, isOverOnHurry: true, clock, logger }, () =>
+      this.#resources.disposeAsync(),
+    )
   }
 }
 

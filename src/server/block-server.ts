@@ -10,12 +10,14 @@
 import { formatHostPort, type HostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import type { Clock, Timer } from '../base/ports/clock.ts'
+import type { Clock } from '../base/ports/clock.ts'
 import type { Net } from '../base/ports/net.ts'
 import type { TlsIdentity } from '../base/tls.ts'
 import type { VolumePorts } from '../blockvol/api.ts'
 import type { LogLevel } from '../config/common-settings.ts'
-import type { ConfigChanges } from '../config/resolve-settings.ts'
+import { type ConfigChanges, hasAccessChanged } from '../config/resolve-settings.ts'
+import { type Drain, openDaemon, stopInTime } from '../daemon/life.ts'
+import { RunningConfig } from '../daemon/running-config.ts'
 import { tokenGate } from '../http/guards.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { postJson } from '../http/post-json.ts'
@@ -79,53 +81,40 @@ export interface ServerReadyLine {
   readonly grpc: string | null
 }
 
-/** Of the time for a stop, what is kept for the last flush when hosts do not log out. */
-const CLOSE_SHARE = 0.25
+/** Settings that the master knows this server by. */
+const PLACE = ['zone', 'rack', 'disk-type'] as const satisfies readonly (keyof ServerStand)[]
 /** Of the time for a stop, what the master has to give the leads to others, and at most. */
 const MOVE = { share: 0.3, msMax: 3000, lookEveryMs: 50 } as const
 /** For an authority to answer a report. */
 const REPORT = { timeoutMs: 2000, answerBytesMax: 256 * 1024 } as const
 
+/** What is open. */
+interface Parts {
+  readonly resources: AsyncDisposableStack
+  readonly iscsi: IscsiPortals
+  readonly member: ClusterMember | undefined
+  readonly stand: { current: ServerStand }
+  readonly view: { current: ServerView }
+}
+
 export class BlockServer {
   readonly ready: ServerReadyLine
   readonly #options: BlockServerOptions
-  readonly #resources: AsyncDisposableStack
-  readonly #iscsi: IscsiPortals
-  readonly #member: ClusterMember | undefined
-  readonly #view: { current: ServerView }
-  readonly #stand: { current: ServerStand }
-  #config: ServerConfig
+  readonly #config: RunningConfig<ServerConfig>
+  readonly #parts: Parts
 
-  private constructor(
-    options: BlockServerOptions,
-    parts: {
-      resources: AsyncDisposableStack
-      iscsi: IscsiPortals
-      member: ClusterMember | undefined
-      stand: { current: ServerStand }
-      view: { current: ServerView }
-      ready: ServerReadyLine
-    },
-  ) {
+  private constructor(options: BlockServerOptions, parts: Parts, ready: ServerReadyLine) {
+    const { config, setLogLevel, ports } = options
+    const { logger } = ports
     this.#options = options
-    this.#config = options.config
-    this.#resources = parts.resources
-    this.#iscsi = parts.iscsi
-    this.#member = parts.member
-    this.#stand = parts.stand
-    this.#view = parts.view
-    this.ready = parts.ready
+    this.#config = new RunningConfig(config, { compare: compareServerConfigs, setLogLevel, logger })
+    this.#parts = parts
+    this.ready = ready
   }
 
   /** Serves when the promise resolves. Errors name the flag, the file or the address that is at fault. */
-  static async open(options: BlockServerOptions): Promise<BlockServer> {
-    const resources = new AsyncDisposableStack()
-    try {
-      return await BlockServer.#build(options, resources)
-    } catch (error) {
-      await resources.disposeAsync()
-      throw error
-    }
+  static open(options: BlockServerOptions): Promise<BlockServer> {
+    return openDaemon((resources) => BlockServer.#build(options, resources))
   }
 
   static async #build(options: BlockServerOptions, resources: AsyncDisposableStack): Promise<BlockServer> {
@@ -232,42 +221,23 @@ export class BlockServer {
       http: ready.http,
       grpc: ready.grpc ?? undefined,
     })
-    return new BlockServer(options, { resources, iscsi, member, stand, view, ready })
+    return new BlockServer(options, { resources, iscsi, member, stand, view }, ready)
   }
 
   /** Certificates for streams to masters that are opened from now on. */
   useTls(identity: TlsIdentity): void {
-    this.#member?.useTls(identity)
+    this.#parts.member?.useTls(identity)
   }
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
   reload(read: ServerConfig): ConfigChanges {
-    const { ports, setLogLevel } = this.#options
-    refuseOpenServer({ ...this.#config, access: read.access })
-    const changes = compareServerConfigs(this.#config, read)
-    const settings = {
-      ...this.#config.settings,
-      'log-level': read.settings['log-level'],
-      'drain-timeout': read.settings['drain-timeout'],
-      zone: read.settings.zone,
-      rack: read.settings.rack,
-      'disk-type': read.settings['disk-type'],
-    }
-    this.#config = { ...this.#config, settings, access: read.access }
-    setLogLevel(settings['log-level'])
-    this.#stand.current = settings
-    const isElsewhere = (['zone', 'rack', 'disk-type'] as const).some((name) =>
-      changes.applied.includes(name),
-    )
-    if (isElsewhere) this.#member?.helloChanged()
-    if (changes.applied.includes('chap') || changes.applied.includes('initiators')) {
-      this.#iscsi.setAccess(read.access)
-    }
-    ports.logger.info('config.reloaded', {
-      applied: changes.applied.join(' '),
-      needRestart: changes.needRestart.join(' '),
+    const { iscsi, member, stand } = this.#parts
+    refuseOpenServer({ ...this.#config.current, access: read.access })
+    return this.#config.reload(read, (changes) => {
+      stand.current = this.#config.current.settings
+      if (PLACE.some((name) => changes.applied.includes(name))) member?.helloChanged()
+      if (hasAccessChanged(changes)) iscsi.setAccess(read.access)
     })
-    return changes
   }
 
   /**
@@ -275,40 +245,29 @@ export class BlockServer {
    * the drain time is over, then everything is made durable and closed. True when that was done within the drain time;
    * false when it was over first (what was flushed before stays durable).
    */
-  async stop(hurry: AbortSignal): Promise<boolean> {
+  stop(hurry: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options.ports
-    const timeoutMs = this.#config.settings['drain-timeout']
-    this.#view.current = { ...this.#view.current, state: 'draining' }
+    const { resources, iscsi, member, view } = this.#parts
+    const timeoutMs = this.#config.current.settings['drain-timeout']
+    view.current = { ...view.current, state: 'draining' }
     logger.info('server.draining', { timeoutMs })
-    this.#member?.drainingChanged()
-
-    let overdue: Timer | undefined
-    const late = new Promise<false>((resolve) => {
-      overdue = clock.after(timeoutMs, () => resolve(false))
+    member?.drainingChanged()
+    return stopInTime({ name: 'server', timeoutMs, hurry, clock, logger }, async (drain) => {
+      await this.#moved(drain)
+      await iscsi.drain(drain)
+      await resources.disposeAsync()
     })
-    const drain = { timeoutMs: timeoutMs * (1 - CLOSE_SHARE), signal: hurry }
-    const done = await Promise.race([this.#close(drain), late])
-    overdue?.cancel()
-    logger.info(done ? 'server.stopped' : 'server.stop_timed_out')
-    return done
   }
 
   /** Resolves when no volume is led here, or the master had its time, or is not there. */
-  async #moved({ timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }): Promise<void> {
-    const member = this.#member
+  async #moved({ timeoutMs, signal }: Drain): Promise<void> {
+    const { member } = this.#parts
     const { clock } = this.#options.ports
     const endMs = clock.monotonicMs() + Math.min(MOVE.msMax, timeoutMs * MOVE.share)
     while (member?.connection().state === 'connected' && member.leads() && !signal.aborted) {
       if (clock.monotonicMs() >= endMs) return
       await clock.sleep(MOVE.lookEveryMs)
     }
-  }
-
-  async #close(drain: { timeoutMs: number; signal: AbortSignal }): Promise<true> {
-    await this.#moved(drain)
-    await this.#iscsi.drain(drain)
-    await this.#resources.disposeAsync()
-    return true
   }
 }
 

@@ -9,12 +9,13 @@
  */
 import { formatHostPort, type HostPort } from '../base/address.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
-import type { Timer } from '../base/ports/clock.ts'
 import type { VolumePorts } from '../blockvol/api.ts'
 import { Volume } from '../blockvol/volume.ts'
 import { type AccessConfig, refuseOpenService } from '../config/access-config.ts'
 import type { LogLevel } from '../config/common-settings.ts'
-import type { ConfigChanges } from '../config/resolve-settings.ts'
+import { type ConfigChanges, hasAccessChanged } from '../config/resolve-settings.ts'
+import { openDaemon, stopInTime } from '../daemon/life.ts'
+import { RunningConfig } from '../daemon/running-config.ts'
 import { tokenGate } from '../http/guards.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
@@ -67,46 +68,31 @@ export interface ReadyLine {
   readonly admin: string
 }
 
-/** Of the time for a stop, what is kept for the last flush when hosts do not log out. */
-const CLOSE_SHARE = 0.25
+/** What is open. */
+interface Parts {
+  readonly resources: AsyncDisposableStack
+  readonly frontEnd: TargetFrontEnd
+  readonly volumes: HostedVolumes
+  readonly view: { current: ServerView }
+}
 
 export class TargetDaemon {
   readonly ready: ReadyLine
   readonly #options: TargetDaemonOptions
-  readonly #resources: AsyncDisposableStack
-  readonly #frontEnd: TargetFrontEnd
-  readonly #volumes: HostedVolumes
-  readonly #view: { current: ServerView }
-  #config: TargetConfig
+  readonly #config: RunningConfig<TargetConfig>
+  readonly #parts: Parts
 
-  private constructor(
-    options: TargetDaemonOptions,
-    parts: {
-      resources: AsyncDisposableStack
-      frontEnd: TargetFrontEnd
-      volumes: HostedVolumes
-      view: { current: ServerView }
-      ready: ReadyLine
-    },
-  ) {
+  private constructor(options: TargetDaemonOptions, parts: Parts, ready: ReadyLine) {
+    const { config, setLogLevel, ports } = options
     this.#options = options
-    this.#config = options.config
-    this.#resources = parts.resources
-    this.#frontEnd = parts.frontEnd
-    this.#volumes = parts.volumes
-    this.#view = parts.view
-    this.ready = parts.ready
+    this.#config = new RunningConfig(config, { compare: compareConfigs, setLogLevel, logger: ports.logger })
+    this.#parts = parts
+    this.ready = ready
   }
 
   /** Serves when the promise resolves. Errors name the flag, the file or the address that is at fault. */
-  static async open(options: TargetDaemonOptions): Promise<TargetDaemon> {
-    const resources = new AsyncDisposableStack()
-    try {
-      return await TargetDaemon.#build(options, resources)
-    } catch (error) {
-      await resources.disposeAsync()
-      throw error
-    }
+  static open(options: TargetDaemonOptions): Promise<TargetDaemon> {
+    return openDaemon((resources) => TargetDaemon.#build(options, resources))
   }
 
   static async #build(options: TargetDaemonOptions, resources: AsyncDisposableStack): Promise<TargetDaemon> {
@@ -176,30 +162,16 @@ export class TargetDaemon {
     }
     const { volume, iqn, admin: adminAddress } = ready
     logger.info('target.ready', { volume, iqn, iscsi: portals.join(' '), admin: adminAddress })
-    return new TargetDaemon(options, { resources, frontEnd, volumes, view, ready })
+    return new TargetDaemon(options, { resources, frontEnd, volumes, view }, ready)
   }
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
   reload(read: TargetConfig): ConfigChanges {
-    const { ports, setLogLevel } = this.#options
-    const { iscsi } = this.#config.settings
-    refuseOpenService({ iscsi, access: read.access, api: adminApi(this.#config) })
-    const changes = compareConfigs(this.#config, read)
-    const settings = {
-      ...this.#config.settings,
-      'log-level': read.settings['log-level'],
-      'drain-timeout': read.settings['drain-timeout'],
-    }
-    this.#config = { ...this.#config, settings, access: read.access }
-    setLogLevel(settings['log-level'])
-    if (changes.applied.includes('chap') || changes.applied.includes('initiators')) {
-      this.#frontEnd.setAccess(read.access)
-    }
-    ports.logger.info('config.reloaded', {
-      applied: changes.applied.join(' '),
-      needRestart: changes.needRestart.join(' '),
+    const { current } = this.#config
+    refuseOpenService({ iscsi: current.settings.iscsi, access: read.access, api: adminApi(current) })
+    return this.#config.reload(read, (changes) => {
+      if (hasAccessChanged(changes)) this.#parts.frontEnd.setAccess(read.access)
     })
-    return changes
   }
 
   /**
@@ -207,28 +179,17 @@ export class TargetDaemon {
    * the drain time is over, then everything acknowledged is made durable and all is closed. Returns true when
    * that was done within the drain time; false when it was over first (what was flushed before stays durable).
    */
-  async stop(hurry: AbortSignal): Promise<boolean> {
+  stop(hurry: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options.ports
-    const timeoutMs = this.#config.settings['drain-timeout']
-    this.#view.current = { ...this.#view.current, state: 'draining' }
+    const { resources, frontEnd, volumes, view } = this.#parts
+    const timeoutMs = this.#config.current.settings['drain-timeout']
+    view.current = { ...view.current, state: 'draining' }
     logger.info('target.draining', { timeoutMs })
-
-    let overdue: Timer | undefined
-    const late = new Promise<false>((resolve) => {
-      overdue = clock.after(timeoutMs, () => resolve(false))
+    return stopInTime({ name: 'target', timeoutMs, hurry, clock, logger }, async (drain) => {
+      await frontEnd.drain(drain)
+      await volumes.stop()
+      await resources.disposeAsync()
     })
-    const drain = { timeoutMs: timeoutMs * (1 - CLOSE_SHARE), signal: hurry }
-    const done = await Promise.race([this.#close(drain), late])
-    overdue?.cancel()
-    logger.info(done ? 'target.stopped' : 'target.stop_timed_out')
-    return done
-  }
-
-  async #close(drain: { timeoutMs: number; signal: AbortSignal }): Promise<true> {
-    await this.#frontEnd.drain(drain)
-    await this.#volumes.stop()
-    await this.#resources.disposeAsync()
-    return true
   }
 }
 
