@@ -194,4 +194,72 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'told-before-recorded',
+    about:
+      'the master tells a decision before the registry has it: who starts after a crash decides otherwise',
+    patches: [
+      {
+        file: 'src/master/core/volume-lead.ts',
+        find: '        return { writes: writesOf(volume, made), events, result: made }\n',
+        replace:
+          '        this.#carryOut(made)\n        return { writes: writesOf(volume, made), events, result: made }\n',
+      },
+    ],
+  },
+  {
+    name: 'unanswered-commit-believed',
+    about: 'a commit whose answer was lost counts as carried out',
+    patches: [
+      {
+        file: 'src/master/core/record-store.ts',
+        find: 'if (await this.#wasCarriedOut()) this.#announce',
+        replace: 'if ((await this.#wasCarriedOut()) || stage.decisions > 0) this.#announce',
+      },
+    ],
+  },
+  {
+    name: 'lock-ignored',
+    about: 'a master whose registry is in doubt goes on deciding',
+    patches: [
+      {
+        file: 'src/master/core/volume-lead.ts',
+        find: "  if (records.cluster.lock !== null) return 'hold'\n",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'old-registry-believed',
+    about: 'a server that has seen more of the registry than there is does not lock the cluster',
+    patches: [
+      {
+        file: 'src/master/core/cluster-lock.ts',
+        find: 'if (seen.seq <= store.seq) return null',
+        replace: 'if (seen.seq >= 0) return null',
+      },
+    ],
+  },
+  {
+    name: 'recovered-epoch-not-raised',
+    about: 'a recovery takes the next epoch of its registry, not the one above all that servers obey',
+    patches: [
+      {
+        file: 'src/master/core/recovery.ts',
+        find: 'Math.max(lead?.epoch.number ?? 0, ...open.map(({ sealed }) => sealed.number)) + 1',
+        replace: 'Math.max(lead?.epoch.number ?? 0, 0 * open.length) + 1',
+      },
+    ],
+  },
+  {
+    name: 'recovered-set-of-everybody',
+    about: 'a recovery takes whoever holds the volume for in sync, and not the newest set that they know',
+    patches: [
+      {
+        file: 'src/master/core/recovery.ts',
+        find: ': (newest?.members ?? of.map(({ server }) => server))',
+        replace: ': [...of.map(({ server }) => server), ...(newest?.members ?? [])].slice(0, of.length)',
+      },
+    ],
+  },
 ]

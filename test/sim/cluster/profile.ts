@@ -155,7 +155,7 @@ const BASE_WEIGHTS: Record<Trouble, number> = {
   masterPause: 1,
   registryCall: 2,
   registryFails: 2,
-  registryRestored: 0.5,
+  registryRestored: 1,
   registryLost: 0.3,
   promote: 1,
 }
@@ -168,7 +168,7 @@ const BIASES: readonly Partial<Record<Trouble, number>>[] = [
   { cutOneWay: 15, cutBothWays: 15 },
   { master: 10, isolate: 10 },
   { master: 6, registryCall: 10, registryFails: 10, masterPause: 4 },
-  { registryRestored: 4, registryLost: 2, master: 4 },
+  { registryRestored: 10, registryLost: 3, master: 4 },
   { power: 20 },
   { split: 20, lonely: 20 },
   { pause: 15, sleep: 10 },

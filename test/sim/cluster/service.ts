@@ -53,7 +53,7 @@ export class Service {
   }
 
   leads(server: SimServer, device: LedDevice): void {
-    const { log, history, broken } = this.#world
+    const { log, history } = this.#world
     const { epoch } = device
     log.note(server.name, `leads epoch ${epoch.number}`)
     const { running } = server
@@ -61,7 +61,7 @@ export class Service {
     if (running === undefined) return
     history.leads(epoch, `${server.name} ${opening}`)
     const attachment = new Attachment(device, running.process.life)
-    this.#verify(server, epoch, attachment, device).catch((error: unknown) => broken(error))
+    this.#verify(server, epoch, attachment, device).catch((error: unknown) => this.#world.broken(error))
   }
 
   halted(server: SimServer): void {

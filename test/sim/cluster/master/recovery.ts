@@ -12,7 +12,7 @@ import { VOLUME_ID } from './names.ts'
 import type { RealMaster } from './real-master.ts'
 import type { MasterWorld } from './sim-master.ts'
 
-const COPIES_MAX = 4
+const COPIES_MAX = 30
 const LOOK_MS = 500
 /** In which a cluster whose servers are all there must have been locked and recovered. */
 const RECOVERED_MS = 60_000

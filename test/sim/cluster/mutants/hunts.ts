@@ -55,4 +55,10 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'trim-without-tombstone': { scenario: 'trimsLeaveTombstones' },
   'base-block-over-newer': { scenario: 'newerVersionsStay' },
   'base-beyond-target': { scenario: 'baseEndsAtTheTarget' },
+  'told-before-recorded': { from: 1 },
+  'unanswered-commit-believed': { from: 1 },
+  'lock-ignored': { from: 1 },
+  'old-registry-believed': { from: 1 },
+  'recovered-epoch-not-raised': { from: 1 },
+  'recovered-set-of-everybody': { from: 1 },
 }
