@@ -125,14 +125,24 @@ export interface AllocateRequest {
   readonly madeIn: Epoch | null
 }
 
+export interface RemoveRequest {
+  readonly volume: string
+  /** Of the registry, when it was decided. */
+  readonly epoch: number
+  readonly set: { readonly epoch: number; readonly version: number }
+}
+
 /** The port by which decisions reach servers. Implemented over gRPC, and by the simulator. */
 export interface ServerLinks {
   /** Sent in order if there is a stream; else dropped: it is said again when it matters. */
   send(server: string, message: ToServer): void
   /** Idempotent; resolves when the replica is made. DISCONNECTED, TIMED_OUT: nothing is known. CONFLICT, NO_SPACE: refused. */
   allocate(server: string, request: AllocateRequest): Promise<void>
-  /** Idempotent; resolves when nothing of the replica is left. Refused with CONFLICT while it leads or obeys an epoch above. */
-  remove(server: string, request: { readonly volume: string; readonly epoch: number }): Promise<void>
+  /**
+   * Idempotent; resolves when nothing of the replica is left. Refused with CONFLICT while it leads, or obeys an epoch above,
+   * or knows a later in-sync set: it may be in that one.
+   */
+  remove(server: string, request: RemoveRequest): Promise<void>
   /** At the primary, idempotent; resolves when the new size is committed. */
   expand(
     server: string,

@@ -19,6 +19,7 @@ import { SOUND } from '../../src/v2engine/marks.ts'
 import { realPorts, temporaryDirectory } from '../e2e/target/support/volume.ts'
 import { JOIN_TOKEN, MasterDouble } from './master-double.ts'
 
+const SET = { epoch: 3, version: 9 } as const
 const SERVER = '11111111-2222-4333-8444-555555555555'
 const VOLUME = '6d1c3f0e-58a5-4d0b-9e1f-0c7f3c1a9b11'
 const clock = new RealClock({ syscalls: loadSyscalls() })
@@ -84,12 +85,12 @@ describe('a call of the master', () => {
   it('comes as it was made', async () => {
     await master.links.allocate(SERVER, allocation)
     await master.links.allocate(SERVER, { ...allocation, logBytes: 0, madeIn: null })
-    await master.links.remove(SERVER, { volume: VOLUME, epoch: 2 ** 53 - 1 })
+    await master.links.remove(SERVER, { volume: VOLUME, epoch: 2 ** 53 - 1, set: SET })
     await master.links.expand(SERVER, { volume: VOLUME, epoch: 7, sizeBytes: 2 ** 40 })
     expect(asked).toEqual([
       allocation,
       { ...allocation, logBytes: 0, madeIn: null },
-      { volume: VOLUME, epoch: 2 ** 53 - 1 },
+      { volume: VOLUME, epoch: 2 ** 53 - 1, set: SET },
       { volume: VOLUME, epoch: 7, sizeBytes: 2 ** 40 },
     ])
   })
@@ -107,7 +108,7 @@ describe('a call of the master', () => {
   )
 
   it('that makes no sense does not reach the host', async () => {
-    await expect(master.links.remove(SERVER, { volume: '../x', epoch: 1 })).rejects.toMatchObject({
+    await expect(master.links.remove(SERVER, { volume: '../x', epoch: 1, set: SET })).rejects.toMatchObject({
       code: 'PROTOCOL',
       message: expect.stringMatching(/volume: .* is not a UUID/),
     })

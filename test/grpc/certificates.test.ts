@@ -16,6 +16,7 @@ import { ClusterMember } from '../../src/server/cluster/cluster-member.ts'
 import { realPorts, temporaryDirectory } from '../e2e/target/support/volume.ts'
 import { JOIN_TOKEN, MasterDouble } from './master-double.ts'
 
+const SET = { epoch: 3, version: 9 } as const
 const random = new RealRandom()
 const clock = new RealClock({ syscalls: loadSyscalls() })
 const clusterId = formatUuid(randomUuid(random))
@@ -95,7 +96,7 @@ describe('nodes with certificates', () => {
   it('hear each other, on streams and in calls', async () => {
     await join(ofServer)
     await master.until(() => master.beats.length > 0)
-    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })
+    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1, set: SET })
     expect(removed).toEqual([VOLUME])
   })
 
@@ -114,15 +115,15 @@ describe('nodes with certificates', () => {
   it('show new certificates on connections that come later', async () => {
     const member = await join(ofServer)
     await master.until(() => master.beats.length > 0)
-    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })
+    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1, set: SET })
     // of an authority that the other side does not know
     const strange = await identity('m1', [TLS_NAME.master], stranger)
     master.grpc.useTls(strange)
-    await expect(master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })).rejects.toMatchObject({
+    await expect(master.links.remove(SERVER, { volume: VOLUME, epoch: 1, set: SET })).rejects.toMatchObject({
       code: 'DISCONNECTED',
     })
     master.grpc.useTls(ofMaster)
-    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })
+    await master.links.remove(SERVER, { volume: VOLUME, epoch: 1, set: SET })
     expect(member.connection().state).toBe('connected')
   })
 

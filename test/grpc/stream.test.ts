@@ -19,6 +19,7 @@ import { opening, serverId } from '../../src/v2engine/identity.ts'
 import { SOUND } from '../../src/v2engine/marks.ts'
 import { ADMIN_TOKEN, JOIN_TOKEN, MasterDouble } from './master-double.ts'
 
+const SET = { epoch: 3, version: 9 } as const
 const SERVER = '11111111-2222-4333-8444-555555555555'
 const VOLUME = '6d1c3f0e-58a5-4d0b-9e1f-0c7f3c1a9b11'
 const epoch = { number: epochNumber(3), id: 2n ** 64n - 1n }
@@ -311,7 +312,7 @@ describe('a server that does not read', () => {
 describe('calls', () => {
   it('know nothing of a server that is not connected', async () => {
     const error = await master.links
-      .remove(SERVER, { volume: VOLUME, epoch: 1 })
+      .remove(SERVER, { volume: VOLUME, epoch: 1, set: SET })
       .catch((cause: BlockError) => cause)
     expect(error).toMatchObject({ code: 'DISCONNECTED' })
   })
@@ -320,7 +321,7 @@ describe('calls', () => {
     const { client } = member()
     client.start()
     await master.until(() => master.beats.length > 0)
-    await expect(master.links.remove(SERVER, { volume: VOLUME, epoch: 1 })).rejects.toMatchObject({
+    await expect(master.links.remove(SERVER, { volume: VOLUME, epoch: 1, set: SET })).rejects.toMatchObject({
       code: 'DISCONNECTED',
     })
   })

@@ -11,7 +11,7 @@ import { services } from '../../rpc/definitions.ts'
 import { epochIn } from '../../rpc/fields.ts'
 import type { NodeCertificate } from '../../rpc/node-certificate.ts'
 import { blockErrorOf } from '../../rpc/status.ts'
-import type { AllocateRequest, ServerLinks, ToServer } from '../links.ts'
+import type { AllocateRequest, RemoveRequest, ServerLinks, ToServer } from '../links.ts'
 import type { ServerStreams } from './server-streams.ts'
 
 /** A replica's log is written in full when it is made. */
@@ -50,8 +50,10 @@ export class GrpcLinks implements ServerLinks {
     })
   }
 
-  async remove(server: string, request: { readonly volume: string; readonly epoch: number }): Promise<void> {
-    await this.#call(server, REMOVE_MS, (client) => client.removeReplica.bind(client), { ...request })
+  async remove(server: string, { volume, epoch, set }: RemoveRequest): Promise<void> {
+    await this.#call(server, REMOVE_MS, (client) => client.removeReplica.bind(client), {
+      ...{ volume, epoch, setEpoch: set.epoch, setVersion: set.version },
+    })
   }
 
   async expand(

@@ -98,7 +98,15 @@ export class Removals {
     const { store, links } = this.#ports
     const volume = store.view.volume(uuid)
     if (volume === undefined) return
-    if (!isGone) await links.remove(server, { volume: uuid, epoch: volume.lead.epoch.number })
+    if (!isGone) {
+      const { epoch, set } = volume.lead
+      const { version } = set
+      await links.remove(server, {
+        volume: uuid,
+        epoch: epoch.number,
+        set: { epoch: set.epoch, version },
+      })
+    }
     await store.change((records) => {
       const now = records.volume(uuid)
       // somebody may have taken it back meanwhile; then it is made again by whoever did

@@ -9,6 +9,7 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import { LoginLimiter } from '../../frontend/login-limiter.ts'
 import type { AllocateReplicaRequest__Output as AllocateMessage } from '../../gen/basalt/server/v1/AllocateReplicaRequest.ts'
+import type { RemoveReplicaRequest__Output as RemoveMessage } from '../../gen/basalt/server/v1/RemoveReplicaRequest.ts'
 import type { ServerHandlers } from '../../gen/basalt/server/v1/Server.ts'
 import type { AllocateRequest, ServerBeat } from '../../master/links.ts'
 import { hostOf, tokenOf } from '../../rpc/connection.ts'
@@ -74,8 +75,13 @@ export function serverHandlers(options: ServerServiceOptions): ServerHandlers {
       await host.allocate(allocationOf(request))
       return {}
     }),
-    RemoveReplica: unary('RemoveReplica', async ({ volume, epoch }: { volume: string; epoch: string }) => {
-      await host.remove({ volume: uuid(volume, 'volume'), epoch: natural(epoch, 'epoch') })
+    RemoveReplica: unary('RemoveReplica', async (request: RemoveMessage) => {
+      const { volume, epoch, setEpoch, setVersion } = request
+      await host.remove({
+        volume: uuid(volume, 'volume'),
+        epoch: natural(epoch, 'epoch'),
+        set: { epoch: natural(setEpoch, 'set_epoch'), version: natural(setVersion, 'set_version') },
+      })
       return {}
     }),
     ExpandVolume: unary(

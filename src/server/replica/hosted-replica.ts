@@ -12,8 +12,9 @@ import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { ChapCredential } from '../../frontend/access.ts'
 import { Secret } from '../../frontend/secret.ts'
-import type { ClearAccess, ToServer } from '../../master/links.ts'
+import type { ClearAccess, RemoveRequest, ToServer } from '../../master/links.ts'
 import type { Note } from '../../v2engine/effects.ts'
+import { compareSets, type SetRecord } from '../../v2engine/marks.ts'
 import type { AuthorityMessage, ToAuthority } from '../../v2engine/messages.ts'
 import type { IscsiVolume } from '../iscsi-portals.ts'
 import { type LatencyRecorders, viewLatencies } from '../latencies.ts'
@@ -79,6 +80,8 @@ export class HostedReplica {
   #sizeBytes: number
   /** Number of the epoch that it obeys, as it was known last. */
   #sealed: number | undefined
+  /** The newest in-sync set that it heard of, as it was known last. */
+  #set: SetRecord | null = null
   #usedBytes = 0
   /** It asks for CHAP, and the secrets are not told yet in this process. */
   #isMute = false
@@ -158,10 +161,11 @@ export class HostedReplica {
   }
 
   /**
-   * CONFLICT while it leads, or obeys an epoch above `epoch`. One that cannot be opened is taken by what it said when it
-   * was open last.
+   * CONFLICT while it leads, obeys an epoch above `epoch`, or knows a later set: a request may come long after it was made,
+   * when the replica was given up, made again and let in. One that cannot be opened is taken by what it said when it was
+   * open last.
    */
-  async checkRemovable(epoch: number): Promise<void> {
+  async checkRemovable({ epoch, set }: Pick<RemoveRequest, 'epoch' | 'set'>): Promise<void> {
     await this.#opened.promise.catch(() => undefined)
     const leads = this.#replica?.heartbeat().leads
     if (leads != null) {
@@ -174,6 +178,14 @@ export class HostedReplica {
       throw new BlockError('CONFLICT', `replica ${this.name} obeys epoch ${sealed}, above ${epoch}`, {
         facts: { epoch, sealed },
       })
+    }
+    const known = this.#replica?.progress().set ?? this.#set
+    if (known != null && compareSets(known, set) > 0) {
+      throw new BlockError(
+        'CONFLICT',
+        `replica ${this.name} knows version ${known.version} of the in-sync set, later than ${set.version}`,
+        { facts: { version: set.version, known: known.version } },
+      )
     }
   }
 
@@ -224,6 +236,7 @@ export class HostedReplica {
     const { sizeBytes, servedUntilMs, ...said } = progress
     this.#sizeBytes = sizeBytes
     this.#sealed = said.sealed.number
+    this.#set = said.set
     const isServing = this.#isServed && servedUntilMs !== null && clock.bootMs() < servedUntilMs
     const sessions = this.#isServed ? iscsi.sessions : 0
     return { ...common, sizeBytes, open: { ...heartbeat, ...said, isServing, sessions } }

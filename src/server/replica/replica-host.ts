@@ -11,7 +11,7 @@ import { formatUuid, parseUuid } from '../../base/uuid.ts'
 import type { VolumePorts } from '../../blockvol/api.ts'
 import { createVolume } from '../../blockvol/create.ts'
 import { readIdentity, type VolumeIdentity } from '../../blockvol/identity.ts'
-import type { AllocateRequest } from '../../master/links.ts'
+import type { AllocateRequest, RemoveRequest } from '../../master/links.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import type { IscsiPortals } from '../iscsi-portals.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
@@ -126,13 +126,13 @@ export class ReplicaHost {
   }
 
   /**
-   * Deletes the replica; resolves when it is gone for good, also when it was not there. CONFLICT while it leads or obeys an
-   * epoch above `epoch`, and when what is there is no replica.
+   * Deletes the replica; resolves when it is gone for good, also when it was not there. CONFLICT while it leads, obeys an
+   * epoch above `epoch` or knows a later set than `set`, and when what is there is no replica.
    */
-  async remove({ volume, epoch }: { readonly volume: string; readonly epoch: number }): Promise<void> {
-    const uuid = formatUuid(uuidOf(volume))
-    await this.#replicas.get(uuid)?.checkRemovable(epoch)
-    await this.#alone(() => this.#remove(uuid, epoch))
+  async remove(request: RemoveRequest): Promise<void> {
+    const uuid = formatUuid(uuidOf(request.volume))
+    await this.#replicas.get(uuid)?.checkRemovable(request)
+    await this.#alone(() => this.#remove(uuid, request))
     await this.#removal.gone(uuid)
   }
 
@@ -184,7 +184,7 @@ export class ReplicaHost {
     return done
   }
 
-  async #remove(uuid: string, epoch: number): Promise<void> {
+  async #remove(uuid: string, request: RemoveRequest): Promise<void> {
     const { disk, logger } = this.#o.ports
     const directory = `${this.#o.path}/${uuid}`
     const replica = this.#replicas.get(uuid)
@@ -192,7 +192,7 @@ export class ReplicaHost {
       if (this.#removal.isLeaving(uuid) || !(await disk.exists(directory))) return
       if ((await readReplicaRecord(disk, directory)) === undefined) throw noReplica(directory)
     } else {
-      await replica.checkRemovable(epoch)
+      await replica.checkRemovable(request)
       await replica.stop()
       this.#replicas.delete(uuid)
     }
@@ -203,7 +203,7 @@ export class ReplicaHost {
       if (replica !== undefined) await this.#hostStored(directory)
       throw error
     }
-    logger.info('replica.removed', { volume: uuid, name: replica?.name, epoch })
+    logger.info('replica.removed', { volume: uuid, name: replica?.name, epoch: request.epoch })
   }
 
   #measureSoon(): void {

@@ -201,7 +201,13 @@ describe('a block server of a cluster', () => {
     await (await connect(a.ready)).logout()
 
     const remove = (server: string, epoch: number): Promise<void> =>
-      master.links.remove(server, { volume: VOLUME, epoch })
+      master.links.remove(server, { volume: VOLUME, epoch, set: { epoch: 1, version: 1 } })
+    const older = { volume: VOLUME, epoch: 1, set: { epoch: 1, version: 0 } }
+    // it was made before the replica came into the set
+    await expect(master.links.remove(b.ready.server, older)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining('version 1 of the in-sync set'),
+    })
     await expect(remove(a.ready.server, 1)).rejects.toMatchObject({ code: 'CONFLICT' })
     await expect(remove(b.ready.server, 0)).rejects.toMatchObject({ code: 'CONFLICT' })
     await remove(b.ready.server, 1)

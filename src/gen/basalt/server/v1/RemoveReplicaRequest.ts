@@ -5,9 +5,13 @@ import type { Long } from '@grpc/proto-loader';
 export interface RemoveReplicaRequest {
   'volume'?: (string);
   'epoch'?: (number | string | Long);
+  'setEpoch'?: (number | string | Long);
+  'setVersion'?: (number | string | Long);
 }
 
 export interface RemoveReplicaRequest__Output {
   'volume': (string);
   'epoch': (string);
+  'setEpoch': (string);
+  'setVersion': (string);
 }
