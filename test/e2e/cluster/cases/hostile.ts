@@ -1,5 +1,6 @@
 /** What people and programs get wrong, on purpose or not: by the command line, and straight to the API. */
-import { request } from 'node:http'
+import { type ClientRequest, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { EXIT } from '../fixture/cli.ts'
 import type { ClusterCase, Scene } from '../fixture/scene.ts'
 import { expect } from '../fixture/scene.ts'
@@ -7,6 +8,7 @@ import { expect } from '../fixture/scene.ts'
 const GOOD = { name: 'never', size_bytes: 16 * 1024 * 1024 }
 const MIB = 1024 * 1024
 const AT_ONCE = 2
+const PIECE_MS = 20
 
 /** What is wrong, as the command line takes it; a NUL cannot be an argument. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -181,17 +183,19 @@ function flood({ dev }: Scene, bytes: number): Promise<Answer> {
     })
   })
   sending.on('error', reject)
-  const piece = Buffer.alloc(64 * 1024, 0x20)
-  let sent = 0
-  const more = (): void => {
-    while (sent < bytes && !sending.destroyed) {
-      sent += piece.byteLength
-      if (!sending.write(piece)) break
-    }
-  }
-  sending.on('drain', more)
-  more()
+  const answered = new AbortController()
+  sending.on('response', () => answered.abort())
+  void pour(sending, bytes, answered.signal)
   return promise
+}
+
+/** Gently: what is sent into a connection that is being closed would take the answer with it. */
+async function pour(sending: ClientRequest, bytes: number, enough: AbortSignal): Promise<void> {
+  const piece = Buffer.alloc(64 * 1024, 0x20)
+  for (let sent = 0; sent < bytes && !sending.destroyed && !enough.aborted; sent += piece.length) {
+    sending.write(piece)
+    await delay(PIECE_MS)
+  }
 }
 
 async function fewAtOnce<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {

@@ -15,8 +15,8 @@ export const TARGET: ClusterCase = {
     const flags = ['--data', join(directory, 'data'), '--volume', 'alone', '--size', '16MiB']
     await scene.check('list, show, space, checkpoint, scrub', () =>
       withBasalt(['target', ...flags, '--iscsi', ANY, '--admin', ANY], async (child) => {
-        const { http } = await child.ready<{ readonly http: string }>()
-        const at = cli.as({ BASALT_ADMIN: `http://${http}` })
+        const { admin } = await child.ready()
+        const at = cli.as({ BASALT_ADMIN: `http://${admin}` })
         expect(/^NAME/.test(await at.says('target', 'list')), 'a table')
         await at.json(['target', 'list'], 'name uuid state health sizeBytes lsn iscsi')
         expect(/alone/.test(await at.says('target', 'show')), 'it is shown')
