@@ -46,6 +46,16 @@ describe('until when a primary serves', () => {
     expect(until({ ...syncAll, replicaFactor: 1 }, [[A]], {}, 0)).toBe(Number.POSITIVE_INFINITY)
   })
 
+  it('is not for ever while a volume of one replica is moved: the other member can take over', () => {
+    const one = { ...syncAll, replicaFactor: 1 }
+    expect(until(one, [[A, B]], {})).toBe(10)
+    expect(until(one, [[A, B]], { b: 50 })).toBe(50)
+    // recorded perhaps, and the answer is on its way
+    expect(until(one, [[A], [A, B]], {})).toBe(10)
+    expect(until(one, [[A], [A, B]], { b: 50 })).toBe(50)
+    expect(until({ ...bestEffort, replicaFactor: 1 }, [[A, B]], { b: 50 })).toBe(10)
+  })
+
   it('is never while a promotion could find enough members that are not bound', () => {
     const clocks = fc.record({ b: fc.nat(20), c: fc.nat(20), nowMs: fc.nat(20) })
     fc.assert(

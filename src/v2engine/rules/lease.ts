@@ -17,17 +17,22 @@ interface LeaseFacts {
 
 const NEVER = Number.NEGATIVE_INFINITY
 
-/** Infinity for a volume of one replica, which nobody can take over; −Infinity when nothing was granted or promised. */
+/**
+ * Infinity for a volume of one replica while nobody else is in its set: nobody can take over then. While it is moved it has
+ * two members, and the other one can. −Infinity when nothing was granted or promised.
+ */
 export function servesUntilMs(facts: LeaseFacts): number {
-  const { policy } = facts
-  if (policy.replicaFactor === 1) return Number.POSITIVE_INFINITY
-  if (policy.mode.kind === 'best_effort') return facts.grantedUntilMs
-  return Math.max(facts.grantedUntilMs, Math.min(...facts.sets.map((set) => promisedBySet(facts, set))))
+  const { policy, sets } = facts
+  if (policy.mode.kind === 'best_effort') {
+    const isAlone = policy.replicaFactor === 1 && sets.every((set) => set.length === 1)
+    return isAlone ? Number.POSITIVE_INFINITY : facts.grantedUntilMs
+  }
+  return Math.max(facts.grantedUntilMs, Math.min(...sets.map((set) => promisedBySet(facts, set))))
 }
 
-/** A set of one has nobody who could promise: alone it stops with its grant. */
+/** A set of one has nobody who could promise: alone it stops with its grant, unless it was never to be more. */
 function promisedBySet(facts: LeaseFacts, set: readonly ServerId[]): number {
-  if (set.length < 2) return NEVER
+  if (set.length < 2) return facts.policy.replicaFactor === 1 ? Number.POSITIVE_INFINITY : NEVER
   const promises = set
     .filter((member) => member !== facts.self)
     .map(facts.promisedUntilMs)
