@@ -60,12 +60,15 @@ export class BlockReader {
 
   /** Fills `target` (whole blocks) from `block` at once, or returns false and leaves it undefined. */
   readNow(block: number, target: Uint8Array): boolean {
-    const { dirty, map } = this.#o
-    const commitLsn = this.#o.commitment.lsn
+    const { dirty, map, commitment } = this.#o
+    const commitLsn = commitment.lsn
+    // extents may hold what hosts are not told of yet
+    const isFlushedAhead = commitment.flushableLsn > commitLsn
     const blocks = target.byteLength / BLOCK_BYTES
     for (let i = 0; i < blocks; ) {
       const at = block + i
       const kind = dirty.lookup(at)
+      if (kind === 'clean' && isFlushedAhead) return false
       if (kind !== 'clean' && dirty.lsn > commitLsn) return false
       if (kind === 'zeros') {
         target.fill(0, i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
@@ -173,12 +176,21 @@ export class BlockReader {
 
   /** The greatest LSN that any of these blocks had when they were read, or a greater one. */
   #newestLsn(block: number, blocks: number): number {
-    const { dirty } = this.#o
+    const { dirty, commitment } = this.#o
+    const isFlushedAhead = commitment.flushableLsn > commitment.lsn
     let newest = 0
     for (let i = 0; i < blocks; i++) {
-      if (dirty.lookup(block + i) !== 'clean' && dirty.lsn > newest) newest = dirty.lsn
+      if (dirty.lookup(block + i) !== 'clean') newest = Math.max(newest, dirty.lsn)
+      else if (isFlushedAhead) newest = Math.max(newest, this.#flushedLsn(block + i))
     }
     return newest
+  }
+
+  /** The LSN of a block that is in the extents, or a greater one. */
+  #flushedLsn(block: number): number {
+    const { map, commitment } = this.#o
+    const page = map.getNow(Math.floor(block / PAGE_BLOCKS))
+    return page?.lsn(block % PAGE_BLOCKS) ?? commitment.flushableLsn
   }
 
   /** The newest version of `block`, without waiting; undefined when its map page is not in memory. */
