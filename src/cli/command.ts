@@ -162,6 +162,7 @@ export const NO_WAIT: FlagDescription = {
   placeholder: undefined,
   help: 'return when the job is recorded, and print it',
 }
+export const LIMIT: FlagDescription = { name: 'limit', placeholder: 'N', help: 'at most so many' }
 export const WIDE: FlagDescription = {
   name: 'output',
   placeholder: 'FORMAT',

@@ -1,6 +1,6 @@
 /** `basalt job list|get|watch|cancel`: work that the master goes on with by itself. */
 import { BlockError } from '../../base/errors.ts'
-import { type Call, type CommandDescription, JOB, type Noun, WIDE } from '../command.ts'
+import { type Call, type CommandDescription, JOB, LIMIT, type Noun, WIDE } from '../command.ts'
 import { jobColumns } from '../views/job.ts'
 import { ProgressLine, watchJob } from '../wait-for-job.ts'
 import { cancelJob, fetchJob, fetchJobs, type Job } from '../wire/job.ts'
@@ -23,7 +23,7 @@ export const JOB_COMMANDS: readonly CommandDescription[] = [
         choices: ['running', 'succeeded', 'failed', 'cancelling', 'cancelled'],
         help: 'only those',
       },
-      { name: 'limit', placeholder: 'N', help: 'at most so many' },
+      LIMIT,
       WIDE,
     ],
     service: 'master',

@@ -1,7 +1,16 @@
 /** `basalt volume …`: volumes of the cluster, over the master's API. */
 import { BlockError } from '../../base/errors.ts'
 import { parseSize } from '../../base/sizes.ts'
-import { type Call, type CommandDescription, NO_WAIT, type Noun, VOLUME, WIDE, YES } from '../command.ts'
+import {
+  type Call,
+  type CommandDescription,
+  LIMIT,
+  NO_WAIT,
+  type Noun,
+  VOLUME,
+  WIDE,
+  YES,
+} from '../command.ts'
 import { confirm } from '../confirm.ts'
 import {
   planFacts,
@@ -60,7 +69,7 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
         choices: ['healthy', 'degraded', 'rebuilding', 'unsafe'],
         help: 'only those',
       },
-      { name: 'limit', placeholder: 'N', help: 'at most so many' },
+      LIMIT,
       WIDE,
     ],
     service: 'master',
