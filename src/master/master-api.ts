@@ -179,6 +179,19 @@ export interface RebalanceMove {
   readonly bytes: number
 }
 
+export interface EventFilter {
+  /** UUID. */
+  readonly volume?: string
+  /** Id. */
+  readonly server?: string
+}
+
+/** With `after`: the first events with greater numbers; without: the last ones. In the order of their numbers. */
+export interface EventQuery extends EventFilter {
+  readonly after?: number
+  readonly limit: number
+}
+
 export interface MasterApi {
   resolveVolume(wish: CreateVolume): ResolvedPolicy
   planVolume(wish: CreateVolume): VolumePlan
@@ -235,12 +248,7 @@ export interface MasterApi {
   job(id: string): JobRecord
   cancelJob(caller: Caller, id: string): Promise<JobRecord>
 
-  events(filter: {
-    readonly after?: number
-    readonly volume?: string
-    readonly server?: string
-    readonly limit: number
-  }): readonly EventRecord[]
+  events(query: EventQuery): readonly EventRecord[]
   /** Called with every event recorded from now on; returns the call that ends it. */
   subscribe(listener: (event: EventRecord) => void): () => void
 }

@@ -2,6 +2,7 @@
  * The cluster's log: the last so many events, numbered for ever. What happens again within a window is counted in the
  * event that tells of it already. `plan` decides and changes nothing; `apply` follows when the plan is durable.
  */
+import type { EventQuery } from '../master-api.ts'
 import type { EventRecord } from '../records.ts'
 import type { NewEvent } from './records-view.ts'
 
@@ -19,13 +20,6 @@ export interface EventPlan {
   readonly puts: readonly EventRecord[]
   /** Numbers of events that make room. */
   readonly removes: readonly number[]
-}
-
-export interface EventFilter {
-  readonly after?: number
-  readonly volume?: string
-  readonly server?: string
-  readonly limit: number
 }
 
 /** Removed events are cut off the array when they are so many. */
@@ -75,8 +69,8 @@ export class EventLog {
   /**
    * With `after`: the first `limit` events with greater numbers. Without: the last `limit`. In the order of their numbers.
    */
-  list(filter: EventFilter): readonly EventRecord[] {
-    const { after, volume, server, limit } = filter
+  list(query: EventQuery): readonly EventRecord[] {
+    const { after, volume, server, limit } = query
     const found: EventRecord[] = []
     const matches = (event: EventRecord): boolean =>
       (volume === undefined || event.volume === volume) && (server === undefined || event.server === server)

@@ -15,6 +15,7 @@ import type {
   Caller,
   ClusterView,
   CreateVolume,
+  EventQuery,
   MasterApi,
   Page,
   Preflight,
@@ -268,8 +269,8 @@ export class Master implements MasterApi {
     return this.#job(caller, (records, context) => servers.cancelJob(records, id, context))
   }
 
-  events(filter: Parameters<MasterApi['events']>[0]): readonly EventRecord[] {
-    return this.#options.store.events(filter)
+  events(query: EventQuery): readonly EventRecord[] {
+    return this.#options.store.events(query)
   }
 
   subscribe(listener: (event: EventRecord) => void): () => void {

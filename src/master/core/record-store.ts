@@ -15,9 +15,10 @@ import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { formatUuid, randomUuid } from '../../base/uuid.ts'
+import type { EventQuery } from '../master-api.ts'
 import type { ClusterRecord, EventRecord } from '../records.ts'
 import type { CommitOutcome, Registry, Transaction } from '../registry/registry.ts'
-import { type EventFilter, EventLog, type EventLogOptions, type EventPlan } from './event-log.ts'
+import { EventLog, type EventLogOptions, type EventPlan } from './event-log.ts'
 import { CLUSTER_KEY } from './record-keys.ts'
 import { type LoadedRecords, loadRecords } from './record-load.ts'
 import { corruptRecord, type HeadRecord, RECORD_KINDS } from './record-schemas.ts'
@@ -146,8 +147,8 @@ class RegistryRecordStore implements RecordStore {
     })
   }
 
-  events(filter: EventFilter): readonly EventRecord[] {
-    return this.#events.list(filter)
+  events(query: EventQuery): readonly EventRecord[] {
+    return this.#events.list(query)
   }
 
   subscribe(listener: (event: EventRecord) => void): () => void {

@@ -1,6 +1,7 @@
 /**
  * The registry's records in memory, typed, as every decision of the master sees them, and the one way to change them.
  */
+import type { EventQuery } from '../master-api.ts'
 import type {
   ClusterRecord,
   EventRecord,
@@ -62,13 +63,7 @@ export interface RecordStore {
    * was written; BUSY when too many wait; CONFLICT for a volume whose name another one has.
    */
   change<T>(decide: (records: RecordsView) => Change<T>, options?: { readonly seqAbove?: number }): Promise<T>
-  /** With `after`: the first ones with greater numbers; without: the last ones. In the order of their numbers. */
-  events(filter: {
-    readonly after?: number
-    readonly volume?: string
-    readonly server?: string
-    readonly limit: number
-  }): readonly EventRecord[]
+  events(query: EventQuery): readonly EventRecord[]
   /** Called with each event when it is durable; returns the call that ends it. */
   subscribe(listener: (event: EventRecord) => void): () => void
   close(): Promise<void>

@@ -9,16 +9,9 @@
 import { Readable } from 'node:stream'
 import type { Static } from 'typebox'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
-import type { MasterApi } from '../master-api.ts'
+import type { EventFilter, MasterApi } from '../master-api.ts'
 import type { EventRecord } from '../records.ts'
 import { type Event, eventResource } from './cluster-resource.ts'
-
-export interface EventFilter {
-  /** UUID. */
-  readonly volume?: string
-  /** Id. */
-  readonly server?: string
-}
 
 export interface EventStreamOptions {
   readonly api: Pick<MasterApi, 'events' | 'subscribe'>
