@@ -1,7 +1,7 @@
 /** What is not the API: health for probes, metrics, and the web page. */
 import { Type } from 'typebox'
-import { readPage, sendPage } from '../../http/page.ts'
-import { METRICS_ANSWER } from '../../http/problem.ts'
+import { addMetricsRoute, addPage } from '../../http/common-routes.ts'
+import { readPage } from '../../http/page.ts'
 import type { MetricsRegistry } from '../../metrics/registry.ts'
 import type { MasterApi } from '../master-api.ts'
 import type { TypedApp } from './typed-app.ts'
@@ -29,19 +29,8 @@ export function addPageRoutes(
     },
   )
 
-  app.get(
-    '/metrics',
-    { schema: { summary: 'Metrics in the text format of Prometheus', response: { 200: METRICS_ANSWER } } },
-    async (_, reply) => {
-      const text = await metrics.render()
-      reply.type(metrics.contentType)
-      return text
-    },
-  )
-
-  const page = { config: { public: true }, schema: { hide: true } }
-  app.get('/ui', page, (_, reply) => sendPage(reply, PAGE))
-  for (const url of ['/', '/block', '/block/']) app.get(url, page, (_, reply) => reply.redirect('/ui'))
+  addMetricsRoute(app, metrics)
+  addPage(app, PAGE, ['/', '/block', '/block/'])
 }
 
 /** Tells nothing of volumes and servers: probes have no token. */

@@ -5,7 +5,7 @@ import { formatUuid } from '../../base/uuid.ts'
 import type { VolumePorts } from '../../blockvol/api.ts'
 import { advertised, type ClusterSettings, serverNameOf } from '../config/cluster-settings.ts'
 import type { ServerConfig } from '../config/server-config.ts'
-import type { ServerView } from '../http/routes.ts'
+import type { ServerView } from '../http/server-view.ts'
 import { ClusterMember } from './cluster-member.ts'
 
 /** Where a server listens, once it does. */

@@ -2,9 +2,9 @@
 import { type Static, Type } from 'typebox'
 import type { ReplicaStatus } from '../../replication/status.ts'
 import type { ReplicaView } from '../replica/replica-view.ts'
+import { ServerResource } from './server-view.ts'
 
 const Count = Type.Integer({ minimum: 0 })
-const Timestamp = Type.String({ format: 'date-time' })
 const Nullable = <T extends ReturnType<typeof Type.Object>>(schema: T) => Type.Union([schema, Type.Null()])
 
 const EpochResource = Type.Object({ number: Count, id: Type.String({ description: '64 bits, decimal' }) })
@@ -81,13 +81,7 @@ export const ServerHealth = Type.Object({
 
 export const ServerStatus = Type.Object(
   {
-    server: Type.Object({
-      id: Type.String(),
-      version: Type.String(),
-      pid: Count,
-      startedAt: Timestamp,
-      state: Type.String({ description: 'starting, serving or draining' }),
-    }),
+    server: ServerResource,
     healthy: Type.Boolean(),
     reasons: Type.Array(Type.String()),
     master: Nullable(

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox'
 import { formatUuid } from '../../base/uuid.ts'
 import type { ScrubStatus, SpaceReport, VolumeCounters } from '../../blockvol/api.ts'
 import { COMMAND_KINDS, type LatencyView, type VolumeView } from '../volume-host.ts'
+import { ServerResource } from './server-view.ts'
 
 const Count = Type.Integer({ minimum: 0 })
 const Timestamp = Type.String({ format: 'date-time' })
@@ -99,13 +100,7 @@ export const VolumeList = Type.Object({ volumes: Type.Array(Volume) }, { descrip
 
 export const Status = Type.Object(
   {
-    server: Type.Object({
-      id: Type.String(),
-      version: Type.String(),
-      pid: Count,
-      startedAt: Timestamp,
-      state: Type.String({ description: 'starting, serving or draining' }),
-    }),
+    server: ServerResource,
     healthy: Type.Boolean(),
     reasons: Type.Array(Type.String()),
     volumes: Type.Array(Volume),

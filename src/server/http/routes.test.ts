@@ -21,7 +21,8 @@ import { HostedVolume } from '../hosted-volume.ts'
 import { HostedVolumes } from '../hosted-volumes.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
 import { addVolumeMetrics } from '../volume-metrics.ts'
-import { addRoutes, type ServerView } from './routes.ts'
+import { addRoutes } from './routes.ts'
+import type { ServerView } from './server-view.ts'
 
 const directory = temporaryDirectory()
 const ports = realPorts()

@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { isBlockError } from '../../base/errors.ts'
 import type { SpaceReport } from '../../blockvol/api.ts'
-import { sendPage } from '../../http/page.ts'
+import { addMetricsRoute, addPage } from '../../http/common-routes.ts'
 import { VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
-import { METRICS_ANSWER, PROBLEM_ANSWERS } from '../../http/problem.ts'
+import { PROBLEM_ANSWERS } from '../../http/problem.ts'
 import type { MetricsRegistry } from '../../metrics/registry.ts'
 import type { VolumeHost, VolumeView } from '../volume-host.ts'
 import {
@@ -19,16 +19,8 @@ import {
   VolumeList,
   volumeResource,
 } from './resources.ts'
+import { type ServerView, serverResource } from './server-view.ts'
 import { STATUS_PAGE } from './status-page.ts'
-
-/** The server as a whole, for `/status` and `/healthz`. */
-export interface ServerView {
-  readonly id: string
-  readonly version: string
-  readonly pid: number
-  readonly startedWallMs: number
-  readonly state: 'starting' | 'serving' | 'draining'
-}
 
 export interface AdminApi {
   readonly volumes: VolumeHost
@@ -64,9 +56,8 @@ export function addRoutes(app: FastifyInstance, api: AdminApi): void {
     response: { 200: Status, ...PROBLEM_ANSWERS },
   }
   app.get('/status', { schema: statusSchema }, async () => {
-    const { startedWallMs, ...server } = api.server()
     return {
-      server: { ...server, startedAt: new Date(startedWallMs).toISOString() },
+      server: serverResource(api.server()),
       ...healthOf(api),
       volumes: await allVolumes(),
     }
@@ -81,14 +72,7 @@ export function addRoutes(app: FastifyInstance, api: AdminApi): void {
     return reply.code(health.healthy ? 200 : 503).send(health)
   })
 
-  const metricsSchema = {
-    summary: 'Metrics in the text format of Prometheus',
-    response: { 200: METRICS_ANSWER },
-  }
-  app.get('/metrics', { schema: metricsSchema }, async (_, reply) => {
-    const text = await metrics.render()
-    return reply.type(metrics.contentType).send(text)
-  })
+  addMetricsRoute(app, metrics)
 
   const listSchema = { summary: 'All volumes', response: { 200: VolumeList, ...PROBLEM_ANSWERS } }
   app.get('/block/volumes', { schema: listSchema }, async () => ({ volumes: await allVolumes() }))
@@ -134,9 +118,7 @@ export function addRoutes(app: FastifyInstance, api: AdminApi): void {
     reply.code(202).send(scrubResource(volumes.startScrub(params.name))),
   )
 
-  const open = { config: { public: true }, schema: { hide: true } }
-  app.get('/ui', open, (_, reply) => sendPage(reply, STATUS_PAGE))
-  app.get('/', open, (_, reply) => reply.redirect('/ui'))
+  addPage(app, STATUS_PAGE)
 }
 
 function healthOf(api: AdminApi): { healthy: boolean; reasons: string[] } {

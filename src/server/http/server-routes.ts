@@ -4,15 +4,15 @@ import { Type } from 'typebox'
 import { BlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
 import { parseUuid } from '../../base/uuid.ts'
-import { sendPage } from '../../http/page.ts'
-import { METRICS_ANSWER, PROBLEM_ANSWERS } from '../../http/problem.ts'
+import { addMetricsRoute, addPage } from '../../http/common-routes.ts'
+import { PROBLEM_ANSWERS } from '../../http/problem.ts'
 import type { MetricsRegistry } from '../../metrics/registry.ts'
 import type { MasterConnection } from '../cluster/master-client.ts'
 import { AssignBody, epochOf, messageOf, parseAuthorityUrl } from '../replica/assignment.ts'
 import type { Assignment } from '../replica/replica-host.ts'
 import type { ReplicaView } from '../replica/replica-view.ts'
 import { replicaResource, ServerHealth, ServerStatus } from './replica-resources.ts'
-import type { ServerView } from './routes.ts'
+import { type ServerView, serverResource } from './server-view.ts'
 import { SERVER_PAGE } from './status-page.ts'
 
 export interface ServerApi {
@@ -31,9 +31,8 @@ export function addServerRoutes(app: FastifyInstance, api: ServerApi): void {
     response: { 200: ServerStatus, ...PROBLEM_ANSWERS },
   }
   app.get('/status', { schema: statusSchema }, async () => {
-    const { startedWallMs, ...server } = api.server()
     return {
-      server: { ...server, startedAt: new Date(startedWallMs).toISOString() },
+      server: serverResource(api.server()),
       ...healthOf(api),
       master: api.master(),
       replicas: api.replicas().map(replicaResource),
@@ -49,14 +48,7 @@ export function addServerRoutes(app: FastifyInstance, api: ServerApi): void {
     return reply.code(health.healthy ? 200 : 503).send({ ...health, master: api.master()?.state ?? null })
   })
 
-  const metricsSchema = {
-    summary: 'Metrics in the text format of Prometheus',
-    response: { 200: METRICS_ANSWER },
-  }
-  app.get('/metrics', { schema: metricsSchema }, async (_, reply) => {
-    const text = await api.metrics.render()
-    return reply.type(api.metrics.contentType).send(text)
-  })
+  addMetricsRoute(app, api.metrics)
 
   const assignSchema = {
     summary: "A message of a volume's authority for this server's replica, which is made if need be",
@@ -68,9 +60,7 @@ export function addServerRoutes(app: FastifyInstance, api: ServerApi): void {
     return reply.code(204).send(null)
   })
 
-  const open = { config: { public: true }, schema: { hide: true } }
-  app.get('/ui', open, (_, reply) => sendPage(reply, SERVER_PAGE))
-  app.get('/', open, (_, reply) => reply.redirect('/ui'))
+  addPage(app, SERVER_PAGE)
 }
 
 /** INVALID_ARGUMENT for what the schema cannot see. */
