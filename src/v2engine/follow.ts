@@ -8,7 +8,7 @@ import { type Epoch, type Lsn, lsn } from '../base/units.ts'
 import { trimHistory } from './history.ts'
 import { type ConnectionId, type ServerId, type SessionRef, sameEpoch, sameSession } from './identity.ts'
 import { dropLog, persistMarks, replaceImage } from './local-cuts.ts'
-import { standingOf } from './marks.ts'
+import { compareSets, standingOf } from './marks.ts'
 import type { Follow, PlanRefusal, PrimaryMessage } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { Plan } from './plan.ts'
@@ -195,7 +195,8 @@ export function onPulse(
 ): void {
   const leader = leaderOf(role, from)
   if (leader === undefined || !sameEpoch(message.epoch, state.marks.sealed)) return
-  if (message.set.version > (state.marks.set?.version ?? -1)) persistMarks(state, { set: message.set }, out)
+  const known = state.marks.set
+  if (known === null || compareSets(message.set, known) > 0) persistMarks(state, { set: message.set }, out)
   leader.commitTold = lsn(Math.max(leader.commitTold, message.commit))
   raiseCommit(state, leader, out)
   const { leaseMs, marginMs } = state.bounds
