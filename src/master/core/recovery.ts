@@ -167,14 +167,20 @@ function silentMembers({ live }: RecoveryFacts, { uuid, lead }: VolumeRecord): r
   })
 }
 
+const NO_SET = { epoch: 0, version: 0 }
+
 function adoptedVolume(
   facts: RecoveryFacts,
   uuid: string,
   of: readonly Reported[],
   names: ReadonlySet<string>,
 ): VolumeRecord {
+  // who was away when its access was changed has the older settings, and knows an older epoch or set
   const newestFirst = of.toSorted(
-    (a, b) => (b.beat.open?.sealed.number ?? 0) - (a.beat.open?.sealed.number ?? 0),
+    ({ beat: { open: a } }, { beat: { open: b } }) =>
+      (b?.sealed.number ?? 0) - (a?.sealed.number ?? 0) ||
+      compareSets(b?.set ?? NO_SET, a?.set ?? NO_SET) ||
+      Number(b?.leads != null) - Number(a?.leads != null),
   )
   const kept = newestFirst.map(({ beat }) => readKept(beat.kept)).find((one) => one !== undefined)
   const sizeBytes = Math.max(...of.map(({ beat }) => beat.sizeBytes))
