@@ -47,8 +47,10 @@ export class BenchWorld implements ServerWorld {
   readonly registry: MeteredRegistry
   readonly runtime: ClusterRuntime
   readonly master: Master
-  /** CPU of beats that the clock brought, with what the servers need to make them. */
-  #beatsUs = 0
+  /** CPU of beats that the clock brought, with what the servers need to make them, and of looking whether it is done. */
+  #asideUs = 0
+  /** CPU in a millisecond without anything to do: timers, sweeps. */
+  #idleUs = 0
   #isOver = false
 
   private constructor(store: RecordStore, registry: MeteredRegistry) {
@@ -96,7 +98,7 @@ export class BenchWorld implements ServerWorld {
       if (this.#isOver) return
       const beganUs = cpuUs()
       run()
-      if (isBeat) this.#beatsUs += cpuUs() - beganUs
+      if (isBeat) this.#asideUs += cpuUs() - beganUs
     }, delayMs)
   }
 
@@ -142,18 +144,33 @@ export class BenchWorld implements ServerWorld {
 
   async until(what: string, isSo: () => boolean, limitMs = 60_000): Promise<void> {
     const endMs = clock.monotonicMs() + limitMs
-    while (!isSo()) {
+    const look = (): boolean => {
+      const beganUs = cpuUs()
+      const isDone = isSo()
+      this.#asideUs += cpuUs() - beganUs
+      return isDone
+    }
+    while (!look()) {
       if (clock.monotonicMs() > endMs) throw new Error(`${what} does not come to pass`)
       await clock.sleep(20)
     }
   }
 
-  /** What `work` costs without the beats of the clock: CPU in µs of all threads, commits of the registry. */
+  /** Finds out what passes without anything to do. */
+  async rest(forMs: number): Promise<void> {
+    this.#idleUs = 0
+    const { cpuUs: us } = await this.cost(() => clock.sleep(forMs))
+    this.#idleUs = us / forMs
+  }
+
+  /** What `work` costs beyond beats of the clock and rest: CPU in µs of all threads, commits of the registry. */
   async cost(work: () => Promise<void>): Promise<{ readonly cpuUs: number; readonly commits: number }> {
-    const [beganUs, beatsUs, commits] = [cpuUs(), this.#beatsUs, this.registry.commits]
+    const [beganUs, asideUs, commits] = [cpuUs(), this.#asideUs, this.registry.commits]
+    const beganMs = clock.monotonicMs()
     await work()
+    const restUs = this.#idleUs * (clock.monotonicMs() - beganMs)
     return {
-      cpuUs: cpuUs() - beganUs - (this.#beatsUs - beatsUs),
+      cpuUs: Math.max(0, cpuUs() - beganUs - (this.#asideUs - asideUs) - restUs),
       commits: this.registry.commits - commits,
     }
   }
