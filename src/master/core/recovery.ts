@@ -48,12 +48,7 @@ export function planRecovery(facts: RecoveryFacts): Change<RecoverReport> {
   for (const volume of records.volumes()) {
     const of = reported.get(volume.uuid) ?? []
     if (!isAll && !isContradicted(volume.lead, of)) continue
-    if (
-      !volume.lead.hasServed &&
-      of.every(({ beat }) => (beat.open?.sealed.number ?? 0) <= volume.lead.epoch.number)
-    ) {
-      continue
-    }
+    if (isUntouched(facts, volume)) continue
     const record = {
       ...volume,
       replicas: replicasOf(facts, volume, of),
@@ -104,6 +99,17 @@ function reportedVolumes(live: readonly LiveServer[]): ReadonlyMap<string, reado
     }
   }
   return reported
+}
+
+/** Nobody leads or has led it: all its first members said what they have, and none has sealed its first epoch. */
+function isUntouched({ live }: RecoveryFacts, { uuid, lead }: VolumeRecord): boolean {
+  if (lead.hasServed) return false
+  return lead.set.members.every((server) => {
+    const one = live.find(({ hello }) => hello.id === server)
+    if (one === undefined || !one.isConnected || !one.isComplete) return false
+    const replica = one.replicas.get(uuid)
+    return replica === undefined || (replica.open !== null && replica.open.sealed.number < lead.epoch.number)
+  })
 }
 
 /** A server obeys an epoch, or knows a set, that this registry never gave. */
