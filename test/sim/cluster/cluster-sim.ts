@@ -310,8 +310,8 @@ export class ClusterSim implements ServerWorld {
     return this.master.linkOf(server, running)
   }
 
-  epochMax(): Epoch {
-    return this.master.epochMax
+  epochMade(): Epoch {
+    return this.master.epochMade
   }
 
   mayLosePower(server: SimServer): boolean {

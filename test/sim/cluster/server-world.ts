@@ -31,8 +31,8 @@ export interface ServerWorld {
   leads(server: SimServer, device: LedDevice): void
   /** They may not any more. */
   halted(server: SimServer): void
-  /** The greatest that was ever decided. */
-  epochMax(): Epoch
+  /** In which a replica is made now that the volume is older. */
+  epochMade(): Epoch
   /** A violated invariant that no promise carries. */
   broken(error: unknown): void
   /** Whether power or disk may be lost here, now. */

@@ -169,7 +169,7 @@ export class SimServer implements NetMachine {
       bounds,
       directory: DIRECTORY,
       tuning: profile.tuning,
-      madeIn: this.isReplacement ? this.#world.epochMax() : null,
+      madeIn: this.isReplacement ? this.#world.epochMade() : null,
       slots: new ResyncSlots(),
       toAuthority: (message) => {
         if (!life.ended) running.link?.send(message)

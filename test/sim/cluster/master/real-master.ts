@@ -85,8 +85,8 @@ export class RealMaster implements SimMaster {
     return this.storage.registry
   }
 
-  get epochMax(): Registry['epoch'] {
-    return this.storage.epochMax
+  get epochMade(): Registry['epoch'] {
+    return this.storage.epochMade
   }
 
   get replicas(): readonly Replica[] {

@@ -53,8 +53,8 @@ export interface SimMaster {
   readonly isOperatorNeeded: boolean
   /** Nothing else goes wrong meanwhile: an operator restores and recovers. */
   readonly isBeingRecovered: boolean
-  /** Of what was ever decided, for a replica that is made now. */
-  readonly epochMax: Registry['epoch']
+  /** In which a replica is made now. */
+  readonly epochMade: Registry['epoch']
   start(): void
   linkOf(server: SimServer, running: Running): MemberLink
   crash(): void

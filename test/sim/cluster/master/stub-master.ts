@@ -54,7 +54,7 @@ export class StubMaster implements SimMaster {
     return this.authority.isOperatorNeeded
   }
 
-  get epochMax(): Registry['epoch'] {
+  get epochMade(): Registry['epoch'] {
     return this.authority.registry.epoch
   }
 

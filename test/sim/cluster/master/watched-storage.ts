@@ -22,7 +22,8 @@ export class WatchedStorage extends MemoryStorage {
   readonly #key: string
   readonly #watch: Watch
   readonly registry: Registry
-  epochMax: Registry['epoch']
+  /** As of the last decision: of a registry that is lost or old, until it decides again. */
+  epochMade: Registry['epoch']
   #lead: LeadRecord | null = null
   #lock: ClusterRecord['lock'] = null
   /** By the id of an epoch: who may lead it. */
@@ -34,7 +35,7 @@ export class WatchedStorage extends MemoryStorage {
     this.#key = `volume/${volume}`
     this.#watch = watch
     this.registry = registryOf(first)
-    this.epochMax = this.registry.epoch
+    this.epochMade = this.registry.epoch
   }
 
   /** The volume's record is there. */
@@ -80,7 +81,7 @@ export class WatchedStorage extends MemoryStorage {
       if (after.set.version < before.set.version) this.#broken('the version of a set fell')
     }
     Object.assign(this.registry, registryOf(after))
-    if (after.epoch.number > this.epochMax.number) this.epochMax = this.registry.epoch
+    this.epochMade = this.registry.epoch
     if (after.state === 'serving') this.#serving(after)
   }
 
