@@ -37,8 +37,8 @@ async function killAtEachStep(scene: Scene, kill: Kill): Promise<void> {
       KILL_JOB: kill.kind,
       KILL_JOURNAL: journal,
     })
-    const running = cluster.servers.filter(({ isRunning }) => isRunning).length
-    await cluster.connected(running)
+    const running = (): number => cluster.servers.filter(({ isRunning }) => isRunning).length
+    await cluster.connected(running())
     const before = (await newest(scene, kill.kind))?.id
     let isKilled = false
     const killed = cluster.master.ended().then(() => {
@@ -66,7 +66,7 @@ async function killAtEachStep(scene: Scene, kill: Kill): Promise<void> {
     await scene.check(`${kill.kind}: ${name}, ends as it should`, async () => {
       if (isKilled) {
         await cluster.master.start()
-        await cluster.connected(running)
+        await cluster.connected(running())
         // a job whose record was the last that the master wrote is there, and goes on
         const job = await newest(scene, kill.kind)
         if (job === undefined || job.id === before) throw new Error('the job that was recorded is not there')
