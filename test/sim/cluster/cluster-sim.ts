@@ -229,7 +229,7 @@ export class ClusterSim implements ServerWorld {
     this.control.calm()
     this.master.calm()
     await this.sleep(1500)
-    this.hosts.stop()
+    const hosts = this.hosts.stop()
     const isWell = await this.untilWell(CALM_MS)
     this.#countAll()
     if (!isWell) {
@@ -241,6 +241,9 @@ export class ClusterSim implements ServerWorld {
       }
       fail(`not in sync after ${CALM_MS} ms of calm: ${this.describe()}`)
     }
+    // replicas are compared when no entry is on its way any more
+    await hosts
+    if (!(await this.untilWell(CALM_MS))) fail(`not in sync when all is answered: ${this.describe()}`)
     await this.#compareAndClose()
   }
 

@@ -70,6 +70,7 @@ export class Hosts {
   /** Paths that are over, which some hosts still use. */
   readonly #old: Path[] = []
   #isStopped = false
+  readonly #working: Promise<void>[] = []
   /** Operations that were answered, one way or the other. */
   operations = 0
   succeeded = 0
@@ -87,8 +88,10 @@ export class Hosts {
     for (let i = 0; i < iscsiClients; i++) this.#guard(this.#workOverIscsi(i))
   }
 
-  stop(): void {
+  /** No host begins anything any more; resolves when what was under way is answered, which a watch sees to. */
+  async stop(): Promise<void> {
     this.#isStopped = true
+    await Promise.all(this.#working)
   }
 
   over(path: Path): void {
@@ -97,7 +100,7 @@ export class Hosts {
   }
 
   #guard(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#o.broken(error))
+    this.#working.push(work.catch((error: unknown) => this.#o.broken(error)))
   }
 
   sleep(forMs: number): Promise<void> {
