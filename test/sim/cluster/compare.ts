@@ -8,6 +8,8 @@ import { DATA_DIRECTORY, startProcess } from '../machine.ts'
 import type { Scheduler } from '../scheduler.ts'
 import type { SimServer } from './server.ts'
 
+const SECTOR_BYTES = 512
+
 interface Content {
   readonly server: string
   /** Undefined where a block cannot be read. */
@@ -33,9 +35,11 @@ function compare(a: Content, b: Content): void {
   for (const [block, content] of a.blocks.entries()) {
     const other = b.blocks[block]
     if (content === undefined || other === undefined || Buffer.compare(content, other) === 0) continue
+    const at = content.findIndex((byte, i) => byte !== other[i]) & ~(SECTOR_BYTES - 1)
     const name = (bytes: Uint8Array): number =>
-      new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true)
-    fail(`block ${block}: ${a.server} holds operation ${name(content)}, ${b.server} ${name(other)}`)
+      new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(4, true)
+    const where = `block ${block}, sector ${at / SECTOR_BYTES} of it`
+    fail(`${where}: ${a.server} holds operation ${name(content)}, ${b.server} ${name(other)}`)
   }
 }
 

@@ -11,7 +11,6 @@ interface Hunt {
 }
 
 export const HUNTS: Readonly<Record<string, Hunt>> = {
-  'epoch-continued-after-reopen': { from: 7 },
   'lost-history-kept': { scenario: 'lostHistoryIsGivenUp' },
   'add-without-barrier': { scenario: 'additionCountsFirst' },
   'doubtful-promoted': { scenario: 'doubtfulMembersWait' },
@@ -25,7 +24,6 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'cas-without-version': { scenario: 'versionsAreCompared' },
   'doubt-forgotten': { scenario: 'doubtIsDurable' },
   'promotion-of-any-opening': { scenario: 'promotionsNameAnOpening' },
-  'base-without-common': { from: 14 },
   'resync-not-marked': { from: 1 },
   'seal-not-durable': { scenario: 'sealsAreDurable' },
   'start-not-committed': { from: 1 },
@@ -34,7 +32,6 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'one-promise-is-enough': { scenario: 'allPromisesCount' },
   'grant-from-receipt': { scenario: 'grantsCountFromAsking' },
   'any-session-acknowledges': { from: 1 },
-  'stale-answers-count': { from: 9 },
   'log-not-cut': { from: 3 },
   'lost-disk-is-whole': { scenario: 'lostDisksAreNotWhole' },
   'damaged-outvoted': { scenario: 'damagedAreNotOutvoted' },
