@@ -125,7 +125,7 @@ describe('a volume', () => {
     expect(await create({ ...SMALL, sizeBytes: 0 })).toBe('INVALID_ARGUMENT size_too_small')
     expect(await create({ ...SMALL, sizeBytes: 2 ** 60 })).toBe('INVALID_ARGUMENT size_too_large')
     expect(await create({ ...SMALL, replicas: 0 })).toBe('INVALID_ARGUMENT invalid_replicas')
-    expect(await create({ ...SMALL, replicas: 4 })).toBe('NO_SPACE rf_not_satisfiable')
+    expect(await create({ ...SMALL, replicas: 4 })).toBe('CONFLICT rf_not_satisfiable')
     expect(await create({ ...SMALL, zones: ['nowhere'] })).toBe('NO_SPACE no_viable_primary')
     const volume = { name: 'v', sizeBytes: 64 * MIB }
     await ask((m) => m.createVolume(ANNA, volume))

@@ -65,7 +65,11 @@ export function createVolume(
   if (there !== undefined) return { writes: [], result: sameAs(records, there, policy) }
   const { plan, errors } = place(policy, placementServers(records, live), settings)
   const [error] = errors
-  if (error !== undefined) throw refusal('NO_SPACE', error.code, error.message)
+  if (error !== undefined) {
+    // more replicas than the cluster has servers is a wish that no free space grants
+    const isTooWide = policy.policy.replicaFactor > records.servers().length
+    throw refusal(isTooWide ? 'CONFLICT' : 'NO_SPACE', error.code, error.message)
+  }
   const volume = newVolume(uuid, policy, plan, context)
   const job = newJob(jobId, wallMs, {
     kind: 'create',

@@ -73,7 +73,7 @@ export const HOSTILE: ClusterCase = {
       await cli.fails(EXIT.usage, /not a size/, ...create('--size', '-1'))
       await cli.fails(EXIT.usage, /ambiguous; write 10GiB/, ...create('--size', '10G'))
       await cli.fails(EXIT.usage, /replicas: 0 is not/, ...create(...size, '--replicas', '0'))
-      await cli.fails(EXIT.failed, /4 replicas are asked for, and 3/, ...create(...size, '--replicas', '4'))
+      await cli.fails(EXIT.conflict, /4 replicas are asked for, and 3/, ...create(...size, '--replicas', '4'))
       await cli.fails(EXIT.usage, /whole number/, ...create(...size, '--replicas', 'two'))
       await cli.fails(EXIT.usage, /database, general, throughput/, ...create(...size, '--preset', 'gold'))
     })
@@ -86,14 +86,14 @@ export const HOSTILE: ClusterCase = {
         [{ size_bytes: '16MiB' }, 400, 'invalid'],
         [{ size_bytes: 16 * MIB + 1 }, 400, 'size_not_aligned'],
         [{ replica_factor: 0 }, 400, 'invalid_replicas'],
-        [{ replica_factor: 4 }, 507, 'rf_not_satisfiable'],
+        [{ replica_factor: 4 }, 409, 'rf_not_satisfiable'],
         [{ preset: 'gold' }, 400, 'invalid'],
         [{ unknown_field: 1 }, 400, 'invalid'],
       ]
       for (const [different, status, reason] of wrong) {
         const answer = await post(scene, '/block/volume', { ...GOOD, ...different })
         const what = JSON.stringify(different)
-        refusedWith(what, answer, status, status === 507 ? 'NO_SPACE' : 'INVALID_ARGUMENT')
+        refusedWith(what, answer, status, status === 409 ? 'CONFLICT' : 'INVALID_ARGUMENT')
         expect(String(answer.problem.reason).startsWith(reason), `${what}: reason ${answer.problem.reason}`)
       }
     })
