@@ -57,5 +57,5 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'lock-ignored': { from: 1 },
   'old-registry-believed': { from: 1 },
   'recovered-epoch-not-raised': { from: 1 },
-  'recovered-set-of-everybody': { from: 1 },
+  'recovered-set-of-everybody': { from: 146 },
 }
