@@ -45,7 +45,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'older-version-read': { from: 15 },
   'no-margin': { scenario: 'marginCoversDrift' },
   'new-master-does-not-wait': { scenario: 'newMasterWaits' },
-  'lease-not-compared': { from: 9 },
+  'lease-not-compared': { scenario: 'leasesAreCompared' },
   'removal-in-the-dark': { scenario: 'inheritanceIsHeld' },
   'halt-forgotten': { from: 5 },
   'marks-not-awaited': { from: 1 },

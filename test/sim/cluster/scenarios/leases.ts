@@ -132,3 +132,19 @@ export const lowerEpochsAreRefused = scenario({ policy: SYNC_QUORUM }, async (st
   await stage.served(undefined, 60_000)
   stage.server('c').start()
 })
+
+/** A machine sleeps through its lease; what it is asked when it wakes up comes before any timer that would tell it. */
+export const leasesAreCompared = scenario({ policy: SYNC_ALL }, async (stage) => {
+  const path = await stage.begin('a')
+  await stage.write(path, 0)
+  const a = stage.server('a')
+  stage.isolate('a')
+  stage.cutMaster('a')
+  a.stop(20_000, true)
+  const next = await stage.served('b')
+  stage.expect((await stage.write(next, 0)) === 'ok', 'the next primary acknowledges')
+  const late = stage.read(path, 0)
+  stage.expect((await late) !== 'ok', 'the old one answers nothing any more')
+  stage.rejoin('a')
+  stage.join('a', 'master')
+})
