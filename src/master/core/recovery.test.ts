@@ -15,7 +15,12 @@ const VOLUME = testVolume(1)
 const EPOCH = { number: epochNumber(9), id: 9n }
 
 interface Says {
-  readonly set: { readonly epoch: number; readonly version: number; readonly members: readonly string[] }
+  /** Null: it was made anew in the place of a lost disk. */
+  readonly set: {
+    readonly epoch: number
+    readonly version: number
+    readonly members: readonly string[]
+  } | null
   readonly kept?: VolumeRecord
   readonly sealed?: number
 }
@@ -26,8 +31,11 @@ function server(id: string, { set, kept = VOLUME, sealed = 9 }: Says): LiveServe
     open: {
       ...{ opening: opening(1), askedAtMs: 0, leads: null, isServing: false },
       sealed: { ...EPOCH, number: epochNumber(sealed) },
-      set: { epoch: epochNumber(set.epoch), version: set.version, members: set.members.map(serverId) },
-      standing: SOUND,
+      set: set && {
+        ...{ epoch: epochNumber(set.epoch), version: set.version },
+        members: set.members.map(serverId),
+      },
+      standing: { ...SOUND, isDamaged: set === null },
       ...{ appended: 5, committed: 5, durable: 5, peers: [], sessions: 0 },
     },
     ...{ outage: null, usedBytes: 0, settingsTag: 1, kept: keptOf(kept).text, messages: [] },
@@ -57,6 +65,14 @@ function recovered(...live: readonly LiveServer[]): VolumeRecord {
 }
 
 describe('a volume that is taken over', () => {
+  it('waits for an operator when a member of its set has lost what it knew: there may be a newer set', () => {
+    const here = server('a', { set: { epoch: 8, version: 3, members: ['a', 'b'] } })
+    const anew = server('b', { set: null })
+    expect(() => recovered(here, anew)).toThrow(/did not report what they know, such as \S+ at b:/)
+    const alone = server('a', { set: { epoch: 8, version: 4, members: ['a'] } })
+    expect(recovered(alone, anew).lead.set.members).toEqual(['a'])
+  })
+
   it('is used by whom the newest settings name, not by whom a server names that was away', () => {
     const older = { ...VOLUME, access: { initiators: ['iqn.2026-11.org.example:gone'], chap: null } }
     const newer = { ...VOLUME, access: { initiators: ['iqn.2026-11.org.example:now'], chap: null } }

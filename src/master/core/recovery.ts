@@ -165,11 +165,15 @@ function replicasOf(
   return [...replicas.values()]
 }
 
-/** Members that the newest known set names and that did not say what they know. */
+/**
+ * Members that the newest known set names and that did not say what they know. One that was made anew in the place of a lost
+ * disk has forgotten it: whether there was a newer set, nobody can say.
+ */
 function silentMembers({ live }: RecoveryFacts, { uuid, lead }: VolumeRecord): readonly string[] {
   return lead.set.members.filter((server) => {
     const one = live.find(({ hello }) => hello.id === server)
-    return one === undefined || !one.isConnected || one.replicas.get(uuid)?.open == null
+    const open = one?.isConnected === true ? one.replicas.get(uuid)?.open : undefined
+    return open == null || (open.set === null && open.standing.isDamaged)
   })
 }
 
@@ -236,8 +240,8 @@ function membersMissing(missing: ReadonlyMap<string, readonly string[]>): BlockE
   const [name, servers] = first ?? ['', []]
   return new BlockError(
     'CONFLICT',
-    `${missing.size} volumes have members that did not report, such as ${name} at ${servers.join(', ')}: ` +
-      'start those servers, or force it and lose what only they hold',
+    `${missing.size} volumes have members that did not report what they know, such as ${name} at ${servers.join(', ')}: ` +
+      'start those servers; if they or their disks are gone for good, force it and lose what only they held',
     { facts: { reason: 'members_missing', volumes: missing.size, volume: name, servers: servers.join(',') } },
   )
 }

@@ -133,6 +133,7 @@ export class ClusterSim implements ServerWorld {
       isServedAt: (server) => this.path?.server === server,
       delivered: (to, message) => this.faults.delivered(to, message),
       heard: (from, beat) => this.faults.heard(from, beat),
+      forced: () => this.#losses.forced(),
       promoted: (registry) => this.#promoted(registry),
       broken: (error) => this.broken(error),
     }

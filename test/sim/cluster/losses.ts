@@ -21,6 +21,11 @@ export class Losses {
     this.#losses.set(registry.epoch.id, this.#lossOf(registry))
   }
 
+  /** An operator took the loss of what nobody could tell any more: with a budget of faults there is none. */
+  forced(): void {
+    if (!this.#profile.isBudgeted) this.#open = { entriesMax: Number.POSITIVE_INFINITY, keepsFlushed: false }
+  }
+
   /** Of the epoch that begins to serve; `isNewest`: it is the registry's. */
   take(epoch: Epoch, isNewest: boolean): Loss {
     const loss = this.#losses.get(epoch.id) ?? NO_LOSS

@@ -268,16 +268,25 @@ export class RealMaster implements SimMaster {
     return true
   }
 
-  /** `cluster recover`; that it was done shows in the registry. */
+  /** `cluster recover`; that it was done shows in the registry. Refused, it is forced: everybody is there already. */
   async recover(): Promise<void> {
+    if (await this.#recover(false)) return
+    this.#world.forced()
+    await this.#recover(true)
+  }
+
+  /** False when it was refused. */
+  async #recover(force: boolean): Promise<boolean> {
     const life = this.#life
-    if (life?.runtime === undefined) return
+    if (life?.runtime === undefined) return true
     try {
-      const report = await life.runtime.recover({ force: false, actor: 'operator' })
+      const report = await life.runtime.recover({ force, actor: 'operator' })
       this.#world.log.note(MASTER, `recovered: ${JSON.stringify(report)}`)
     } catch (error) {
       if (!isBlockError(error)) throw error
       this.#world.log.note(MASTER, `recover: ${error.message}`)
+      return error.facts.reason !== 'members_missing'
     }
+    return true
   }
 }

@@ -116,6 +116,8 @@ export class Recovery {
   async #attend(): Promise<void> {
     const { scheduler, broken, log } = this.#world
     if (this.#sinceMs === undefined) return
+    // as long as somebody is away the operator waits
+    if (!this.#isEverybodyThere()) this.#sinceMs = scheduler.nowMs
     if (scheduler.nowMs - this.#sinceMs > RECOVERED_MS) {
       broken(
         new Violation(

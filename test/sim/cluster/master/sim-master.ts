@@ -31,6 +31,8 @@ export interface MasterWorld {
   heard(from: ServerId, beat: Heartbeat): void
   /** A promotion is durable; nobody has heard of it. */
   promoted(registry: Registry): void
+  /** A recovery is forced: what only those knew who cannot say it any more may be lost. */
+  forced(): void
   broken(error: unknown): void
 }
 
