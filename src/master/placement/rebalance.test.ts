@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import { GIB } from '../../base/units.ts'
 import type { RebalanceMove } from '../master-api.ts'
 import type { VolumeRecord } from '../records.ts'
-import { planEvacuation } from './evacuate.ts'
 import { rejectionOf } from './filters.ts'
 import type { MoveFacts } from './moves.ts'
 import { needOf } from './place.ts'
@@ -183,55 +182,6 @@ describe('for any cluster, a rebalance', () => {
         expect(fullest(after)).toBeLessThanOrEqual(fullest(facts))
       }),
       { numRuns: 100 },
-    )
-  })
-})
-
-describe('evacuation', () => {
-  it('moves the leads first, then every replica to where it may be', () => {
-    const bare = empty('a', 'b', 'c', 'd')
-    const facts = cluster(twenty, bare)
-    const { moves, stuck } = planEvacuation('a', facts, settings)
-    expect(stuck).toEqual([])
-    const leads = moves.filter(({ kind }) => kind === 'lead')
-    expect(moves.slice(0, leads.length)).toEqual(leads)
-    expect(leads).toHaveLength(7)
-    const after = carryOut(facts, moves, bare)
-    expect(after.servers[0]).toMatchObject({ replicas: 0, primaries: 0 })
-  })
-
-  it('tells what is stuck and why', () => {
-    const facts = cluster([aRecord('v', ['a', 'b']), aRecord('w', ['b', 'a'])], empty('a', 'b'))
-    const isMovable = ({ uuid }: VolumeRecord): boolean => uuid === 'v'
-    const { moves, stuck } = planEvacuation('a', { ...facts, isMovable }, settings)
-    expect(moves).toMatchObject([{ kind: 'lead', volume: 'v', from: 'a', to: 'b' }])
-    expect(stuck).toMatchObject([
-      {
-        volume: 'v',
-        reason: 'rf_not_satisfiable',
-        rejections: [{ server: 'a' }, { server: 'b', reason: 'has_replica' }],
-      },
-      { volume: 'w', reason: 'not_movable', rejections: [] },
-    ])
-  })
-
-  it('takes the lead along with the only copy', () => {
-    const bare = empty('a', 'b')
-    const facts = cluster([aRecord('v', ['a'])], bare)
-    const { moves } = planEvacuation('a', facts, settings)
-    expect(moves).toEqual([{ kind: 'replica', volume: 'v', name: 'vol-v', from: 'a', to: 'b', bytes: GIB }])
-    expect(carryOut(facts, moves, bare).volumes[0]!.lead.primary).toBe('b')
-  })
-
-  it('of any cluster: every replica is moved or stuck, each move is allowed', () => {
-    fc.assert(
-      fc.property(cases, ({ bare, facts }) => {
-        const { moves, stuck } = planEvacuation('a', facts, settings)
-        const after = carryOut(facts, moves, bare)
-        const left = after.volumes.filter(({ replicas }) => replicas.some(({ server }) => server === 'a'))
-        expect(stuck.map(({ volume }) => volume).sort()).toEqual(left.map(({ uuid }) => uuid))
-      }),
-      { numRuns: 200 },
     )
   })
 })
