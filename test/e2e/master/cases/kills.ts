@@ -30,6 +30,10 @@ async function killAtEachStep(scene: Scene, kill: Kill): Promise<void> {
   const journal = join(cluster.directory, 'kill.journal')
   for (let turn = 1; turn <= STEPS_MAX; turn++) {
     rmSync(journal, { force: true })
+    // a job of the same kind that ends later would be taken for this one
+    await cluster.api.until('all jobs to end', START_MS, async () =>
+      (await cluster.api.jobs()).every(({ state }) => state !== 'running') ? true : undefined,
+    )
     await cluster.master.stop()
     await cluster.master.start({
       NODE_OPTIONS: `--import=${HOOK}`,
