@@ -4,122 +4,76 @@
  * questions pass: to hold them back would make nothing fairer, and a flush covers only what was let through before.
  * Without limits each call is one comparison longer.
  */
-import type {
-  AllocationRun,
-  BlockDevice,
-  CompareResult,
-  DeviceEvent,
-  WriteOptions,
-} from '../../base/ports/block-device.ts'
+import { ForwardingDevice } from '../../base/forwarding-device.ts'
+import type { BlockDevice, CompareResult, WriteOptions } from '../../base/ports/block-device.ts'
 import type { OperationLimiter } from './limiter.ts'
 
-export class LimitedDevice implements BlockDevice {
-  readonly uuid: Uint8Array
-  readonly name: string
-  readonly logicalBlockBytes: 512 | 4096
-  readonly atomicWriteBytesMax: number
-  readonly #device: BlockDevice
+export class LimitedDevice extends ForwardingDevice {
   readonly #limiter: OperationLimiter
 
   /** The limiter stays its owner's. */
   constructor(device: BlockDevice, limiter: OperationLimiter) {
-    this.uuid = device.uuid
-    this.name = device.name
-    this.logicalBlockBytes = device.logicalBlockBytes
-    this.atomicWriteBytesMax = device.atomicWriteBytesMax
-    this.#device = device
+    super(device)
     this.#limiter = limiter
   }
 
-  get sizeBytes(): number {
-    return this.#device.sizeBytes
-  }
-
-  get readOnly(): boolean {
-    return this.#device.readOnly
-  }
-
   /** False also when it has to wait for its turn: `read` waits. */
-  readNow(offsetBytes: number, target: Uint8Array): boolean {
-    if (this.#limiter.isUnlimited) return this.#device.readNow(offsetBytes, target)
+  override readNow(offsetBytes: number, target: Uint8Array): boolean {
+    if (this.#limiter.isUnlimited) return this.device.readNow(offsetBytes, target)
     if (!this.#limiter.hasTokens(target.byteLength)) return false
-    if (!this.#device.readNow(offsetBytes, target)) return false
+    if (!this.device.readNow(offsetBytes, target)) return false
     this.#limiter.take(target.byteLength)
     return true
   }
 
-  read(offsetBytes: number, target: Uint8Array): Promise<void> {
-    if (this.#limiter.isUnlimited) return this.#device.read(offsetBytes, target)
+  override read(offsetBytes: number, target: Uint8Array): Promise<void> {
+    if (this.#limiter.isUnlimited) return this.device.read(offsetBytes, target)
     return this.#inTurn(target.byteLength, async () => {
-      if (!this.#device.readNow(offsetBytes, target)) await this.#device.read(offsetBytes, target)
+      if (!this.device.readNow(offsetBytes, target)) await this.device.read(offsetBytes, target)
     })
   }
 
-  write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
-    if (this.#limiter.isUnlimited) return this.#device.write(offsetBytes, data, options)
-    return this.#inTurn(data.byteLength, () => this.#device.write(offsetBytes, data, options))
+  override write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
+    if (this.#limiter.isUnlimited) return this.device.write(offsetBytes, data, options)
+    return this.#inTurn(data.byteLength, () => this.device.write(offsetBytes, data, options))
   }
 
-  flush(): Promise<void> {
-    return this.#device.flush()
+  override trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
+    return this.#inTurn(0, () => this.device.trim(offsetBytes, lengthBytes, options))
   }
 
-  checkpoint(): Promise<void> {
-    return this.#device.checkpoint()
+  override writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
+    return this.#inTurn(0, () => this.device.writeZeroes(offsetBytes, lengthBytes, options))
   }
 
-  trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
-    return this.#inTurn(0, () => this.#device.trim(offsetBytes, lengthBytes, options))
-  }
-
-  writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
-    return this.#inTurn(0, () => this.#device.writeZeroes(offsetBytes, lengthBytes, options))
-  }
-
-  writeSame(
+  override writeSame(
     offsetBytes: number,
     lengthBytes: number,
     pattern: Uint8Array,
     options?: WriteOptions,
   ): Promise<void> {
-    return this.#inTurn(0, () => this.#device.writeSame(offsetBytes, lengthBytes, pattern, options))
+    return this.#inTurn(0, () => this.device.writeSame(offsetBytes, lengthBytes, pattern, options))
   }
 
-  compareAndWrite(
+  override compareAndWrite(
     offsetBytes: number,
     expected: Uint8Array,
     data: Uint8Array,
     options?: WriteOptions,
   ): Promise<CompareResult> {
     const bytes = data.byteLength
-    return this.#inTurn(bytes, () => this.#device.compareAndWrite(offsetBytes, expected, data, options))
+    return this.#inTurn(bytes, () => this.device.compareAndWrite(offsetBytes, expected, data, options))
   }
 
-  readModifyWrite(
+  override readModifyWrite(
     offsetBytes: number,
     lengthBytes: number,
     combine: (content: Uint8Array) => void,
     options?: WriteOptions,
   ): Promise<void> {
     return this.#inTurn(lengthBytes, () =>
-      this.#device.readModifyWrite(offsetBytes, lengthBytes, combine, options),
+      this.device.readModifyWrite(offsetBytes, lengthBytes, combine, options),
     )
-  }
-
-  allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
-    return this.#device.allocation(offsetBytes, lengthBytes, runsMax)
-  }
-
-  frontendState(): Uint8Array {
-    return this.#device.frontendState()
-  }
-
-  setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#device.setFrontendState(state, options)
-  }
-
-  subscribe(listener: (event: DeviceEvent) => void): () => void {
-    return this.#device.subscribe(listener)
   }
 
   #inTurn<T>(bytes: number, run: () => Promise<T>): Promise<T> {

@@ -3,46 +3,26 @@
  * gone every command fails. Everything else is the device's own.
  */
 import { BlockError } from '../../../src/base/errors.ts'
+import { ForwardingDevice } from '../../../src/base/forwarding-device.ts'
 import type {
   AllocationRun,
   BlockDevice,
   CompareResult,
-  DeviceEvent,
   WriteOptions,
 } from '../../../src/base/ports/block-device.ts'
 import type { Life } from '../clock.ts'
 
-export class Attachment implements BlockDevice {
-  readonly #device: BlockDevice
+export class Attachment extends ForwardingDevice {
   readonly #life: Life
   readonly #waiting = new Set<(error: BlockError) => void>()
 
   constructor(device: BlockDevice, life: Life) {
-    this.#device = device
+    super(device)
     this.#life = life
     life.onEnd(() => {
       for (const fail of this.#waiting) fail(gone())
       this.#waiting.clear()
     })
-  }
-
-  get uuid(): Uint8Array {
-    return this.#device.uuid
-  }
-  get name(): string {
-    return this.#device.name
-  }
-  get sizeBytes(): number {
-    return this.#device.sizeBytes
-  }
-  get logicalBlockBytes(): 512 | 4096 {
-    return this.#device.logicalBlockBytes
-  }
-  get readOnly(): boolean {
-    return this.#device.readOnly
-  }
-  get atomicWriteBytesMax(): number {
-    return this.#device.atomicWriteBytesMax
   }
 
   #ask<T>(run: () => Promise<T>): Promise<T> {
@@ -57,63 +37,57 @@ export class Attachment implements BlockDevice {
     })
   }
 
-  readNow(offsetBytes: number, target: Uint8Array): boolean {
+  override readNow(offsetBytes: number, target: Uint8Array): boolean {
     if (this.#life.ended) throw gone()
-    return !this.#life.isStopped && this.#device.readNow(offsetBytes, target)
+    return !this.#life.isStopped && this.device.readNow(offsetBytes, target)
   }
-  read(offsetBytes: number, target: Uint8Array): Promise<void> {
-    return this.#ask(() => this.#device.read(offsetBytes, target))
+  override read(offsetBytes: number, target: Uint8Array): Promise<void> {
+    return this.#ask(() => this.device.read(offsetBytes, target))
   }
-  write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#ask(() => this.#device.write(offsetBytes, data, options))
+  override write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
+    return this.#ask(() => this.device.write(offsetBytes, data, options))
   }
-  flush(): Promise<void> {
-    return this.#ask(() => this.#device.flush())
+  override flush(): Promise<void> {
+    return this.#ask(() => this.device.flush())
   }
-  checkpoint(): Promise<void> {
-    return this.#ask(() => this.#device.checkpoint())
+  override checkpoint(): Promise<void> {
+    return this.#ask(() => this.device.checkpoint())
   }
-  trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
-    return this.#ask(() => this.#device.trim(offsetBytes, lengthBytes, options))
+  override trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
+    return this.#ask(() => this.device.trim(offsetBytes, lengthBytes, options))
   }
-  writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
-    return this.#ask(() => this.#device.writeZeroes(offsetBytes, lengthBytes, options))
+  override writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
+    return this.#ask(() => this.device.writeZeroes(offsetBytes, lengthBytes, options))
   }
-  writeSame(
+  override writeSame(
     offsetBytes: number,
     lengthBytes: number,
     pattern: Uint8Array,
     options?: WriteOptions,
   ): Promise<void> {
-    return this.#ask(() => this.#device.writeSame(offsetBytes, lengthBytes, pattern, options))
+    return this.#ask(() => this.device.writeSame(offsetBytes, lengthBytes, pattern, options))
   }
-  compareAndWrite(
+  override compareAndWrite(
     offsetBytes: number,
     expected: Uint8Array,
     data: Uint8Array,
     options?: WriteOptions,
   ): Promise<CompareResult> {
-    return this.#ask(() => this.#device.compareAndWrite(offsetBytes, expected, data, options))
+    return this.#ask(() => this.device.compareAndWrite(offsetBytes, expected, data, options))
   }
-  readModifyWrite(
+  override readModifyWrite(
     offsetBytes: number,
     lengthBytes: number,
     combine: (content: Uint8Array) => void,
     options?: WriteOptions,
   ): Promise<void> {
-    return this.#ask(() => this.#device.readModifyWrite(offsetBytes, lengthBytes, combine, options))
+    return this.#ask(() => this.device.readModifyWrite(offsetBytes, lengthBytes, combine, options))
   }
-  allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
-    return this.#ask(() => this.#device.allocation(offsetBytes, lengthBytes, runsMax))
+  override allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
+    return this.#ask(() => this.device.allocation(offsetBytes, lengthBytes, runsMax))
   }
-  frontendState(): Uint8Array {
-    return this.#device.frontendState()
-  }
-  setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#ask(() => this.#device.setFrontendState(state, options))
-  }
-  subscribe(listener: (event: DeviceEvent) => void): () => void {
-    return this.#device.subscribe(listener)
+  override setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
+    return this.#ask(() => this.device.setFrontendState(state, options))
   }
 }
 

@@ -1,88 +1,63 @@
 /** A device under a front end, which tells the oracle of its epoch what the front end asks and is answered. */
 import { viewOf } from '../../../src/base/binary.ts'
-import type {
-  AllocationRun,
-  BlockDevice,
-  CompareResult,
-  DeviceEvent,
-  WriteOptions,
-} from '../../../src/base/ports/block-device.ts'
+import { ForwardingDevice } from '../../../src/base/forwarding-device.ts'
+import type { BlockDevice, CompareResult, WriteOptions } from '../../../src/base/ports/block-device.ts'
 import { identifyAll, SECTOR_BYTES } from '../content.ts'
 import type { Operation, OperationKind } from '../model.ts'
 import type { EpochModel } from './history.ts'
 
-export class JudgedDevice implements BlockDevice {
-  readonly #device: BlockDevice
+export class JudgedDevice extends ForwardingDevice {
   readonly #model: EpochModel
 
   constructor(device: BlockDevice, model: EpochModel) {
-    this.#device = device
+    super(device)
     this.#model = model
   }
 
-  get uuid(): Uint8Array {
-    return this.#device.uuid
-  }
-  get name(): string {
-    return this.#device.name
-  }
-  get sizeBytes(): number {
-    return this.#device.sizeBytes
-  }
-  get logicalBlockBytes(): 512 | 4096 {
-    return this.#device.logicalBlockBytes
-  }
-  get readOnly(): boolean {
-    return this.#device.readOnly
-  }
-  get atomicWriteBytesMax(): number {
-    return this.#device.atomicWriteBytesMax
-  }
-
-  readNow(offsetBytes: number, target: Uint8Array): boolean {
+  override readNow(offsetBytes: number, target: Uint8Array): boolean {
     const judge = this.#model.beginRead(offsetBytes / SECTOR_BYTES, target.byteLength / SECTOR_BYTES)
-    if (!this.#device.readNow(offsetBytes, target)) return false
+    if (!this.device.readNow(offsetBytes, target)) return false
     judge(identifyAll(target, offsetBytes / SECTOR_BYTES, this.logicalBlockBytes))
     return true
   }
 
-  async read(offsetBytes: number, target: Uint8Array): Promise<void> {
+  override async read(offsetBytes: number, target: Uint8Array): Promise<void> {
     const judge = this.#model.beginRead(offsetBytes / SECTOR_BYTES, target.byteLength / SECTOR_BYTES)
-    await this.#device.read(offsetBytes, target)
+    await this.device.read(offsetBytes, target)
     judge(identifyAll(target, offsetBytes / SECTOR_BYTES, this.logicalBlockBytes))
   }
 
-  async write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
+  override async write(offsetBytes: number, data: Uint8Array, options?: WriteOptions): Promise<void> {
     // content names the operation that it is of
     const id = viewOf(data).getUint32(4, true)
     await this.#change('write', offsetBytes, data.byteLength, options, id, (judged) =>
-      this.#device.write(offsetBytes, data, judged),
+      this.device.write(offsetBytes, data, judged),
     )
   }
 
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     const flushed = this.#model.beginFlush()
-    await this.#device.flush()
+    await this.device.flush()
     flushed()
   }
 
-  checkpoint(): Promise<void> {
-    return this.#device.checkpoint()
-  }
-
-  async trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
+  override async trim(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
     await this.#change('zero', offsetBytes, lengthBytes, options, undefined, (judged) =>
-      this.#device.trim(offsetBytes, lengthBytes, judged),
+      this.device.trim(offsetBytes, lengthBytes, judged),
     )
   }
 
-  async writeZeroes(offsetBytes: number, lengthBytes: number, options?: WriteOptions): Promise<void> {
+  override async writeZeroes(
+    offsetBytes: number,
+    lengthBytes: number,
+    options?: WriteOptions,
+  ): Promise<void> {
     await this.#change('zero', offsetBytes, lengthBytes, options, undefined, (judged) =>
-      this.#device.writeZeroes(offsetBytes, lengthBytes, judged),
+      this.device.writeZeroes(offsetBytes, lengthBytes, judged),
     )
   }
 
-  async writeSame(
+  override async writeSame(
     offsetBytes: number,
     lengthBytes: number,
     pattern: Uint8Array,
@@ -90,11 +65,11 @@ export class JudgedDevice implements BlockDevice {
   ): Promise<void> {
     const id = viewOf(pattern).getUint32(4, true)
     await this.#change('pattern', offsetBytes, lengthBytes, options, id, (judged) =>
-      this.#device.writeSame(offsetBytes, lengthBytes, pattern, judged),
+      this.device.writeSame(offsetBytes, lengthBytes, pattern, judged),
     )
   }
 
-  compareAndWrite(
+  override compareAndWrite(
     offsetBytes: number,
     expected: Uint8Array,
     data: Uint8Array,
@@ -102,27 +77,13 @@ export class JudgedDevice implements BlockDevice {
   ): Promise<CompareResult> {
     const id = viewOf(data).getUint32(4, true)
     return this.#change('write', offsetBytes, data.byteLength, options, id, (judged) =>
-      this.#device.compareAndWrite(offsetBytes, expected, data, judged),
+      this.device.compareAndWrite(offsetBytes, expected, data, judged),
     )
   }
 
-  readModifyWrite(): Promise<void> {
+  override readModifyWrite(): Promise<void> {
     throw new Error('no host of the simulation asks for ORWRITE')
   }
-
-  allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
-    return this.#device.allocation(offsetBytes, lengthBytes, runsMax)
-  }
-  frontendState(): Uint8Array {
-    return this.#device.frontendState()
-  }
-  setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#device.setFrontendState(state, options)
-  }
-  subscribe(listener: (event: DeviceEvent) => void): () => void {
-    return this.#device.subscribe(listener)
-  }
-
   async #change<T>(
     kind: OperationKind,
     offsetBytes: number,
