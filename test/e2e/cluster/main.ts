@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Report } from '../kernel/fixture/report.ts'
+import { chooseCases, runMain } from '../support/suite.ts'
 import { CERTIFICATES } from './cases/certificates.ts'
 import { DRAIN } from './cases/drain.ts'
 import { FILES } from './cases/files.ts'
@@ -48,19 +49,10 @@ async function main(): Promise<number> {
       keep: { type: 'boolean', default: false },
     },
   })
-  if (values.list) {
-    for (const { name, summary } of CASES) console.log(`${name.padEnd(14)} ${summary}`)
-    return 0
-  }
-  const unknown = values.case?.filter((name) => !CASES.some((known) => known.name === name)) ?? []
-  if (unknown.length > 0) {
-    console.error(`no case ${unknown.join(', ')}; there are: ${CASES.map(({ name }) => name).join(', ')}`)
-    return 2
-  }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+  const chosen = chooseCases(CASES, { list: values.list, names: values.case })
+  if ('exitCode' in chosen) return chosen.exitCode
   const report = new Report((line) => console.log(line))
   const folder = mkdtempSync(join(tmpdir(), 'basalt-cluster-'))
-  const chosen = CASES.filter(({ name }) => values.case?.includes(name) ?? true)
   await runCases(chosen, { folder, report, isWhole: values.case === undefined })
   if (values.keep || report.failures() > 0) report.title(`left in ${folder}`)
   else rmSync(folder, { recursive: true, force: true })
@@ -101,10 +93,4 @@ async function runCases(
   }
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  if (!(error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')) throw error
-  console.error(`${(error as Error).message}\n${USAGE}`)
-  process.exitCode = 2
-}
+await runMain(main, USAGE)

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { RealCluster } from '../cluster/fixture/real-cluster.ts'
 import { Report } from '../kernel/fixture/report.ts'
+import { chooseCases, runMain } from '../support/suite.ts'
 import { KILLS } from './cases/kills.ts'
 import { REGISTRY } from './cases/registry.ts'
 import { type MasterCase, Scene, StepFailed } from './fixture/scene.ts'
@@ -27,18 +28,10 @@ async function main(): Promise<number> {
       keep: { type: 'boolean', default: false },
     },
   })
-  if (values.list) {
-    for (const { name, summary } of CASES) console.log(`${name.padEnd(14)} ${summary}`)
-    return 0
-  }
-  const unknown = values.case?.filter((name) => !CASES.some((known) => known.name === name)) ?? []
-  if (unknown.length > 0) {
-    console.error(`no case ${unknown.join(', ')}; there are: ${CASES.map(({ name }) => name).join(', ')}`)
-    return 2
-  }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+  const chosen = chooseCases(CASES, { list: values.list, names: values.case })
+  if ('exitCode' in chosen) return chosen.exitCode
   const report = new Report((line) => console.log(line))
-  for (const one of CASES.filter(({ name }) => values.case?.includes(name) ?? true)) {
+  for (const one of chosen) {
     report.title(`${one.name}: ${one.summary}`)
     const folder = mkdtempSync(join(tmpdir(), `basalt-master-${one.name}-`))
     await runCase(one, folder, report)
@@ -69,10 +62,4 @@ async function runCase(one: MasterCase, folder: string, report: Report): Promise
   }
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  if (!(error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')) throw error
-  console.error(`${(error as Error).message}\n${USAGE}`)
-  process.exitCode = 2
-}
+await runMain(main, USAGE)

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Report } from '../kernel/fixture/report.ts'
+import { chooseCases, runMain } from '../support/suite.ts'
 import { CASES } from './cases/index.ts'
 import { type ReplicationCase, Scene, StepFailed } from './fixture/scene.ts'
 
@@ -35,17 +36,8 @@ async function main(): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  if (values.list) {
-    for (const { name, summary } of CASES) console.log(`${name.padEnd(12)} ${summary}`)
-    return 0
-  }
-  const unknown = values.case?.filter((name) => !CASES.some((known) => known.name === name)) ?? []
-  if (unknown.length > 0) {
-    console.error(`no case ${unknown.join(', ')}; there are: ${CASES.map(({ name }) => name).join(', ')}`)
-    return 2
-  }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
-  const chosen = values.case ? CASES.filter(({ name }) => values.case?.includes(name)) : CASES
+  const chosen = chooseCases(CASES, { list: values.list, names: values.case })
+  if ('exitCode' in chosen) return chosen.exitCode
   const report = new Report((line) => console.log(line))
   const folder = mkdtempSync(join(tmpdir(), 'basalt-replication-'))
   for (const one of chosen) {
@@ -102,10 +94,4 @@ async function keepLogs(scene: Scene, folder: string): Promise<void> {
   }
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  if (!(error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')) throw error
-  console.error(`${(error as Error).message}\n${USAGE}`)
-  process.exitCode = 2
-}
+await runMain(main, USAGE)
