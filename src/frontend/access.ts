@@ -12,18 +12,39 @@ export interface ChapCredential {
   readonly mutual?: { readonly user: string; readonly secret: Secret }
 }
 
+/** What an NVMe host proves itself with (DH-HMAC-CHAP), and optionally the controller to it. */
+export interface DhchapCredential {
+  /** NQN of the host. */
+  readonly host: string
+  /** In the standard form `DHHC-1:HH:BASE64:`. */
+  readonly secret: Secret
+  readonly controllerSecret?: Secret
+}
+
 export interface AccessRules {
+  /** IQNs of iSCSI initiators. */
   readonly initiators: 'any' | readonly string[]
   /** Empty: no authentication is asked for. */
   readonly chap: readonly ChapCredential[]
+  /** NQNs of NVMe hosts. */
+  readonly hosts: 'any' | readonly string[]
+  /** Empty: no authentication is asked for; else a host without an entry is refused. */
+  readonly dhchap: readonly DhchapCredential[]
 }
 
 /** Anyone, without authentication: for loopback and for tests. */
-export const OPEN_ACCESS: AccessRules = { initiators: 'any', chap: [] }
+export const OPEN_ACCESS: AccessRules = { initiators: 'any', chap: [], hosts: 'any', dhchap: [] }
 
-/** Whether the initiator or host of this name may connect, authentication aside. */
-export function mayConnect(rules: AccessRules, name: string): boolean {
-  if (rules.initiators === 'any') return true
+/** Whether the iSCSI initiator of this name may connect, authentication aside. */
+export const mayConnect = (rules: Pick<AccessRules, 'initiators'>, name: string): boolean =>
+  isNamed(rules.initiators, name)
+
+/** Whether the NVMe host of this name may connect, authentication aside. */
+export const mayConnectHost = (rules: Pick<AccessRules, 'hosts'>, nqn: string): boolean =>
+  isNamed(rules.hosts, nqn)
+
+function isNamed(allowed: 'any' | readonly string[], name: string): boolean {
+  if (allowed === 'any') return true
   const wanted = name.toLowerCase()
-  return rules.initiators.some((allowed) => allowed.toLowerCase() === wanted)
+  return allowed.some((one) => one.toLowerCase() === wanted)
 }

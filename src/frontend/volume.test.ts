@@ -31,7 +31,7 @@ describe('a volume of the front ends', () => {
 
   it('tells of new rules', () => {
     const { volume, events } = start()
-    const access = { initiators: ['iqn.a'], chap: [] }
+    const access = { ...OPEN_ACCESS, initiators: ['iqn.a'] }
     volume.setAccess(access)
     expect([volume.access, events]).toEqual([access, [{ kind: 'access', access }]])
     expect(volume.name).toBe('vol')
@@ -46,9 +46,9 @@ describe('a volume of the front ends', () => {
 })
 
 it('names compare without regard to case, and an empty list lets nobody in', () => {
-  const rules = { initiators: ['iqn.2026-11.org.example:A'], chap: [] }
+  const rules = { initiators: ['iqn.2026-11.org.example:A'] }
   expect(mayConnect(rules, 'IQN.2026-11.org.example:a')).toBe(true)
   expect(mayConnect(rules, 'iqn.2026-11.org.example:ab')).toBe(false)
-  expect(mayConnect({ initiators: [], chap: [] }, 'iqn.x')).toBe(false)
+  expect(mayConnect({ initiators: [] }, 'iqn.x')).toBe(false)
   expect(mayConnect(OPEN_ACCESS, 'iqn.x')).toBe(true)
 })

@@ -238,7 +238,11 @@ export class IscsiVolume {
   #access(): AccessRules {
     const common = this.#options.access()
     const { initiators, chap } = this.#own
-    return { initiators: initiators ?? common.initiators, chap: chap === null ? common.chap : [chap] }
+    return {
+      ...common,
+      initiators: initiators ?? common.initiators,
+      chap: chap === null ? common.chap : [chap],
+    }
   }
 
   /** Hosts that are logged in. */
@@ -274,4 +278,6 @@ export class IscsiVolume {
 const rulesOf = ({ chap, initiators }: AccessConfig): AccessRules => ({
   initiators: initiators ?? 'any',
   chap: chap === undefined ? [] : [chap],
+  hosts: 'any',
+  dhchap: [],
 })

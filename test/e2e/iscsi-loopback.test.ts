@@ -23,7 +23,7 @@ afterEach(async () => {
 
 describe('discovery', () => {
   it('lists the targets that the initiator may use, at the portals that it reaches', async () => {
-    const setup = await start({ access: { initiators: [INITIATOR], chap: [] } })
+    const setup = await start({ access: { ...OPEN_ACCESS, initiators: [INITIATOR] } })
     const found = await setup.initiator().discover(setup.portal)
     expect(found).toEqual([{ targetName: IQN, portals: [{ address: setup.portal, portalGroupTag: 1 }] }])
     expect(await setup.initiator('iqn.2026-11.org.example:stranger').discover(setup.portal)).toEqual([])
@@ -43,7 +43,7 @@ describe('CHAP', () => {
   const mutual = { user: 'alice', secret, mutual: { user: 'disk', secret: back } }
 
   it('lets in with the right secret, one-way and mutually, and nobody else', async () => {
-    const setup = await start({ access: { initiators: 'any', chap: [mutual] } })
+    const setup = await start({ access: { ...OPEN_ACCESS, chap: [mutual] } })
     for (const chap of [{ user: 'alice', secret }, mutual]) {
       const session = await setup.connect({ chap })
       expect(setup.target.sessions()).toMatchObject([{ initiator: INITIATOR, target: IQN }])
@@ -62,7 +62,7 @@ describe('CHAP', () => {
   it('guessing is slowed down', async () => {
     const loginLimits = { burst: 20, perSecond: 0.001, failureCost: 8, addressesMax: 10 }
     const setup = await start({
-      access: { initiators: 'any', chap: [mutual] },
+      access: { ...OPEN_ACCESS, chap: [mutual] },
       loginLimits,
     })
     const guess = { chap: { user: 'alice', secret: back } }
@@ -218,9 +218,9 @@ describe('the end of a session', () => {
   it('comes with rules that no longer allow it', async () => {
     const setup = await start()
     const { session } = await setup.client()
-    setup.volume.setAccess({ initiators: [INITIATOR], chap: [] })
+    setup.volume.setAccess({ ...OPEN_ACCESS, initiators: [INITIATOR] })
     expect(setup.target.sessions()).toHaveLength(1)
-    setup.volume.setAccess({ initiators: [], chap: [] })
+    setup.volume.setAccess({ ...OPEN_ACCESS, initiators: [] })
     await session.closed
     await expect(setup.connect()).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
     setup.volume.setAccess(OPEN_ACCESS)

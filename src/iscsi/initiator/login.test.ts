@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ChapCredential } from '../../frontend/access.ts'
+import { type ChapCredential, OPEN_ACCESS } from '../../frontend/access.ts'
 import { Secret } from '../../frontend/secret.ts'
 import { TargetLogin } from '../login/target-login.ts'
 import type { LoginRequest, LoginResponse } from '../pdu/login.ts'
@@ -43,7 +43,7 @@ function run(
     random,
     queueDepth: 32,
     directory: {
-      find: () => ({ kind: 'here', access: { initiators: 'any', chap }, portalGroupTag: 3 }),
+      find: () => ({ kind: 'here', access: { ...OPEN_ACCESS, chap }, portalGroupTag: 3 }),
       discoveryChap: chap,
       hasSession: () => false,
       admit: () => ({ kind: 'admitted', tsih: 17 }),

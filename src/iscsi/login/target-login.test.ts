@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Random } from '../../base/ports/random.ts'
-import type { ChapCredential } from '../../frontend/access.ts'
+import { type ChapCredential, OPEN_ACCESS } from '../../frontend/access.ts'
 import { Secret } from '../../frontend/secret.ts'
 import type { LoginRequest } from '../pdu/login.ts'
 import { LoginStage, LoginStatus, Opcode } from '../pdu/opcodes.ts'
@@ -40,7 +40,7 @@ function start(setup: Setup = {}): TargetLogin {
         ? { kind: 'unknown' }
         : (setup.target ?? {
             kind: 'here',
-            access: { initiators: 'any', chap: setup.chap ?? [] },
+            access: { ...OPEN_ACCESS, chap: setup.chap ?? [] },
             portalGroupTag: 3,
             alias: 'a volume',
           }),
@@ -244,7 +244,7 @@ describe('a first request is refused', () => {
       LoginStatus.authorizationFailure,
       {},
       NAMES,
-      { target: { kind: 'here', access: { initiators: ['iqn.other'], chap: [] }, portalGroupTag: 1 } },
+      { target: { kind: 'here', access: { ...OPEN_ACCESS, initiators: ['iqn.other'] }, portalGroupTag: 1 } },
     ],
     ['with a strange SessionType', LoginStatus.sessionTypeNotSupported, {}, { ...NAMES, SessionType: 'Odd' }],
     ['with a later version', LoginStatus.unsupportedVersion, { versionMin: 1 }, NAMES],

@@ -4,7 +4,7 @@
  * conditions), so the queue is bounded by the number of kinds.
  */
 import type { RegistrantId } from '../../frontend/reservations/state.ts'
-import type { TaskSignal } from './task.ts'
+import type { TaskSignal } from '../../frontend/task-signal.ts'
 
 /** A unit attention condition: additional sense code and qualifier. */
 export interface UnitAttention {

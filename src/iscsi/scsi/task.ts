@@ -3,6 +3,7 @@
  * no PDUs. A result is given at once where the device had the bytes at hand, else as a promise; a promise is
  * rejected only by a broken invariant, never by a bad day of the device.
  */
+import type { TaskSignal } from '../../frontend/task-signal.ts'
 import type { Nexus } from './nexus.ts'
 
 /** Status codes of SAM-5 that this device server, or the session for it, answers. */
@@ -17,16 +18,6 @@ export const STATUS = {
 } as const
 
 export type ScsiStatus = (typeof STATUS)[keyof typeof STATUS]
-
-/**
- * Set by the session when a task management function (or the end of the session) aborts the command. The
- * logical unit looks at it where a change would get its place in the log; what it lets through before is done.
- */
-export interface TaskSignal {
-  readonly aborted: boolean
-  /** Calls `listener` when it is aborted, at once when it is already; for commands that wait for long. */
-  onAbort(listener: () => void): void
-}
 
 export interface ScsiRequest {
   /** As received: the 16 bytes of the PDU, longer with an extended CDB. */

@@ -9,8 +9,9 @@
  * An aborted task is never answered. One whose initiator may still send data stays known as `draining`, so that
  * the rest of it is dropped without a word.
  */
+import type { TaskSignal } from '../../frontend/task-signal.ts'
 import type { Nexus } from '../scsi/nexus.ts'
-import type { ScsiRequest, ScsiResult, TaskSignal } from '../scsi/task.ts'
+import type { ScsiRequest, ScsiResult } from '../scsi/task.ts'
 import type { WriteTransfer } from './write-transfer.ts'
 
 export type TaskState = 'arrived' | 'waiting' | 'collecting' | 'executing' | 'draining'

@@ -76,7 +76,7 @@ export class InProcessFuzz {
     })
     for (const iqn of [FUZZED, CLOSED, OTHERS]) {
       const device = iqn === FUZZED ? this.#device : new MemoryDevice({ sizeBytes: 64 * MIB })
-      const volume = volumeOver(device, iqn === CLOSED ? { initiators: 'any', chap: [ALICE] } : OPEN_ACCESS)
+      const volume = volumeOver(device, iqn === CLOSED ? { ...OPEN_ACCESS, chap: [ALICE] } : OPEN_ACCESS)
       this.#target.addVolume({ iqn, volume })
       this.#volumes.push(volume)
     }

@@ -48,7 +48,7 @@ const volume = new FrontendVolume({
   logger,
   access:
     user !== undefined && secret !== undefined
-      ? { initiators: 'any', chap: [{ user, secret: Secret.fromText(secret) }] }
+      ? { ...OPEN_ACCESS, chap: [{ user, secret: Secret.fromText(secret) }] }
       : OPEN_ACCESS,
 })
 const target = new IscsiTarget({
