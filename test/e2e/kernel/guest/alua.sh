@@ -14,6 +14,7 @@ cat >/etc/multipath.conf <<'CONF'
 defaults {
   user_friendly_names yes
   find_multipaths no
+  polling_interval 2
 }
 blacklist {
   devnode "^(vd|loop|ram|sr|fd|nullb|nvme)"
@@ -29,7 +30,6 @@ devices {
     failback immediate
     no_path_retry 60
     fast_io_fail_tmo 5
-    polling_interval 2
   }
 }
 CONF
