@@ -1,5 +1,5 @@
 /**
- * One replica on this server: its opening, the target that hosts see while it leads, its authority, and what happens
+ * One replica on this server: its opening, what hosts see of it while it leads, its authority, and what happens
  * when an opening fails. A failed one acknowledges nothing more; it is opened again from disk, with growing pauses and
  * without end, and comes back as a member that has to be repaired.
  *
@@ -16,9 +16,9 @@ import type { ClearAccess, RemoveRequest, ToServer } from '../../master/links.ts
 import type { Note } from '../../v2engine/effects.ts'
 import { compareSets, type SetRecord } from '../../v2engine/marks.ts'
 import type { AuthorityMessage, ToAuthority } from '../../v2engine/messages.ts'
-import type { IscsiVolume } from '../iscsi-portals.ts'
 import { type LatencyRecorders, viewLatencies } from '../latencies.ts'
 import { Pause } from '../pause.ts'
+import type { ServedVolume } from '../served/served-volume.ts'
 import type { AuthorityLink, ReplicaReport, ReplicaSide } from './authority-link.ts'
 import { logNote } from './notes.ts'
 import type { ReplicaRecord, StoredSettings } from './replica-record.ts'
@@ -49,7 +49,7 @@ export interface HostedReplicaOptions {
   readonly name: string
   /** Opens the replica from disk. */
   readonly open: (calls: ReplicaCalls) => Promise<RunningReplica>
-  readonly iscsi: IscsiVolume
+  readonly served: ServedVolume
   readonly latencies: LatencyRecorders
   /** As it was last stored. */
   readonly record: ReplicaRecord
@@ -195,7 +195,7 @@ export class HostedReplica {
   }
 
   view(): ReplicaView {
-    const { iscsi, latencies } = this.#o
+    const { served, latencies } = this.#o
     return {
       volume: this.volume,
       name: this.name,
@@ -205,9 +205,9 @@ export class HostedReplica {
       reopens: this.#reopens,
       authority: this.#record.authority,
       status: this.#replica?.status(),
-      iscsi: iscsi.describe(),
+      ...served.describe(),
       latency: viewLatencies(latencies),
-      qos: iscsi.qosCounters,
+      qos: served.qosCounters,
     }
   }
 
@@ -216,7 +216,7 @@ export class HostedReplica {
   }
 
   #report(): ReplicaReport {
-    const { clock, iscsi } = this.#o
+    const { clock, served } = this.#o
     const { settings } = this.#record
     const heartbeat = this.#replica?.heartbeat()
     const progress = this.#replica?.progress()
@@ -238,7 +238,7 @@ export class HostedReplica {
     this.#sealed = said.sealed.number
     this.#set = said.set
     const isServing = this.#isServed && servedUntilMs !== null && clock.bootMs() < servedUntilMs
-    const sessions = this.#isServed ? iscsi.sessions : 0
+    const sessions = this.#isServed ? served.sessions : 0
     return { ...common, sizeBytes, open: { ...heartbeat, ...said, isServing, sessions } }
   }
 
@@ -257,15 +257,15 @@ export class HostedReplica {
   #serveAs(stored: StoredSettings | null, access: ClearAccess | undefined): void {
     if (stored === null) {
       // a small authority leaves it to the server's own configuration; a master that has not said it yet will
-      if (this.#record.authority === null) this.#o.iscsi.setOwnAccess({ initiators: [], chap: null })
+      if (this.#record.authority === null) this.#o.served.setOwnAccess({ initiators: [], chap: null })
       return
     }
     this.#isMute = stored.hasChap && access === undefined
-    this.#o.iscsi.setOwnAccess({
+    this.#o.served.setOwnAccess({
       initiators: this.#isMute ? [] : stored.initiators,
       chap: access?.chap == null ? null : credentialOf(access.chap),
     })
-    this.#o.iscsi.setQos(stored.qos)
+    this.#o.served.setQos(stored.qos)
   }
 
   /** Ends it for good: hosts are cut off, everything appended becomes durable, its directory is closed. Idempotent. */
@@ -279,7 +279,7 @@ export class HostedReplica {
     this.#fail('the server is stopping')
     await this.#running
     await this.#link.close()
-    await this.#o.iscsi.remove()
+    await this.#o.served.remove()
     this.#state = 'closed'
   }
 
@@ -317,13 +317,17 @@ export class HostedReplica {
 
   /** One opening, until it fails or the server stops; the reason. Everything of it is over when the promise resolves. */
   async #openOnce(): Promise<string> {
-    const { open, iscsi, logger } = this.#o
+    const { open, served, logger } = this.#o
     const failed = Promise.withResolvers<string>()
+    const fail = (error: unknown): void => {
+      if (!isBlockError(error)) this.#o.onFatal(error)
+      failed.resolve(error instanceof Error ? error.message : String(error))
+    }
     const replica = await open({
       toAuthority: (message) => this.#link.send(message),
       lead: (device) => {
-        iscsi.attach(device)
         this.#isServed = true
+        served.attach(device).catch(fail)
         logger.info('replica.served', { volume: this.name })
       },
       halt: async (why) => {
@@ -334,10 +338,7 @@ export class HostedReplica {
         logNote(logger, this.name, note)
         if (note.kind === 'poisoned') failed.resolve('its log or its disk failed')
       },
-      failed: (error) => {
-        if (!isBlockError(error)) this.#o.onFatal(error)
-        failed.resolve(error instanceof Error ? error.message : String(error))
-      },
+      failed: fail,
     })
     this.#replica = replica
     this.#state = 'open'
@@ -368,7 +369,7 @@ export class HostedReplica {
   /** Hosts are cut off, whatever they were told before. */
   async #release(): Promise<void> {
     this.#isServed = false
-    await this.#o.iscsi.detach()
+    await this.#o.served.detach()
   }
 }
 

@@ -3,7 +3,7 @@
 import type { QosCounters } from '../../frontend/qos/limiter.ts'
 import type { ReplicaProgress, ReplicaStatus } from '../../replication/status.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
-import type { CommandKind, LatencyView, VolumeView } from '../volume-host.ts'
+import type { CommandKind, FrontEndsView, LatencyView } from '../volume-host.ts'
 import type { Heartbeat } from './authority-link.ts'
 
 /** An open replica. */
@@ -30,7 +30,7 @@ export interface RunningReplica {
  */
 export type ReplicaState = 'opening' | 'open' | 'waiting' | 'closed'
 
-export interface ReplicaView {
+export interface ReplicaView extends FrontEndsView {
   readonly volume: string
   readonly name: string
   readonly state: ReplicaState
@@ -42,7 +42,6 @@ export interface ReplicaView {
   /** URL of a small authority that was heard last; null when none was. */
   readonly authority: string | null
   readonly status: ReplicaStatus | undefined
-  readonly iscsi: VolumeView['iscsi']
   readonly latency: Readonly<Record<CommandKind, LatencyView>>
   readonly qos: QosCounters
 }
