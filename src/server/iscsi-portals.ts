@@ -74,7 +74,10 @@ export class IscsiPortals {
     const target = new IscsiTarget({
       ...ports,
       limits: { pingTimeoutSeconds: Math.ceil(settings['ping-timeout'] / 1000) },
-      resolve: (name) => ({ kind: volumes.has(name) ? 'unavailable' : 'unknown' }),
+      elsewhere: {
+        find: (name) => ({ kind: volumes.has(name) ? 'unavailable' : 'unknown' }),
+        targets: () => [],
+      },
     })
     const addresses: HostPort[] = []
     try {
