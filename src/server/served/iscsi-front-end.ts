@@ -41,7 +41,10 @@ export class IscsiFrontEnd implements FrontEnd<IscsiView> {
     const target = new IscsiTarget({
       ...ports,
       limits: { pingTimeoutSeconds: Math.ceil(settings['ping-timeout'] / 1000) },
-      resolve: (name) => ({ kind: known.has(name) ? 'unavailable' : 'unknown' }),
+      elsewhere: {
+        find: (name) => ({ kind: known.has(name) ? 'unavailable' : 'unknown' }),
+        targets: () => [],
+      },
     })
     const addresses: HostPort[] = []
     try {

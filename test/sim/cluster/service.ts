@@ -92,7 +92,11 @@ export class Service {
     const { process, net } = running
     let attached = this.#targets.get(server)
     if (attached?.life !== process.life) {
-      const target = new IscsiTarget({ ...process, net, resolve: () => ({ kind: 'unavailable' }) })
+      const target = new IscsiTarget({
+        ...process,
+        net,
+        elsewhere: { find: () => ({ kind: 'unavailable' }), targets: () => [] },
+      })
       await target.listen({ host: server.address, port: ISCSI_PORT })
       attached = { target, life: process.life }
       this.#targets.set(server, attached)
