@@ -38,6 +38,7 @@ import { ReplicaHost, type ReplicaPlace } from './replica/replica-host.ts'
 import type { ReplicaView, RunningReplica } from './replica/replica-view.ts'
 import { volumesOf } from './replica/volumes-of.ts'
 import { addReplicationMetrics } from './replication-metrics.ts'
+import { PathTable } from './served/path-table.ts'
 import { ServedVolumes } from './served/served-volumes.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
@@ -135,10 +136,12 @@ export class BlockServer {
       iscsi: settings.iscsi,
     }
     const stand: { current: ServerStand } = { current: settings }
+    const table = new PathTable()
     const member = await openMember({
       config,
       ports,
       tls,
+      table,
       view: () => view.current,
       places,
       stand: () => stand.current,
@@ -182,7 +185,7 @@ export class BlockServer {
       logger,
     })
     resources.defer(() => http.close())
-    const served = await ServedVolumes.open(ports, config)
+    const served = await ServedVolumes.open(ports, config, member && { server, table, onFatal })
     resources.defer(() => served.close())
     const { iscsi } = served.addresses
     const replication = await openReplication({ server, config })

@@ -304,7 +304,7 @@ export class ReplicaHost {
       sizeBytes: identity.sizeBytes,
       open: (calls) => open(place, calls),
       // what a host finds here is what it left at the primary before
-      served: served.volume({ name, latencies, first: 'failover' }),
+      serve: (standby) => served.volume({ name, volume, latencies, first: 'failover', standby }),
       latencies,
       record,
       saveRecord: (changed) => saveReplicaRecord(ports.disk, directory, changed),

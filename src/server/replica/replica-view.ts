@@ -14,6 +14,10 @@ export interface RunningReplica {
   progress(): ReplicaProgress
   /** As `Replica.expand`. */
   expand(epoch: number, sizeBytes: number): Promise<void>
+  /** As `Replica.forward`. */
+  forward(bytes: Uint8Array): Promise<Uint8Array>
+  /** Of its device. */
+  readonly atomicWriteBytesMax: number
   /** Counted on the disk. */
   spaceBytes(): Promise<number>
   /** Clean when it can be. */

@@ -1,7 +1,11 @@
-/** iSCSI as a front end: the portals of this process, and on them the volumes that are served or known. */
+/**
+ * iSCSI as a front end: the portals of this process, and on them the volumes that are served, stand by or are known. A
+ * volume that hosts use on one path at a time has the same port at every server, and is a target where it is served; others
+ * send initiators there. Of a multipath volume every server with a replica is a target, with ports of its own.
+ */
 import { formatHostPort, type HostPort } from '../../base/address.ts'
 import { BlockError, isBlockError } from '../../base/errors.ts'
-import type { FrontendVolume } from '../../frontend/volume.ts'
+import { ElsewhereTable, elsewhereOf } from '../../iscsi/target/elsewhere.ts'
 import { IscsiTarget } from '../../iscsi/target/iscsi-target.ts'
 import type { TargetSettings } from '../config/settings.ts'
 import type { IscsiView } from '../volume-host.ts'
@@ -11,39 +15,52 @@ import type {
   FrontEndPorts,
   FrontEndVolume,
   FrontEndVolumeOptions,
+  KnownVolume,
 } from './front-end.ts'
+import { IscsiVolume } from './iscsi-volume.ts'
 
 export type IscsiSettings = Pick<TargetSettings, 'iscsi' | 'iscsi-portal' | 'iqn-prefix' | 'ping-timeout'>
 
-/** Portal group tag of the first portal; the next ones count on. */
-const FIRST_TAG = 1
+interface IscsiFrontEndOptions {
+  readonly settings: IscsiSettings
+  /** Id of this server in its cluster; undefined: there is none. */
+  readonly server: string | undefined
+}
 
 export class IscsiFrontEnd implements FrontEnd<IscsiView> {
   readonly addresses: readonly HostPort[]
+  readonly #o: IscsiFrontEndOptions
   readonly #target: IscsiTarget
-  readonly #settings: IscsiSettings
-  /** IQNs of the volumes that are known. */
-  readonly #known: Set<string>
+  readonly #places: Places
 
   private constructor(
-    target: IscsiTarget,
-    options: { addresses: readonly HostPort[]; settings: IscsiSettings; known: Set<string> },
+    options: IscsiFrontEndOptions,
+    parts: { target: IscsiTarget; addresses: readonly HostPort[]; places: Places },
   ) {
-    this.#target = target
-    this.addresses = options.addresses
-    this.#settings = options.settings
-    this.#known = options.known
+    this.#o = options
+    this.#target = parts.target
+    this.addresses = parts.addresses
+    this.#places = parts.places
   }
 
   /** Listens where the configuration says; IN_USE and INVALID_ARGUMENT name the flag. */
-  static async open(ports: FrontEndPorts, settings: IscsiSettings): Promise<IscsiFrontEnd> {
-    const known = new Set<string>()
+  static async open(ports: FrontEndPorts, options: IscsiFrontEndOptions): Promise<IscsiFrontEnd> {
+    const { settings, server } = options
+    const places: Places = {
+      known: new Set(),
+      elsewhere: new ElsewhereTable({ prefix: `${settings['iqn-prefix']}:` }),
+    }
+    // without a cluster every volume is here
+    if (server === undefined) places.elsewhere.setWhole()
     const target = new IscsiTarget({
       ...ports,
       limits: { pingTimeoutSeconds: Math.ceil(settings['ping-timeout'] / 1000) },
       elsewhere: {
-        find: (name) => ({ kind: known.has(name) ? 'unavailable' : 'unknown' }),
-        targets: () => [],
+        find: (iqn) => {
+          const verdict = places.elsewhere.find(iqn)
+          return verdict.kind === 'unknown' && places.known.has(iqn) ? { kind: 'unavailable' } : verdict
+        },
+        targets: () => places.elsewhere.targets(),
       },
     })
     const addresses: HostPort[] = []
@@ -59,18 +76,39 @@ export class IscsiFrontEnd implements FrontEnd<IscsiView> {
       if (!isBlockError(cause)) throw cause
       throw new BlockError(cause.code, `--iscsi ${cause.message}`, { facts: cause.facts, cause })
     }
-    return new IscsiFrontEnd(target, { addresses, settings, known })
+    return new IscsiFrontEnd(options, { target, addresses, places })
   }
 
   volume(options: FrontEndVolumeOptions): FrontEndVolume<IscsiView> {
-    const iqn = `${this.#settings['iqn-prefix']}:${options.name}`
-    this.#known.add(iqn)
+    const { settings, server } = this.#o
+    const iqn = this.#iqnOf(options.name)
+    this.#places.known.add(iqn)
     return new IscsiVolume(this.#target, {
+      ...options,
       iqn,
-      portals: this.#settings['iscsi-portal'] ?? this.addresses,
-      command: options.command,
-      forget: () => this.#known.delete(iqn),
+      server,
+      portals: (settings['iscsi-portal'] ?? this.addresses).map(formatHostPort),
+      forget: () => this.#places.known.delete(iqn),
     })
+  }
+
+  know(name: string, known: KnownVolume | undefined): void {
+    const { elsewhere } = this.#places
+    const iqn = this.#iqnOf(name)
+    if (known === undefined) {
+      elsewhere.delete(iqn)
+      return
+    }
+    const { paths, access } = known
+    // it is asked when nothing is served here: nobody is sent to where he came from
+    const others = paths.paths.filter(({ server }) => server !== this.#o.server)
+    const options = { iqn, initiators: access.initiators }
+    const { address } = elsewhereOf({ ...paths, paths: others }, options)
+    elsewhere.set({ ...elsewhereOf(paths, options), address })
+  }
+
+  knowsAll(isWhole: boolean): void {
+    this.#places.elsewhere.setWhole(isWhole)
   }
 
   drain(limit: DrainLimit): Promise<void> {
@@ -80,63 +118,14 @@ export class IscsiFrontEnd implements FrontEnd<IscsiView> {
   close(): Promise<void> {
     return this.#target.close()
   }
+
+  #iqnOf(name: string): string {
+    return `${this.#o.settings['iqn-prefix']}:${name}`
+  }
 }
 
-interface IscsiVolumeOptions extends Pick<FrontEndVolumeOptions, 'command'> {
-  readonly iqn: string
-  readonly portals: readonly HostPort[]
-  readonly forget: () => void
-}
-
-/** One volume on the portals of its process. */
-class IscsiVolume implements FrontEndVolume<IscsiView> {
-  readonly name: string
-  readonly #target: IscsiTarget
-  readonly #o: IscsiVolumeOptions
-
-  constructor(target: IscsiTarget, options: IscsiVolumeOptions) {
-    this.#target = target
-    this.#o = options
-    this.name = options.iqn
-  }
-
-  async attach(volume: FrontendVolume): Promise<void> {
-    const { iqn, command } = this.#o
-    this.#target.addVolume({ iqn, volume, firstPort: FIRST_TAG, observer: { command } })
-  }
-
-  detach(): Promise<void> {
-    return this.#target.removeVolume(this.#o.iqn)
-  }
-
-  forget(): void {
-    this.#o.forget()
-  }
-
-  get sessions(): number {
-    return this.#sessions().length
-  }
-
-  describe(): IscsiView {
-    const { iqn, portals } = this.#o
-    return {
-      iqn,
-      portals: portals.map((portal, index) => ({
-        address: formatHostPort(portal),
-        portalGroupTag: FIRST_TAG + index,
-      })),
-      sessions: this.#sessions().map(
-        ({ initiator, address, portalGroupTag = FIRST_TAG, connectedWallMs }) => ({
-          initiator,
-          address,
-          portalGroupTag,
-          connectedWallMs,
-        }),
-      ),
-    }
-  }
-
-  #sessions() {
-    return this.#target.sessions().filter(({ target }) => target === this.#o.iqn)
-  }
+interface Places {
+  /** IQNs of the volumes that are hosted here, served or not. */
+  readonly known: Set<string>
+  readonly elsewhere: ElsewhereTable
 }

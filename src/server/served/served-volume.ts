@@ -2,10 +2,12 @@
  * One volume as this process serves it: one `FrontendVolume` for each opening, with one set of access rules and one limiter
  * for the hosts of all front ends.
  */
+import { BlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Clock } from '../../base/ports/clock.ts'
-import type { AccessRules, ChapCredential } from '../../frontend/access.ts'
+import type { AccessRules, ChapCredential, DhchapCredential } from '../../frontend/access.ts'
+import type { VolumePaths } from '../../frontend/paths.ts'
 import { LimitedDevice } from '../../frontend/qos/limited-device.ts'
 import {
   NO_QOS_LIMITS,
@@ -13,6 +15,7 @@ import {
   type QosCounters,
   type QosLimits,
 } from '../../frontend/qos/limiter.ts'
+import { answerForwarded } from '../../frontend/reservations/answering.ts'
 import { FrontendVolume } from '../../frontend/volume.ts'
 import type { FrontEndsView, IscsiView } from '../volume-host.ts'
 import type { FrontEndVolume, VolumeService } from './front-end.ts'
@@ -21,9 +24,13 @@ import type { FrontEndVolume, VolumeService } from './front-end.ts'
 export interface OwnAccess {
   readonly initiators: readonly string[] | null
   readonly chap: ChapCredential | null
+  readonly hosts: readonly string[] | null
+  readonly dhchap: readonly DhchapCredential[] | null
 }
 
 export interface ServedVolumeOptions {
+  /** UUID; undefined where no other server is told of. */
+  readonly volume: string | undefined
   readonly iscsi: FrontEndVolume<IscsiView>
   /** Rules of the server's own configuration. */
   readonly access: () => AccessRules
@@ -40,7 +47,7 @@ export class ServedVolume implements VolumeService {
   readonly #frontEnds: readonly FrontEndVolume<unknown>[]
   #volume: FrontendVolume | undefined
   #openings = 0
-  #own: OwnAccess = { initiators: null, chap: null }
+  #own: OwnAccess = { initiators: null, chap: null, hosts: null, dhchap: null }
   #limits = NO_QOS_LIMITS
   #limiter: OperationLimiter | undefined
   /** Of the openings before the current one. */
@@ -85,6 +92,12 @@ export class ServedVolume implements VolumeService {
     await Promise.all(this.#frontEnds.map((frontEnd) => frontEnd.attach(volume)))
   }
 
+  /** The answer to what a standby path of another server asks of this one. BUSY while nothing is attached. */
+  async answerForwarded(bytes: Uint8Array): Promise<Uint8Array> {
+    if (this.#volume === undefined) throw new BlockError('BUSY', 'the volume is not served here')
+    return answerForwarded(this.#volume.reservations, bytes)
+  }
+
   /** Resolves when its connections are reset and nothing that came from them is under way. */
   async detach(): Promise<void> {
     // what waits for its turn would be waited for
@@ -99,7 +112,7 @@ export class ServedVolume implements VolumeService {
   /** Its name is not known any more. */
   async remove(): Promise<void> {
     await this.detach()
-    for (const frontEnd of this.#frontEnds) frontEnd.forget()
+    await Promise.all(this.#frontEnds.map((frontEnd) => frontEnd.remove()))
     this.#o.forget()
   }
 
@@ -111,16 +124,26 @@ export class ServedVolume implements VolumeService {
 
   /** The rules for all volumes are others now. */
   accessChanged(): void {
-    this.#volume?.setAccess(this.#access())
+    const access = this.#access()
+    this.#volume?.setAccess(access)
+    for (const frontEnd of this.#frontEnds) frontEnd.setAccess(access)
+  }
+
+  /** What is told of the paths of the volume with this name. */
+  async setPaths(paths: VolumePaths | undefined): Promise<void> {
+    // a volume that was deleted may have left a replica here, and its name to another
+    const own = paths?.volume === this.#o.volume ? paths : undefined
+    await Promise.all(this.#frontEnds.map((frontEnd) => frontEnd.setPaths(own)))
   }
 
   #access(): AccessRules {
     const common = this.#o.access()
-    const { initiators, chap } = this.#own
+    const { initiators, chap, hosts, dhchap } = this.#own
     return {
-      ...common,
       initiators: initiators ?? common.initiators,
       chap: chap === null ? common.chap : [chap],
+      hosts: hosts ?? common.hosts,
+      dhchap: dhchap ?? common.dhchap,
     }
   }
 
