@@ -307,6 +307,7 @@ class TokenStore implements RecordStore {
   }
   events: RecordStore['events'] = () => []
   subscribe: RecordStore['subscribe'] = () => () => undefined
+  watch: RecordStore['watch'] = () => () => undefined
   close: RecordStore['close'] = async () => undefined
 
   add(record: TokenRecord): void {
