@@ -46,7 +46,7 @@ beforeEach(async () => {
       ...{ id: SERVER, name: 's1', clusterId: VOLUME, zone: null, rack: null, diskType: 'ssd' },
       addresses: {
         ...{ grpc: `127.0.0.1:${grpc.port}`, replication: '127.0.0.1:1' },
-        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'] },
+        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'], nvme: [] },
       },
     }),
     isDraining: () => false,

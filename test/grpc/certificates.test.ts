@@ -71,7 +71,7 @@ async function join(tls: TlsIdentity | undefined, name = 's1'): Promise<ClusterM
       ...{ id: SERVER, name, clusterId, zone: null, rack: null, diskType: 'ssd' },
       addresses: {
         ...{ grpc: `127.0.0.1:${grpc.port}`, replication: '127.0.0.1:1' },
-        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'] },
+        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'], nvme: [] },
       },
     }),
     isDraining: () => false,

@@ -192,6 +192,9 @@ export class ClusterMember {
           logger.warn('master.settings_not_stored', { volume: message.volume }, error)
         })
         return
+      case 'paths':
+        // front ends that serve by them take them here
+        return
     }
   }
 

@@ -52,6 +52,7 @@ export async function openMember(options: {
         replication: told(places.replication),
         http: told(places.http),
         iscsi: settings['iscsi-portal']?.map(formatHostPort) ?? places.iscsi.map(told),
+        nvme: [],
       },
       zone: stand().zone ?? null,
       rack: stand().rack ?? null,

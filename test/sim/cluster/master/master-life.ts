@@ -89,7 +89,7 @@ export class MasterLife {
       clock,
       random: random.fork('runtime'),
       logger: silentLogger,
-      clearAccess: ({ initiators }) => ({ initiators, chap: null }),
+      clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
       bounds,
     })
     this.runtime.start()
