@@ -36,11 +36,14 @@ export class SimTargets {
     const target = new IscsiTarget({
       ...process,
       net,
-      resolve: () => {
-        const active = this.#active()
-        return active === undefined || active === server
-          ? { kind: 'unavailable' }
-          : { kind: 'moved', address: formatHostPort(SimTargets.portalOf(active)) }
+      elsewhere: {
+        find: () => {
+          const active = this.#active()
+          return active === undefined || active === server
+            ? { kind: 'unavailable' }
+            : { kind: 'moved', address: formatHostPort(SimTargets.portalOf(active)) }
+        },
+        targets: () => [],
       },
     })
     this.#targets.set(running, target)
