@@ -149,10 +149,11 @@ export class MasterLife {
     const { bounds, send, first } = this.#o
     const [clock, random] = [this.#clock, this.#random]
     const { guard, leadershipMs, lost } = how
+    const turn = guard === undefined ? '' : ` ${this.#terms}`
     const store = await openRecordStore({
       registry,
       clock,
-      random: random.fork(`store ${this.#terms}`),
+      random: random.fork(`store${turn}`),
       clusterId: CLUSTER_ID,
       ...(guard && { guard }),
       onLost: (error) => lost(error.message),
@@ -173,7 +174,7 @@ export class MasterLife {
       store,
       links,
       clock,
-      random: random.fork(`runtime ${this.#terms}`),
+      random: random.fork(`runtime${turn}`),
       logger: silentLogger,
       clearAccess: ({ initiators }) => ({ initiators, chap: null }),
       bounds,
@@ -183,7 +184,8 @@ export class MasterLife {
   }
 
   failNext(failure: MemoryFailure): void {
-    this.#random.pick(this.#registries).failNext(failure)
+    const registry = this.#registries.length > 1 ? this.#random.pick(this.#registries) : this.#registries[0]
+    registry?.failNext(failure)
   }
 
   /** What the registry or the store refused is part of life; anything else is a bug. */
