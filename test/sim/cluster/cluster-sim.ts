@@ -205,8 +205,9 @@ export class ClusterSim implements ServerWorld {
   }
 
   async #history(operations: number): Promise<void> {
-    const { name, shape, disk, net, rates } = this.profile
-    this.log.trace('', () => `${name}: ${show({ shape, disk, net, rates })}`)
+    const { name, shape, disk, net, rates, masterRates } = this.profile
+    this.log.trace('', () => `${name}: ${show({ shape, disk, net, rates, masterRates })}`)
+    if (new Set([...rates, ...masterRates]).size > 1) this.log.count('clocks drift')
     this.start()
     this.faults.begin()
     this.hosts.start()
