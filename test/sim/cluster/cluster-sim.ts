@@ -21,6 +21,7 @@ import { RealMaster } from './master/real-master.ts'
 import type { MasterWorld, MemberLink, SimMaster } from './master/sim-master.ts'
 import { StubMaster } from './master/stub-master.ts'
 import { SimNetwork } from './net.ts'
+import { SimTargets } from './paths/targets.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
 import { REPLICATION_PORT, SimServer } from './server.ts'
 import type { Running, ServerWorld } from './server-world.ts'
@@ -154,6 +155,7 @@ export class ClusterSim implements ServerWorld {
         const running = this.servers.get(serverId(server))?.running
         return running !== undefined && !running.process.life.isStopped
       },
+      portals: () => [...this.servers.values()].map((server) => SimTargets.portalOf(server)),
       broken: (error) => this.broken(error),
     })
     this.faults = new Faults(this, random.fork('faults'))
@@ -252,6 +254,7 @@ export class ClusterSim implements ServerWorld {
     this.log.count('epochs served', this.history.epochs)
     this.log.count('checked answers', this.history.checkedReads)
     this.log.count('late writes refused', this.hosts.lateRefused)
+    this.log.count('reads checked by paths', this.hosts.checkedByPath)
     for (const server of this.servers.values()) {
       for (const [kind, times] of Object.entries(server.faults.counts)) {
         if (times > 0) this.log.count(`disk ${kind}`, times)
@@ -324,6 +327,14 @@ export class ClusterSim implements ServerWorld {
 
   diesAt(server: SimServer, call: string, path: string): boolean {
     return this.faults.diesAt(server, call, path)
+  }
+
+  started(server: SimServer, running: Running): Promise<void> {
+    return this.#service.started(server, running)
+  }
+
+  lossTaken(valueAt: (block: number) => number): void {
+    this.hosts.forget(valueAt)
   }
 
   leads(server: SimServer, device: LedDevice): void {

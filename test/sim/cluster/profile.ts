@@ -67,7 +67,12 @@ export interface ClusterProfile {
   readonly blocks: number
   readonly tuning: Partial<Tuning>
   readonly clients: number
-  readonly iscsiClients: number
+  /** Hosts over iSCSI; they use blocks of their own (`PATH_BLOCKS`). */
+  readonly pathHosts: number
+  /** Alone on their blocks, or taking them from each other by reservations. */
+  readonly pathHostsKind: 'alone' | 'fenced'
+  /** They keep a session to each server, instead of one that is redirected. */
+  readonly isMultipath: boolean
   readonly blocksMax: number
   readonly thinkMs: readonly number[]
   readonly net: NetRates
@@ -200,7 +205,7 @@ export function drawProfile(
     { delay: 0.05, dribble: 0, reset: 0, corrupt: 0, duplicate: 0 },
     { delay: 0, dribble: 0, reset: 0, corrupt: 0, duplicate: 0 },
   ])
-  const isIscsi = random.chance(0.3)
+  const hasPathHosts = random.chance(0.4)
   return {
     ...configuration,
     shape: {
@@ -208,7 +213,7 @@ export function drawProfile(
       logBytes: random.pick([128 * KIB, 256 * KIB, 512 * KIB]),
       logicalBlockBytes: random.chance(0.7) ? 512 : 4096,
     },
-    blocks: random.pick([64, 128, 256]),
+    blocks: random.pick([64, 128, 192]),
     tuning: {
       scrubIntervalMs: 0,
       scrubBytesPerSecond: GIB,
@@ -222,7 +227,9 @@ export function drawProfile(
       reserveBytes: weights.full > 0 ? 128 * KIB : 0,
     },
     clients: random.pick([2, 3, 5]),
-    iscsiClients: isIscsi ? random.pick([1, 2]) : 0,
+    pathHosts: hasPathHosts ? random.pick([1, 2, 3]) : 0,
+    pathHostsKind: random.chance(0.3) ? 'fenced' : 'alone',
+    isMultipath: random.chance(0.5),
     blocksMax: random.pick([1, 2, 8]),
     thinkMs: random.pick([
       [1, 20, 300],

@@ -160,6 +160,7 @@ export class SimServer implements NetMachine {
     const { profile, bounds, log } = this.#world
     const { life } = process
     await ensureVolume(process, DIRECTORY, profile.shape)
+    await this.#world.started(this, running)
     const replica = await Replica.open({
       ports: process,
       net,
