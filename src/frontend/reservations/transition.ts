@@ -18,12 +18,13 @@ import {
 export type ReservationCommand =
   /**
    * Registers, changes the key, or with `newKey` 0 unregisters. `currentKey` must be the registered one, 0 when
-   * not registered; 'ignore' leaves it unchecked. `persistent` undefined keeps the choice made before.
+   * not registered; 'ignore' leaves it unchecked; 'newcomer' wants it not registered, or with `newKey` already.
+   * `persistent` undefined keeps the choice made before.
    */
   | {
       readonly kind: 'register'
       readonly from: RegistrantId
-      readonly currentKey: bigint | 'ignore'
+      readonly currentKey: bigint | 'ignore' | 'newcomer'
       readonly newKey: bigint
       readonly persistent: boolean | undefined
     }
@@ -114,7 +115,11 @@ const nextGeneration = (state: ReservationState): number => (state.generation + 
 function register(state: ReservationState, command: Of<'register'>): ReservationVerdict {
   const { from, currentKey, newKey } = command
   const registered = state.registrants.get(from)
-  if (currentKey !== 'ignore' && currentKey !== (registered ?? 0n)) return refuse('conflict')
+  const isKeyRight =
+    currentKey === 'newcomer'
+      ? registered === undefined || registered === newKey
+      : currentKey === 'ignore' || currentKey === (registered ?? 0n)
+  if (!isKeyRight) return refuse('conflict')
   if (registered === undefined && newKey === 0n) return done(state)
   if (registered === undefined && state.registrants.size >= REGISTRANTS_MAX) {
     return refuse('too-many-registrants')
