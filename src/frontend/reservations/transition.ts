@@ -50,6 +50,8 @@ export type ReservationCommand =
       /** Undefined when the request's type is none: that is an error only if the reservation is taken. */
       readonly type: ReservationType | undefined
     }
+  /** The Reservation Persistence feature of NVMe: changes nothing else, and is not a change of registrations. */
+  | { readonly kind: 'persist'; readonly from: RegistrantId; readonly persistent: boolean }
 
 /** What another registrant has to be told: a unit attention condition, or a notification of NVMe. */
 export interface ReservationNotice {
@@ -93,12 +95,14 @@ export function transition(state: ReservationState, command: ReservationCommand)
       return isRegistered(state, command) ? clear(state, command.from) : refuse('conflict')
     case 'preempt':
       return isRegistered(state, command) ? preempt(state, command) : refuse('conflict')
+    case 'persist':
+      return done({ ...state, persistent: command.persistent })
   }
 }
 
 const isRegistered = (
   state: ReservationState,
-  { from, key }: Exclude<ReservationCommand, { kind: 'register' }>,
+  { from, key }: Exclude<ReservationCommand, { kind: 'register' | 'persist' }>,
 ): boolean => state.registrants.get(from) === key
 
 type Of<Kind extends ReservationCommand['kind']> = Extract<ReservationCommand, { kind: Kind }>

@@ -21,7 +21,7 @@ import type { CommandHandler } from './blocks.ts'
 import { type CommandEntry, commandOf } from './command-table.ts'
 import { compareAndWrite, type FusedResult, firstFails, refusePair, secondFails } from './fused.ts'
 import { identificationDescriptors, identifyNamespace } from './identify.ts'
-import type { IoCommand, IoResult } from './io-types.ts'
+import type { IoCommand, IoResult, NvmeHost } from './io-types.ts'
 import { CommandRefusedError, plainResult } from './result.ts'
 import { fuseOf, NSID_ALL, nsidOf, OPCODE, opcodeOf } from './sqe.ts'
 
@@ -95,6 +95,22 @@ export class NvmeNamespace {
     if (fuseOf(sqe) !== 0) return plainResult(final(STATUS.INVALID_FIELD))
     const refusal = this.#refusal(entry, command)
     return refusal === undefined ? this.#run(entry.handler, command) : plainResult(refusal)
+  }
+
+  /** Feature 83h, Reservation Persistence: whether reservations survive a loss of power. */
+  get reservationPersistence(): boolean {
+    return this.reservations.state.persistent
+  }
+
+  /** Set Features 83h by `host`; resolves with a status. */
+  async setReservationPersistence(host: NvmeHost, persistent: boolean): Promise<number> {
+    try {
+      await this.reservations.execute({ kind: 'persist', from: host.registrant, persistent })
+      return STATUS.SUCCESS
+    } catch (error) {
+      if (!isBlockError(error)) throw error
+      return DEVICE_STATUS[error.code]
+    }
   }
 
   /**
