@@ -8,6 +8,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { FrontendRecords } from '../records.ts'
+import type { TaskSignal } from '../task-signal.ts'
 import { conflicts, REGISTRANT_ID_BYTES_MAX, type RegistrantId, type ReservationState } from './state.ts'
 import {
   type ReservationCommand,
@@ -15,6 +16,12 @@ import {
   type ReservationVerdict,
   transition,
 } from './transition.ts'
+
+/**
+ * Of a front end: aborts the tasks of these registrants, except the one of `except`, and resolves when none of them can
+ * change anything any more. Registrants that are not its own it leaves to the others.
+ */
+export type TaskAborter = (victims: readonly RegistrantId[], except: TaskSignal) => Promise<void>
 
 export type NoticeListener = (notices: readonly ReservationNotice[]) => void
 
@@ -27,6 +34,7 @@ export class Reservations {
   #inForce: boolean
   #tail: Promise<unknown> = Promise.resolve()
   readonly #listeners = new Set<NoticeListener>()
+  readonly #aborters = new Set<TaskAborter>()
 
   constructor(records: FrontendRecords) {
     const { reservations } = records.current
@@ -104,5 +112,16 @@ export class Reservations {
   subscribe(listener: NoticeListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Has `aborter` called when registrants are preempted and aborted; returns the call that takes it back. */
+  addAborter(aborter: TaskAborter): () => void {
+    this.#aborters.add(aborter)
+    return () => this.#aborters.delete(aborter)
+  }
+
+  /** For whoever preempts and aborts: the second half, at all front ends of the volume. */
+  async abortTasks(victims: readonly RegistrantId[], except: TaskSignal): Promise<void> {
+    await Promise.all([...this.#aborters].map((abort) => abort(victims, except)))
   }
 }
