@@ -14,6 +14,7 @@ import { bearer, channelCredentials, channelOptions } from '../../src/rpc/connec
 import { services } from '../../src/rpc/definitions.ts'
 import { ClusterMember } from '../../src/server/cluster/cluster-member.ts'
 import type { ReplicaReport } from '../../src/server/replica/authority-link.ts'
+import { PathTable } from '../../src/server/served/path-table.ts'
 import { opening } from '../../src/v2engine/identity.ts'
 import { SOUND } from '../../src/v2engine/marks.ts'
 import { realPorts, temporaryDirectory } from '../e2e/target/support/volume.ts'
@@ -50,6 +51,7 @@ beforeEach(async () => {
       },
     }),
     isDraining: () => false,
+    table: new PathTable(),
     ...{ version: '1.2.3', startedWallMs: 0 },
     onFatal: (error) => {
       throw error

@@ -13,6 +13,7 @@ import {
   makeNodeCertificate,
 } from '../../src/master/security/certificate.ts'
 import { ClusterMember } from '../../src/server/cluster/cluster-member.ts'
+import { PathTable } from '../../src/server/served/path-table.ts'
 import { realPorts, temporaryDirectory } from '../e2e/target/support/volume.ts'
 import { JOIN_TOKEN, MasterDouble } from './master-double.ts'
 
@@ -75,6 +76,7 @@ async function join(tls: TlsIdentity | undefined, name = 's1'): Promise<ClusterM
       },
     }),
     isDraining: () => false,
+    table: new PathTable(),
     ...{ version: 'test', startedWallMs: 0 },
     onFatal: (error) => {
       throw error

@@ -64,6 +64,7 @@ function member(options: { token?: string; masters?: string[]; obey?: (m: ToServ
     hello: () => hello,
     beats,
     isDraining: () => false,
+    lost: () => undefined,
     obey:
       options.obey ??
       (async (message) => {

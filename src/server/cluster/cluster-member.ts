@@ -17,6 +17,7 @@ import { bind, SERVER_OPTIONS } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
 import { NodeCertificate } from '../../rpc/node-certificate.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
+import type { PathTable } from '../served/path-table.ts'
 import { Beats } from './beats.ts'
 import { MasterClient, type MasterConnection } from './master-client.ts'
 import { MemberFiles } from './member-files.ts'
@@ -36,6 +37,8 @@ export interface ClusterMemberOptions {
   /** The hello but for what is known here. */
   readonly hello: (grpc: HostPort) => Omit<ServerHello, 'process' | 'registrySeen'>
   readonly isDraining: () => boolean
+  /** Takes the paths that the master tells. */
+  readonly table: PathTable
   readonly version: string
   readonly startedWallMs: number
   readonly onFatal: (error: unknown) => void
@@ -87,6 +90,7 @@ export class ClusterMember {
       beats: this.beats,
       isDraining,
       obey: (message) => this.#obey(message),
+      lost: () => options.table.interrupted(),
       clock,
       random,
       logger,
@@ -193,7 +197,7 @@ export class ClusterMember {
         })
         return
       case 'paths':
-        // front ends that serve by them take them here
+        this.#o.table.apply(message)
         return
     }
   }

@@ -62,7 +62,9 @@ export class Stage {
       blocks: 64,
       tuning: { scrubIntervalMs: 0, idleFlushMs: 600_000, ...options.tuning },
       clients: 0,
-      iscsiClients: 0,
+      pathHosts: 0,
+      pathHostsKind: 'alone',
+      isMultipath: false,
       blocksMax: 1,
       thinkMs: [1],
       net: { delay: 0, dribble: 0, reset: 0, corrupt: 0, duplicate: 0 },
@@ -70,7 +72,7 @@ export class Stage {
       weights: NO_WEIGHTS,
       troubleMs: 1000,
       rates: options.rates ?? [1, 1, 1],
-      masterRate: 1,
+      masterRates: [1],
     }
     const seed = options.seed ?? 1
     const sim = new ClusterSim(seed, new SeededRandom(seed, 0x5ce), profile, print, 'stub')
