@@ -69,7 +69,7 @@ export class BenchWorld implements ServerWorld {
     }
     this.runtime = new ClusterRuntime({
       ...{ store, links, clock, random, logger: silentLogger },
-      clearAccess: ({ initiators }) => ({ initiators, chap: null }),
+      clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
     })
     this.master = new Master({
       ...{ store, links, clock, random, log: silentLogger },
@@ -130,7 +130,7 @@ export class BenchWorld implements ServerWorld {
       (_, i) => this.servers[(n + i) % this.servers.length]?.id ?? '',
     )
     return testVolume(n, {
-      replicas: ids.map((server) => ({ server, state: 'ready' as const })),
+      replicas: ids.map((server, slot) => ({ server, state: 'ready' as const, slot })),
       lead: firstLead(ids, random.u64()),
       state: 'creating',
     })

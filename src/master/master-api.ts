@@ -37,6 +37,8 @@ export interface CreateVolume {
   readonly zones?: readonly string[]
   readonly zoneSpread?: PlacementWish['zoneSpread']
   readonly rackSpread?: PlacementWish['rackSpread']
+  /** Hosts use several iSCSI paths at once. */
+  readonly multipath?: boolean
   readonly qos?: Partial<QosRecord>
 }
 
@@ -44,7 +46,15 @@ export interface CreateVolume {
 export interface ResolvedPolicy {
   readonly policy: Pick<
     VolumeRecord,
-    'preset' | 'policy' | 'placement' | 'qos' | 'logicalBlockBytes' | 'logBytes' | 'sizeBytes' | 'name'
+    | 'preset'
+    | 'policy'
+    | 'placement'
+    | 'isMultipath'
+    | 'qos'
+    | 'logicalBlockBytes'
+    | 'logBytes'
+    | 'sizeBytes'
+    | 'name'
   > | null
   /** Fields that were given and differ from the preset. */
   readonly overrides: readonly string[]

@@ -187,6 +187,11 @@ export class Replica {
     return { volumeUuid: uuid, epoch: this.#state.marks.sealed, formatLevel: FORMAT_LEVEL }
   }
 
+  /** Of its device, the same wherever the volume is served. */
+  get atomicWriteBytesMax(): number {
+    return this.#storage.device.atomicWriteBytesMax
+  }
+
   /** What a heartbeat says of this replica at this moment. */
   heartbeat(): { readonly opening: Opening; readonly askedAtMs: number; readonly leads: Epoch | null } {
     const { marks, role } = this.#state

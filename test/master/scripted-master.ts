@@ -26,7 +26,8 @@ export const volumeRecord = (name: string): VolumeRecord => ({
   preset: 'general',
   policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 2 },
   placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
-  replicas: [{ server: SERVER, state: 'ready' }],
+  isMultipath: false,
+  replicas: [{ server: SERVER, state: 'ready', slot: 0 }],
   lead: {
     epoch: EPOCH,
     state: 'serving',
@@ -39,6 +40,10 @@ export const volumeRecord = (name: string): VolumeRecord => ({
   access: {
     initiators: ['iqn.2026-11.org.example:host1'],
     chap: { user: 'host1', sealedSecret: 'sealed', mutual: { user: 'target', sealedSecret: 'sealed' } },
+    hosts: ['nqn.2014-08.org.nvmexpress:uuid:1'],
+    dhchap: [
+      { host: 'nqn.2014-08.org.nvmexpress:uuid:1', sealedSecret: 'sealed', sealedControllerSecret: null },
+    ],
   },
   qos: { iops: 100, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
   state: 'active',
@@ -79,6 +84,7 @@ const serverView = (name: string): ServerView => ({
       replication: '10.0.0.1:7460',
       http: '10.0.0.1:7462',
       iscsi: ['10.0.0.1:3260'],
+      nvme: ['10.0.0.1:4420'],
     },
     zone: null,
     rack: null,
@@ -301,6 +307,7 @@ class TokenStore implements RecordStore {
   }
   events: RecordStore['events'] = () => []
   subscribe: RecordStore['subscribe'] = () => () => undefined
+  watch: RecordStore['watch'] = () => () => undefined
   close: RecordStore['close'] = async () => undefined
 
   add(record: TokenRecord): void {

@@ -63,9 +63,9 @@ export class ElsewhereTable implements Elsewhere {
     return this.#isWhole
   }
 
-  /** Everything is known now: other names are unknown. */
-  setWhole(): void {
-    this.#isWhole = true
+  /** Whether everything is known, so that other names are unknown. */
+  setWhole(isWhole = true): void {
+    this.#isWhole = isWhole
   }
 
   /** Nothing is known any more: a new table is to come. */

@@ -104,6 +104,7 @@ const COMPARED = [
   ['preset', 'preset'],
   ['policy', 'number of replicas or durability'],
   ['placement', 'placement'],
+  ['isMultipath', 'choice of one path or several'],
 ] as const
 
 /** The answer to asking again. Limits and access may have been changed since, and are not compared. */
@@ -145,9 +146,9 @@ function newVolume(
   return {
     ...policy,
     uuid,
-    replicas: plan.replicas.map((server) => ({ server, state: 'allocating' as const })),
+    replicas: plan.replicas.map((server, slot) => ({ server, state: 'allocating' as const, slot })),
     lead: firstLead(plan.replicas, epochId),
-    access: { initiators: null, chap: null },
+    access: { initiators: null, chap: null, hosts: null, dhchap: [] },
     state: 'creating',
     createdAt: wallMs,
   }

@@ -153,6 +153,8 @@ describe('access', () => {
             sealedSecret: 'sealed(16)',
             mutual: { user: 'target', sealedSecret: 'sealed(16)' },
           },
+          hosts: null,
+          dhchap: [],
         },
       ],
     ])

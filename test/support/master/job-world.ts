@@ -220,7 +220,13 @@ export class JobWorld {
 export const serverRecord = (id: string): ServerRecord => ({
   id,
   name: id,
-  addresses: { grpc: `${id}:7461`, replication: `${id}:7460`, http: `${id}:7462`, iscsi: [`${id}:3260`] },
+  addresses: {
+    grpc: `${id}:7461`,
+    replication: `${id}:7460`,
+    http: `${id}:7462`,
+    iscsi: [`${id}:3260`],
+    nvme: [],
+  },
   zone: null,
   rack: null,
   diskType: 'ssd',
@@ -241,9 +247,10 @@ export function newVolume(name: string, servers: readonly string[]): VolumeRecor
     preset: 'general',
     policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: servers.length },
     placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
-    replicas: servers.map((server) => ({ server, state: 'allocating' as const })),
+    isMultipath: false,
+    replicas: servers.map((server, slot) => ({ server, state: 'allocating' as const, slot })),
     lead: firstLead(servers, 1n),
-    access: { initiators: null, chap: null },
+    access: { initiators: null, chap: null, hosts: null, dhchap: [] },
     qos: { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
     state: 'creating',
     createdAt: 0,
@@ -254,7 +261,7 @@ export function servedVolume(name: string, servers: readonly string[]): VolumeRe
   const volume = newVolume(name, servers)
   return {
     ...volume,
-    replicas: servers.map((server) => ({ server, state: 'ready' as const })),
+    replicas: servers.map((server, slot) => ({ server, state: 'ready' as const, slot })),
     lead: {
       ...volume.lead,
       epoch: { number: 1, id: '1' },
