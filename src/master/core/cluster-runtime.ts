@@ -14,6 +14,8 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { type Bounds, DEFAULT_BOUNDS } from '../../v2engine/policy.ts'
+import { SOLE_LEADERSHIP } from '../election/leadership.ts'
+import { ledLinks } from '../election/led-links.ts'
 import type { LeadBeat, LeadNote } from '../failover/lead-state.ts'
 import type { ClearAccess, ReplicaBeat, ServerBeat, ServerHello, ServerLinks } from '../links.ts'
 import type { AccessRecord } from '../records.ts'
@@ -39,7 +41,7 @@ export interface ClusterOptions {
   /** Secrets in the clear, for the server that has to check them. Throws when they cannot be opened. */
   readonly clearAccess: (access: AccessRecord) => ClearAccess
   readonly bounds?: Bounds
-  /** How long this master leads for certain, ms; for ever when there is only one. */
+  /** How long this master leads for certain, ms; `SOLE_LEADERSHIP` when it is the only one there can be. */
   readonly leadershipMs?: () => number
 }
 
@@ -68,13 +70,15 @@ export class ClusterRuntime implements Cluster {
   #isLocking = false
 
   constructor(options: ClusterOptions) {
-    this.#o = options
-    const { store, links, clock, random, logger, bounds = DEFAULT_BOUNDS } = options
+    const { store, clock, random, logger, bounds = DEFAULT_BOUNDS } = options
+    const { leadershipMs = SOLE_LEADERSHIP.leadershipMs } = options
+    // nothing reaches a server while this master does not lead for certain
+    const links = ledLinks(options.links, leadershipMs)
+    this.#o = { ...options, links }
     const nowMs = clock.bootMs()
     this.#wheel = new TimerWheel(nowMs)
     this.#sweptMs = nowMs
     this.#toldRegistryMs = nowMs
-    const leadershipMs = options.leadershipMs ?? (() => Number.POSITIVE_INFINITY)
     this.leads = new ClusterLeads(
       { store, links, clock, random, logger, bounds, wheel: this.#wheel, leadershipMs },
       this.#live,

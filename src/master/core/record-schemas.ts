@@ -27,6 +27,21 @@ export interface HeadRecord {
   readonly number: number
 }
 
+/** Which process leads, of several masters; a registry that one process has at a time has none. */
+export interface LeaderRecord {
+  readonly id: string
+  /** Rises by 1 with each change of who leads. */
+  readonly term: number
+  /** `HOST:PORT`, and a URL, for who asks another master; empty when it has none. */
+  readonly grpc: string
+  readonly http: string
+}
+
+interface LeaderBeatRecord {
+  readonly term: number
+  readonly beat: number
+}
+
 export interface RecordKind<Record> {
   /** The record that `value`, read at `key`, is; CORRUPT when it is none. */
   parse(key: string, value: unknown): Record
@@ -183,6 +198,8 @@ export const RECORD_KINDS: {
   readonly event: RecordKind<EventRecord>
   readonly token: RecordKind<TokenRecord>
   readonly head: RecordKind<HeadRecord>
+  readonly leader: RecordKind<LeaderRecord>
+  readonly leaderBeat: RecordKind<LeaderBeatRecord>
 } = {
   cluster: kind(Cluster),
   server: kind(Server, upgradeServer),
@@ -192,6 +209,8 @@ export const RECORD_KINDS: {
   event: kind(Event),
   token: kind(Token),
   head: kind(object({ writer: Id, number: Count })),
+  leader: kind(object({ id: Id, term: Count, grpc: Text, http: Text })),
+  leaderBeat: kind(object({ term: Count, beat: Count })),
 }
 
 export type RecordKindName = keyof typeof RECORD_KINDS

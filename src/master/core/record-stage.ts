@@ -2,6 +2,7 @@
  * The decisions that one transaction records: made one after the other on the working mirror, each seeing those before
  * it, and taken back from there when the transaction does not become durable.
  */
+import type { TermGuard } from '../election/election.ts'
 import type { VolumeRecord } from '../records.ts'
 import type { JsonObject, Transaction } from '../registry/registry.ts'
 import type { EventLog, EventPlan } from './event-log.ts'
@@ -85,11 +86,15 @@ export class RecordStage {
     return log.plan(this.#news, nowMs)
   }
 
-  /** Every key that is written is checked, and the head always: nothing that was read can have changed meanwhile. */
+  /**
+   * Every key that is written is checked, and the head always: nothing that was read can have changed meanwhile. Of one of
+   * several masters also that its term is not over.
+   */
   transaction(
     plan: EventPlan,
     head: HeadRecord,
     revisionOf: (key: string) => number,
+    guard: TermGuard | undefined,
   ): Transaction & { readonly writes: readonly KeyWrite[] } {
     const writes = [
       { key: HEAD_KEY, value: RECORD_KINDS.head.encode(head) },
@@ -97,7 +102,8 @@ export class RecordStage {
       ...plan.puts.map(eventWrite),
       ...plan.removes.map((number) => ({ key: eventKey(number), value: null })),
     ]
-    const checks = writes.map(({ key }) => ({ key, revision: revisionOf(key) }))
+    const known = writes.map(({ key }) => ({ key, revision: revisionOf(key) }))
+    const checks = guard === undefined ? known : [guard, ...known]
     return { checks, writes, ...(this.#seqAbove === undefined ? {} : { seqAbove: this.#seqAbove }) }
   }
 

@@ -72,7 +72,7 @@ export class Stage {
       weights: NO_WEIGHTS,
       troubleMs: 1000,
       rates: options.rates ?? [1, 1, 1],
-      masterRate: 1,
+      masterRates: [1],
     }
     const seed = options.seed ?? 1
     const sim = new ClusterSim(seed, new SeededRandom(seed, 0x5ce), profile, print, 'stub')
