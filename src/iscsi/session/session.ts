@@ -210,10 +210,9 @@ export class Session implements PduHandler {
   }
 
   /**
-   * The path by which this session came leads to the device now, by `unit`. What the initiator sent so far was meant for
-   * the path as it was, and may be as old as an epoch in which it led there, too: it is asked to answer a NOP-In, and
-   * everything that is read before the answer is refused by the old unit. Resolves when the session uses `unit`, or is
-   * closed.
+   * The path by which this session came leads to the device now, by `unit`. What the initiator sent so far it may have
+   * given up since, and repeated by another path: it is asked to answer a NOP-In, and everything that is read before the
+   * answer is refused by the old unit. Resolves when the session uses `unit`, or is closed.
    */
   moveTo(unit: LogicalUnit, observer: CommandObserver | undefined): Promise<void> {
     if (this.#state === 'closed' || this.#commands === undefined) return Promise.resolve()
