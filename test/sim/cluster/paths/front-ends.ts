@@ -11,6 +11,7 @@ import type { LedDevice } from '../../../../src/replication/device.ts'
 import { makeLatencyRecorders } from '../../../../src/server/latencies.ts'
 import type { ServedVolume } from '../../../../src/server/served/served-volume.ts'
 import { ServedVolumes } from '../../../../src/server/served/served-volumes.ts'
+import { fail } from '../../../cluster/checker.ts'
 import { VOLUME_ID } from '../master/names.ts'
 import type { SimServer } from '../server.ts'
 import type { Running } from '../server-world.ts'
@@ -32,6 +33,8 @@ export const toldPortalOf = (server: SimServer): string => formatHostPort(portal
 
 export class FrontEnds {
   readonly #volumes = new Map<Running, ServedVolume>()
+  /** Processes that serve the volume. */
+  readonly #served = new Set<Running>()
   readonly #limits: QosLimits
   readonly #broken: (error: unknown) => void
 
@@ -69,13 +72,25 @@ export class FrontEnds {
   serve(running: Running, device: BlockDevice, led: LedDevice): void {
     const volume = this.#volumes.get(running)
     if (volume === undefined) return
+    this.#served.add(running)
     led.onForward((bytes) => volume.answerForwarded(bytes))
     this.#expect(volume.attach(device))
   }
 
   halted(running: Running): void {
     const volume = this.#volumes.get(running)
-    if (volume !== undefined) this.#expect(volume.detach())
+    if (volume === undefined) return
+    const wasServed = this.#served.delete(running)
+    const before = connectionsTo(volume)
+    const detached = volume.detach()
+    this.#expect(
+      detached.then(() => {
+        if (!wasServed) return
+        // a connection belongs to the epoch in which it was made
+        const kept = connectionsTo(volume).filter((address) => before.includes(address))
+        if (kept.length > 0) fail(`connections outlive their epoch: ${kept.join(' ')}`)
+      }),
+    )
   }
 
   /** What the volume's opening refuses is part of life; anything else is a bug. */
@@ -85,5 +100,8 @@ export class FrontEnds {
     })
   }
 }
+
+const connectionsTo = (volume: ServedVolume): string[] =>
+  volume.describe().iscsi.sessions.map(({ address }) => address)
 
 const notOpen = (): BlockError => new BlockError('BUSY', 'the replica is not open')
