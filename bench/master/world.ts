@@ -76,6 +76,7 @@ export class BenchWorld implements ServerWorld {
       cluster: this.runtime,
       placement: DEFAULT_PLACEMENT,
       iqnPrefix: 'iqn.2026-11.io.basalt',
+      nqnPrefix: 'nqn.2026-11.io.basalt',
     })
   }
 

@@ -5,6 +5,7 @@ import { BlockError } from '../../src/base/errors.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { buildHttpApp } from '../../src/http/app.ts'
 import { RealRandom } from '../../src/io/random.ts'
+import { attachInfo } from '../../src/master/core/attach-info.ts'
 import type { RecordStore, RecordsView } from '../../src/master/core/records-view.ts'
 import { type MasterHttpOptions, masterAppOptions } from '../../src/master/http/master-http.ts'
 import type { TokenWish } from '../../src/master/http/tokens.ts'
@@ -56,7 +57,15 @@ const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): VolumeVi
   healthReasons: ['one replica of two'],
   isServing: true,
   iqn: `iqn.2026-11.io.basalt:${name}`,
+  nqn: `nqn.2026-11.io.basalt:${name}`,
   iscsi: ['10.0.0.1:3260'],
+  nvme: ['10.0.0.1:4420'],
+  paths: [
+    {
+      ...{ server: SERVER, serverName: 'host-a', slot: 0, role: 'active' },
+      ...{ iscsi: ['10.0.0.1:3260'], nvme: ['10.0.0.1:4420'] },
+    },
+  ],
   replicas: [
     {
       server: SERVER,
@@ -206,6 +215,7 @@ export class ScriptedMaster implements MasterApi {
     return this.#does({ volume: volumeView(wish.name), job }, 'createVolume', caller, wish)
   }
   volume: MasterApi['volume'] = (name) => volumeView(this.#find(name))
+  attachInfo: MasterApi['attachInfo'] = (name) => attachInfo(this.volume(name))
   volumes: MasterApi['volumes'] = (page): Page<VolumeView> => {
     this.calls.push(['volumes', page])
     const { after = '', limit } = page

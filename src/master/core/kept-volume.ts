@@ -26,6 +26,9 @@ type Kept = Pick<
   readonly slots: readonly { readonly server: string; readonly slot: number }[]
 }
 
+/** Of its text: servers store no more. */
+export const KEPT_LENGTH_MAX = 64 * 1024
+
 export interface KeptText {
   readonly text: string
   /** CRC-32C of it, never 0. */

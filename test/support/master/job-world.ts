@@ -128,6 +128,7 @@ export class JobWorld {
       log: silentLogger,
       placement: { ...DEFAULT_PLACEMENT, lostAfterMs: LOST_AFTER_MS },
       iqnPrefix: 'iqn.2026-11.io.basalt',
+      nqnPrefix: 'nqn.2026-11.io.basalt',
     })
     this.#records = store.view
     this.#running = { life, registry, cluster, master }
