@@ -36,6 +36,9 @@ export const TROUBLES = [
   'registryRestored',
   'registryLost',
   'promote',
+  'registryCut',
+  'leaderFlap',
+  'wallJump',
 ] as const
 export type Trouble = (typeof TROUBLES)[number]
 /** Faults by name, as `--faults` takes them. */
@@ -81,8 +84,8 @@ export interface ClusterProfile {
   /** Mean time between two troubles. */
   readonly troubleMs: number
   readonly rates: readonly number[]
-  /** Speed of the clocks of the master's machine. */
-  readonly masterRate: number
+  /** Speed of the clocks of each master's machine: there are as many masters. */
+  readonly masterRates: readonly number[]
 }
 
 const syncAll = (replicaFactor: number, minInSync = 1): Policy => ({
@@ -163,7 +166,19 @@ const BASE_WEIGHTS: Record<Trouble, number> = {
   registryRestored: 1,
   registryLost: 0.3,
   promote: 1,
+  registryCut: 0,
+  leaderFlap: 0,
+  wallJump: 0,
 }
+
+/** Of a run with two masters. */
+const WEIGHTS_OF_TWO: Partial<Record<Trouble, number>> = {
+  masterPause: 6,
+  registryCut: 6,
+  leaderFlap: 2,
+  wallJump: 3,
+}
+const TWO_MASTERS_SHARE = 0.25
 
 /** What is more often in a run of that bias. */
 const BIASES: readonly Partial<Record<Trouble, number>>[] = [
@@ -198,6 +213,13 @@ export function drawProfile(
   const weights = { ...BASE_WEIGHTS, ...random.pick(BIASES) }
   if (swarm.includes('rot')) weights.rot = 8
   if (swarm.includes('full')) weights.full = 6
+  // drawn by itself, so that runs with one master are what they were
+  const masters = random.fork('masters')
+  const hasTwo = masters.chance(TWO_MASTERS_SHARE)
+  if (hasTwo) {
+    Object.assign(weights, WEIGHTS_OF_TWO)
+    if (masters.chance(0.3)) Object.assign(weights, { registryCut: 20, masterPause: 15, leaderFlap: 8 })
+  }
   for (const trouble of TROUBLES) if (!may(trouble)) weights[trouble] = 0
   const net = random.pick([
     { delay: 0.02, dribble: 0.005, reset: 0.002, corrupt: 0, duplicate: 0 },
@@ -208,6 +230,7 @@ export function drawProfile(
   const hasPathHosts = random.chance(0.4)
   return {
     ...configuration,
+    name: hasTwo ? `${configuration.name}, two masters` : configuration.name,
     shape: {
       sizeBytes: MIB,
       logBytes: random.pick([128 * KIB, 256 * KIB, 512 * KIB]),
@@ -247,6 +270,9 @@ export function drawProfile(
     weights,
     troubleMs: random.pick([500, 1000, 2500]),
     rates: Array.from({ length: 3 }, () => (may('drift') ? random.pick([0.97, 1, 1.03]) : 1)),
-    masterRate: may('drift') ? random.pick([0.97, 1, 1.03]) : 1,
+    masterRates: [
+      may('drift') ? random.pick([0.97, 1, 1.03]) : 1,
+      ...(hasTwo ? [may('drift') ? masters.pick([0.97, 1, 1.03]) : 1] : []),
+    ],
   }
 }

@@ -366,6 +366,11 @@ export class SimServer implements NetMachine {
     })
   }
 
+  /** Somebody sets its wall clock. */
+  jumpWall(byMs: number): void {
+    this.#time.jumpWall(byMs)
+  }
+
   /** The machine gets another address; connections to the old one end. */
   async changeAddress(): Promise<void> {
     this.#addresses += 1
