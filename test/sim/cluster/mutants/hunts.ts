@@ -63,7 +63,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'leadership-from-answer': { scenario: 'leadershipCountsFromAsking' },
   'leadership-by-stopping-clock': { scenario: 'sleepersDoNotLead' },
   'taken-over-early': { from: 5 },
-  'commit-without-term': { scenario: 'oldLeadersRecordNothing' },
+  'commit-without-term': { from: 14 },
   'lease-is-a-flag': { scenario: 'leasesAreCompared' },
   'beats-are-answers': { from: 1 },
   'promoted-before-grant-is-over': { scenario: 'promotionsWaitForTheLease' },
