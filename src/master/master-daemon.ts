@@ -132,6 +132,7 @@ export class MasterDaemon {
         overcommitRatio: settings.overcommit,
       },
       iqnPrefix: settings['iqn-prefix'],
+      nqnPrefix: settings['nqn-prefix'],
     })
     resources.defer(() => master.close())
     const metrics = new MetricsRegistry()

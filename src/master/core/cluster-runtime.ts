@@ -6,6 +6,7 @@
  *   hello ──▶ server's record, lock? ──▶ `registry`, `tellAll`
  *   beat  ──▶ picture of the server ──▶ each replica: its messages and its beat to the volume's reducer; settings if it
  *             has others; of an unknown volume: told, and left alone
+ *             and the paths of all volumes, then what changes of them (paths-teller.ts)
  *   timer ──▶ volumes that are due; servers that are silent; how far the registry is, to servers
  */
 import { BlockError, isBlockError } from '../../base/errors.ts'
@@ -25,6 +26,7 @@ import { Handovers } from './handovers.ts'
 import { keptOf } from './kept-volume.ts'
 import type { LiveCluster } from './live.ts'
 import { LiveServers } from './live-servers.ts'
+import { PathsTeller } from './paths-teller.ts'
 import type { NewEvent, RecordStore } from './records-view.ts'
 import { planRecovery } from './recovery.ts'
 import { recordHello } from './server-records.ts'
@@ -64,6 +66,7 @@ export class ClusterRuntime implements Cluster {
   /** Streams that were told of the registry, by server. */
   readonly #greeted = new Map<string, number>()
   readonly #handovers: Handovers
+  readonly #paths: PathsTeller
   #isLocking = false
 
   constructor(options: ClusterOptions) {
@@ -81,6 +84,10 @@ export class ClusterRuntime implements Cluster {
       this.#live,
     )
     this.leads.onNotes = (volume, notes) => this.#onNotes(volume, notes)
+    this.#paths = new PathsTeller({
+      ...{ store, links, nowMs, live: this.#live },
+      isServed: (volume) => this.leads.isServed(volume),
+    })
     this.#handovers = new Handovers({ store, live: this.#live, leads: this.leads, logger })
   }
 
@@ -97,6 +104,7 @@ export class ClusterRuntime implements Cluster {
   close(): void {
     this.#timer?.cancel()
     this.#timer = null
+    this.#paths.close()
     this.leads.close()
   }
 
@@ -115,6 +123,7 @@ export class ClusterRuntime implements Cluster {
     this.#sweptMs = nowMs
     for (const server of this.#live.sweep(nowMs)) this.#tellLost(server)
     this.leads.sweep(nowMs)
+    this.#paths.sweep(nowMs)
     this.#sweepStrays(nowMs)
     this.#askIncomplete()
     if (nowMs - this.#toldRegistryMs < TELL_REGISTRY_MS || store.seq === this.#toldSeq) return
@@ -165,6 +174,7 @@ export class ClusterRuntime implements Cluster {
     if (this.#greeted.get(server) !== stream) {
       this.#greeted.set(server, stream)
       this.#tellRegistry(server)
+      this.#paths.joined(server)
       if (!beat.isFull) this.#o.links.send(server, { kind: 'tellAll' })
     }
     for (const replica of beat.replicas) this.#onReplica(server, replica, verdict.kind === 'late')
@@ -177,6 +187,7 @@ export class ClusterRuntime implements Cluster {
     const server = this.#live.close(stream, this.#o.clock.bootMs())
     if (server === undefined) return
     this.#greeted.delete(server)
+    this.#paths.gone(server)
     this.#tellLost(server)
   }
 

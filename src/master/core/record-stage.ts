@@ -9,7 +9,7 @@ import type { EventLog, EventPlan } from './event-log.ts'
 import { eventKey, eventWrite, HEAD_KEY, type KeyWrite, keyWrites } from './record-keys.ts'
 import { type HeadRecord, RECORD_KINDS } from './record-schemas.ts'
 import type { RecordsMirror } from './records-mirror.ts'
-import type { NewEvent, RecordsView, RecordWrite } from './records-view.ts'
+import type { NewEvent, RecordsChanged, RecordsView, RecordWrite } from './records-view.ts'
 
 /** A call of `change` that waits for its turn. */
 export interface Waiting {
@@ -105,6 +105,19 @@ export class RecordStage {
     const known = writes.map(({ key }) => ({ key, revision: revisionOf(key) }))
     const checks = guard === undefined ? known : [guard, ...known]
     return { checks, writes, ...(this.#seqAbove === undefined ? {} : { seqAbove: this.#seqAbove }) }
+  }
+
+  /** What views of it show otherwise. */
+  changed(): RecordsChanged {
+    const volumes: string[] = []
+    const servers: string[] = []
+    for (const write of this.#writes) {
+      if (write.kind === 'volume') volumes.push(write.record.uuid)
+      else if (write.kind === 'removeVolume') volumes.push(write.uuid)
+      else if (write.kind === 'server') servers.push(write.record.id)
+      else if (write.kind === 'removeServer') servers.push(write.id)
+    }
+    return { volumes, servers }
   }
 
   /** It is durable. */

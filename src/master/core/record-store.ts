@@ -25,7 +25,7 @@ import { type LoadedRecords, loadRecords } from './record-load.ts'
 import { corruptRecord, type HeadRecord, RECORD_KINDS } from './record-schemas.ts'
 import { RecordStage, type Waiting } from './record-stage.ts'
 import { RecordsMirror } from './records-mirror.ts'
-import type { Change, RecordStore, RecordsView } from './records-view.ts'
+import type { Change, RecordStore, RecordsChanged, RecordsView } from './records-view.ts'
 
 export interface RecordStoreOptions {
   readonly registry: Registry
@@ -90,6 +90,7 @@ class RegistryRecordStore implements RecordStore {
   readonly #writer: string
   readonly #guard: TermGuard | undefined
   readonly #listeners = new Set<(event: EventRecord) => void>()
+  readonly #watchers = new Set<(changed: RecordsChanged | null) => void>()
   readonly #durable: RecordsMirror
   readonly #working: RecordsMirror
   #events: EventLog
@@ -164,6 +165,11 @@ class RegistryRecordStore implements RecordStore {
     return () => this.#listeners.delete(listener)
   }
 
+  watch(listener: (changed: RecordsChanged | null) => void): () => void {
+    this.#watchers.add(listener)
+    return () => this.#watchers.delete(listener)
+  }
+
   /** Waits for the transaction underway; what still waits for its turn is rejected with CLOSED. */
   async close(): Promise<void> {
     this.#end()
@@ -199,6 +205,7 @@ class RegistryRecordStore implements RecordStore {
     if (outcome.kind === 'committed') {
       this.#remember(transaction, outcome.seq)
       stage.applyTo(this.#durable)
+      this.#tellWatchers(stage.changed())
       this.#events.apply(plan)
       this.#announce(stage, plan)
     } else {
@@ -293,7 +300,12 @@ class RegistryRecordStore implements RecordStore {
     this.#working.reset(cluster, writes)
     this.#events = new EventLog(this.#eventOptions, events)
     this.#revisions = revisions
+    this.#tellWatchers(null)
     return head
+  }
+
+  #tellWatchers(changed: RecordsChanged | null): void {
+    for (const watcher of this.#watchers) watcher(changed)
   }
 
   #lose(error: BlockError): void {

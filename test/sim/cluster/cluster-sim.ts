@@ -21,6 +21,7 @@ import { RealMaster } from './master/real-master.ts'
 import type { MasterWorld, MemberLink, SimMaster } from './master/sim-master.ts'
 import { StubMaster } from './master/stub-master.ts'
 import { SimNetwork } from './net.ts'
+import { ReservationRule } from './paths/reservation-rule.ts'
 import { SimTargets } from './paths/targets.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
 import { REPLICATION_PORT, SimServer } from './server.ts'
@@ -79,6 +80,7 @@ export class ClusterSim implements ServerWorld {
   readonly master: SimMaster
   readonly history: History
   readonly hosts: Hosts
+  readonly reservations = new ReservationRule()
   readonly faults: Faults
   readonly #losses: Losses
   readonly #service: Service
@@ -150,6 +152,7 @@ export class ClusterSim implements ServerWorld {
       log: this.log,
       profile,
       history: this.history,
+      reservations: this.reservations,
       path: () => this.path,
       isAnswering: ({ server }) => {
         const running = this.servers.get(serverId(server))?.running
@@ -256,6 +259,7 @@ export class ClusterSim implements ServerWorld {
     this.log.count('checked answers', this.history.checkedReads)
     this.log.count('late writes refused', this.hosts.lateRefused)
     this.log.count('reads checked by paths', this.hosts.checkedByPath)
+    this.log.count('writes checked by reservations', this.reservations.checked)
     for (const server of this.servers.values()) {
       for (const [kind, times] of Object.entries(server.faults.counts)) {
         if (times > 0) this.log.count(`disk ${kind}`, times)
@@ -334,7 +338,7 @@ export class ClusterSim implements ServerWorld {
     return this.#service.started(server, running)
   }
 
-  lossTaken(valueAt: (block: number) => number): void {
+  lossTaken(valueAt: (sector: number) => number): void {
     this.hosts.forget(valueAt)
   }
 

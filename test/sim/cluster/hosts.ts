@@ -13,6 +13,7 @@ import type { Scheduler } from '../scheduler.ts'
 import type { EpochModel, History } from './history.ts'
 import type { SimNetwork } from './net.ts'
 import { PathHosts } from './paths/path-hosts.ts'
+import type { ReservationRule } from './paths/reservation-rule.ts'
 import type { ClusterProfile } from './profile.ts'
 import type { RunLog } from './timeline.ts'
 
@@ -35,6 +36,7 @@ export interface HostsOptions {
   readonly path: () => Path | undefined
   /** Whether the processes there run, so that an answer can be expected. */
   readonly isAnswering: (path: Path) => boolean
+  readonly reservations: ReservationRule
   /** Of the iSCSI targets of all servers, in one order. */
   readonly portals: () => readonly HostPort[]
   readonly broken: (error: unknown) => void
@@ -88,7 +90,7 @@ export class Hosts {
   }
 
   /** An epoch begins in which what was acknowledged before may be lost. */
-  forget(valueAt: (block: number) => number): void {
+  forget(valueAt: (sector: number) => number): void {
     this.#byPath.forget(valueAt)
   }
 

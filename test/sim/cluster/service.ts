@@ -3,6 +3,7 @@
  * production iSCSI target on it.
  */
 import type { Epoch } from '../../../src/base/units.ts'
+import { NO_QOS_LIMITS } from '../../../src/frontend/qos/limiter.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import type { Loss } from '../../cluster/checker.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -10,6 +11,7 @@ import { Attachment } from './attachment.ts'
 import type { History } from './history.ts'
 import type { Path } from './hosts.ts'
 import { JudgedDevice } from './judged-device.ts'
+import type { ReservationRule } from './paths/reservation-rule.ts'
 import { SimTargets } from './paths/targets.ts'
 import type { ClusterProfile } from './profile.ts'
 import { readVolume } from './read-volume.ts'
@@ -17,7 +19,8 @@ import type { SimServer } from './server.ts'
 import type { Running } from './server-world.ts'
 import type { RunLog } from './timeline.ts'
 
-const BLOCK_SECTORS = 8
+/** So few that writes wait, and are overtaken by a PREEMPT. */
+const FENCED_IOPS = 15
 
 export interface ServiceWorld {
   readonly scheduler: Scheduler
@@ -25,9 +28,10 @@ export interface ServiceWorld {
   readonly profile: ClusterProfile
   readonly history: History
   readonly mayDamage: boolean
+  readonly reservations: ReservationRule
   sleep(forMs: number): Promise<void>
   /** Acknowledged writes may be lost with this epoch, which holds that. */
-  lossTaken(valueAt: (block: number) => number): void
+  lossTaken(valueAt: (sector: number) => number): void
   broken(error: unknown): void
 }
 
@@ -36,7 +40,7 @@ export class Service {
   readonly #takeLoss: (epoch: Epoch) => Loss
   /** A path is over. */
   readonly #over: (path: Path) => void
-  readonly #targets = new SimTargets(() => this.#active)
+  readonly #targets: SimTargets
   #active: SimServer | undefined
   #path: Path | undefined
 
@@ -44,6 +48,9 @@ export class Service {
     this.#world = world
     this.#takeLoss = takeLoss
     this.#over = over
+    const limits =
+      world.profile.pathHostsKind === 'fenced' ? { ...NO_QOS_LIMITS, iops: FENCED_IOPS } : NO_QOS_LIMITS
+    this.#targets = new SimTargets(() => this.#active, limits)
   }
 
   /** Where hosts are served now. */
@@ -83,13 +90,13 @@ export class Service {
     if (values === undefined) return
     const loss = this.#takeLoss(epoch)
     const model = history.begin(epoch, loss, values)
-    if (loss.entriesMax > 0) this.#world.lossTaken((block) => values[block * BLOCK_SECTORS] ?? 0)
+    if (loss.entriesMax > 0) this.#world.lossTaken((sector) => values[sector] ?? 0)
     log.note(server.name, `serves epoch ${epoch.number}`)
     if (this.#path !== undefined) this.#over(this.#path)
     this.#path = { server: server.name, epoch, device, model }
     this.#active = server
     if (server.running !== undefined && profile.pathHosts > 0) {
-      await this.#targets.serve(server.running, new JudgedDevice(led, model))
+      await this.#targets.serve(server.running, new JudgedDevice(led, model, this.#world.reservations))
     }
   }
 }

@@ -176,7 +176,7 @@ export class MasterLife {
       clock,
       random: random.fork(`runtime${turn}`),
       logger: silentLogger,
-      clearAccess: ({ initiators }) => ({ initiators, chap: null }),
+      clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
       bounds,
       leadershipMs,
     })

@@ -45,7 +45,7 @@ export class RealMaster implements SimMaster {
       sizeBytes: shape.sizeBytes,
       logicalBlockBytes: shape.logicalBlockBytes,
       policy,
-      replicas: [...world.servers.keys()].map((server) => ({ server, state: 'ready' })),
+      replicas: [...world.servers.keys()].map((server, slot) => ({ server, state: 'ready', slot })),
       lead: firstLead(members, random.u64()),
       state: 'creating',
     })

@@ -4,25 +4,28 @@
  * has been on its way, and whichever server answers (the reservation that counts is the one at the write's LSN).
  */
 import { isBlockError } from '../../../../src/base/errors.ts'
-import { BLOCK_BYTES } from '../../../../src/base/units.ts'
 import { BlockClient } from '../../../../src/iscsi/initiator/block-client.ts'
 import type { InitiatorSession } from '../../../../src/iscsi/initiator/session.ts'
 import { fail } from '../../../cluster/checker.ts'
-import { fillSectors, identifyAll } from '../../content.ts'
+import { fillSectors, identifyAll, SECTOR_BYTES } from '../../content.ts'
 import type { SeededRandom } from '../../random.ts'
 import { type Answer, type ReserveAction, readHolder, reserve } from './persistent-reserve.ts'
 import type { RegisterBlocks } from './register.ts'
+import type { ReservationRule } from './reservation-rule.ts'
 import type { Way } from './way.ts'
 
-const BLOCK_SECTORS = 8
 const KEYS = [0xa1n, 0xb2n] as const
-const TRY_MS = 100
+const TRY_MS = 250
+const BURST = 12
+const TURN_MS_MAX = 1500
 
 export interface FencedPairOptions {
   readonly ways: readonly [Way, Way]
   readonly random: SeededRandom
   readonly registers: RegisterBlocks
-  readonly blocks: { readonly first: number; readonly count: number }
+  readonly reservations: ReservationRule
+  /** Logical blocks that they share; several of them may be in one block of the engine, and wait for each other there. */
+  readonly cells: { readonly first: number; readonly count: number }
   readonly logicalBlockBytes: 512 | 4096
   readonly thinkMs: readonly number[]
   readonly nextValue: () => number
@@ -42,6 +45,7 @@ export class FencedPair {
   /** Blocks with a command of their owner under way: one at a time. */
   readonly #busy: readonly [Set<number>, Set<number>] = [new Set(), new Set()]
   #isStopped = false
+  readonly #bursts: Promise<unknown>[] = []
   takeovers = 0
 
   constructor(options: FencedPairOptions) {
@@ -51,6 +55,7 @@ export class FencedPair {
   async run(): Promise<void> {
     const lanes = [0, 1, 2].flatMap(() => [this.#write(0), this.#write(1)])
     await Promise.all([this.#takeTurns(), ...lanes])
+    await Promise.all(this.#bursts)
     for (const way of this.#o.ways) way.close()
   }
 
@@ -69,7 +74,7 @@ export class FencedPair {
       this.takeovers += 1
       this.#o.registers.handOver()
       this.#owner = next
-      await sleep(random.integer(6000))
+      await sleep(random.integer(TURN_MS_MAX))
       this.#next = next === 0 ? 1 : 0
     }
   }
@@ -81,8 +86,10 @@ export class FencedPair {
     while (!this.#isStopped) {
       const registered = await this.#reserve(member, { kind: 'register', key })
       if (registered !== 'ok') continue
+      const owner = this.#owner
       const action: ReserveAction =
-        this.#owner === undefined ? { kind: 'reserve', key } : { kind: 'preempt', key, victim, isAborting }
+        owner === undefined ? { kind: 'reserve', key } : { kind: 'preempt', key, victim, isAborting }
+      if (owner !== undefined) this.#burst(owner)
       const taken = await this.#reserve(member, action)
       if (taken === 'ok') return true
       // an answer may have been lost: then there is nobody to preempt any more
@@ -123,65 +130,80 @@ export class FencedPair {
 
   // ---- what they do with them
 
+  /** The owner writes a lot just when it is preempted: commands that wait for each other in the engine. */
+  #burst(owner: Member): void {
+    for (let i = 0; i < BURST; i++) this.#bursts.push(this.#once(owner, this.#cell()))
+  }
+
   async #write(member: Member): Promise<void> {
-    const { random, sleep, thinkMs, blocks, ended, count } = this.#o
+    const { random, sleep, thinkMs } = this.#o
     while (!this.#isStopped) {
       const mayWrite = this.#owner !== undefined && (this.#owner === member || this.#next !== member)
       if (!mayWrite) {
         await sleep(TRY_MS)
         continue
       }
-      const block = blocks.first + random.integer(blocks.count)
-      this.#writing[member]! += 1
-      const code = await this.#with(member, (session) =>
-        this.#owner === member ? this.#use(member, session, block) : this.#trespass(session, block),
-      )
-      this.#writing[member]! -= 1
-      if (code !== undefined) {
-        count(`write or read ${code}`)
-        ended(code === 'ok')
-      }
+      const code = await this.#once(member, this.#cell())
       await sleep(code === undefined ? TRY_MS : random.pick(thinkMs) * random.fraction())
     }
   }
 
-  async #use(member: Member, session: InitiatorSession, block: number): Promise<Answer> {
+  async #once(member: Member, cell: number): Promise<Answer | undefined> {
+    const { count, ended } = this.#o
+    this.#writing[member]! += 1
+    const code = await this.#with(member, (session) =>
+      this.#owner === member ? this.#use(member, session, cell) : this.#trespass(session, cell),
+    )
+    this.#writing[member]! -= 1
+    if (code !== undefined) {
+      count(`write or read ${code}`)
+      ended(code === 'ok')
+    }
+    return code
+  }
+
+  #cell(): number {
+    const { random, cells } = this.#o
+    return cells.first + random.integer(cells.count)
+  }
+
+  async #use(member: Member, session: InitiatorSession, cell: number): Promise<Answer> {
     const busy = this.#busy[member]
-    if (busy.has(block)) return 'ok'
-    busy.add(block)
-    const { registers, random, nextValue, logicalBlockBytes } = this.#o
+    if (busy.has(cell)) return 'ok'
+    busy.add(cell)
+    const { registers, reservations, random, nextValue, logicalBlockBytes } = this.#o
     const client = new BlockClient(session)
-    const blocks = BLOCK_BYTES / logicalBlockBytes
-    const firstSector = block * BLOCK_SECTORS
+    const firstSector = (cell * logicalBlockBytes) / SECTOR_BYTES
     try {
       if (random.chance(0.5)) {
-        const data = new Uint8Array(BLOCK_BYTES)
-        const code = await answerOf(client.read(block * blocks, blocks, data))
+        const data = new Uint8Array(logicalBlockBytes)
+        const code = await answerOf(client.read(cell, 1, data))
         // what was read while the blocks changed hands may be older than what is known by now
         if (code === 'ok' && this.#owner === member) {
-          for (const value of identifyAll(data, firstSector, logicalBlockBytes)) registers.read(block, value)
+          for (const value of identifyAll(data, firstSector, logicalBlockBytes)) registers.read(cell, value)
         }
         return code
       }
       const value = nextValue()
-      const end = registers.write(block, value)
-      const data = fillSectors(new Uint8Array(BLOCK_BYTES), firstSector, value)
-      const code = await answerOf(client.write(block * blocks, blocks, data))
+      reservations.writes(value, KEYS[member])
+      const end = registers.write(cell, value)
+      const data = fillSectors(new Uint8Array(logicalBlockBytes), firstSector, value)
+      const code = await answerOf(client.write(cell, 1, data))
       end(code === 'ok' ? 'acknowledged' : 'unknown')
       return code
     } finally {
-      busy.delete(block)
+      busy.delete(cell)
     }
   }
 
   /** Begun after the other's PREEMPT was answered: it must not succeed, nor ever be read. */
-  async #trespass(session: InitiatorSession, block: number): Promise<Answer> {
+  async #trespass(session: InitiatorSession, cell: number): Promise<Answer> {
     const { nextValue, logicalBlockBytes } = this.#o
     const owner = this.#owner
-    const data = fillSectors(new Uint8Array(BLOCK_BYTES), block * BLOCK_SECTORS, nextValue())
-    const blocks = BLOCK_BYTES / logicalBlockBytes
-    const code = await answerOf(new BlockClient(session).write(block * blocks, blocks, data))
-    if (code === 'ok' && this.#owner === owner) fail(`a host that was fenced off wrote block ${block}`)
+    const firstSector = (cell * logicalBlockBytes) / SECTOR_BYTES
+    const data = fillSectors(new Uint8Array(logicalBlockBytes), firstSector, nextValue())
+    const code = await answerOf(new BlockClient(session).write(cell, 1, data))
+    if (code === 'ok' && this.#owner === owner) fail(`a host that was fenced off wrote block ${cell}`)
     return code
   }
 }

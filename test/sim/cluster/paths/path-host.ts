@@ -13,7 +13,7 @@ import type { RegisterBlocks } from './register.ts'
 import type { Way } from './way.ts'
 
 const BLOCK_SECTORS = 8
-const SESSION_PAUSE_MS = 100
+const SESSION_PAUSE_MS = 300
 const WEIGHTS = { write: 30, read: 25, flush: 6, unmap: 4, writeSame: 4 } as const
 type Step = keyof typeof WEIGHTS
 
@@ -59,7 +59,7 @@ export class PathHost {
     while (!this.#isStopped) {
       const session = await way.session()
       if (session === undefined) {
-        await sleep(SESSION_PAUSE_MS + random.integer(300))
+        await sleep(SESSION_PAUSE_MS + random.integer(500))
         continue
       }
       const own = Math.floor(blocks.count / lanes)

@@ -1,6 +1,8 @@
 /** The hosts of a run that come over iSCSI, each on a machine of its own. */
 import type { HostPort } from '../../../../src/base/address.ts'
+import { BLOCK_BYTES } from '../../../../src/base/units.ts'
 import { Initiator } from '../../../../src/iscsi/initiator/initiator.ts'
+import { SECTOR_BYTES } from '../../content.ts'
 import { emptyStorage, startProcess } from '../../machine.ts'
 import type { SeededRandom } from '../../random.ts'
 import type { Scheduler } from '../../scheduler.ts'
@@ -11,6 +13,7 @@ import type { RunLog } from '../timeline.ts'
 import { FencedPair } from './fenced-pair.ts'
 import { PathHost } from './path-host.ts'
 import { RegisterBlocks } from './register.ts'
+import type { ReservationRule } from './reservation-rule.ts'
 import { IQN } from './targets.ts'
 import { EntryWay, MultipathWay, type Way } from './way.ts'
 
@@ -18,6 +21,8 @@ import { EntryWay, MultipathWay, type Way } from './way.ts'
 export const PATH_BLOCKS = { first: 192, count: 64 } as const
 const BLOCKS_PER_HOST = 16
 const LANES = 3
+/** Of a fenced pair: two blocks of the engine where they are small. */
+const CELLS = 12
 const ISID = 0x8000_0000_0001
 
 export interface PathHostsOptions {
@@ -27,6 +32,7 @@ export interface PathHostsOptions {
   readonly log: RunLog
   readonly profile: ClusterProfile
   readonly history: History
+  readonly reservations: ReservationRule
   /** Portals of the servers, in one order. */
   readonly portals: () => readonly HostPort[]
   readonly sleep: (forMs: number) => Promise<void>
@@ -61,7 +67,7 @@ export class PathHosts {
   }
 
   /** An epoch begins that may have lost what was acknowledged. */
-  forget(valueAt: (block: number) => number): void {
+  forget(valueAt: (sector: number) => number): void {
     for (const registers of this.#registers) registers.forget(valueAt)
   }
 
@@ -77,7 +83,7 @@ export class PathHosts {
       name,
       way: this.#way(name),
       random: this.#o.random.fork(name),
-      registers: this.#register(name),
+      registers: this.#register(name, BLOCK_BYTES),
       blocks: { first: PATH_BLOCKS.first + index * BLOCKS_PER_HOST, count: BLOCKS_PER_HOST },
       logicalBlockBytes: profile.shape.logicalBlockBytes,
       lanes: LANES,
@@ -90,12 +96,13 @@ export class PathHosts {
   }
 
   #pair(): FencedPair {
-    const { profile, history, sleep, log, ended } = this.#o
+    const { profile, history, sleep, log, ended, reservations } = this.#o
     return new FencedPair({
+      reservations,
       ways: [this.#way('left'), this.#way('right')],
       random: this.#o.random.fork('pair'),
-      registers: this.#register('the pair'),
-      blocks: { first: PATH_BLOCKS.first, count: 6 },
+      registers: this.#register('the pair', profile.shape.logicalBlockBytes),
+      cells: { first: (PATH_BLOCKS.first * BLOCK_BYTES) / profile.shape.logicalBlockBytes, count: CELLS },
       logicalBlockBytes: profile.shape.logicalBlockBytes,
       thinkMs: profile.thinkMs,
       nextValue: () => history.nextValue(),
@@ -105,8 +112,8 @@ export class PathHosts {
     })
   }
 
-  #register(who: string): RegisterBlocks {
-    const registers = new RegisterBlocks(who)
+  #register(who: string, blockBytes: number): RegisterBlocks {
+    const registers = new RegisterBlocks(who, blockBytes / SECTOR_BYTES)
     this.#registers.push(registers)
     return registers
   }

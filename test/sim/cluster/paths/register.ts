@@ -11,11 +11,14 @@ const NOTHING = 0
 export class RegisterBlocks {
   readonly #may = new Map<number, ReadonlySet<number>>()
   readonly #who: string
+  readonly #blockSectors: number
   #generation = 0
   checked = 0
 
-  constructor(who: string) {
+  /** A block is of so many sectors. */
+  constructor(who: string, blockSectors: number) {
     this.#who = who
+    this.#blockSectors = blockSectors
   }
 
   /** `value` is on its way to `block`; the caller sends one write a block at a time. Returns what to call with the end. */
@@ -49,8 +52,8 @@ export class RegisterBlocks {
   }
 
   /** An operator, or the mode, took a loss: whatever is found counts from now on. */
-  forget(valueAt: (block: number) => number): void {
-    for (const block of this.#may.keys()) this.#may.set(block, new Set([valueAt(block)]))
+  forget(valueAt: (sector: number) => number): void {
+    for (const block of this.#may.keys()) this.#may.set(block, new Set([valueAt(block * this.#blockSectors)]))
   }
 
   #of(block: number): ReadonlySet<number> {

@@ -3,6 +3,8 @@ import { formatHostPort } from '../../../../src/base/address.ts'
 import { isBlockError } from '../../../../src/base/errors.ts'
 import type { BlockDevice } from '../../../../src/base/ports/block-device.ts'
 import { OPEN_ACCESS } from '../../../../src/frontend/access.ts'
+import { LimitedDevice } from '../../../../src/frontend/qos/limited-device.ts'
+import { OperationLimiter, type QosLimits } from '../../../../src/frontend/qos/limiter.ts'
 import { FrontendVolume } from '../../../../src/frontend/volume.ts'
 import { IscsiTarget } from '../../../../src/iscsi/target/iscsi-target.ts'
 import type { SimServer } from '../server.ts'
@@ -13,11 +15,14 @@ export const IQN = 'iqn.2026-01.example:v'
 
 export class SimTargets {
   readonly #targets = new Map<Running, IscsiTarget>()
+  readonly #limiters = new Map<IscsiTarget, OperationLimiter>()
   /** Where hosts are served, as far as servers have heard: the name of the server. */
   readonly #active: () => SimServer | undefined
+  readonly #limits: QosLimits
 
-  constructor(active: () => SimServer | undefined) {
+  constructor(active: () => SimServer | undefined, limits: QosLimits) {
     this.#active = active
+    this.#limits = limits
   }
 
   /** Where hosts reach a server: a network of their own, where addresses stay. */
@@ -31,11 +36,14 @@ export class SimTargets {
     const target = new IscsiTarget({
       ...process,
       net,
-      resolve: () => {
-        const active = this.#active()
-        return active === undefined || active === server
-          ? { kind: 'unavailable' }
-          : { kind: 'moved', address: formatHostPort(SimTargets.portalOf(active)) }
+      elsewhere: {
+        find: () => {
+          const active = this.#active()
+          return active === undefined || active === server
+            ? { kind: 'unavailable' }
+            : { kind: 'moved', address: formatHostPort(SimTargets.portalOf(active)) }
+        },
+        targets: () => [],
       },
     })
     this.#targets.set(running, target)
@@ -49,10 +57,21 @@ export class SimTargets {
   async serve(running: Running, device: BlockDevice): Promise<void> {
     const target = this.#targets.get(running)
     if (target === undefined) return
-    await target.removeVolume(IQN)
+    await this.#remove(target)
     const { clock, logger } = running.process
     try {
-      const volume = new FrontendVolume({ device, access: OPEN_ACCESS, after: 'failover', clock, logger })
+      const limiter = new OperationLimiter({ clock })
+      limiter.setLimits(this.#limits)
+      this.#limiters.set(target, limiter)
+      running.closing.push(async () => limiter.close())
+      const limited = new LimitedDevice(device, limiter)
+      const volume = new FrontendVolume({
+        device: limited,
+        access: OPEN_ACCESS,
+        after: 'failover',
+        clock,
+        logger,
+      })
       running.closing.push(async () => volume.close())
       target.addVolume({ iqn: IQN, volume })
     } catch (error) {
@@ -61,6 +80,13 @@ export class SimTargets {
   }
 
   halted(running: Running): void {
-    void this.#targets.get(running)?.removeVolume(IQN)
+    const target = this.#targets.get(running)
+    if (target !== undefined) void this.#remove(target)
+  }
+
+  #remove(target: IscsiTarget): Promise<void> {
+    // what waits for its turn would be waited for
+    this.#limiters.get(target)?.close()
+    return target.removeVolume(IQN)
   }
 }
