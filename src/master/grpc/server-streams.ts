@@ -227,7 +227,8 @@ export class ServerStreams {
     const verdict = await cluster().onHello(hello, joined?.stream)
     if (verdict.kind === 'refused') {
       const { reason, message } = verdict
-      const hint = verdict.reason === 'not_leader' && verdict.leader !== null ? { leader: verdict.leader } : {}
+      const hint =
+        verdict.reason === 'not_leader' && verdict.leader !== null ? { leader: verdict.leader } : {}
       throw new BlockError(REFUSAL[reason], message, { facts: { reason, ...hint } })
     }
     const facts = { ...said, stream: verdict.stream }
