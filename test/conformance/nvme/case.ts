@@ -7,7 +7,6 @@ import type { Clock } from '../../../src/base/ports/clock.ts'
 import type { Net } from '../../../src/base/ports/net.ts'
 import { AdminOpcode, FABRICS_OPCODE, FabricsType, IoOpcode } from '../../../src/nvme/commands.ts'
 import { CNTLID_DYNAMIC, DISCOVERY_NQN, Property } from '../../../src/nvme/fabrics.ts'
-import type { IcReq } from '../../../src/nvme/pdu/initialize.ts'
 import { blockRequest } from '../../../src/nvme/initiator/block-client.ts'
 import {
   type ControllerIdentity,
@@ -16,6 +15,7 @@ import {
   readNamespace,
 } from '../../../src/nvme/initiator/pages.ts'
 import * as requests from '../../../src/nvme/initiator/requests.ts'
+import type { IcReq } from '../../../src/nvme/pdu/initialize.ts'
 import { type Entry, RawConnection } from './raw-connection.ts'
 import { type Ended, isSuccess, run, type Transfer } from './raw-queue.ts'
 
@@ -210,7 +210,11 @@ export class Admin {
   }
 
   /** A log page; `rest` goes into the entry. */
-  logPage(page: number, bytes: number, options: Parameters<typeof requests.getLogPage>[2] = {}): Promise<Ended> {
+  logPage(
+    page: number,
+    bytes: number,
+    options: Parameters<typeof requests.getLogPage>[2] = {},
+  ): Promise<Ended> {
     const { dataIn: _, ...entry } = requests.getLogPage(page, new Uint8Array(bytes), options)
     return this.run(entry, { dataInBytes: bytes })
   }

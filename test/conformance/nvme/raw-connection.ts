@@ -9,7 +9,7 @@ import { viewOf } from '../../../src/base/binary.ts'
 import { BufferPool } from '../../../src/base/buffer-pool.ts'
 import type { Clock } from '../../../src/base/ports/clock.ts'
 import type { Connection, Net } from '../../../src/base/ports/net.ts'
-import { Sqe, SglIdentifier, PSDT_SGL } from '../../../src/nvme/commands.ts'
+import { PSDT_SGL, SglIdentifier, Sqe } from '../../../src/nvme/commands.ts'
 import { beginCapsuleCmd, ENTRY_OFFSET } from '../../../src/nvme/pdu/capsule.ts'
 import { HEADER_BYTES, pduTypeOf } from '../../../src/nvme/pdu/common-header.ts'
 import { decodeIcResp, encodeIcReq, type IcReq, type IcResp } from '../../../src/nvme/pdu/initialize.ts'
@@ -81,7 +81,8 @@ export class RawConnection {
         },
         end: (data) => this.#deliver(header, data),
         dataDamaged: () => this.#violated('a data digest is wrong'),
-        fault: (fault) => this.#violated(fault === 'close' ? 'a TermReq of a wrong length' : JSON.stringify(fault)),
+        fault: (fault) =>
+          this.#violated(fault === 'close' ? 'a TermReq of a wrong length' : JSON.stringify(fault)),
       },
       { side: 'host', alignmentBytes: alignmentBytesOf(0), ...options },
     )
@@ -201,13 +202,16 @@ export class RawConnection {
     return this.#isClosed
   }
 
-  /** The controller terminates the connection for this reason. */
-  async terminated(fes: number, fei?: number): Promise<void> {
+  /** The controller terminates the connection for this reason, or for one of these. */
+  async terminated(fes: number | readonly number[], fei?: number): Promise<void> {
     const pdu = await this.nextOrClosed()
     assert(pdu !== undefined, 'the connection was closed without a TermReq')
     assert.equal(pdu.type, PduType.c2hTermReq, `PDU of type ${pdu.type} instead of a TermReq`)
     const said = decodeTermReq(pdu.header, 0)
-    assert.deepEqual(said, { fes, fei: fei ?? said.fei }, 'reason of the TermReq')
+    const reasons = typeof fes === 'number' ? [fes] : fes
+    const wanted = `${reasons.join(' or ')}, information ${fei ?? 'any'}`
+    const isThere = reasons.includes(said.fes) && (fei === undefined || fei === said.fei)
+    assert(isThere, `a TermReq with status ${said.fes}, information ${said.fei} instead of ${wanted}`)
     this.close()
   }
 

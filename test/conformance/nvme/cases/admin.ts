@@ -138,7 +138,10 @@ export const features = behaviour('features', 'NVMe Base 2.0 §5.27', {
   },
   'event configuration takes no events that there are not': async (c) => {
     const admin = await c.admin()
-    isFinal(await setFeature(admin, Feature.asynchronousEventConfiguration, 0x4000_0000), STATUS.INVALID_FIELD)
+    isFinal(
+      await setFeature(admin, Feature.asynchronousEventConfiguration, 0x4000_0000),
+      STATUS.INVALID_FIELD,
+    )
   },
   'the host identifier is the one of Connect': async (c) => {
     const admin = await c.admin()
@@ -161,7 +164,7 @@ export const features = behaviour('features', 'NVMe Base 2.0 §5.27', {
 })
 
 export const logPages = behaviour('log pages', 'NVMe Base 2.0 §5.16', {
-  'health': async (c) => {
+  health: async (c) => {
     const ended = await (await c.admin()).logPage(LogPage.health, 512, { nsid: NSID_ALL })
     isSuccess(ended)
     assert.equal(ended.data.byteLength, 512)
@@ -264,7 +267,10 @@ export const events = behaviour('asynchronous events', 'NVMe Base 2.0 §5.2', {
     for (let i = 0; i < eventRequestsMax; i++) {
       admin.queue.capsule({ opcode: AdminOpcode.asynchronousEventRequest })
     }
-    isFinal(await admin.run({ opcode: AdminOpcode.asynchronousEventRequest }), STATUS.EVENT_REQUEST_LIMIT_EXCEEDED)
+    isFinal(
+      await admin.run({ opcode: AdminOpcode.asynchronousEventRequest }),
+      STATUS.EVENT_REQUEST_LIMIT_EXCEEDED,
+    )
     await admin.barrier()
   },
   'a parked request can be aborted': async (c) => {

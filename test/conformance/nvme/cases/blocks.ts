@@ -33,7 +33,10 @@ export const readWrite = behaviour('Read and Write', 'NVM Command Set 1.0 §3.2.
   'one block more in the capsule than fits ends the connection': async (c) => {
     const io = await c.io()
     const blocks = Math.floor(io.identity.capsuleDataBytes / io.blockBytes) + 1
-    io.queue.capsule({ ...io.blocks(IoOpcode.write, 0, blocks), capsuleData: pattern(blocks * io.blockBytes) })
+    io.queue.capsule({
+      ...io.blocks(IoOpcode.write, 0, blocks),
+      capsuleData: pattern(blocks * io.blockBytes),
+    })
     await io.queue.terminated(1, 4)
     await io.admin.barrier()
   },
@@ -58,7 +61,9 @@ export const readWrite = behaviour('Read and Write', 'NVM Command Set 1.0 §3.2.
     const io = await c.io()
     for (let i = 0; i < 8; i++) isSuccess(await io.write(i, pattern(io.blockBytes, 100 + i)))
     const sgl = { identifier: 0x5a, lengthBytes: io.blockBytes }
-    const cids = Array.from({ length: 8 }, (_, i) => io.queue.capsule({ ...io.blocks(IoOpcode.read, i, 1), sgl }))
+    const cids = Array.from({ length: 8 }, (_, i) =>
+      io.queue.capsule({ ...io.blocks(IoOpcode.read, i, 1), sgl }),
+    )
     const data = new Map<number, Buffer>()
     for (let open = 8; open > 0; ) {
       const pdu = await io.queue.next()
@@ -152,13 +157,20 @@ export const namespaces = behaviour('namespaces of I/O commands', 'NVMe Base 2.0
   },
   'one that there is not': async (c) => {
     const io = await c.io()
-    const ended = await io.run({ ...io.blocks(IoOpcode.read, 0, 1), nsid: 0x77 }, { dataInBytes: io.blockBytes })
+    const ended = await io.run(
+      { ...io.blocks(IoOpcode.read, 0, 1), nsid: 0x77 },
+      { dataInBytes: io.blockBytes },
+    )
     isFinal(ended, STATUS.INVALID_NAMESPACE, STATUS.INVALID_FIELD)
   },
   'all of them, for a read': async (c) => {
     const io = await c.io()
     const entry = { ...io.blocks(IoOpcode.read, 0, 1), nsid: NSID_ALL }
-    isFinal(await io.run(entry, { dataInBytes: io.blockBytes }), STATUS.INVALID_NAMESPACE, STATUS.INVALID_FIELD)
+    isFinal(
+      await io.run(entry, { dataInBytes: io.blockBytes }),
+      STATUS.INVALID_NAMESPACE,
+      STATUS.INVALID_FIELD,
+    )
   },
   'all of them, for a flush': async (c) => {
     const io = await c.io()

@@ -1,5 +1,11 @@
 import { strict as assert } from 'node:assert'
-import { AdminOpcode, FABRICS_OPCODE, FabricsType, IoOpcode, SglIdentifier } from '../../../../src/nvme/commands.ts'
+import {
+  AdminOpcode,
+  FABRICS_OPCODE,
+  FabricsType,
+  IoOpcode,
+  SglIdentifier,
+} from '../../../../src/nvme/commands.ts'
 import { CATTR_DISABLE_SQ_FLOW_CONTROL, ConnectData, Property } from '../../../../src/nvme/fabrics.ts'
 import { STATUS } from '../../../../src/nvme/status.ts'
 import { behaviour, type ConnectFields, type Context } from '../case.ts'
@@ -244,18 +250,29 @@ export const flowControl = behaviour('submission queue flow control', 'NVMe Base
 export const dataPointers = behaviour('data pointers', 'TCP Transport §3.3.2', {
   'PRPs are refused': async (c) => {
     const io = await c.io()
-    const ended = await io.run({ ...io.blocks(IoOpcode.read, 0, 1), flags: 0 }, { dataInBytes: io.blockBytes })
+    const ended = await io.run(
+      { ...io.blocks(IoOpcode.read, 0, 1), flags: 0 },
+      { dataInBytes: io.blockBytes },
+    )
     isFinal(ended, STATUS.INVALID_FIELD)
   },
   'data of a read is none of the capsule': async (c) => {
     const io = await c.io()
     const sgl = { identifier: SglIdentifier.inCapsule, lengthBytes: io.blockBytes }
-    isFinal(await io.run({ ...io.blocks(IoOpcode.read, 0, 1), sgl }), STATUS.SGL_TYPE_INVALID, STATUS.INVALID_FIELD)
+    isFinal(
+      await io.run({ ...io.blocks(IoOpcode.read, 0, 1), sgl }),
+      STATUS.SGL_TYPE_INVALID,
+      STATUS.INVALID_FIELD,
+    )
   },
   'an address in memory is refused': async (c) => {
     const io = await c.io()
     const sgl = { identifier: SglIdentifier.dataBlock, lengthBytes: io.blockBytes }
-    isFinal(await io.run({ ...io.blocks(IoOpcode.read, 0, 1), sgl }), STATUS.SGL_TYPE_INVALID, STATUS.INVALID_FIELD)
+    isFinal(
+      await io.run({ ...io.blocks(IoOpcode.read, 0, 1), sgl }),
+      STATUS.SGL_TYPE_INVALID,
+      STATUS.INVALID_FIELD,
+    )
   },
   'a keyed descriptor is refused': async (c) => {
     const io = await c.io()

@@ -72,7 +72,11 @@ export const properties = behaviour('properties', 'NVMe Base 2.0 §3.1.3, §6.5,
     assert.equal((await propertyOf(admin, Property.csts)) & 1, 0)
   },
   'a Fabrics command that there is not is refused': async (c) => {
-    isFinal(await (await disabled(c)).run({ opcode: FABRICS_OPCODE, fctype: 0x33 }), STATUS.INVALID_OPCODE, STATUS.INVALID_FIELD)
+    isFinal(
+      await (await disabled(c)).run({ opcode: FABRICS_OPCODE, fctype: 0x33 }),
+      STATUS.INVALID_OPCODE,
+      STATUS.INVALID_FIELD,
+    )
   },
   'an I/O queue has none': async (c) => {
     const io = await c.io()

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { AdminOpcode } from '../../../../src/nvme/commands.ts'
+import { AdminOpcode, decodeCqe } from '../../../../src/nvme/commands.ts'
 import { DISCOVERY_NQN } from '../../../../src/nvme/fabrics.ts'
 import {
   DISCOVERY_UNIT_BYTES,
@@ -9,12 +9,13 @@ import {
 } from '../../../../src/nvme/initiator/pages.ts'
 import { Cns, Feature, LogPage } from '../../../../src/nvme/initiator/requests.ts'
 import { ENTRY_OFFSET } from '../../../../src/nvme/pdu/capsule.ts'
-import { decodeCqe } from '../../../../src/nvme/commands.ts'
 import { STATUS } from '../../../../src/nvme/status.ts'
 import { type Admin, behaviour, Skipped } from '../case.ts'
 import { hasStatus, isFinal, isSuccess } from '../raw-queue.ts'
 
-async function entriesOf(admin: Admin): Promise<{ generation: number; entries: DiscoveryEntry[]; page: Uint8Array }> {
+async function entriesOf(
+  admin: Admin,
+): Promise<{ generation: number; entries: DiscoveryEntry[]; page: Uint8Array }> {
   const head = await admin.logPage(LogPage.discovery, DISCOVERY_UNIT_BYTES)
   isSuccess(head)
   const { generation, records } = readDiscoveryHeader(head.data)
@@ -51,7 +52,9 @@ export const discoveryLog = behaviour('discovery log', 'NVMe Base 2.0 §5.16.1.2
   'is read in parts': async (c) => {
     const admin = await c.discovery()
     const { page } = await entriesOf(admin)
-    const part = await admin.logPage(LogPage.discovery, DISCOVERY_UNIT_BYTES, { offset: DISCOVERY_UNIT_BYTES })
+    const part = await admin.logPage(LogPage.discovery, DISCOVERY_UNIT_BYTES, {
+      offset: DISCOVERY_UNIT_BYTES,
+    })
     isSuccess(part)
     assert.deepEqual(part.data, page.subarray(DISCOVERY_UNIT_BYTES, 2 * DISCOVERY_UNIT_BYTES))
   },
@@ -101,7 +104,12 @@ export const discoveryController = behaviour('discovery controller', 'NVMe Base 
     const admin = await c.discovery()
     const fields = { qid: 1, controllerId: admin.controllerId, subsystemNqn: DISCOVERY_NQN }
     const ended = await c.connect(await c.initialized(), fields)
-    hasStatus(ended, STATUS.CONNECT_INVALID_PARAMETERS, STATUS.CONNECT_CONTROLLER_BUSY, STATUS.CONNECT_INVALID_HOST)
+    hasStatus(
+      ended,
+      STATUS.CONNECT_INVALID_PARAMETERS,
+      STATUS.CONNECT_CONTROLLER_BUSY,
+      STATUS.CONNECT_INVALID_HOST,
+    )
   },
   'has no namespaces': async (c) => {
     const ended = await (await c.discovery()).identify(Cns.namespace, 1)

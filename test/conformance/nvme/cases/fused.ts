@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert'
+import type { Completion } from '../../../../src/nvme/commands.ts'
 import { Fuse, IoOpcode, PSDT_SGL } from '../../../../src/nvme/commands.ts'
 import { STATUS } from '../../../../src/nvme/status.ts'
 import { behaviour, type Context, type Io, pattern, Skipped } from '../case.ts'
-import type { Completion } from '../../../../src/nvme/commands.ts'
 import { completionOf, hasStatus, isSuccess } from '../raw-queue.ts'
 
 const LBA = 60
@@ -16,7 +16,11 @@ async function ready(c: Context, before: Uint8Array | undefined): Promise<Io> {
 }
 
 const half = (io: Io, opcode: number, fuse: number, capsuleData: Uint8Array, lba = LBA): number =>
-  io.queue.capsule({ ...io.blocks(opcode, lba, capsuleData.byteLength / io.blockBytes), flags: PSDT_SGL | fuse, capsuleData })
+  io.queue.capsule({
+    ...io.blocks(opcode, lba, capsuleData.byteLength / io.blockBytes),
+    flags: PSDT_SGL | fuse,
+    capsuleData,
+  })
 
 async function both(io: Io, cids: readonly [number, number]): Promise<readonly [Completion, Completion]> {
   return [await completionOf(io.queue, cids[0]), await completionOf(io.queue, cids[1])]
