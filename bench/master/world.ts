@@ -69,13 +69,14 @@ export class BenchWorld implements ServerWorld {
     }
     this.runtime = new ClusterRuntime({
       ...{ store, links, clock, random, logger: silentLogger },
-      clearAccess: ({ initiators }) => ({ initiators, chap: null }),
+      clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
     })
     this.master = new Master({
       ...{ store, links, clock, random, log: silentLogger },
       cluster: this.runtime,
       placement: DEFAULT_PLACEMENT,
       iqnPrefix: 'iqn.2026-11.io.basalt',
+      nqnPrefix: 'nqn.2026-11.io.basalt',
     })
   }
 
@@ -130,7 +131,7 @@ export class BenchWorld implements ServerWorld {
       (_, i) => this.servers[(n + i) % this.servers.length]?.id ?? '',
     )
     return testVolume(n, {
-      replicas: ids.map((server) => ({ server, state: 'ready' as const })),
+      replicas: ids.map((server, slot) => ({ server, state: 'ready' as const, slot })),
       lead: firstLead(ids, random.u64()),
       state: 'creating',
     })

@@ -2,7 +2,7 @@
 import type { FlagValues } from '../cli/program.ts'
 import type { ConfigSources } from '../config/resolve-settings.ts'
 import { loadTargetConfig } from '../server/config/target-config.ts'
-import { IscsiFrontEnd } from '../server/iscsi-front-end.ts'
+import { OneVolume } from '../server/served/one-volume.ts'
 import { TargetDaemon } from '../server/target-daemon.ts'
 import { bindSignals, dieOf, type RunningDaemon } from './daemon.ts'
 import { openPorts, type ProcessPorts } from './ports.ts'
@@ -35,7 +35,7 @@ export async function startTarget(
     ports,
     version: VERSION,
     pid: process.pid,
-    openFrontEnd: (options) => IscsiFrontEnd.open(ports, options),
+    openService: (options) => OneVolume.open(ports, options),
     setLogLevel: (level) => ports.logger.setLevel(level),
     onFatal,
   })

@@ -57,13 +57,16 @@ function applyToState(state: VolumeState, entry: StateEntry): VolumeState {
     case ENTRY_KIND.resize:
       return { ...state, asOfLsn: entry.lsn, sizeBytes: entry.blocks * BLOCK_BYTES }
     case ENTRY_KIND.frontendState:
-      return { ...state, asOfLsn: entry.lsn, frontendState: entry.data!.slice(0, entry.argument) }
+      return { ...state, asOfLsn: entry.lsn, frontendState: copyOf(entry.data!.subarray(0, entry.argument)) }
     case ENTRY_KIND.snapshotCreate:
     case ENTRY_KIND.snapshotDelete:
     case ENTRY_KIND.restore:
       throw unknownEntry(entry.lsn)
   }
 }
+
+/** Not `slice`: that of a Buffer, as a replica gets its entries in, still shows the lent bytes. */
+const copyOf = (lent: Uint8Array): Uint8Array => Uint8Array.from(lent)
 
 const unknownEntry = (lsn: number): BlockError =>
   new BlockError(
@@ -124,7 +127,7 @@ export class StateKeeper {
   }
 
   apply(entry: StateEntry): void {
-    this.#onTop?.push({ ...entry, data: entry.data?.slice() })
+    this.#onTop?.push({ ...entry, data: entry.data && copyOf(entry.data) })
     this.#current = applyToState(this.#current, entry)
   }
 

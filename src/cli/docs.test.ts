@@ -6,7 +6,7 @@ const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
 
 describe('docs/cli.md', () => {
   it('has a section with an example for exactly the commands that there are', () => {
-    const sections = [...page.matchAll(/^### basalt ([a-z ]+[a-z])\b[^\n]*\n(.*?)(?=^##)/gms)]
+    const sections = [...page.matchAll(/^### basalt ([a-z]+(?:[ -][a-z]+)*)\b[^\n]*\n(.*?)(?=^##)/gms)]
     const words = COMMANDS.map((command) => command.words.join(' '))
     expect(sections.map(([, name]) => name).sort()).toEqual([...words].sort())
     for (const [, name, text] of sections) expect(text, name).toContain(`\n$ basalt ${name}`)

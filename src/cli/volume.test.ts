@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -30,12 +30,6 @@ afterEach(() => {
 
 const run = (args: string, options: RunOptions = {}): Promise<Run> =>
   runCli([...args.split(' '), '--master', master.url], options)
-
-const file = (name: string, text: string): string => {
-  const path = join(directory, name)
-  writeFileSync(path, text)
-  return path
-}
 
 describe('volume list', () => {
   it('is a table, and with --json the volumes as the API shows them', async () => {
@@ -395,69 +389,5 @@ describe('other commands of volumes', () => {
     expect(out).toMatch(/^iops +500\niops burst +none\nbandwidth +1MiB\/s$/m)
     expect(master.last?.body).toEqual({ iops: 500, bytes_per_second: 1024 ** 2, bytes_burst: 0 })
     expect((await run('volume qos db1 --iops=-1')).code).toBe(2)
-  })
-})
-
-describe('volume access', () => {
-  const chap = { user: 'u', mutual_user: 'm' }
-  beforeEach(() => {
-    master.answers['GET /block/volume/db1'] = [200, volume()]
-    master.answers['PUT /block/volume/db1/access'] = [
-      200,
-      volume({ access: { initiators: ['iqn.2026-11.org.example:h1'], chap } }),
-    ]
-  })
-
-  it('shows who is let in', async () => {
-    expect((await run('volume access db1')).out).toBe(
-      'initiators  as the servers are configured\nCHAP        off\n',
-    )
-    master.answers['GET /block/volume/db1'] = [200, volume({ access: { initiators: [], chap } })]
-    expect((await run('volume access db1')).out).toBe(
-      'initiators   none: nobody is let in\nCHAP         user u\nmutual CHAP  user m\n',
-    )
-  })
-
-  it('sends secrets from files, and keeps what was not named', async () => {
-    const secret = file('secret', 'abcdefghijkl\n')
-    const mutual = file('mutual', 'mnopqrstuvwx\n')
-    const { out } = await run(
-      `volume access db1 --chap-user u --chap-secret-file ${secret} --mutual-user m --mutual-secret-file ${mutual}`,
-    )
-    expect(master.last?.body).toEqual({
-      initiators: null,
-      chap: { user: 'u', secret: 'abcdefghijkl', mutual: { user: 'm', secret: 'mnopqrstuvwx' } },
-    })
-    expect(out).not.toContain('abcdefghijkl')
-    await run(
-      'volume access db1 --initiator iqn.2026-11.org.example:H1 --initiator iqn.2026-11.org.example:h2',
-    )
-    expect(master.last?.body).toEqual({
-      initiators: ['iqn.2026-11.org.example:h1', 'iqn.2026-11.org.example:h2'],
-      chap: null,
-    })
-    await run('volume access db1 --no-initiators')
-    expect(master.last?.body).toEqual({ initiators: [], chap: null })
-  })
-
-  it('does not drop a secret that it cannot read back', async () => {
-    master.answers['GET /block/volume/db1'] = [200, volume({ access: { initiators: null, chap } })]
-    const kept = await run('volume access db1 --no-initiators')
-    expect(kept).toMatchObject({ code: 2, err: expect.stringMatching(/CHAP is on for 'db1'.*--no-chap/) })
-    expect((await run('volume access db1 --no-initiators --no-chap')).code).toBe(0)
-    expect(master.last?.body).toEqual({ initiators: [], chap: null })
-  })
-
-  it.each([
-    ['--initiator nonsense', /'nonsense' is not an iSCSI name/],
-    ['--any-initiator --no-initiators', /exclude each other/],
-    ['--chap-user u', /go together/],
-    ['--mutual-user m', /go together/],
-    ['--no-chap --chap-user u', /goes with no other flag/],
-  ])('refuses %s', async (flags, sentence) => {
-    const { code, err } = await run(`volume access db1 ${flags}`)
-    expect(code).toBe(2)
-    expect(err).toMatch(sentence)
-    expect(master.asked).toEqual([])
   })
 })

@@ -10,17 +10,21 @@ import type { BestEffort as _basalt_master_v1_BestEffort, BestEffort__Output as 
 import type { ChangeSet as _basalt_master_v1_ChangeSet, ChangeSet__Output as _basalt_master_v1_ChangeSet__Output } from './basalt/master/v1/ChangeSet.ts';
 import type { Chap as _basalt_master_v1_Chap, Chap__Output as _basalt_master_v1_Chap__Output } from './basalt/master/v1/Chap.ts';
 import type { Credential as _basalt_master_v1_Credential, Credential__Output as _basalt_master_v1_Credential__Output } from './basalt/master/v1/Credential.ts';
+import type { Dhchap as _basalt_master_v1_Dhchap, Dhchap__Output as _basalt_master_v1_Dhchap__Output } from './basalt/master/v1/Dhchap.ts';
 import type { Epoch as _basalt_master_v1_Epoch, Epoch__Output as _basalt_master_v1_Epoch__Output } from './basalt/master/v1/Epoch.ts';
 import type { ForReplica as _basalt_master_v1_ForReplica, ForReplica__Output as _basalt_master_v1_ForReplica__Output } from './basalt/master/v1/ForReplica.ts';
 import type { Goodbye as _basalt_master_v1_Goodbye, Goodbye__Output as _basalt_master_v1_Goodbye__Output } from './basalt/master/v1/Goodbye.ts';
 import type { Grant as _basalt_master_v1_Grant, Grant__Output as _basalt_master_v1_Grant__Output } from './basalt/master/v1/Grant.ts';
 import type { Hello as _basalt_master_v1_Hello, Hello__Output as _basalt_master_v1_Hello__Output } from './basalt/master/v1/Hello.ts';
+import type { Hosts as _basalt_master_v1_Hosts, Hosts__Output as _basalt_master_v1_Hosts__Output } from './basalt/master/v1/Hosts.ts';
 import type { InSyncSet as _basalt_master_v1_InSyncSet, InSyncSet__Output as _basalt_master_v1_InSyncSet__Output } from './basalt/master/v1/InSyncSet.ts';
 import type { Initiators as _basalt_master_v1_Initiators, Initiators__Output as _basalt_master_v1_Initiators__Output } from './basalt/master/v1/Initiators.ts';
 import type { MasterClient as _basalt_master_v1_MasterClient, MasterDefinition as _basalt_master_v1_MasterDefinition } from './basalt/master/v1/Master.ts';
 import type { MasterMessage as _basalt_master_v1_MasterMessage, MasterMessage__Output as _basalt_master_v1_MasterMessage__Output } from './basalt/master/v1/MasterMessage.ts';
 import type { Member as _basalt_master_v1_Member, Member__Output as _basalt_master_v1_Member__Output } from './basalt/master/v1/Member.ts';
 import type { OpenReplica as _basalt_master_v1_OpenReplica, OpenReplica__Output as _basalt_master_v1_OpenReplica__Output } from './basalt/master/v1/OpenReplica.ts';
+import type { Path as _basalt_master_v1_Path, Path__Output as _basalt_master_v1_Path__Output } from './basalt/master/v1/Path.ts';
+import type { Paths as _basalt_master_v1_Paths, Paths__Output as _basalt_master_v1_Paths__Output } from './basalt/master/v1/Paths.ts';
 import type { Peer as _basalt_master_v1_Peer, Peer__Output as _basalt_master_v1_Peer__Output } from './basalt/master/v1/Peer.ts';
 import type { Policy as _basalt_master_v1_Policy, Policy__Output as _basalt_master_v1_Policy__Output } from './basalt/master/v1/Policy.ts';
 import type { Qos as _basalt_master_v1_Qos, Qos__Output as _basalt_master_v1_Qos__Output } from './basalt/master/v1/Qos.ts';
@@ -44,6 +48,7 @@ import type { Stopped as _basalt_master_v1_Stopped, Stopped__Output as _basalt_m
 import type { SyncAll as _basalt_master_v1_SyncAll, SyncAll__Output as _basalt_master_v1_SyncAll__Output } from './basalt/master/v1/SyncAll.ts';
 import type { SyncQuorum as _basalt_master_v1_SyncQuorum, SyncQuorum__Output as _basalt_master_v1_SyncQuorum__Output } from './basalt/master/v1/SyncQuorum.ts';
 import type { TellAll as _basalt_master_v1_TellAll, TellAll__Output as _basalt_master_v1_TellAll__Output } from './basalt/master/v1/TellAll.ts';
+import type { VolumePaths as _basalt_master_v1_VolumePaths, VolumePaths__Output as _basalt_master_v1_VolumePaths__Output } from './basalt/master/v1/VolumePaths.ts';
 import type { Welcome as _basalt_master_v1_Welcome, Welcome__Output as _basalt_master_v1_Welcome__Output } from './basalt/master/v1/Welcome.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -64,18 +69,23 @@ export interface ProtoGrpcType {
         ChangeSet: MessageTypeDefinition<_basalt_master_v1_ChangeSet, _basalt_master_v1_ChangeSet__Output>
         Chap: MessageTypeDefinition<_basalt_master_v1_Chap, _basalt_master_v1_Chap__Output>
         Credential: MessageTypeDefinition<_basalt_master_v1_Credential, _basalt_master_v1_Credential__Output>
+        Dhchap: MessageTypeDefinition<_basalt_master_v1_Dhchap, _basalt_master_v1_Dhchap__Output>
         DiskType: EnumTypeDefinition
         Epoch: MessageTypeDefinition<_basalt_master_v1_Epoch, _basalt_master_v1_Epoch__Output>
         ForReplica: MessageTypeDefinition<_basalt_master_v1_ForReplica, _basalt_master_v1_ForReplica__Output>
         Goodbye: MessageTypeDefinition<_basalt_master_v1_Goodbye, _basalt_master_v1_Goodbye__Output>
         Grant: MessageTypeDefinition<_basalt_master_v1_Grant, _basalt_master_v1_Grant__Output>
         Hello: MessageTypeDefinition<_basalt_master_v1_Hello, _basalt_master_v1_Hello__Output>
+        Hosts: MessageTypeDefinition<_basalt_master_v1_Hosts, _basalt_master_v1_Hosts__Output>
         InSyncSet: MessageTypeDefinition<_basalt_master_v1_InSyncSet, _basalt_master_v1_InSyncSet__Output>
         Initiators: MessageTypeDefinition<_basalt_master_v1_Initiators, _basalt_master_v1_Initiators__Output>
         Master: SubtypeConstructor<typeof grpc.Client, _basalt_master_v1_MasterClient> & { service: _basalt_master_v1_MasterDefinition }
         MasterMessage: MessageTypeDefinition<_basalt_master_v1_MasterMessage, _basalt_master_v1_MasterMessage__Output>
         Member: MessageTypeDefinition<_basalt_master_v1_Member, _basalt_master_v1_Member__Output>
         OpenReplica: MessageTypeDefinition<_basalt_master_v1_OpenReplica, _basalt_master_v1_OpenReplica__Output>
+        Path: MessageTypeDefinition<_basalt_master_v1_Path, _basalt_master_v1_Path__Output>
+        PathRole: EnumTypeDefinition
+        Paths: MessageTypeDefinition<_basalt_master_v1_Paths, _basalt_master_v1_Paths__Output>
         Peer: MessageTypeDefinition<_basalt_master_v1_Peer, _basalt_master_v1_Peer__Output>
         Policy: MessageTypeDefinition<_basalt_master_v1_Policy, _basalt_master_v1_Policy__Output>
         Qos: MessageTypeDefinition<_basalt_master_v1_Qos, _basalt_master_v1_Qos__Output>
@@ -101,6 +111,7 @@ export interface ProtoGrpcType {
         SyncAll: MessageTypeDefinition<_basalt_master_v1_SyncAll, _basalt_master_v1_SyncAll__Output>
         SyncQuorum: MessageTypeDefinition<_basalt_master_v1_SyncQuorum, _basalt_master_v1_SyncQuorum__Output>
         TellAll: MessageTypeDefinition<_basalt_master_v1_TellAll, _basalt_master_v1_TellAll__Output>
+        VolumePaths: MessageTypeDefinition<_basalt_master_v1_VolumePaths, _basalt_master_v1_VolumePaths__Output>
         Welcome: MessageTypeDefinition<_basalt_master_v1_Welcome, _basalt_master_v1_Welcome__Output>
       }
     }

@@ -4,6 +4,7 @@
  * answer that does not come means nothing is known.
  */
 import type { Epoch } from '../base/units.ts'
+import type { VolumePaths } from '../frontend/paths.ts'
 import type { Opening } from '../v2engine/identity.ts'
 import type { SetRecord, Standing } from '../v2engine/marks.ts'
 import type { AuthorityMessage, ToAuthority } from '../v2engine/messages.ts'
@@ -102,6 +103,18 @@ export type ToServer =
       readonly tag: number
       readonly keep: string
     }
+  /**
+   * The paths of volumes, whether or not this server has a replica of them. After a welcome the whole table comes in chunks:
+   * with `isFirst` everything that was told before is forgotten, and after `isLast` a volume that was not named is not
+   * there. Then changes, each a chunk of its own with neither. `removed`: UUIDs.
+   */
+  | {
+      readonly kind: 'paths'
+      readonly isFirst: boolean
+      readonly isLast: boolean
+      readonly volumes: readonly VolumePaths[]
+      readonly removed: readonly string[]
+    }
   /** Send a full beat. */
   | { readonly kind: 'tellAll' }
 
@@ -113,6 +126,12 @@ export interface ClearAccess {
     readonly secret: string
     readonly mutual: { readonly user: string; readonly secret: string } | null
   } | null
+  readonly hosts: AccessRecord['hosts']
+  readonly dhchap: readonly {
+    readonly host: string
+    readonly secret: string
+    readonly controllerSecret: string | null
+  }[]
 }
 
 export interface AllocateRequest {

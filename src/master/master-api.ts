@@ -4,6 +4,7 @@
  * INVALID_ARGUMENT, NOT_FOUND, CONFLICT, NO_SPACE (placement), BUSY and CLOSED (try again), UNSAFE by way of CONFLICT
  * with `facts.unsafe`, ABORTED; `facts.reason` holds the stable reason where a list of them is documented.
  */
+import type { VolumePath } from '../frontend/paths.ts'
 import type {
   AccessRecord,
   DiskType,
@@ -37,6 +38,8 @@ export interface CreateVolume {
   readonly zones?: readonly string[]
   readonly zoneSpread?: PlacementWish['zoneSpread']
   readonly rackSpread?: PlacementWish['rackSpread']
+  /** Hosts use several iSCSI paths at once. */
+  readonly multipath?: boolean
   readonly qos?: Partial<QosRecord>
 }
 
@@ -44,7 +47,15 @@ export interface CreateVolume {
 export interface ResolvedPolicy {
   readonly policy: Pick<
     VolumeRecord,
-    'preset' | 'policy' | 'placement' | 'qos' | 'logicalBlockBytes' | 'logBytes' | 'sizeBytes' | 'name'
+    | 'preset'
+    | 'policy'
+    | 'placement'
+    | 'isMultipath'
+    | 'qos'
+    | 'logicalBlockBytes'
+    | 'logBytes'
+    | 'sizeBytes'
+    | 'name'
   > | null
   /** Fields that were given and differ from the preset. */
   readonly overrides: readonly string[]
@@ -99,11 +110,48 @@ export interface VolumeView {
   /** Hosts are served. */
   readonly isServing: boolean
   readonly iqn: string | null
+  readonly nqn: string
   /** Where hosts find it: the primary's portals. */
   readonly iscsi: readonly string[]
+  readonly nvme: readonly string[]
+  /** In the order of their slots. */
+  readonly paths: readonly PathView[]
   readonly replicas: readonly ReplicaView[]
   readonly usedBytes: number
   readonly jobs: readonly string[]
+}
+/** A path of hosts to it, as servers are told. */
+export interface PathView extends VolumePath {
+  readonly serverName: string
+}
+
+/** How a host comes to use it. */
+export interface AttachInfo {
+  readonly view: VolumeView
+  /** Null: no server of it serves hosts so. */
+  readonly iscsi: {
+    readonly iqn: string
+    readonly portals: readonly AttachPortal[]
+    readonly hasChap: boolean
+  } | null
+  readonly nvme: {
+    readonly nqn: string
+    readonly portals: readonly AttachPortal[]
+    readonly hasDhchap: boolean
+  } | null
+  readonly sections: readonly AttachSection[]
+  readonly warnings: readonly Finding[]
+}
+export interface AttachPortal {
+  readonly address: string
+  readonly path: PathView
+}
+/** Lines to be run on the host by root; or, with `file`, to stand in that file. */
+export interface AttachSection {
+  readonly protocol: 'iscsi' | 'nvme'
+  readonly title: string
+  readonly file: string | null
+  readonly lines: readonly string[]
 }
 export interface ReplicaView {
   readonly server: string
@@ -202,6 +250,8 @@ export interface MasterApi {
   ): Promise<{ readonly volume: VolumeView; readonly job: JobRecord | null }>
   /** By name or UUID, here and below. */
   volume(name: string): VolumeView
+  /** What a host does to use it. */
+  attachInfo(name: string): AttachInfo
   volumes(page: {
     readonly after?: string
     readonly limit: number

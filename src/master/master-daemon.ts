@@ -25,6 +25,7 @@ import { ClusterRuntime } from './core/cluster-runtime.ts'
 import { Master } from './core/master.ts'
 import { openRecordStore } from './core/record-store.ts'
 import type { RecordStore } from './core/records-view.ts'
+import { SOLE_LEADERSHIP } from './election/leadership.ts'
 import { MasterGrpc } from './grpc/master-grpc.ts'
 import { openMasterHttp } from './http/master-http.ts'
 import { addMasterMetrics } from './http/master-metrics.ts'
@@ -114,6 +115,8 @@ export class MasterDaemon {
       random,
       logger,
       clearAccess: (access) => clearAccess(sealer, access),
+      // one process has the file at a time, by its lock: whoever has it leads, and nobody is elected
+      leadershipMs: SOLE_LEADERSHIP.leadershipMs,
     })
     resources.defer(() => cluster.close())
     const master = new Master({
@@ -129,6 +132,7 @@ export class MasterDaemon {
         overcommitRatio: settings.overcommit,
       },
       iqnPrefix: settings['iqn-prefix'],
+      nqnPrefix: settings['nqn-prefix'],
     })
     resources.defer(() => master.close())
     const metrics = new MetricsRegistry()

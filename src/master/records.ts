@@ -36,6 +36,8 @@ export interface ServerAddresses {
   readonly http: string
   /** Told to initiators; the first is the one that volumes are published with. */
   readonly iscsi: readonly string[]
+  /** Told to NVMe hosts; empty: it serves none. */
+  readonly nvme: readonly string[]
 }
 
 export interface ServerRecord {
@@ -75,6 +77,11 @@ export interface ReplicaRecord {
    * `leaving`: it is to be deleted once it is out of the set; an assignment no longer names it.
    */
   readonly state: 'allocating' | 'ready' | 'leaving'
+  /**
+   * Of the path that hosts have to it (src/frontend/paths.ts): 0 to 62, no two of a volume alike; the lowest that was free
+   * when it was added, and its own until it is gone.
+   */
+  readonly slot: number
 }
 
 export type PresetName = 'database' | 'general' | 'throughput'
@@ -98,6 +105,16 @@ export interface AccessRecord {
     readonly sealedSecret: string
     readonly mutual: { readonly user: string; readonly sealedSecret: string } | null
   } | null
+  /** NQNs of NVMe hosts; null: whoever the server's own configuration admits; empty: nobody. */
+  readonly hosts: readonly string[] | null
+  /** DH-HMAC-CHAP, secrets encrypted as above. Empty: none is asked for; else a host without an entry is refused. */
+  readonly dhchap: readonly {
+    /** NQN. */
+    readonly host: string
+    readonly sealedSecret: string
+    /** What the controller proves itself with to that host; null: it does not. */
+    readonly sealedControllerSecret: string | null
+  }[]
 }
 
 /** Limits; 0 is no limit. A burst is what may pass at once after an idle time. */
@@ -118,6 +135,8 @@ export interface VolumeRecord {
   readonly preset: PresetName
   readonly policy: Policy
   readonly placement: PlacementWish
+  /** Hosts use several iSCSI paths at once: its servers are ALUA paths instead of redirecting. */
+  readonly isMultipath: boolean
   readonly replicas: readonly ReplicaRecord[]
   readonly lead: LeadRecord
   readonly access: AccessRecord

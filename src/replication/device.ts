@@ -33,6 +33,9 @@ export interface LedDeviceOptions {
   readonly onLatency: (ms: number, nowMs: number) => void
 }
 
+/** Answers bytes with bytes; BUSY or another `BlockError`: they may be sent again. */
+export type ForwardAnswerer = (bytes: Uint8Array) => Promise<Uint8Array>
+
 export class LedDevice implements BlockDevice {
   readonly epoch: Epoch
   readonly #volume: LedVolume
@@ -45,6 +48,7 @@ export class LedDevice implements BlockDevice {
   /** Commands let through and not answered, and those of them that change something. */
   #underway = 0
   #changing = 0
+  #answerer: ForwardAnswerer | undefined
   /** Changes that wait for the end of the draining. */
   #held: (() => void)[] = []
   readonly #listeners = new Set<(event: DeviceEvent) => void>()
@@ -94,6 +98,20 @@ export class LedDevice implements BlockDevice {
   /** Until when hosts are served, in ms of the boot clock. It may end sooner than it did. */
   get untilMs(): number {
     return this.#untilMs
+  }
+
+  /** `answerer` answers what replicas forward from their hosts (`Replica.forward`), while this epoch is served. */
+  onForward(answerer: ForwardAnswerer): void {
+    this.#answerer = answerer
+  }
+
+  /** Answers what a replica forwarded. CLOSED and BUSY as a write; BUSY also when nobody here answers. */
+  async answerForwarded(bytes: Uint8Array): Promise<Uint8Array> {
+    this.#check()
+    if (this.#answerer === undefined) throw new BlockError('BUSY', `volume ${this.name} has no front end`)
+    const answer = await this.#answerer(bytes)
+    this.#check()
+    return answer
   }
 
   /** What the engine says of the lease. */

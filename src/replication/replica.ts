@@ -24,6 +24,7 @@ import { Alarm } from './alarm.ts'
 import { LedDevice } from './device.ts'
 import { EngineLoop } from './engine-loop.ts'
 import { FaultLog } from './fault-log.ts'
+import { Forwarding, type ForwardingOptions } from './forwarding.ts'
 import type { VolumeIdentity } from './handshake.ts'
 import { Leftovers } from './leftovers.ts'
 import type { ReplicationLink } from './link.ts'
@@ -51,6 +52,7 @@ export class Replica {
   readonly #driver: StorageDriver
   readonly #links: PeerLinks
   readonly #sessions: PrimarySessions
+  readonly #forwarding: Forwarding
   readonly #frames: SideFrames
   readonly #alarm: Alarm
   readonly #faults: FaultLog
@@ -138,7 +140,10 @@ export class Replica {
       silenceMs: bounds.goneMs,
       handlers: {
         up: (peer) => this.#linkUp(peer),
-        down: (peer, connection) => this.#loop.submit({ kind: 'linkDown', server: peer, connection }),
+        down: (peer, connection) => {
+          if (connection !== null) this.#forwarding.lost(connection)
+          this.#loop.submit({ kind: 'linkDown', server: peer, connection })
+        },
         message: (peer, message, attached) => this.#message(peer, message, attached),
         frame: (peer, kind, payload, release) => this.#frames.take(peer, kind, payload, release),
         drained: ({ connection }) => this.#sessions.drained(connection),
@@ -159,8 +164,16 @@ export class Replica {
       openBase: (base) => this.#openBase(base),
       submit: (happening) => this.#loop.submit(happening),
     })
+    this.#forwarding = new Forwarding({
+      clock: ports.clock,
+      logger: ports.logger,
+      volume: storage.name,
+      leader: () => this.#leader(),
+      led: () => this.#led,
+    })
     this.#frames = new SideFrames({
       storage,
+      forwarding: this.#forwarding,
       isReceiving: (session) => isReceiving(state, session),
       wantSync: (lsn) => this.#driver.wantSync(lsn),
       base: this.#base,
@@ -172,6 +185,11 @@ export class Replica {
   get identity(): VolumeIdentity {
     const { uuid } = this.#storage
     return { volumeUuid: uuid, epoch: this.#state.marks.sealed, formatLevel: FORMAT_LEVEL }
+  }
+
+  /** Of its device, the same wherever the volume is served. */
+  get atomicWriteBytesMax(): number {
+    return this.#storage.device.atomicWriteBytesMax
   }
 
   /** What a heartbeat says of this replica at this moment. */
@@ -224,6 +242,21 @@ export class Replica {
     await led.resize(sizeBytes)
   }
 
+  /**
+   * Asks the server that leads the volume; there the answerer of its device answers (`LedDevice.onForward`). At most 64 KiB
+   * both ways. BUSY when nobody answers within 5 s, or nobody is known to lead: then nobody knows whether it was taken.
+   */
+  forward(bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#forwarding.ask(bytes)
+  }
+
+  #leader(): ReturnType<ForwardingOptions['leader']> {
+    const { role, marks } = this.#state
+    const connection = role.kind === 'following' ? role.leader?.connection : undefined
+    const peer = connection === undefined ? undefined : this.#links.get(connection)
+    return peer === undefined ? undefined : { peer, epoch: marks.sealed }
+  }
+
   fromAuthority(message: AuthorityMessage): void {
     this.#loop.submit({ kind: 'authority', message })
   }
@@ -259,6 +292,7 @@ export class Replica {
     this.#alarm.set(null)
     this.#loseHosts(why)
     this.#sessions.endAll()
+    this.#forwarding.end()
     void this.#base.end()
     this.#links.closeAll()
   }
@@ -423,6 +457,7 @@ export class Replica {
       servedUntilMs: this.#led?.untilMs ?? null,
       lags: view.peers.map((peer) => lagOf(peer, at, this.#storage.logBytesAfter(peer.appended))),
       resyncs: this.#sessions.resyncs,
+      resyncedBytes: this.#sessions.resyncedBytes,
       failure: this.#failure ?? null,
     }
   }

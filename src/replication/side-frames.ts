@@ -1,14 +1,16 @@
 /**
- * Frames that pass beside the engine's messages: hints, comparisons, and the base of a resync. Each may come from one side
+ * Frames that pass beside the engine's messages: hints, comparisons, what hosts ask, and the base of a resync. Each may come from one side
  * only, and one of a session that is over is dropped.
  */
 import { isBlockError } from '../base/errors.ts'
 import type { Lsn } from '../base/units.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { SessionRef } from '../v2engine/identity.ts'
+import type { Forwarding } from './forwarding.ts'
 import type { PeerLink } from './peer-links.ts'
 import { type BaseReceiving, isFromPrimary } from './receiving.ts'
 import type { PrimarySessions } from './sessions.ts'
+import { decodeForward, decodeForwarded } from './wire/forward.ts'
 import { FRAME, type FrameKind } from './wire/frame.ts'
 import { decodeResync } from './wire/resync.ts'
 import { decodeSync } from './wire/sync.ts'
@@ -21,6 +23,7 @@ export interface SideFramesOptions {
   readonly wantSync: (lsn: Lsn) => void
   readonly base: BaseReceiving
   readonly sessions: PrimarySessions
+  readonly forwarding: Forwarding
 }
 
 export class SideFrames {
@@ -33,7 +36,7 @@ export class SideFrames {
   /** `release` is called once. False when the frame makes no sense, or may not come on this side. */
   take(peer: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {
     if (peer.side === 'acceptor') return this.#fromPrimary(peer, kind, payload, release)
-    const isGood = this.#fromReplica(kind, payload)
+    const isGood = this.#fromReplica(peer, kind, payload)
     release()
     return isGood
   }
@@ -46,13 +49,20 @@ export class SideFrames {
     }
     const sync = kind === FRAME.sync ? decodeSync(payload) : undefined
     const twin = kind === FRAME.twin ? decodeTwin(payload) : undefined
+    const forwarded = kind === FRAME.forwarded ? decodeForwarded(payload) : undefined
     release()
     if (sync !== undefined && this.#o.isReceiving(sync.session)) this.#o.wantSync(sync.lsn)
     if (twin !== undefined && this.#o.isReceiving(twin.session)) void this.#compare(peer, twin)
-    return sync !== undefined || twin !== undefined
+    if (forwarded !== undefined) this.#o.forwarding.take(peer, forwarded)
+    return sync !== undefined || twin !== undefined || forwarded !== undefined
   }
 
-  #fromReplica(kind: FrameKind, payload: Uint8Array): boolean {
+  #fromReplica(peer: PeerLink, kind: FrameKind, payload: Uint8Array): boolean {
+    if (kind === FRAME.forward) {
+      const forward = decodeForward(payload)
+      if (forward !== undefined) void this.#o.forwarding.answer(peer, forward)
+      return forward !== undefined
+    }
     if (kind === FRAME.diverged) {
       const diverged = decodeDiverged(payload)
       if (diverged !== undefined) this.#o.sessions.diverged(diverged)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isBlockError } from '../base/errors.ts'
 import { epochNumber, lsn } from '../base/units.ts'
+import type { PathRole, VolumePaths } from '../frontend/paths.ts'
 import type { ReplicaBeat, ServerBeat, ServerHello, ToServer } from '../master/links.ts'
 import { opening, serverId } from '../v2engine/identity.ts'
 import type { AuthorityMessage, ToAuthority } from '../v2engine/messages.ts'
@@ -144,6 +145,7 @@ const hello: fc.Arbitrary<ServerHello> = fc.record({
     replication: address,
     http: address,
     iscsi: fc.array(address, { minLength: 1, maxLength: 3 }),
+    nvme: fc.array(address, { maxLength: 3 }),
   }),
   zone: fc.option(word),
   rack: fc.option(word),
@@ -155,6 +157,25 @@ const hello: fc.Arbitrary<ServerHello> = fc.record({
 const credential = fc.record({
   user: word,
   secret: fc.string({ minLength: 1, maxLength: 60, unit: 'binary' }),
+})
+const path = fc.record({
+  server: id,
+  slot: fc.nat(62),
+  role: fc.constantFrom<PathRole>('standby', 'transitioning', 'unavailable'),
+  iscsi: fc.array(address, { maxLength: 3 }),
+  nvme: fc.array(address, { maxLength: 3 }),
+})
+const volumePaths: fc.Arbitrary<VolumePaths> = fc.record({
+  volume: uuid,
+  name: word,
+  sizeBytes: exact,
+  logicalBlockBytes: fc.constantFrom(512, 4096),
+  isMultipath: fc.boolean(),
+  initiators: fc.option(fc.array(word, { maxLength: 3 })),
+  hosts: fc.option(fc.array(word, { maxLength: 3 })),
+  paths: fc
+    .tuple(fc.uniqueArray(path, { minLength: 1, maxLength: 5, selector: ({ slot }) => slot }), fc.boolean())
+    .map(([paths, isLed]) => paths.map((one, at) => (isLed && at === 0 ? { ...one, role: 'active' } : one))),
 })
 const toServer: fc.Arbitrary<ToServer> = fc.oneof(
   fc.record({ kind: kind('replica'), volume: uuid, message: authorityMessage }),
@@ -168,10 +189,21 @@ const toServer: fc.Arbitrary<ToServer> = fc.oneof(
       chap: fc.option(
         fc.tuple(credential, fc.option(credential)).map(([own, mutual]) => ({ ...own, mutual })),
       ),
+      hosts: fc.option(fc.array(word, { maxLength: 5 })),
+      dhchap: fc.array(fc.record({ host: word, secret: word, controllerSecret: fc.option(word) }), {
+        maxLength: 3,
+      }),
     }),
     qos: fc.record({ iops: exact, iopsBurst: exact, bytesPerSecond: exact, bytesBurst: exact }),
     tag: exact,
     keep: fc.string({ maxLength: 100 }),
+  }),
+  fc.record({
+    kind: kind('paths'),
+    isFirst: fc.boolean(),
+    isLast: fc.boolean(),
+    volumes: fc.array(volumePaths, { maxLength: 3 }),
+    removed: fc.array(uuid, { maxLength: 3 }),
   }),
 )
 
@@ -236,6 +268,23 @@ describe('what makes no sense', () => {
     expect(withReplica({ messages: Array(17).fill({ readSet: {} }) })).toMatch(/replica.messages: 17 items/)
     expect(withReplica({ messages: [{ readSet: {} }] })).toMatch(/read_set.epoch: it is missing/)
     expect(withReplica({ messages: [{ changeSet: { epoch: {}, members: ['a', 'a'] } }] })).toMatch(/twice/)
+  })
+
+  it('is refused of paths that would mislead a host', () => {
+    const wire = { volume: one.volume, name: 'v', sizeBytes: 4096, logicalBlockBytes: 512 }
+    const path = { server: 's1', slot: 0, role: 'PATH_ROLE_ACTIVE' } as const
+    const said = (volume: object): string => {
+      const message = { paths: { volumes: [{ ...wire, paths: [path], ...volume }] } }
+      return refusal(() => masterMessageOf(responseDeserialize(responseSerialize(message))))
+    }
+    expect(said({})).toBe('taken')
+    expect(said({ paths: [] })).toMatch(/at least one path/)
+    expect(said({ paths: [path, { ...path, role: 'PATH_ROLE_STANDBY' }] })).toMatch(/one slot/)
+    expect(said({ paths: [path, { ...path, slot: 1 }] })).toMatch(/more than one of them is active/)
+    expect(said({ paths: [{ ...path, slot: 63 }] })).toMatch(/63 is not in 0 to 62/)
+    expect(said({ paths: [{ ...path, role: 'PATH_ROLE_UNSPECIFIED' }] })).toMatch(/paths.role/)
+    expect(said({ paths: [{ ...path, nvme: ['nowhere'] }] })).toMatch(/paths.nvme: .* HOST:PORT/)
+    expect(said({ logicalBlockBytes: 520 })).toMatch(/520 is neither/)
   })
 
   it('never shows a secret', () => {

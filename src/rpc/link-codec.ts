@@ -3,7 +3,6 @@
  * (`src/master/links.ts`). Pure; what comes in is checked field by field, PROTOCOL otherwise.
  */
 import type { Beat, Beat__Output as BeatOut } from '../gen/basalt/master/v1/Beat.ts'
-import type { Credential__Output as CredentialOut } from '../gen/basalt/master/v1/Credential.ts'
 import type { Hello, Hello__Output as HelloOut } from '../gen/basalt/master/v1/Hello.ts'
 import type {
   MasterMessage,
@@ -13,15 +12,7 @@ import type { OpenReplica__Output as OpenOut, OpenReplica } from '../gen/basalt/
 import type { Peer, Peer__Output as PeerOut } from '../gen/basalt/master/v1/Peer.ts'
 import type { RegistrySeen__Output as RegistryOut } from '../gen/basalt/master/v1/RegistrySeen.ts'
 import type { Replica, Replica__Output as ReplicaOut } from '../gen/basalt/master/v1/Replica.ts'
-import type { Settings__Output as SettingsOut } from '../gen/basalt/master/v1/Settings.ts'
-import type {
-  ClearAccess,
-  PeerBeat,
-  ReplicaBeat,
-  ServerBeat,
-  ServerHello,
-  ToServer,
-} from '../master/links.ts'
+import type { PeerBeat, ReplicaBeat, ServerBeat, ServerHello, ToServer } from '../master/links.ts'
 import type { DiskType } from '../master/records.ts'
 import {
   authorityMessageOf,
@@ -50,21 +41,12 @@ import {
   text,
   uuid,
 } from './fields.ts'
+import { pathsIn, pathsOf, portalsOf } from './paths-codec.ts'
+import { keepOf, settingsIn, settingsOf } from './settings-codec.ts'
 
-const LENGTH_MAX = {
-  NAME: 253,
-  PLACE: 63,
-  REASON: 4096,
-  IQN: 223,
-  USER: 255,
-  SECRET: 255,
-  TOKEN: 256,
-} as const
-const PORTALS_MAX = 16
-const INITIATORS_MAX = 4096
+const LENGTH_MAX = { NAME: 253, PLACE: 63, REASON: 4096, TOKEN: 256 } as const
 /** Of one server; far above what one is meant to carry. */
 const BEAT_REPLICAS_MAX = 10_000
-const KEEP_LENGTH_MAX = 64 * 1024
 /** At most one of each kind waits at a server. */
 const MESSAGES_MAX = 16
 
@@ -96,7 +78,7 @@ export function helloIn(hello: ServerHello, callToken: string): Hello {
   const { addresses, zone, rack, diskType, registrySeen, ...same } = hello
   return {
     ...same,
-    addresses: { ...addresses, iscsi: [...addresses.iscsi] },
+    addresses: { ...addresses, iscsi: [...addresses.iscsi], nvme: [...addresses.nvme] },
     ...(zone === null ? {} : { zone }),
     ...(rack === null ? {} : { rack }),
     diskType: DISK_IN[diskType],
@@ -106,7 +88,7 @@ export function helloIn(hello: ServerHello, callToken: string): Hello {
 }
 
 export function helloOf(message: HelloOut): { readonly hello: ServerHello; readonly callToken: string } {
-  const { grpc, replication, http, iscsi } = present(message.addresses, 'hello.addresses')
+  const { grpc, replication, http, iscsi, nvme } = present(message.addresses, 'hello.addresses')
   if (iscsi.length === 0) throw malformed('hello.addresses.iscsi', 'a server has at least one portal')
   const { zone, rack, registrySeen } = message
   const hello = {
@@ -117,9 +99,8 @@ export function helloOf(message: HelloOut): { readonly hello: ServerHello; reado
       grpc: hostPort(grpc, 'hello.addresses.grpc'),
       replication: hostPort(replication, 'hello.addresses.replication'),
       http: hostPort(http, 'hello.addresses.http'),
-      iscsi: atMost(iscsi, PORTALS_MAX, 'hello.addresses.iscsi').map((portal) =>
-        hostPort(portal, 'hello.addresses.iscsi'),
-      ),
+      iscsi: portalsOf(iscsi, 'hello.addresses.iscsi'),
+      nvme: portalsOf(nvme, 'hello.addresses.nvme'),
     },
     zone: zone === undefined ? null : text(zone, LENGTH_MAX.PLACE, 'hello.zone'),
     rack: rack === undefined ? null : text(rack, LENGTH_MAX.PLACE, 'hello.rack'),
@@ -231,25 +212,10 @@ export function masterMessageIn(message: ToServer): MasterMessage {
       return { registry: { id: message.id, seq: message.seq } }
     case 'tellAll':
       return { tellAll: {} }
-    case 'settings': {
-      const { volume, access, qos, tag, keep } = message
-      const { initiators, chap } = access
-      return {
-        settings: {
-          volume,
-          access: {
-            initiators: initiators === null ? null : { names: [...initiators] },
-            chap:
-              chap === null
-                ? null
-                : { incoming: { user: chap.user, secret: chap.secret }, mutual: chap.mutual },
-          },
-          qos: { ...qos },
-          tag,
-          keep,
-        },
-      }
-    }
+    case 'settings':
+      return { settings: settingsIn(message) }
+    case 'paths':
+      return { paths: pathsIn(message) }
   }
 }
 
@@ -272,61 +238,9 @@ export function masterMessageOf(message: MasterMessageOut): ToServer | { readonl
     }
     case 'settings':
       return settingsOf(present(message.settings, 'settings'))
+    case 'paths':
+      return pathsOf(present(message.paths, 'paths'))
   }
-}
-
-function settingsOf({
-  volume,
-  access,
-  qos,
-  tag,
-  keep,
-}: SettingsOut): Extract<ToServer, { readonly kind: 'settings' }> {
-  const limits = present(qos, 'settings.qos')
-  const { initiators, chap } = present(access, 'settings.access')
-  return {
-    kind: 'settings',
-    volume: uuid(volume, 'settings.volume'),
-    access: {
-      initiators:
-        initiators === null
-          ? null
-          : atMost(initiators.names, INITIATORS_MAX, 'settings.access.initiators').map((name) =>
-              text(name, LENGTH_MAX.IQN, 'settings.access.initiators'),
-            ),
-      chap: chap === null ? null : chapOf(chap),
-    },
-    qos: {
-      iops: natural(limits.iops, 'settings.qos.iops'),
-      iopsBurst: natural(limits.iopsBurst, 'settings.qos.iops_burst'),
-      bytesPerSecond: natural(limits.bytesPerSecond, 'settings.qos.bytes_per_second'),
-      bytesBurst: natural(limits.bytesBurst, 'settings.qos.bytes_burst'),
-    },
-    tag: natural(tag, 'settings.tag'),
-    keep: keepOf(keep, 'settings.keep'),
-  }
-}
-
-function chapOf(chap: {
-  readonly incoming: CredentialOut | null
-  readonly mutual: CredentialOut | null
-}): NonNullable<ClearAccess['chap']> {
-  const credential = ({ user, secret }: CredentialOut) => {
-    // an error must not show a secret
-    if (secret.length === 0 || secret.length > LENGTH_MAX.SECRET) {
-      throw malformed('settings.access.chap.secret', `it is not 1 to ${LENGTH_MAX.SECRET} characters`)
-    }
-    return { user: text(user, LENGTH_MAX.USER, 'settings.access.chap.user'), secret }
-  }
-  return {
-    ...credential(present(chap.incoming, 'settings.access.chap.incoming')),
-    mutual: chap.mutual === null ? null : credential(chap.mutual),
-  }
-}
-
-function keepOf(keep: string, field: string): string {
-  if (keep.length <= KEEP_LENGTH_MAX) return keep
-  throw malformed(field, `${keep.length} characters; at most ${KEEP_LENGTH_MAX} are possible`)
 }
 
 const registryOf = (

@@ -31,7 +31,6 @@ import { compareServerConfigs, refuseOpenServer, type ServerConfig } from './con
 import { DataDirectory } from './data-directory.ts'
 import { addServerRoutes } from './http/server-routes.ts'
 import type { ServerView } from './http/server-view.ts'
-import { IscsiPortals } from './iscsi-portals.ts'
 import { AuthorityClient } from './replica/authority-client.ts'
 import type { AuthorityLink, ReplicaSide } from './replica/authority-link.ts'
 import type { ReplicaCalls } from './replica/hosted-replica.ts'
@@ -39,6 +38,8 @@ import { ReplicaHost, type ReplicaPlace } from './replica/replica-host.ts'
 import type { ReplicaView, RunningReplica } from './replica/replica-view.ts'
 import { volumesOf } from './replica/volumes-of.ts'
 import { addReplicationMetrics } from './replication-metrics.ts'
+import { PathTable } from './served/path-table.ts'
+import { ServedVolumes } from './served/served-volumes.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
 /** Replication as the server drives it. */
@@ -91,7 +92,7 @@ const REPORT = { timeoutMs: 2000, answerBytesMax: 256 * 1024 } as const
 /** What is open. */
 interface Parts {
   readonly resources: AsyncDisposableStack
-  readonly iscsi: IscsiPortals
+  readonly served: ServedVolumes
   readonly member: ClusterMember | undefined
   readonly stand: { current: ServerStand }
   readonly view: { current: ServerView }
@@ -135,10 +136,12 @@ export class BlockServer {
       iscsi: settings.iscsi,
     }
     const stand: { current: ServerStand } = { current: settings }
+    const table = new PathTable()
     const member = await openMember({
       config,
       ports,
       tls,
+      table,
       view: () => view.current,
       places,
       stand: () => stand.current,
@@ -182,15 +185,16 @@ export class BlockServer {
       logger,
     })
     resources.defer(() => http.close())
-    const iscsi = await IscsiPortals.open(ports, config)
-    resources.defer(() => iscsi.close())
+    const served = await ServedVolumes.open(ports, config, member && { server, table, onFatal })
+    resources.defer(() => served.close())
+    const { iscsi } = served.addresses
     const replication = await openReplication({ server, config })
     resources.defer(() => replication.close())
     const host = new ReplicaHost({
       ports,
       path: data.volumesPath,
       logRoot: settings['log-dir'],
-      iscsi,
+      served,
       open: (place, calls) => replication.open(place, calls),
       link: member?.beats.link ?? ((side) => smallAuthority(side, { server, clock, logger })),
       whyNoNew: () => whyNoNew(view.current, member),
@@ -199,11 +203,11 @@ export class BlockServer {
     resources.defer(() => host.stop())
     await host.openStored()
     replicas.host = host
-    Object.assign(places, { http: http.address, replication: replication.address, iscsi: iscsi.addresses })
+    Object.assign(places, { http: http.address, replication: replication.address, iscsi })
     await member?.join(host)
     view.current = { ...view.current, state: 'serving' }
 
-    const portals = iscsi.addresses.map(formatHostPort)
+    const portals = iscsi.map(formatHostPort)
     const ready: ServerReadyLine = {
       ready: true,
       pid,
@@ -221,7 +225,7 @@ export class BlockServer {
       http: ready.http,
       grpc: ready.grpc ?? undefined,
     })
-    return new BlockServer(options, { resources, iscsi, member, stand, view }, ready)
+    return new BlockServer(options, { resources, served, member, stand, view }, ready)
   }
 
   /** Certificates for streams to masters that are opened from now on. */
@@ -231,12 +235,12 @@ export class BlockServer {
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
   reload(read: ServerConfig): ConfigChanges {
-    const { iscsi, member, stand } = this.#parts
+    const { served, member, stand } = this.#parts
     refuseOpenServer({ ...this.#config.current, access: read.access })
     return this.#config.reload(read, (changes) => {
       stand.current = this.#config.current.settings
       if (PLACE.some((name) => changes.applied.includes(name))) member?.helloChanged()
-      if (hasAccessChanged(changes)) iscsi.setAccess(read.access)
+      if (hasAccessChanged(changes)) served.setAccess(read.access)
     })
   }
 
@@ -247,14 +251,14 @@ export class BlockServer {
    */
   stop(hurry: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options.ports
-    const { resources, iscsi, member, view } = this.#parts
+    const { resources, served, member, view } = this.#parts
     const timeoutMs = this.#config.current.settings['drain-timeout']
     view.current = { ...view.current, state: 'draining' }
     logger.info('server.draining', { timeoutMs })
     member?.drainingChanged()
     return stopInTime({ name: 'server', timeoutMs, hurry, clock, logger }, async (drain) => {
       await this.#moved(drain)
-      await iscsi.drain(drain)
+      await served.drain(drain)
       await resources.disposeAsync()
     })
   }

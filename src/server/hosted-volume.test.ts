@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FailingDisk } from '../../test/e2e/target/support/failing-disk.ts'
 import {
   makeVolume,
-  RecordingFrontEnd,
+  RecordingService,
   realPorts,
   temporaryDirectory,
 } from '../../test/e2e/target/support/volume.ts'
@@ -16,7 +16,7 @@ describe('HostedVolume', () => {
   const failing = new FailingDisk()
   const plain = realPorts()
   const ports = { ...plain, disk: failing.wrap(plain.disk) }
-  const frontEnd = { current: new RecordingFrontEnd() }
+  const service = { current: new RecordingService() }
   let opens = 0
   let openFailures = 0
 
@@ -27,7 +27,7 @@ describe('HostedVolume', () => {
         if (opens > 1 && openFailures-- > 0) throw new BlockError('DISK', 'not yet')
         return Volume.open(ports, { directory: `${directory.path}/v` })
       },
-      frontEnd: frontEnd.current,
+      service: service.current,
       latencies: makeLatencyRecorders(),
       clock: ports.clock,
       logger: ports.logger,
@@ -38,7 +38,7 @@ describe('HostedVolume', () => {
 
   beforeEach(async () => {
     directory = temporaryDirectory()
-    frontEnd.current = new RecordingFrontEnd()
+    service.current = new RecordingService()
     opens = 0
     openFailures = 0
     await makeVolume(ports, `${directory.path}/v`)
@@ -47,7 +47,7 @@ describe('HostedVolume', () => {
 
   it('serves, reports, checkpoints, scrubs and stops', async () => {
     const hosted = await host()
-    await frontEnd.current.device?.write(0, new Uint8Array(8192).fill(7))
+    await service.current.device?.write(0, new Uint8Array(8192).fill(7))
     const before = hosted.view()
     expect(before).toMatchObject({ name: 'vol1', state: 'serving', reopens: 0, outage: undefined })
     expect(before.status.counters.writeBytes).toBe(8192)
@@ -58,18 +58,18 @@ describe('HostedVolume', () => {
     expect(hosted.startScrub()).toMatchObject({ errors: 0 })
     await hosted.stop()
     await hosted.stop()
-    expect(frontEnd.current.events).toEqual(['attach', 'detach'])
+    expect(service.current.events).toEqual(['attach', 'detach'])
     expect(hosted.view().state).toBe('closed')
     expect(() => hosted.startScrub()).toThrow(/not open/)
   })
 
   it('resets connections and reopens from disk in a new epoch when the log cannot be synced', async () => {
     const hosted = await host()
-    const device = frontEnd.current.device
+    const device = service.current.device
     await device?.write(0, new Uint8Array(4096).fill(1))
     await device?.flush()
     const epoch = hosted.view().status.epoch.number
-    const reattached = frontEnd.current.nextAttach()
+    const reattached = service.current.nextAttach()
     failing.failures = 1
     openFailures = 2
     await expect(device?.write(4096, new Uint8Array(4096).fill(3), { fua: true })).rejects.toSatisfy(
@@ -81,14 +81,14 @@ describe('HostedVolume', () => {
 
     await reattached
     const content = new Uint8Array(4096)
-    await frontEnd.current.device?.read(0, content)
+    await service.current.device?.read(0, content)
     expect(content.every((byte) => byte === 1)).toBe(true)
     const view = hosted.view()
     expect(view).toMatchObject({ state: 'serving', reopens: 1, outage: undefined })
     expect(view.status.epoch.number).toBe(epoch + 1)
     expect(view.status.counters.writes).toBe(2)
     expect(opens).toBe(4)
-    expect(frontEnd.current.events).toEqual(['attach', 'detach', 'attach'])
+    expect(service.current.events).toEqual(['attach', 'detach', 'attach'])
     await hosted.stop()
   })
 
@@ -97,10 +97,10 @@ describe('HostedVolume', () => {
     failing.failures = 1
     openFailures = Number.POSITIVE_INFINITY
     await expect(
-      frontEnd.current.device?.write(0, new Uint8Array(512).fill(3), { fua: true }),
+      service.current.device?.write(0, new Uint8Array(512).fill(3), { fua: true }),
     ).rejects.toThrow()
     await hosted.stop()
     expect(hosted.view().state).toBe('closed')
-    expect(frontEnd.current.events.filter((event) => event === 'attach')).toHaveLength(1)
+    expect(service.current.events.filter((event) => event === 'attach')).toHaveLength(1)
   })
 })

@@ -1,5 +1,5 @@
 /**
- * One volume on this server: its current opening, the front end that serves it, and what happens when an opening
+ * One volume on this server: its current opening, the front ends that serve it, and what happens when an opening
  * fails. The failed one acknowledges nothing more; its connections are reset, and the volume is opened again from
  * disk, which takes a new epoch, with growing pauses and without end.
  *
@@ -11,9 +11,9 @@ import type { Logger } from '../base/log.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import type { ScrubStatus, SpaceReport, VolumeCounters, VolumeStatus } from '../blockvol/api.ts'
 import type { Volume } from '../blockvol/volume.ts'
-import type { FrontEnd } from './front-end.ts'
 import { type LatencyRecorders, viewLatencies } from './latencies.ts'
 import { Pause } from './pause.ts'
+import type { VolumeService } from './served/front-end.ts'
 import { addCounters } from './volume-counters.ts'
 import type { VolumeState, VolumeView } from './volume-host.ts'
 
@@ -27,7 +27,7 @@ const SPACE_AGE_MS_MAX = 2_000
 export interface HostedVolumeOptions {
   /** Opens the volume from disk, taking a new epoch. */
   readonly open: () => Promise<Volume>
-  readonly frontEnd: FrontEnd
+  readonly service: VolumeService
   readonly latencies: LatencyRecorders
   readonly clock: Clock
   readonly logger: Logger
@@ -73,14 +73,14 @@ export class HostedVolume {
   }
 
   view(): VolumeView {
-    const { frontEnd, latencies } = this.#options
+    const { service, latencies } = this.#options
     return {
       name: this.name,
       state: this.#state,
       status: this.#status(),
       outage: this.#outage,
       reopens: this.#reopens,
-      iscsi: frontEnd.describe(),
+      ...service.describe(),
       latency: viewLatencies(latencies),
     }
   }
@@ -107,8 +107,8 @@ export class HostedVolume {
   }
 
   /**
-   * Ends the service for good: the front end lets go, everything acknowledged becomes durable, the volume is
-   * closed. Idempotent. The front end's `drain` comes before, if hosts are to be asked first.
+   * Ends the service for good: hosts are cut off, everything acknowledged becomes durable, the volume is
+   * closed. Idempotent. Hosts are drained before, if they are to be asked first.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
@@ -121,19 +121,19 @@ export class HostedVolume {
     this.#state = 'closed'
     this.#outage = 'the server is stopping'
     this.#unsubscribe()
-    await this.#options.frontEnd.detach()
+    await this.#options.service.detach()
     await this.#volume.close()
   }
 
   async #serve(volume: Volume): Promise<void> {
-    const { frontEnd, clock } = this.#options
+    const { service, clock } = this.#options
     let lostReason: string | undefined
     const unsubscribe = volume.subscribe((event) => {
       if (event.kind !== 'lost') return
       lostReason = event.reason
       if (this.#state === 'serving') this.#lost(event.reason)
     })
-    await frontEnd.attach(volume)
+    await service.attach(volume)
     if (volume !== this.#volume) this.#earlierCounters = this.#status().counters
     this.#unsubscribe = unsubscribe
     this.#volume = volume
@@ -157,9 +157,9 @@ export class HostedVolume {
   }
 
   async #reopen(): Promise<void> {
-    const { open, frontEnd, logger } = this.#options
+    const { open, service, logger } = this.#options
     const failed = this.#volume
-    await frontEnd.detach()
+    await service.detach()
     await failed.close().catch((error: unknown) => this.#expected('volume.close_failed', error))
     for (;;) {
       const goOn = await this.#pause.wait(this.#backoffMs)

@@ -1,17 +1,17 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { RecordingFrontEnd, realPorts, temporaryDirectory } from '../../test/e2e/target/support/volume.ts'
-import { formatHostPort, type HostPort } from '../base/address.ts'
+import { RecordingService, realPorts, temporaryDirectory } from '../../test/e2e/target/support/volume.ts'
+import { formatHostPort } from '../base/address.ts'
 import type { BlockDevice } from '../base/ports/block-device.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import { MIB } from '../base/units.ts'
 import type { AccessConfig } from '../config/access-config.ts'
 import { loadTargetConfig, type TargetConfig } from './config/target-config.ts'
-import { TargetDaemon, type TargetFrontEnd } from './target-daemon.ts'
+import { TargetDaemon, type TargetService } from './target-daemon.ts'
 
-class ListeningFrontEnd extends RecordingFrontEnd implements TargetFrontEnd {
+class ListeningService extends RecordingService implements TargetService {
   readonly iqn = 'iqn.2026-11.io.basalt:vol1'
-  readonly addresses: readonly HostPort[] = [{ host: '127.0.0.1', port: 3260 }]
+  readonly addresses: TargetService['addresses'] = { iscsi: [{ host: '127.0.0.1', port: 3260 }] }
   access: AccessConfig | undefined
   /** While set, hosts do not log out. */
   stubborn = false
@@ -24,8 +24,8 @@ class ListeningFrontEnd extends RecordingFrontEnd implements TargetFrontEnd {
 
   onAttach = async (): Promise<void> => undefined
 
-  override async drain(options: { timeoutMs: number; signal: AbortSignal }): Promise<void> {
-    await super.drain()
+  async drain(options: { timeoutMs: number; signal: AbortSignal }): Promise<void> {
+    this.events.push('drain')
     this.patienceMs = options.timeoutMs
     if (!this.stubborn || options.signal.aborted) return
     await new Promise((resolve) => options.signal.addEventListener('abort', resolve))
@@ -51,7 +51,7 @@ class ListeningFrontEnd extends RecordingFrontEnd implements TargetFrontEnd {
 
 describe('TargetDaemon', () => {
   let directory: ReturnType<typeof temporaryDirectory>
-  let frontEnd: ListeningFrontEnd
+  let service: ListeningService
   const levels: string[] = []
   /** Fires the timer of a drain time of one hour. */
   let overdue = (): void => undefined
@@ -71,7 +71,7 @@ describe('TargetDaemon', () => {
   const ports = { ...real, clock }
   beforeEach(() => {
     directory = temporaryDirectory()
-    frontEnd = new ListeningFrontEnd()
+    service = new ListeningService()
   })
   afterEach(() => directory.remove())
 
@@ -86,7 +86,7 @@ describe('TargetDaemon', () => {
       ports,
       version: '0.0.1',
       pid: process.pid,
-      openFrontEnd: async () => frontEnd,
+      openService: async () => service,
       setLogLevel: (level) => levels.push(level),
       onFatal: (error) => {
         throw error
@@ -109,9 +109,9 @@ describe('TargetDaemon', () => {
       iscsi: '127.0.0.1:3260',
     })
     expect(await health(ready.admin)).toEqual({ status: 200, reasons: [] })
-    expect(frontEnd.device?.sizeBytes).toBe(16 * MIB)
+    expect(service.device?.sizeBytes).toBe(16 * MIB)
     expect(await daemon.stop(new AbortController().signal)).toBe(true)
-    expect(frontEnd.events).toEqual(['attach', 'drain', 'detach', 'close'])
+    expect(service.events).toEqual(['attach', 'drain', 'detach', 'close'])
     await expect(fetch(`http://${ready.admin}/healthz`)).rejects.toThrow()
     const again = await open({ size: '16MiB' })
     expect(await again.stop(AbortSignal.abort())).toBe(true)
@@ -120,11 +120,11 @@ describe('TargetDaemon', () => {
   it('answers 503 while it starts and while it drains', async () => {
     const port = await freePort()
     const admin = formatHostPort({ host: '127.0.0.1', port })
-    frontEnd.onAttach = async () => {
+    service.onAttach = async () => {
       expect(await health(admin)).toEqual({ status: 503, reasons: ['the server is starting'] })
     }
     const daemon = await open({ admin })
-    frontEnd.stubborn = true
+    service.stubborn = true
     const hurry = new AbortController()
     const stopped = daemon.stop(hurry.signal)
     expect(await health(admin)).toEqual({ status: 503, reasons: ['the server is draining'] })
@@ -135,22 +135,22 @@ describe('TargetDaemon', () => {
   it('gives up when the drain time is over before the volume is closed', async () => {
     const daemon = await open({ 'drain-timeout': '1h' })
     const closed = Promise.withResolvers<void>()
-    frontEnd.onDetach = () => closed.promise
+    service.onDetach = () => closed.promise
     const stopped = daemon.stop(AbortSignal.abort())
     overdue()
     expect(await stopped).toBe(false)
-    expect(frontEnd.patienceMs).toBe(2_700_000)
+    expect(service.patienceMs).toBe(2_700_000)
     closed.resolve()
-    await frontEnd.closed.promise
+    await service.closed.promise
   })
 
   it('lets go of everything when it cannot start', async () => {
-    frontEnd.onAttach = async () => {
+    service.onAttach = async () => {
       throw new Error('no')
     }
     await expect(open()).rejects.toThrow('no')
-    expect(frontEnd.events).toEqual(['close'])
-    frontEnd.onAttach = async () => undefined
+    expect(service.events).toEqual(['close'])
+    service.onAttach = async () => undefined
     const daemon = await open()
     await daemon.stop(AbortSignal.abort())
   })
@@ -164,12 +164,12 @@ describe('TargetDaemon', () => {
     write('initiators: [iqn.2026-11.org.example:b]\nlog-level: debug\nread-only: true\n')
     const changes = daemon.reload(await configOf({ config, iscsi: '0.0.0.0:3260' }))
     expect(changes).toEqual({ applied: ['log-level', 'initiators'], needRestart: ['read-only'] })
-    expect(frontEnd.access?.initiators).toEqual(['iqn.2026-11.org.example:b'])
+    expect(service.access?.initiators).toEqual(['iqn.2026-11.org.example:b'])
     expect(levels.at(-1)).toBe('debug')
     write('{}\n')
     const opened = await configOf({ config })
     expect(() => daemon.reload(opened)).toThrow(/would let everybody/)
-    expect(frontEnd.access?.initiators).toEqual(['iqn.2026-11.org.example:b'])
+    expect(service.access?.initiators).toEqual(['iqn.2026-11.org.example:b'])
     expect(readFileSync(`${directory.path}/d/server.json`, 'utf8')).toContain('"version":1')
     await daemon.stop(AbortSignal.abort())
   })

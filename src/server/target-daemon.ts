@@ -1,5 +1,5 @@
 /**
- * `basalt target`: one volume, served by one front end, with the admin HTTP API beside it. Opens everything in
+ * `basalt target`: one volume, served to hosts, with the admin HTTP API beside it. Opens everything in
  * order and closes it in reverse; holds no volume logic of its own.
  *
  *   starting ──► serving ──stop──► draining ──► (closed)
@@ -23,20 +23,22 @@ import { MetricsRegistry } from '../metrics/registry.ts'
 import { adminApi, compareConfigs, type TargetConfig } from './config/target-config.ts'
 import { DataDirectory } from './data-directory.ts'
 import { ensureVolume, type VolumePlace } from './ensure-volume.ts'
-import type { FrontEnd } from './front-end.ts'
 import { HostedVolume } from './hosted-volume.ts'
 import { HostedVolumes } from './hosted-volumes.ts'
 import { addRoutes } from './http/routes.ts'
 import type { ServerView } from './http/server-view.ts'
 import { type LatencyRecorders, makeLatencyRecorders } from './latencies.ts'
+import type { DrainLimit, VolumeService } from './served/front-end.ts'
 import { VolumeCatalog } from './volume-catalog.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
-/** A front end as the daemon makes it: it listens before the volume is opened, and knows who may log in. */
-export interface TargetFrontEnd extends FrontEnd {
+/** The service as the daemon makes it: it listens before the volume is opened, and knows who may log in. */
+export interface TargetService extends VolumeService {
   readonly iqn: string
   /** Where it listens: one address for each portal, at least one. */
-  readonly addresses: readonly HostPort[]
+  readonly addresses: { readonly iscsi: readonly HostPort[] }
+  /** As `FrontEnd.drain`. */
+  drain(limit: DrainLimit): Promise<void>
   /** New rules; sessions that they do not admit end. */
   setAccess(access: AccessConfig): void
   close(): Promise<void>
@@ -47,10 +49,10 @@ export interface TargetDaemonOptions {
   readonly ports: VolumePorts
   readonly version: string
   readonly pid: number
-  readonly openFrontEnd: (options: {
+  readonly openService: (options: {
     config: TargetConfig
     latencies: LatencyRecorders
-  }) => Promise<TargetFrontEnd>
+  }) => Promise<TargetService>
   readonly setLogLevel: (level: LogLevel) => void
   /** A broken invariant: the process has to stop at once. */
   readonly onFatal: (error: unknown) => void
@@ -72,7 +74,7 @@ export interface ReadyLine {
 /** What is open. */
 interface Parts {
   readonly resources: AsyncDisposableStack
-  readonly frontEnd: TargetFrontEnd
+  readonly service: TargetService
   readonly volumes: HostedVolumes
   readonly view: { current: ServerView }
 }
@@ -97,7 +99,7 @@ export class TargetDaemon {
   }
 
   static async #build(options: TargetDaemonOptions, resources: AsyncDisposableStack): Promise<TargetDaemon> {
-    const { config, ports, version, pid, openFrontEnd, onFatal } = options
+    const { config, ports, version, pid, openService, onFatal } = options
     const { settings } = config
     const { clock, logger } = ports
     for (const text of config.warnings) logger.warn('config.unwise', { text })
@@ -138,11 +140,11 @@ export class TargetDaemon {
       logRoot: settings['log-dir'],
     })
     const latencies = makeLatencyRecorders()
-    const frontEnd = await openFrontEnd({ config, latencies })
-    resources.defer(() => frontEnd.close())
+    const service = await openService({ config, latencies })
+    resources.defer(() => service.close())
     const hosted = await HostedVolume.open({
       open: () => openVolume(ports, place, config),
-      frontEnd,
+      service,
       latencies,
       clock,
       logger,
@@ -151,19 +153,19 @@ export class TargetDaemon {
     volumes.add(hosted)
     view.current = { ...view.current, state: 'serving' }
 
-    const portals = frontEnd.addresses.map(formatHostPort)
+    const portals = service.addresses.iscsi.map(formatHostPort)
     const ready: ReadyLine = {
       ready: true,
       pid,
       volume: settings.volume,
-      iqn: frontEnd.iqn,
+      iqn: service.iqn,
       iscsi: portals[0]!,
       portals,
       admin: formatHostPort(admin.address),
     }
     const { volume, iqn, admin: adminAddress } = ready
     logger.info('target.ready', { volume, iqn, iscsi: portals.join(' '), admin: adminAddress })
-    return new TargetDaemon(options, { resources, frontEnd, volumes, view }, ready)
+    return new TargetDaemon(options, { resources, service, volumes, view }, ready)
   }
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
@@ -171,7 +173,7 @@ export class TargetDaemon {
     const { current } = this.#config
     refuseOpenService({ iscsi: current.settings.iscsi, access: read.access, api: adminApi(current) })
     return this.#config.reload(read, (changes) => {
-      if (hasAccessChanged(changes)) this.#parts.frontEnd.setAccess(read.access)
+      if (hasAccessChanged(changes)) this.#parts.service.setAccess(read.access)
     })
   }
 
@@ -182,12 +184,12 @@ export class TargetDaemon {
    */
   stop(hurry: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options.ports
-    const { resources, frontEnd, volumes, view } = this.#parts
+    const { resources, service, volumes, view } = this.#parts
     const timeoutMs = this.#config.current.settings['drain-timeout']
     view.current = { ...view.current, state: 'draining' }
     logger.info('target.draining', { timeoutMs })
     return stopInTime({ name: 'target', timeoutMs, hurry, clock, logger }, async (drain) => {
-      await frontEnd.drain(drain)
+      await service.drain(drain)
       await volumes.stop()
       await resources.disposeAsync()
     })

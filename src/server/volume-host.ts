@@ -39,7 +39,20 @@ export interface LatencyView {
   readonly p99Us: number
 }
 
-export interface VolumeView {
+/** A volume as iSCSI offers it. */
+export interface IscsiView {
+  readonly iqn: string
+  /** Told to initiators; at least one. */
+  readonly portals: readonly PortalView[]
+  readonly sessions: readonly SessionView[]
+}
+
+/** A volume as the front ends offer it. */
+export interface FrontEndsView {
+  readonly iscsi: IscsiView
+}
+
+export interface VolumeView extends FrontEndsView {
   readonly name: string
   readonly state: VolumeState
   /** As of now, or of the last time it was open; `counters` go on over reopenings. */
@@ -48,12 +61,6 @@ export interface VolumeView {
   readonly outage: string | undefined
   /** How often it was reopened because it failed. */
   readonly reopens: number
-  readonly iscsi: {
-    readonly iqn: string
-    /** Told to initiators; at least one. */
-    readonly portals: readonly PortalView[]
-    readonly sessions: readonly SessionView[]
-  }
   readonly latency: Readonly<Record<CommandKind, LatencyView>>
 }
 

@@ -75,6 +75,8 @@ export interface Bounds {
   readonly owesMs: number
   /** The same for a member that there is no connection with. */
   readonly unreachableMs: number
+  /** The same while an epoch starts: no host is served until all members that are waited for have its first entry. */
+  readonly startUnreachableMs: number
   /** Unheard for so long: `slow`, `suspect`, `gone`. */
   readonly slowMs: number
   readonly suspectMs: number
@@ -106,6 +108,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   pulseMs: 250,
   owesMs: 2000,
   unreachableMs: 1000,
+  startUnreachableMs: 400,
   slowMs: 1000,
   suspectMs: 3000,
   goneMs: 10_000,

@@ -63,11 +63,16 @@ function mustLeave(state: ReplicaState, primary: Primary, member: ServerId, nowM
   if (mode.kind !== 'sync_quorum' && peer.needsResync && peer.session === null) return true
   const sinceMs = owesSinceMs(state, primary, peer)
   if (mode.kind !== 'best_effort') {
-    const { owesMs, unreachableMs } = state.bounds
-    return sinceMs !== undefined && nowMs - sinceMs >= (peer.link.kind === 'up' ? owesMs : unreachableMs)
+    return sinceMs !== undefined && nowMs - sinceMs >= patienceMs(state, primary, peer)
   }
   if (state.local.appended - positionFor(peer) > mode.maxLagEntries) return true
   return sinceMs !== undefined && nowMs - sinceMs > mode.maxLagMs
+}
+
+/** A server that nobody reaches as an epoch begins is most likely the one whose loss ended the last one. */
+function patienceMs({ bounds }: ReplicaState, { phase }: Primary, { link }: Peer): number {
+  if (link.kind === 'up') return bounds.owesMs
+  return phase.kind === 'starting' ? bounds.startUnreachableMs : bounds.unreachableMs
 }
 
 /**

@@ -24,7 +24,8 @@ import { Timeline } from './timeline.ts'
 import { count, type Frame, note, type World } from './world.ts'
 
 /** Sets change more slowly here than they do in a server: more happens while a member still counts. */
-const BOUNDS = { ...DEFAULT_BOUNDS, unreachableMs: DEFAULT_BOUNDS.owesMs }
+const { owesMs } = DEFAULT_BOUNDS
+const BOUNDS = { ...DEFAULT_BOUNDS, unreachableMs: owesMs, startUnreachableMs: owesMs }
 
 export interface Configuration {
   readonly name: string

@@ -295,7 +295,7 @@ describe('a second login of the same initiator port', () => {
 it('a target that is elsewhere is found there', async () => {
   const there = await start()
   const address = `${there.portal.host}:${there.portal.port}`
-  const here = await start({ resolve: () => ({ kind: 'moved', address }) })
+  const here = await start({ elsewhere: { find: () => ({ kind: 'moved', address }), targets: () => [] } })
   await here.target.removeVolume(IQN)
   const session = await here.connect()
   expect([here.target.sessions().length, there.target.sessions().length]).toEqual([0, 1])

@@ -14,6 +14,7 @@ import { bearer, channelCredentials, channelOptions } from '../../src/rpc/connec
 import { services } from '../../src/rpc/definitions.ts'
 import { ClusterMember } from '../../src/server/cluster/cluster-member.ts'
 import type { ReplicaReport } from '../../src/server/replica/authority-link.ts'
+import { PathTable } from '../../src/server/served/path-table.ts'
 import { opening } from '../../src/v2engine/identity.ts'
 import { SOUND } from '../../src/v2engine/marks.ts'
 import { realPorts, temporaryDirectory } from '../e2e/target/support/volume.ts'
@@ -46,10 +47,11 @@ beforeEach(async () => {
       ...{ id: SERVER, name: 's1', clusterId: VOLUME, zone: null, rack: null, diskType: 'ssd' },
       addresses: {
         ...{ grpc: `127.0.0.1:${grpc.port}`, replication: '127.0.0.1:1' },
-        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'] },
+        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'], nvme: [] },
       },
     }),
     isDraining: () => false,
+    table: new PathTable(),
     ...{ version: '1.2.3', startedWallMs: 0 },
     onFatal: (error) => {
       throw error

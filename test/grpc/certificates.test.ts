@@ -13,6 +13,7 @@ import {
   makeNodeCertificate,
 } from '../../src/master/security/certificate.ts'
 import { ClusterMember } from '../../src/server/cluster/cluster-member.ts'
+import { PathTable } from '../../src/server/served/path-table.ts'
 import { realPorts, temporaryDirectory } from '../e2e/target/support/volume.ts'
 import { JOIN_TOKEN, MasterDouble } from './master-double.ts'
 
@@ -71,10 +72,11 @@ async function join(tls: TlsIdentity | undefined, name = 's1'): Promise<ClusterM
       ...{ id: SERVER, name, clusterId, zone: null, rack: null, diskType: 'ssd' },
       addresses: {
         ...{ grpc: `127.0.0.1:${grpc.port}`, replication: '127.0.0.1:1' },
-        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'] },
+        ...{ http: '127.0.0.1:2', iscsi: ['127.0.0.1:3'], nvme: [] },
       },
     }),
     isDraining: () => false,
+    table: new PathTable(),
     ...{ version: 'test', startedWallMs: 0 },
     onFatal: (error) => {
       throw error

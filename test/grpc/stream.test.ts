@@ -27,7 +27,13 @@ const hello: ServerHello = {
   id: SERVER,
   name: 's1',
   clusterId: '99999999-2222-4333-8444-555555555555',
-  addresses: { grpc: '127.0.0.1:1', replication: '127.0.0.1:2', http: '127.0.0.1:3', iscsi: ['127.0.0.1:4'] },
+  addresses: {
+    grpc: '127.0.0.1:1',
+    replication: '127.0.0.1:2',
+    http: '127.0.0.1:3',
+    iscsi: ['127.0.0.1:4'],
+    nvme: [],
+  },
   zone: 'z1',
   rack: null,
   diskType: 'nvme',
@@ -58,6 +64,7 @@ function member(options: { token?: string; masters?: string[]; obey?: (m: ToServ
     hello: () => hello,
     beats,
     isDraining: () => false,
+    lost: () => undefined,
     obey:
       options.obey ??
       (async (message) => {

@@ -17,7 +17,7 @@ async function filled(rig: ClusterRig, total: number): Promise<RigServer> {
     const servers = n < OWN ? [first, ...others.slice(0, 1)] : others.slice(0, 2)
     const ids = servers.map(({ id }) => id)
     const record = testVolume(n, {
-      replicas: ids.map((server) => ({ server, state: 'ready' as const })),
+      replicas: ids.map((server, slot) => ({ server, state: 'ready' as const, slot })),
       lead: firstLead(ids, rig.random.u64()),
       policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: ids.length },
       state: 'creating',

@@ -73,7 +73,13 @@ export class RigServer {
       id: this.id,
       name: `server-${this.id.slice(-1)}`,
       clusterId: CLUSTER,
-      addresses: { grpc: 'h:1', replication: `${this.id.slice(-1)}:7460`, http: 'h:2', iscsi: ['h:3'] },
+      addresses: {
+        grpc: 'h:1',
+        replication: `${this.id.slice(-1)}:7460`,
+        http: 'h:2',
+        iscsi: ['h:3'],
+        nvme: [],
+      },
       zone: null,
       rack: null,
       diskType: 'ssd',
@@ -309,7 +315,7 @@ export class ClusterRig implements ServerWorld {
       clock,
       random,
       logger: silentLogger,
-      clearAccess: ({ initiators }) => ({ initiators, chap: null }),
+      clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
     })
     this.runtime.start()
   }
@@ -351,7 +357,7 @@ export class ClusterRig implements ServerWorld {
   async volume(n = 1, different: Partial<VolumeRecord> = {}): Promise<string> {
     const ids = this.servers.map(({ id }) => id)
     const record = testVolume(n, {
-      replicas: ids.map((server) => ({ server, state: 'ready' })),
+      replicas: ids.map((server, slot) => ({ server, state: 'ready', slot })),
       lead: firstLead(ids, this.random.u64()),
       policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: ids.length },
       state: 'creating',

@@ -16,11 +16,11 @@ describe('a volume in the cluster', () => {
   it('waits until its replicas are made', () =>
     ClusterRig.play(async (rig) => {
       for (const server of rig.servers) await server.up()
-      const replicas = rig.servers.map(({ id }) => ({ server: id, state: 'allocating' as const }))
+      const replicas = rig.servers.map(({ id }, slot) => ({ server: id, state: 'allocating' as const, slot }))
       const uuid = await rig.volume(1, { replicas })
       await rig.wait(5000)
       expect(rig.runtime.leads.status(uuid).phase).toBe('waiting')
-      const ready = replicas.map(({ server }) => ({ server, state: 'ready' as const }))
+      const ready = replicas.map((replica) => ({ ...replica, state: 'ready' as const }))
       await rig.store.change((records) => {
         const record = records.volume(uuid)
         if (record === undefined) throw new Error('it is there')

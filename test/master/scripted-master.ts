@@ -5,6 +5,7 @@ import { BlockError } from '../../src/base/errors.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { buildHttpApp } from '../../src/http/app.ts'
 import { RealRandom } from '../../src/io/random.ts'
+import { attachInfo } from '../../src/master/core/attach-info.ts'
 import type { RecordStore, RecordsView } from '../../src/master/core/records-view.ts'
 import { type MasterHttpOptions, masterAppOptions } from '../../src/master/http/master-http.ts'
 import type { TokenWish } from '../../src/master/http/tokens.ts'
@@ -26,7 +27,8 @@ export const volumeRecord = (name: string): VolumeRecord => ({
   preset: 'general',
   policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 2 },
   placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
-  replicas: [{ server: SERVER, state: 'ready' }],
+  isMultipath: false,
+  replicas: [{ server: SERVER, state: 'ready', slot: 0 }],
   lead: {
     epoch: EPOCH,
     state: 'serving',
@@ -39,6 +41,10 @@ export const volumeRecord = (name: string): VolumeRecord => ({
   access: {
     initiators: ['iqn.2026-11.org.example:host1'],
     chap: { user: 'host1', sealedSecret: 'sealed', mutual: { user: 'target', sealedSecret: 'sealed' } },
+    hosts: ['nqn.2014-08.org.nvmexpress:uuid:1'],
+    dhchap: [
+      { host: 'nqn.2014-08.org.nvmexpress:uuid:1', sealedSecret: 'sealed', sealedControllerSecret: null },
+    ],
   },
   qos: { iops: 100, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
   state: 'active',
@@ -51,7 +57,15 @@ const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): VolumeVi
   healthReasons: ['one replica of two'],
   isServing: true,
   iqn: `iqn.2026-11.io.basalt:${name}`,
+  nqn: `nqn.2026-11.io.basalt:${name}`,
   iscsi: ['10.0.0.1:3260'],
+  nvme: ['10.0.0.1:4420'],
+  paths: [
+    {
+      ...{ server: SERVER, serverName: 'host-a', slot: 0, role: 'active' },
+      ...{ iscsi: ['10.0.0.1:3260'], nvme: ['10.0.0.1:4420'] },
+    },
+  ],
   replicas: [
     {
       server: SERVER,
@@ -79,6 +93,7 @@ const serverView = (name: string): ServerView => ({
       replication: '10.0.0.1:7460',
       http: '10.0.0.1:7462',
       iscsi: ['10.0.0.1:3260'],
+      nvme: ['10.0.0.1:4420'],
     },
     zone: null,
     rack: null,
@@ -200,6 +215,7 @@ export class ScriptedMaster implements MasterApi {
     return this.#does({ volume: volumeView(wish.name), job }, 'createVolume', caller, wish)
   }
   volume: MasterApi['volume'] = (name) => volumeView(this.#find(name))
+  attachInfo: MasterApi['attachInfo'] = (name) => attachInfo(this.volume(name))
   volumes: MasterApi['volumes'] = (page): Page<VolumeView> => {
     this.calls.push(['volumes', page])
     const { after = '', limit } = page
@@ -301,6 +317,7 @@ class TokenStore implements RecordStore {
   }
   events: RecordStore['events'] = () => []
   subscribe: RecordStore['subscribe'] = () => () => undefined
+  watch: RecordStore['watch'] = () => () => undefined
   close: RecordStore['close'] = async () => undefined
 
   add(record: TokenRecord): void {

@@ -74,7 +74,7 @@ export class MachineTime {
   /** Milliseconds of this machine in a true one. */
   readonly rate: number
   /** How far its wall clock is from the true one. */
-  readonly wallSkewMs: number
+  wallSkewMs: number
   #asleepMs = 0
   #asleepSinceMs: number | undefined
 
@@ -92,6 +92,11 @@ export class MachineTime {
   get monotonicMs(): number {
     const now = this.#asleepSinceMs ?? this.#scheduler.nowMs
     return (now - this.#startMs - this.#asleepMs) * this.rate
+  }
+
+  /** Somebody sets the wall clock. */
+  jumpWall(byMs: number): void {
+    this.wallSkewMs += byMs
   }
 
   sleep(): void {

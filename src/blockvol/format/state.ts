@@ -140,6 +140,6 @@ export function decodeState(body: Uint8Array, path: string): VolumeState {
       snapshotId: view.getBigUint64(p, true),
       lsn: readU64(view, p + 8),
     })),
-    frontendState: body.slice(at, at + frontendBytes),
+    frontendState: Uint8Array.from(body.subarray(at, at + frontendBytes)),
   }
 }

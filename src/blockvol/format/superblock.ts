@@ -143,7 +143,7 @@ export function decodeSuperblock(body: Uint8Array, path: string): Superblock {
       .toString('utf8')
       .replace(/\0+$/, '')
   return {
-    uuid: body.slice(AT.uuid, AT.uuid + 16),
+    uuid: Uint8Array.from(body.subarray(AT.uuid, AT.uuid + 16)),
     name: text(AT.name, NAME_BYTES),
     createdWallMs: readU64(view, AT.createdWallMs),
     logicalBlockBytes,

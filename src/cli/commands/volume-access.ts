@@ -4,10 +4,10 @@
  */
 import { readFile } from 'node:fs/promises'
 import { BlockError } from '../../base/errors.ts'
-import { parseIscsiName } from '../../base/names.ts'
+import { parseIscsiName, parseNqn } from '../../base/names.ts'
 import { type Call, type CommandDescription, VOLUME } from '../command.ts'
 import { accessFacts } from '../views/volume.ts'
-import { type AccessWish, type ChapWish, fetchVolume, setAccess } from '../wire/volume.ts'
+import { type AccessWish, type ChapWish, type DhchapWish, fetchVolume, setAccess } from '../wire/volume.ts'
 
 export const VOLUME_ACCESS: CommandDescription = {
   words: ['volume', 'access'],
@@ -31,6 +31,27 @@ export const VOLUME_ACCESS: CommandDescription = {
     { name: 'mutual-user', placeholder: 'NAME', help: 'the target proves itself to hosts, too' },
     { name: 'mutual-secret-file', placeholder: 'FILE', help: 'its secret, another one' },
     { name: 'no-chap', placeholder: undefined, help: 'let hosts in without a secret' },
+    {
+      name: 'host',
+      placeholder: 'NQN',
+      isList: true,
+      help: 'let this NVMe host in, and no other; may be repeated',
+    },
+    { name: 'no-hosts', placeholder: undefined, help: 'let no NVMe host in' },
+    { name: 'any-host', placeholder: undefined, help: "let in whom the servers' own configuration admits" },
+    {
+      name: 'dhchap-secret-file',
+      placeholder: 'NQN=FILE',
+      isList: true,
+      help: 'this NVMe host proves who it is by the DHHC-1 secret in the file; may be repeated',
+    },
+    {
+      name: 'dhchap-controller-secret-file',
+      placeholder: 'NQN=FILE',
+      isList: true,
+      help: 'the controller proves itself to that host, too, by another one',
+    },
+    { name: 'no-dhchap', placeholder: undefined, help: 'let NVMe hosts in without a secret' },
   ],
   service: 'master',
   run: access,
@@ -39,9 +60,11 @@ export const VOLUME_ACCESS: CommandDescription = {
 async function access(call: Call): Promise<void> {
   const initiators = readInitiators(call)
   const chap = await readChap(call)
+  const hosts = readHosts(call)
+  const dhchap = await readDhchap(call)
   const api = await call.connect()
   const { name, access: before } = await fetchVolume(api, call.arg('VOLUME'))
-  if (initiators === undefined && chap === undefined) {
+  if ([initiators, chap, hosts, dhchap].every((one) => one === undefined)) {
     call.printFacts(before, () => accessFacts(before))
     return
   }
@@ -52,9 +75,69 @@ async function access(call: Call): Promise<void> {
         'give it again with --chap-user and --chap-secret-file, or turn CHAP off with --no-chap',
     )
   }
-  const wish = { initiators: initiators === undefined ? before.initiators : initiators, chap: chap ?? null }
+  if (dhchap === undefined && before.dhchap.length > 0) {
+    throw usage(
+      `DH-HMAC-CHAP is on for '${name}', and its secrets are not kept where they can be read: ` +
+        'give them again with --dhchap-secret-file, or turn it off with --no-dhchap',
+    )
+  }
+  const wish: AccessWish = {
+    initiators: initiators === undefined ? before.initiators : initiators,
+    chap: chap ?? null,
+    hosts: hosts === undefined ? before.hosts : hosts,
+    dhchap: dhchap ?? [],
+  }
   const { access: after } = await setAccess(api, name, wish)
   call.printFacts(after, () => accessFacts(after))
+}
+
+/** Null: whom the servers' configuration admits. Undefined: as before. */
+function readHosts(call: Call): AccessWish['hosts'] | undefined {
+  const named = call.list('host')
+  const ways = [named !== undefined, call.isSet('no-hosts'), call.isSet('any-host')]
+  if (ways.filter(Boolean).length > 1) {
+    throw usage('--host, --no-hosts and --any-host exclude each other; give one of them')
+  }
+  if (call.isSet('any-host')) return null
+  if (call.isSet('no-hosts')) return []
+  return named?.map((nqn) => parseNqn(nqn, '--host'))
+}
+
+/** Empty: off. Undefined: nothing was said of it. */
+async function readDhchap(call: Call): Promise<readonly DhchapWish[] | undefined> {
+  const secrets = call.list('dhchap-secret-file')
+  const controllers = call.list('dhchap-controller-secret-file')
+  if (call.isSet('no-dhchap')) {
+    if (secrets ?? controllers) throw usage('--no-dhchap goes with no other flag of DH-HMAC-CHAP')
+    return []
+  }
+  if (secrets === undefined) {
+    if (controllers !== undefined) {
+      throw usage('--dhchap-controller-secret-file needs --dhchap-secret-file, too')
+    }
+    return undefined
+  }
+  const controllerOf = new Map<string, string>()
+  for (const text of controllers ?? []) {
+    const { nqn, path } = hostAndFile(text, '--dhchap-controller-secret-file')
+    controllerOf.set(nqn, await readSecret(path, '--dhchap-controller-secret-file'))
+  }
+  const wishes: DhchapWish[] = []
+  for (const text of secrets) {
+    const { nqn, path } = hostAndFile(text, '--dhchap-secret-file')
+    const secret = await readSecret(path, '--dhchap-secret-file')
+    wishes.push({ host: nqn, secret, controller_secret: controllerOf.get(nqn) ?? null })
+    controllerOf.delete(nqn)
+  }
+  const [alone] = controllerOf.keys()
+  if (alone !== undefined) throw usage(`${alone} has a controller secret and no --dhchap-secret-file`)
+  return wishes
+}
+
+function hostAndFile(text: string, flag: string): { readonly nqn: string; readonly path: string } {
+  const at = text.indexOf('=')
+  if (at < 0) throw usage(`${flag}: write NQN=FILE`)
+  return { nqn: parseNqn(text.slice(0, at), flag), path: text.slice(at + 1) }
 }
 
 /** Null: whom the servers' configuration admits. Undefined: as before. */

@@ -59,6 +59,11 @@ export const WISH_FLAGS: readonly FlagDescription[] = [
     help: 'replicas in different zones: always, or where there is a choice',
   },
   { name: 'rack-spread', placeholder: 'HOW', choices: SPREADS, help: 'the same for racks' },
+  {
+    name: 'multipath',
+    placeholder: undefined,
+    help: 'hosts use an iSCSI path to each of its servers at once (dm-multipath)',
+  },
   ...QOS_FLAGS,
 ]
 
@@ -86,6 +91,7 @@ export function readWish(call: Call): VolumeWish {
     zones: call.list('zone'),
     zone_spread: call.text('zone-spread'),
     rack_spread: call.text('rack-spread'),
+    multipath: call.isSet('multipath') ? true : undefined,
     qos: Object.keys(qos).length === 0 ? undefined : qos,
   })
 }

@@ -36,6 +36,7 @@ import {
 import { finishJob, sayItGoesOn } from './finish-job.ts'
 import { serverNamesFor } from './server-names.ts'
 import { VOLUME_ACCESS } from './volume-access.ts'
+import { VOLUME_ATTACH_INFO } from './volume-attach.ts'
 import { NEW_NAME, QOS_FLAGS, readQos, readWish, WISH_FLAGS } from './volume-wish.ts'
 
 export const VOLUME_NOUN: Noun = {
@@ -190,6 +191,7 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
     },
   },
   VOLUME_ACCESS,
+  VOLUME_ATTACH_INFO,
   {
     words: ['volume', 'qos'],
     summary: 'show or change how much hosts may ask of a volume',

@@ -90,6 +90,7 @@ export const server = (index: number, more: object = {}) => ({
     replication: `127.0.0.1:745${index}`,
     http: `127.0.0.1:748${index}`,
     iscsi: [`127.0.0.1:326${index}`],
+    nvme: [`127.0.0.1:442${index}`],
   },
   zone: `z${index + 1}`,
   rack: null,
@@ -120,6 +121,15 @@ const replica = (index: number) => ({
   resync_ratio: null,
 })
 
+const path = (index: number, role: string) => ({
+  server: SERVER_IDS[index] ?? '',
+  server_name: `s${index + 1}`,
+  slot: index,
+  role,
+  iscsi_addrs: [`127.0.0.1:326${index}`],
+  nvme_addrs: [`127.0.0.1:442${index}`],
+})
+
 export const POLICY = {
   name: 'db1',
   size_bytes: 10 * 1024 ** 3,
@@ -135,6 +145,7 @@ export const POLICY = {
   zones: [],
   zone_spread: 'preferred',
   rack_spread: 'preferred',
+  multipath: false,
   qos: { iops: 0, iops_burst: 0, bytes_per_second: 0, bytes_burst: 0 },
 }
 
@@ -150,11 +161,15 @@ export const volume = (more: object = {}) => ({
   iqn: 'iqn.2026-11.io.basalt:db1',
   iscsi_addr: '127.0.0.1:3260',
   iscsi_addrs: ['127.0.0.1:3260'],
+  nqn: 'nqn.2026-11.io.basalt:db1',
+  nvme_addr: '127.0.0.1:4420',
+  nvme_addrs: ['127.0.0.1:4420'],
+  paths: [path(0, 'active'), path(1, 'standby'), path(2, 'standby')],
   replicas: [replica(0), replica(1), replica(2)],
   replica_degraded: false,
   may_have_lost: false,
   used_bytes: 1024 ** 3,
-  access: { initiators: null, chap: null },
+  access: { initiators: null, chap: null, hosts: null, dhchap: [] },
   jobs: [] as string[],
   created_at: '2026-11-21T13:00:00.000Z',
   ...more,

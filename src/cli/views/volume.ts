@@ -2,7 +2,7 @@
 import { formatSize } from '../../base/sizes.ts'
 import { percent } from '../progress.ts'
 import type { Column } from '../table.ts'
-import type { Access, ClusterVolume, Plan, Preflight, Qos, Replica, Resolved } from '../wire/volume.ts'
+import type { Access, ClusterVolume, Path, Plan, Preflight, Qos, Replica, Resolved } from '../wire/volume.ts'
 import { formatTime } from './times.ts'
 
 type Facts = [name: string, value: string][]
@@ -46,11 +46,24 @@ export const volumeFacts = (volume: ClusterVolume): Facts => [
   ['logical block', `${volume.logical_block_bytes} bytes`],
   ['epoch', String(volume.epoch)],
   ['iSCSI', `${volume.iqn ?? '-'} at ${volume.iscsi_addrs.join(', ') || 'no portal yet'}`],
+  [
+    'NVMe',
+    volume.nvme_addrs.length === 0 ? 'not served' : `${volume.nqn} at ${volume.nvme_addrs.join(', ')}`,
+  ],
+  ['multipath', volume.multipath ? 'yes: hosts use several iSCSI paths at once' : 'no'],
+  ...volume.paths.map((path): [string, string] => ['path', pathText(path)]),
   ['limits', qosText(volume.qos)],
   ...volume.replicas.map((replica): [string, string] => [replica.role, replicaText(replica)]),
   ...volume.jobs.map((job): [string, string] => ['job', job]),
   ['created', formatTime(volume.created_at)],
 ]
+
+const pathText = ({ server_name, slot, role, iscsi_addrs, nvme_addrs }: Path): string =>
+  [
+    `${server_name}, ${role}, slot ${slot}`,
+    ...(iscsi_addrs.length === 0 ? [] : [`iSCSI ${iscsi_addrs.join(' ')}`]),
+    ...(nvme_addrs.length === 0 ? [] : [`NVMe ${nvme_addrs.join(' ')}`]),
+  ].join(', ')
 
 function replicaText(replica: Replica): string {
   const { server_name, state, in_sync, connected, standing, wal_lag, wal_lag_bytes, resync_ratio } = replica
@@ -93,6 +106,7 @@ export function resolvedFacts({ policy, overrides, warnings, errors }: Resolved)
           ['policy', `${policy.preset}: ${policy.replica_factor} replicas, ${policy.durability_mode}`],
           ['logical block', `${policy.logical_block_bytes} bytes`],
           ['log', policy.log_bytes === null ? 'by the size' : formatSize(policy.log_bytes)],
+          ['multipath', policy.multipath ? 'yes' : 'no'],
           ['limits', qosText(policy.qos)],
         ]
   return [
@@ -140,13 +154,19 @@ export const preflightFacts = (preflight: Preflight, nameOf: (server: string) =>
       ]),
 ]
 
-export const accessFacts = ({ initiators, chap }: Access): Facts => [
-  [
-    'initiators',
-    initiators === null ? 'as the servers are configured' : initiators.join(', ') || 'none: nobody is let in',
-  ],
+export const accessFacts = ({ initiators, chap, hosts, dhchap }: Access): Facts => [
+  ['initiators', namesText(initiators)],
   ['CHAP', chap === null ? 'off' : `user ${chap.user}`],
   ...(chap === null || chap.mutual_user === null
     ? []
     : [['mutual CHAP', `user ${chap.mutual_user}`] satisfies [string, string]]),
+  ['NVMe hosts', namesText(hosts)],
+  ['DH-HMAC-CHAP', dhchap.length === 0 ? 'off' : 'on'],
+  ...dhchap.map(({ host, controller }): [string, string] => [
+    '',
+    `${host}${controller ? ', the controller proves itself, too' : ''}`,
+  ]),
 ]
+
+const namesText = (names: readonly string[] | null): string =>
+  names === null ? 'as the servers are configured' : names.join(', ') || 'none: nobody is let in'

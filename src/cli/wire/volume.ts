@@ -17,12 +17,23 @@ const Replica = Type.Object({
 })
 export type Replica = Static<typeof Replica>
 
+const Path = Type.Object({
+  server_name: Type.String(),
+  slot: Count,
+  role: Type.String(),
+  iscsi_addrs: Type.Array(Type.String()),
+  nvme_addrs: Type.Array(Type.String()),
+})
+export type Path = Static<typeof Path>
+
 const Qos = Type.Object({ iops: Count, iops_burst: Count, bytes_per_second: Count, bytes_burst: Count })
 export type Qos = Static<typeof Qos>
 
 export const Access = Type.Object({
   initiators: Nullable(Type.Array(Type.String())),
   chap: Nullable(Type.Object({ user: Type.String(), mutual_user: Nullable(Type.String()) })),
+  hosts: Nullable(Type.Array(Type.String())),
+  dhchap: Type.Array(Type.Object({ host: Type.String(), controller: Type.Boolean() })),
 })
 export type Access = Static<typeof Access>
 
@@ -42,6 +53,10 @@ export const ClusterVolume = Type.Object({
   epoch: Count,
   iqn: Nullable(Type.String()),
   iscsi_addrs: Type.Array(Type.String()),
+  nqn: Type.String(),
+  nvme_addrs: Type.Array(Type.String()),
+  multipath: Type.Boolean(),
+  paths: Type.Array(Path),
   replicas: Type.Array(Replica),
   qos: Qos,
   access: Access,
@@ -68,6 +83,7 @@ export interface VolumeWish {
   readonly zones?: readonly string[]
   readonly zone_spread?: string
   readonly rack_spread?: string
+  readonly multipath?: boolean
   readonly qos?: QosChange
 }
 export interface QosChange {
@@ -91,6 +107,7 @@ const ResolvedVolume = Type.Object({
   replica_factor: Count,
   logical_block_bytes: Count,
   log_bytes: Nullable(Count),
+  multipath: Type.Boolean(),
   qos: Qos,
 })
 
@@ -138,10 +155,30 @@ export const Preflight = Type.Object({
 })
 export type Preflight = Static<typeof Preflight>
 
+export const AttachInfo = Type.Object({
+  name: Type.String(),
+  sections: Type.Array(
+    Type.Object({
+      title: Type.String(),
+      file: Nullable(Type.String()),
+      lines: Type.Array(Type.String()),
+    }),
+  ),
+  warnings: Type.Array(Finding),
+})
+export type AttachInfo = Static<typeof AttachInfo>
+
 /** Replaces what was set before. Secrets go to the master and never come back. */
 export interface AccessWish {
   readonly initiators: readonly string[] | null
   readonly chap: ChapWish | null
+  readonly hosts: readonly string[] | null
+  readonly dhchap: readonly DhchapWish[]
+}
+export interface DhchapWish {
+  readonly host: string
+  readonly secret: string
+  readonly controller_secret: string | null
 }
 export interface ChapWish {
   readonly user: string

@@ -9,6 +9,7 @@
 import { assert } from '../../base/assert.ts'
 import type { FrontendRecords } from '../records.ts'
 import type { TaskSignal } from '../task-signal.ts'
+import type { ReservationOutcome, ReservationPort, ReservationReading } from './port.ts'
 import { conflicts, REGISTRANT_ID_BYTES_MAX, type RegistrantId, type ReservationState } from './state.ts'
 import {
   type ReservationCommand,
@@ -17,15 +18,14 @@ import {
   transition,
 } from './transition.ts'
 
-/**
- * Of a front end: aborts the tasks of these registrants, except the one of `except`, and resolves when none of them can
- * change anything any more. Registrants that are not its own it leaves to the others.
- */
-export type TaskAborter = (victims: readonly RegistrantId[], except: TaskSignal) => Promise<void>
-
 export type NoticeListener = (notices: readonly ReservationNotice[]) => void
+/** Aborts every task of `preempted` but the one of `except`; resolves when none can change anything any more. */
+export type AbortListener = (
+  preempted: readonly RegistrantId[],
+  except: TaskSignal | undefined,
+) => Promise<void>
 
-export class Reservations {
+export class Reservations implements ReservationPort {
   readonly #records: FrontendRecords
   #state: ReservationState
   #pending: ReservationState | undefined
@@ -34,7 +34,7 @@ export class Reservations {
   #inForce: boolean
   #tail: Promise<unknown> = Promise.resolve()
   readonly #listeners = new Set<NoticeListener>()
-  readonly #aborters = new Set<TaskAborter>()
+  readonly #aborters = new Set<AbortListener>()
 
   constructor(records: FrontendRecords) {
     const { reservations } = records.current
@@ -72,6 +72,28 @@ export class Reservations {
     const run = this.#tail.then(() => this.#execute(command))
     this.#tail = run.catch(() => undefined)
     return run
+  }
+
+  read(): ReservationReading {
+    return this.#unitHolder === undefined ? this.#state : 'unit-held'
+  }
+
+  /** As `execute`, for a command that came from outside. */
+  async request(
+    command: ReservationCommand,
+    options: { readonly abort?: TaskSignal | 'all' } = {},
+  ): Promise<ReservationOutcome | 'unit-held'> {
+    if (this.#unitHolder !== undefined) return 'unit-held'
+    const verdict = await this.execute(command)
+    if (!verdict.ok) return verdict
+    const { abort } = options
+    if (abort !== undefined) await this.abortTasks(verdict.preempted, abort === 'all' ? undefined : abort)
+    return { ok: true }
+  }
+
+  /** For PREEMPT AND ABORT: aborts the tasks of `preempted` at every front end of the volume. */
+  async abortTasks(preempted: readonly RegistrantId[], except: TaskSignal | undefined): Promise<void> {
+    await Promise.all([...this.#aborters].map((abort) => abort(preempted, except)))
   }
 
   async #execute(command: ReservationCommand): Promise<ReservationVerdict> {
@@ -114,14 +136,9 @@ export class Reservations {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Has `aborter` called when registrants are preempted and aborted; returns the call that takes it back. */
-  addAborter(aborter: TaskAborter): () => void {
-    this.#aborters.add(aborter)
-    return () => this.#aborters.delete(aborter)
-  }
-
-  /** For whoever preempts and aborts: the second half, at all front ends of the volume. */
-  async abortTasks(victims: readonly RegistrantId[], except: TaskSignal): Promise<void> {
-    await Promise.all([...this.#aborters].map((abort) => abort(victims, except)))
+  /** Has `listener` asked to abort tasks; front ends know the tasks of their own registrants. */
+  subscribeAborts(listener: AbortListener): () => void {
+    this.#aborters.add(listener)
+    return () => this.#aborters.delete(listener)
   }
 }

@@ -68,7 +68,7 @@ export function decodeSanitize(bytes: Uint8Array): SanitizeOperation {
     invert: (flags & FLAG.INVERT) !== 0,
     passes,
     passesDone,
-    pattern: bytes.slice(Header.lengthBytes),
+    pattern: Uint8Array.from(bytes.subarray(Header.lengthBytes)),
     doneBytes: readU64(view, AT.doneBytes),
   }
 }

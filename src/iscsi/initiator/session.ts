@@ -112,6 +112,11 @@ export class InitiatorSession {
     return this.#loginResult.tsih
   }
 
+  /** `HOST:PORT` of the portal that it ended up at, behind all redirects. */
+  get portal(): string {
+    return this.#connection.remoteAddress
+  }
+
   get targetPortalGroupTag(): string | undefined {
     return this.#loginResult.targetPortalGroupTag
   }

@@ -13,10 +13,18 @@ export type TargetVerdict =
       readonly portalGroupTag: number
       readonly alias?: string
     }
-  /** `address`: `host:port`, an IPv6 host in brackets, optionally with `,` and the portal group tag behind. */
-  | { readonly kind: 'moved'; readonly address: string; readonly permanently?: boolean }
+  /**
+   * `address`: `host:port`, an IPv6 host in brackets, optionally with `,` and the portal group tag behind.
+   * `initiators`: who is told; anyone when absent.
+   */
+  | {
+      readonly kind: 'moved'
+      readonly address: string
+      readonly permanently?: boolean
+      readonly initiators?: AccessRules['initiators']
+    }
   /** Nobody serves it at this moment: the initiator shall try again. */
-  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'unavailable'; readonly initiators?: AccessRules['initiators'] }
   | { readonly kind: 'removed' }
   | { readonly kind: 'unknown' }
 

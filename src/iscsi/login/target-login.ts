@@ -82,6 +82,10 @@ class Refusal {
   }
 }
 
+/** Also for a target that is elsewhere: a stranger learns no more of it here than there. */
+const notListed = (): Refusal =>
+  new Refusal(LoginStatus.authorizationFailure, 'not on the list of initiators')
+
 /** What the first request said about the session. */
 interface Identity {
   readonly sessionType: SessionType
@@ -205,6 +209,9 @@ export class TargetLogin {
       targetName = normalName(text)
       const target =
         targetName === undefined ? { kind: 'unknown' as const } : this.#options.directory.find(targetName)
+      if ((target.kind === 'moved' || target.kind === 'unavailable') && target.initiators !== undefined) {
+        if (!mayConnect({ initiators: target.initiators }, initiatorName)) return notListed()
+      }
       switch (target.kind) {
         case 'unknown':
           return new Refusal(LoginStatus.notFound, 'no such target')
@@ -223,9 +230,7 @@ export class TargetLogin {
         case 'here':
           break
       }
-      if (!mayConnect(target.access, initiatorName)) {
-        return new Refusal(LoginStatus.authorizationFailure, 'not on the list of initiators')
-      }
+      if (!mayConnect(target.access, initiatorName)) return notListed()
       credentials = target.access.chap
       portalGroupTag = target.portalGroupTag
       greetings.push({ key: 'TargetPortalGroupTag', value: String(portalGroupTag) })

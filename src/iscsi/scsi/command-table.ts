@@ -120,7 +120,7 @@ const TABLE: readonly Command[] = [
     name: 'READ CAPACITY(10)',
     usage: '25 00 00000000 0000 00 00',
     conflicts: 'never',
-    paths: 'active',
+    paths: 'any',
     execute: medium.readCapacity10,
   },
   {
@@ -367,7 +367,7 @@ const TABLE: readonly Command[] = [
     usage: '9e 10 0000000000000000 ffffffff 00 00',
     hasServiceAction: true,
     conflicts: 'never',
-    paths: 'active',
+    paths: 'any',
     execute: medium.readCapacity16,
   },
   {

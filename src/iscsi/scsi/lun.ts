@@ -12,9 +12,12 @@ import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { BlockDevice, DeviceEvent, WriteOptions } from '../../base/ports/block-device.ts'
 import type { AtomicRanges } from '../../frontend/atomic-ranges.ts'
+import type { ReservationPort } from '../../frontend/reservations/port.ts'
 import type { Reservations } from '../../frontend/reservations/reservations.ts'
+import type { RegistrantId } from '../../frontend/reservations/state.ts'
 import type { ReservationNotice } from '../../frontend/reservations/transition.ts'
 import type { Sanitizer } from '../../frontend/sanitize/sanitizer.ts'
+import type { TaskSignal } from '../../frontend/task-signal.ts'
 import type { FrontendVolume } from '../../frontend/volume.ts'
 import type { CompiledCommand } from './command.ts'
 import { COMMANDS } from './command-table.ts'
@@ -44,6 +47,10 @@ export interface LogicalUnitOptions {
   readonly path: PathState
   readonly logger: Logger
   readonly identity?: ProductIdentity
+  /** Where PERSISTENT RESERVE commands go, when not to the volume itself: on a path that leads to no device. */
+  readonly reservations?: ReservationPort
+  /** Of the unit in whose place this one comes. */
+  readonly modes?: ModeParameters
 }
 
 const DEFAULT_IDENTITY: ProductIdentity = {
@@ -71,7 +78,10 @@ const PATH_SENSE = {
 export class LogicalUnit {
   readonly device: BlockDevice
   readonly pool: BufferPool
+  /** Those in force, for every command that they may forbid. */
   readonly reservations: Reservations
+  /** What PERSISTENT RESERVE commands read and change. */
+  readonly reservationPort: ReservationPort
   readonly sanitizer: Sanitizer
   readonly atomicRanges: AtomicRanges
   readonly path: PathState
@@ -89,17 +99,19 @@ export class LogicalUnit {
     this.device = device
     this.pool = options.pool
     this.reservations = reservations
+    this.reservationPort = options.reservations ?? reservations
     this.sanitizer = sanitizer
     this.atomicRanges = atomicRanges
     this.path = options.path
     this.identity = options.identity ?? DEFAULT_IDENTITY
     this.blockBytes = device.logicalBlockBytes
-    this.modes = new ModeParameters()
+    this.modes = options.modes ?? new ModeParameters()
     this.#logger = options.logger
     this.#subscriptions = [
       device.subscribe((event) => this.#onDevice(event)),
       options.path.subscribe(() => this.raise(UNIT_ATTENTION.ACCESS_STATE_CHANGED)),
-      reservations.subscribe((notices) => this.#onReservations(notices)),
+      this.reservationPort.subscribe((notices) => this.#onReservations(notices)),
+      reservations.subscribeAborts((preempted, except) => this.#abortTasks(preempted, except)),
     ]
   }
 
@@ -119,6 +131,16 @@ export class LogicalUnit {
   detach(nexus: Nexus): void {
     if (!this.#nexuses.delete(nexus)) return
     if (this.reservations.unitHolder === nexus.registrant) this.reservations.setUnitHolder(undefined)
+  }
+
+  /**
+   * Takes a nexus over from the unit `from` of the same volume, whose path led to no device: the initiator is told that
+   * the path's state has changed, and of nothing else.
+   */
+  adopt(nexus: Nexus, from: LogicalUnit): void {
+    from.#nexuses.delete(nexus)
+    this.#nexuses.add(nexus)
+    nexus.raise(UNIT_ATTENTION.ACCESS_STATE_CHANGED)
   }
 
   /** The nexuses of a registrant, at most one unless a session is being reinstated. */
@@ -326,6 +348,11 @@ export class LogicalUnit {
         this.#lost = true
         break
     }
+  }
+
+  async #abortTasks(preempted: readonly RegistrantId[], except: TaskSignal | undefined): Promise<void> {
+    const victims = preempted.flatMap((id) => this.nexusesOf(id))
+    await Promise.all(victims.map((nexus) => nexus.abortTasks(except)))
   }
 
   #onReservations(notices: readonly ReservationNotice[]): void {

@@ -51,7 +51,7 @@ export interface NexusOptions {
    * Aborts every task of this nexus except the one of `except`, for PREEMPT AND ABORT by another; resolves
    * when none of them can change anything any more.
    */
-  readonly abortTasks: (except: TaskSignal) => Promise<void>
+  readonly abortTasks: (except: TaskSignal | undefined) => Promise<void>
 }
 
 /** Made by `LogicalUnit.attach`. */
@@ -61,7 +61,7 @@ export class Nexus {
   readonly port: TargetPort
   /** The identity under which reservations know it: initiator port and target port together. */
   readonly registrant: RegistrantId
-  readonly abortTasks: (except: TaskSignal) => Promise<void>
+  readonly abortTasks: (except: TaskSignal | undefined) => Promise<void>
   #pending: UnitAttention[] = []
 
   constructor(options: NexusOptions, registrant: RegistrantId) {

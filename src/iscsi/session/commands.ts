@@ -16,6 +16,7 @@ import { executeAbsent } from '../scsi/absent-unit.ts'
 import { dataOutLengthBytes } from '../scsi/command-table.ts'
 import type { LogicalUnit } from '../scsi/lun.ts'
 import type { Nexus } from '../scsi/nexus.ts'
+import { SENSE } from '../scsi/sense.ts'
 import { plainResult, type ScsiResult, STATUS } from '../scsi/task.ts'
 import type { OperationalParameters } from '../text/parameters.ts'
 import { commandKind } from './command-kind.ts'
@@ -23,7 +24,7 @@ import type { CommandWindow } from './command-window.ts'
 import { taskOf } from './intake.ts'
 import type { Memory } from './memory.ts'
 import type { Responder } from './responder.ts'
-import type { SessionCounters, SessionOptions } from './session-types.ts'
+import type { CommandObserver, SessionCounters, SessionOptions } from './session-types.ts'
 import { Task } from './task.ts'
 import { transferSense } from './transfer-sense.ts'
 import { WriteTransfer } from './write-transfer.ts'
@@ -45,7 +46,8 @@ const LUNS = [0] as const
 
 export class Commands {
   readonly #context: CommandContext
-  readonly #unit: LogicalUnit
+  #unit: LogicalUnit
+  #observer: CommandObserver | undefined
   readonly #parameters: OperationalParameters
   /** By initiator task tag; commands that are answered in the turn in which they came never get here. */
   readonly #tasks = new Map<number, Task>()
@@ -63,6 +65,7 @@ export class Commands {
   constructor(context: CommandContext) {
     this.#context = context
     this.#unit = context.unit
+    this.#observer = context.options.observer
     this.#parameters = context.parameters
   }
 
@@ -106,7 +109,7 @@ export class Commands {
       return 'discard'
     }
     if (pdu.immediate) this.#immediates++
-    if (this.#context.options.observer !== undefined) {
+    if (this.#observer !== undefined) {
       task.startedMs = this.#context.options.clock.monotonicMs()
     }
     this.#current = task
@@ -228,6 +231,21 @@ export class Commands {
   abortAll(tasks: readonly Task[]): void {
     for (const task of tasks) this.#context.memory.stopWaiting(task)
     for (const task of tasks) this.abort(task)
+  }
+
+  /**
+   * Commands that come from now on are for `unit`. Those that are here were for the unit before: what it has not begun is
+   * refused, as it would refuse it.
+   */
+  moveTo(unit: LogicalUnit, observer: CommandObserver | undefined): void {
+    const { memory, options } = this.#context
+    const tasks = [...this.active()]
+    const waiting = tasks.filter((task) => task.state !== 'executing')
+    for (const task of waiting) memory.stopWaiting(task)
+    for (const task of waiting) this.#breakOff(task, this.#unit.check(SENSE.ACCESS_STATE_TRANSITION))
+    for (const task of tasks) task.startedMs = options.clock.monotonicMs()
+    this.#unit = unit
+    this.#observer = observer
   }
 
   /** Once a second or so. */
@@ -357,8 +375,8 @@ export class Commands {
   }
 
   #observe(task: Task, bytes: number): void {
-    const { observer, clock } = this.#context.options
-    observer?.command(commandKind(task.cdb), clock.monotonicMs() - task.startedMs, bytes)
+    const { clock } = this.#context.options
+    this.#observer?.command(commandKind(task.cdb), clock.monotonicMs() - task.startedMs, bytes)
   }
 
   /** There is no memory for data that is on its way: the host shall try again. */

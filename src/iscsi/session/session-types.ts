@@ -2,11 +2,11 @@
 import type { BufferPool } from '../../base/buffer-pool.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
+import type { ByteBudget } from '../../frontend/byte-budget.ts'
 import type { EstablishedLogin } from '../login/target-login.ts'
 import type { LogicalUnit } from '../scsi/lun.ts'
 import type { TargetPort } from '../scsi/nexus.ts'
 import type { TextPair } from '../text/pairs.ts'
-import type { ByteBudget } from './byte-budget.ts'
 import type { CommandKind } from './command-kind.ts'
 import type { Session } from './session.ts'
 

@@ -36,13 +36,21 @@ import { Commands, settled } from './commands.ts'
 import { Memory } from './memory.ts'
 import { type OutputBatch, OutputQueue } from './output-queue.ts'
 import { Responder } from './responder.ts'
-import type { SessionCounters, SessionOptions } from './session-types.ts'
+import type { CommandObserver, SessionCounters, SessionOptions } from './session-types.ts'
 import type { Task } from './task.ts'
 import { type ManagementContext, manage } from './task-management.ts'
 import { TextExchange } from './text-exchange.ts'
 
 /** PDUs other than SCSI Command and Data-Out, which have a way of their own. */
 type SlowPdu = NopOut | TaskManagementRequest | TextRequest | LogoutRequest
+
+/** To another logical unit, when the NOP-In with this tag is answered. */
+interface Move {
+  readonly unit: LogicalUnit
+  readonly observer: CommandObserver | undefined
+  readonly tag: number
+  readonly done: () => void
+}
 
 const NO_COUNTERS: SessionCounters = { commands: 0, readBytes: 0, writtenBytes: 0 }
 
@@ -51,7 +59,7 @@ export class Session implements PduHandler {
   /** Undefined in a discovery session. */
   readonly nexus: Nexus | undefined
   readonly #options: SessionOptions
-  readonly #unit: LogicalUnit | undefined
+  #unit: LogicalUnit | undefined
   readonly #window: CommandWindow
   readonly #output: OutputQueue
   readonly #responder: Responder
@@ -63,6 +71,7 @@ export class Session implements PduHandler {
   #state: 'open' | 'ending' | 'closed' = 'open'
   #silentTicks = 0
   #pings = 0
+  #move: Move | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: SessionOptions) {
@@ -188,10 +197,37 @@ export class Session implements PduHandler {
     }
     if (silent > pingAfterSeconds + pingTimeoutSeconds) this.#fail('the initiator does not answer')
     else if (silent === pingAfterSeconds) {
-      this.#responder.ping(this.#pings++ % RESERVED_TAG)
-      this.#options.host.wake()
+      this.#ping()
     }
     this.#commands.tick()
+  }
+
+  #ping(): number {
+    const tag = this.#pings++ % RESERVED_TAG
+    this.#responder.ping(tag)
+    this.#options.host.wake()
+    return tag
+  }
+
+  /**
+   * The path by which this session came leads to the device now, by `unit`. What the initiator sent so far it may have
+   * given up since, and repeated by another path: it is asked to answer a NOP-In, and everything that is read before the
+   * answer is refused by the old unit. Resolves when the session uses `unit`, or is closed.
+   */
+  moveTo(unit: LogicalUnit, observer: CommandObserver | undefined): Promise<void> {
+    if (this.#state === 'closed' || this.#commands === undefined) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#move = { unit, observer, tag: this.#ping(), done: resolve }
+    return promise
+  }
+
+  /** Everything that was sent before the move was asked for has been read. */
+  #endMove({ unit, observer, done }: Move): void {
+    this.#move = undefined
+    this.#commands!.moveTo(unit, observer)
+    unit.adopt(this.nexus!, this.#unit!)
+    this.#unit = unit
+    done()
   }
 
   /** Asks the initiator to log out within `seconds` (§11.9.1). */
@@ -228,6 +264,7 @@ export class Session implements PduHandler {
     await this.#commands?.close()
     this.#output.clear()
     if (this.nexus !== undefined) this.#unit?.detach(this.nexus)
+    this.#move?.done()
   }
 
   #beginSlow(pdu: ReturnType<typeof decodeInitiatorPdu>, view: DataView, offset: number): DataSink {
@@ -254,7 +291,11 @@ export class Session implements PduHandler {
         }
         break
       case Opcode.nopOut:
-        if (pdu.initiatorTaskTag === RESERVED_TAG || !this.#isInWindow(pdu)) return 'discard'
+        if (pdu.initiatorTaskTag === RESERVED_TAG) {
+          if (pdu.targetTransferTag === this.#move?.tag) this.#endMove(this.#move)
+          return 'discard'
+        }
+        if (!this.#isInWindow(pdu)) return 'discard'
         break
       case Opcode.textRequest:
       case Opcode.logoutRequest:

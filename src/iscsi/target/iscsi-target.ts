@@ -1,6 +1,7 @@
 /**
  * The iSCSI target of a process: portals, targets that come and go, and every connection to them. A target that is
- * not here may be elsewhere; `resolve` knows, and the login sends the initiator there.
+ * not here may be elsewhere; the login sends the initiator there. docs/paths.md says how the paths of one volume by
+ * several servers work together.
  */
 import { BufferPool } from '../../base/buffer-pool.ts'
 import { BlockError } from '../../base/errors.ts'
@@ -8,24 +9,27 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Connection, Net } from '../../base/ports/net.ts'
 import type { Random } from '../../base/ports/random.ts'
-import { type ChapCredential, mayConnect } from '../../frontend/access.ts'
+import { type AccessRules, type ChapCredential, mayConnect } from '../../frontend/access.ts'
+import { ByteBudget } from '../../frontend/byte-budget.ts'
 import { hostOf, LoginLimiter, type LoginLimits } from '../../frontend/login-limiter.ts'
-import type { FrontendVolume } from '../../frontend/volume.ts'
+import type { ReservationPort } from '../../frontend/reservations/port.ts'
+import { FrontendVolume } from '../../frontend/volume.ts'
 import type { TargetVerdict } from '../login/directory.ts'
 import { normalName } from '../login/names.ts'
 import type { EstablishedLogin } from '../login/target-login.ts'
 import type { ProductIdentity } from '../scsi/lun.ts'
 import type { PathState } from '../scsi/path-state.ts'
-import { ByteBudget } from '../session/byte-budget.ts'
 import type { CommandObserver, SessionCounters } from '../session/session-types.ts'
 import type { SessionType } from '../text/keys.ts'
 import type { TextPair } from '../text/pairs.ts'
 import { type ParameterWishes, TARGET_WISHES } from '../text/parameters.ts'
 import { IscsiConnection } from './connection.ts'
+import type { Elsewhere, TargetAddress } from './elsewhere.ts'
 import { TARGET_LIMITS, type TargetLimits } from './limits.ts'
 import { advertisedPortals, type Portal } from './portals.ts'
 import { SessionRegistry } from './session-registry.ts'
-import { TargetNode } from './target-node.ts'
+import { StandbyDevice, type UnitFacts } from './standby-device.ts'
+import { type Backing, TargetNode, type TargetNodeOptions } from './target-node.ts'
 
 export interface IscsiTargetOptions {
   readonly net: Net
@@ -39,13 +43,13 @@ export interface IscsiTargetOptions {
   readonly wishes?: Partial<ParameterWishes>
   /** What a discovery session has to prove; nothing by default. */
   readonly discoveryChap?: readonly ChapCredential[]
-  /** Asked for names that are not served here. */
-  readonly resolve?: (iqn: string) => Exclude<TargetVerdict, { kind: 'here' }>
+  /** Asked for names that are not served here; without it they are unknown. */
+  readonly elsewhere?: Elsewhere
 }
 
-export interface VolumeOptions {
+/** What a target has whether its volume is served here or not. */
+interface PathOptions {
   readonly iqn: string
-  readonly volume: FrontendVolume
   readonly alias?: string
   /**
    * Relative target port, and portal group tag, of the first portal; the next portals count on. 1 by default; what
@@ -54,11 +58,34 @@ export interface VolumeOptions {
   readonly firstPort?: number
   /** Of the target port group that these ports belong to in `path`; 1 by default. */
   readonly groupId?: number
-  /** One active path by default. */
-  readonly path?: PathState
+  /** Portals of the volume's other paths, which discovery lists besides these. */
+  readonly otherPortals?: () => readonly TargetAddress[]
   readonly identity?: ProductIdentity
+}
+
+/** A volume that is served here. */
+export interface ServedVolume {
+  readonly iqn: string
+  readonly volume: FrontendVolume
   /** Told of every command; costs nothing when absent. */
   readonly observer?: CommandObserver
+}
+
+export interface VolumeOptions extends ServedVolume, PathOptions {
+  /** Every path of the volume; one active path by default. The own group counts as active. */
+  readonly path?: PathState
+}
+
+/** A path of a multipath volume that is served elsewhere. */
+export interface StandbyOptions extends PathOptions {
+  readonly unit: UnitFacts
+  readonly access: AccessRules
+  readonly firstPort: number
+  readonly groupId: number
+  /** Every path of the volume. The own group's state decides what is answered; it never counts as active. */
+  readonly path: PathState
+  /** Of the server that serves. */
+  readonly reservations: ReservationPort
 }
 
 export interface SessionInfo extends SessionCounters {
@@ -120,31 +147,66 @@ export class IscsiTarget {
     return { host: listener.host, port: listener.port }
   }
 
-  /** Serves `volume` as LUN 0 of `iqn`. INVALID_ARGUMENT for a bad name, CONFLICT when the name is served already. */
+  /** Serves `volume` as LUN 0 of `iqn`. INVALID_ARGUMENT for a bad name, CONFLICT when the name is there already. */
   addVolume(options: VolumeOptions): void {
-    const iqn = normalName(options.iqn)
-    if (iqn === undefined) throw new BlockError('INVALID_ARGUMENT', `${options.iqn} is no iSCSI name`)
-    if (this.#nodes.has(iqn)) throw new BlockError('CONFLICT', `${iqn} is served already`)
-    const node = new TargetNode(
-      {
-        iqn,
-        volume: options.volume,
-        firstPort: options.firstPort ?? 1,
-        portals: () => this.#portals.map(({ index }) => index),
-        groupId: options.groupId ?? 1,
-        path: options.path,
-        alias: options.alias,
-        identity: options.identity,
-        observer: options.observer,
-      },
-      { pool: this.#pool, logger: this.#options.logger },
-    )
-    this.#nodes.set(iqn, node)
+    const { volume, observer, path } = options
+    this.#add(options, path, { role: 'serving', volume, observer })
   }
 
   /**
-   * Ends the target: connections to it are reset. Resolves when nothing that came from them is under way. No error
-   * when it is not there.
+   * Takes sessions for a multipath volume that another server serves: they see the same logical unit, and get nothing
+   * done on it but what the standard allows on such a path. Errors as `addVolume`.
+   */
+  addStandby(options: StandbyOptions): void {
+    const { unit, access, path, reservations } = options
+    const { clock, logger } = this.#options
+    const device = new StandbyDevice(unit)
+    const volume = new FrontendVolume({ device, access, after: 'failover', clock, logger })
+    this.#add(options, path, { role: 'standby', volume, device, reservations })
+  }
+
+  /** What has changed of a volume on a standby path. No error when the target is not there, or serves. */
+  updateStandby(iqn: string, change: { readonly access?: AccessRules; readonly sizeBytes?: number }): void {
+    const node = this.#nodes.get(iqn.toLowerCase())
+    const device = node?.standbyDevice
+    if (node === undefined || device === undefined) return
+    if (change.access !== undefined) node.volume.setAccess(change.access)
+    if (change.sizeBytes !== undefined) device.setSize(change.sizeBytes)
+  }
+
+  /**
+   * A standby path turns active and keeps its sessions: what they sent before is refused, what they send afterwards
+   * reaches `volume`. Names, ports and paths stay those of `addStandby`. From the call on new sessions are served;
+   * resolves when the old ones are, too, after a second at most: one that does not answer by then is reset. NOT_FOUND
+   * when there is no such target, CONFLICT when it serves already.
+   */
+  async activate({ iqn, volume, observer }: ServedVolume): Promise<void> {
+    const node = this.#nodes.get(iqn.toLowerCase())
+    if (node === undefined) throw new BlockError('NOT_FOUND', `there is no target ${iqn}`)
+    await node.activate({ role: 'serving', volume, observer })
+  }
+
+  #add(options: PathOptions, path: PathState | undefined, backing: Backing): void {
+    const iqn = normalName(options.iqn)
+    if (iqn === undefined) throw new BlockError('INVALID_ARGUMENT', `${options.iqn} is no iSCSI name`)
+    if (this.#nodes.has(iqn)) throw new BlockError('CONFLICT', `${iqn} is there already`)
+    const nodeOptions: TargetNodeOptions = {
+      iqn,
+      firstPort: options.firstPort ?? 1,
+      portals: () => this.#portals.map(({ index }) => index),
+      groupId: options.groupId ?? 1,
+      path,
+      alias: options.alias,
+      identity: options.identity,
+      otherPortals: options.otherPortals,
+    }
+    const { clock, logger } = this.#options
+    this.#nodes.set(iqn, new TargetNode(nodeOptions, backing, { pool: this.#pool, logger, clock }))
+  }
+
+  /**
+   * Ends the target, whether it serves or not: connections to it are reset. Resolves when nothing that came from them is
+   * under way. No error when it is not there.
    */
   async removeVolume(iqn: string): Promise<void> {
     const name = iqn.toLowerCase()
@@ -261,7 +323,7 @@ export class IscsiTarget {
 
   #find(targetName: string, portalIndex: number): TargetVerdict {
     const node = this.#nodes.get(targetName)
-    if (node === undefined) return this.#options.resolve?.(targetName) ?? { kind: 'unknown' }
+    if (node === undefined) return this.#options.elsewhere?.find(targetName) ?? { kind: 'unknown' }
     if (this.#draining || node.volume.lost) return { kind: 'unavailable' }
     const { alias } = node
     const { portalGroupTag } = node.port(portalIndex)
@@ -285,13 +347,21 @@ export class IscsiTarget {
     const wanted = value === '' ? targetName : normalName(value)
     const portals = advertisedPortals(this.#portals, localAddress)
     const pairs: TextPair[] = []
+    const tell = (iqn: string, addresses: readonly TargetAddress[]): void => {
+      pairs.push({ key: 'TargetName', value: iqn })
+      for (const { address, tag } of addresses)
+        pairs.push({ key: 'TargetAddress', value: `${address},${tag}` })
+    }
+    const isAsked = (iqn: string, access: Pick<AccessRules, 'initiators'>): boolean =>
+      (value === 'All' || iqn === wanted) && mayConnect(access, initiatorName)
     for (const node of this.#nodes.values()) {
-      if (value !== 'All' && node.iqn !== wanted) continue
-      if (!mayConnect(node.volume.access, initiatorName)) continue
-      pairs.push({ key: 'TargetName', value: node.iqn })
-      for (const { address, index } of portals) {
-        pairs.push({ key: 'TargetAddress', value: `${address},${node.port(index).portalGroupTag}` })
-      }
+      if (!isAsked(node.iqn, node.volume.access)) continue
+      const own = portals.map(({ address, index }) => ({ address, tag: node.port(index).portalGroupTag }))
+      tell(node.iqn, [...own, ...(node.otherPortals?.() ?? [])])
+    }
+    for (const target of this.#options.elsewhere?.targets() ?? []) {
+      if (this.#nodes.has(target.iqn) || !isAsked(target.iqn, target)) continue
+      tell(target.iqn, target.portals ?? portals.map(({ address, index }) => ({ address, tag: index + 1 })))
     }
     return pairs
   }

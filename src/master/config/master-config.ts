@@ -7,7 +7,7 @@ import { Value } from 'typebox/value'
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
 import { parseDuration } from '../../base/durations.ts'
 import { BlockError } from '../../base/errors.ts'
-import { parseIscsiName, printable } from '../../base/names.ts'
+import { parseIscsiName, parseNqn, printable } from '../../base/names.ts'
 import {
   COMMON_SETTINGS,
   type CommonSettings,
@@ -38,6 +38,7 @@ export interface MasterSettings extends CommonSettings, TlsSettings {
   readonly 'secrets-key': string | undefined
   readonly 'initial-tokens': string | undefined
   readonly 'iqn-prefix': string
+  readonly 'nqn-prefix': string
   readonly 'cors-origins': readonly string[]
   readonly 'replace-after': number
   readonly overcommit: number
@@ -111,6 +112,13 @@ export const MASTER_SETTINGS: SettingTable<MasterSettings> = {
     help: "what stands before ':NAME' in a volume's target name; the same on all servers",
     expects: 'the beginning of an iSCSI name',
     parse: parseIscsiName,
+  }),
+  'nqn-prefix': setting({
+    placeholder: 'NQN',
+    default: 'nqn.2026-11.io.basalt',
+    help: "what stands before ':NAME' in the name of a volume's NVMe subsystem; the same on all servers",
+    expects: 'the beginning of an NVMe name',
+    parse: parseNqn,
   }),
   'cors-origins': setting({
     placeholder: 'ORIGIN',

@@ -70,12 +70,23 @@ export class ClusterLeads implements Leads {
       return { phase: 'sealing', why: this.preflight(uuid).message, isOperatorNeeded }
     }
     if (phase?.kind === 'moving') return { phase: 'moving', why: 'the primary is to stop', isOperatorNeeded }
-    const beat = this.#live.replica(uuid, volume.lead.primary)
     const isConnected = this.#live.server(volume.lead.primary)?.isConnected === true
-    const isServing = phase?.kind === 'leading' && (phase.isServing || beat?.open?.isServing === true)
-    if (isServing && isConnected) return { phase: 'serving', why: null, isOperatorNeeded }
+    if (phase?.kind === 'leading' && this.isServed(uuid))
+      return { phase: 'serving', why: null, isOperatorNeeded }
     const why = isConnected ? 'the primary was told and does not serve yet' : 'the primary is not connected'
     return { phase: 'assigned', why, isOperatorNeeded }
+  }
+
+  /** The primary of the record is connected, leads its epoch and serves hosts, as far as it said. */
+  isServed(uuid: string): boolean {
+    const volume = this.#ports.store.view.volume(uuid)
+    if (volume === undefined || volume.lead.state !== 'serving') return false
+    const { primary, epoch } = volume.lead
+    if (this.#live.server(primary)?.isConnected !== true) return false
+    const phase = this.#leads.get(uuid)?.state?.phase
+    if (phase?.kind === 'leading' && phase.isServing) return true
+    const open = this.#live.replica(uuid, primary)?.open
+    return open?.isServing === true && open.leads?.id.toString() === epoch.id
   }
 
   preflight(uuid: string): LeadPreflight {

@@ -6,6 +6,7 @@
  *   hello ──▶ server's record, lock? ──▶ `registry`, `tellAll`
  *   beat  ──▶ picture of the server ──▶ each replica: its messages and its beat to the volume's reducer; settings if it
  *             has others; of an unknown volume: told, and left alone
+ *             and the paths of all volumes, then what changes of them (paths-teller.ts)
  *   timer ──▶ volumes that are due; servers that are silent; how far the registry is, to servers
  */
 import { BlockError, isBlockError } from '../../base/errors.ts'
@@ -13,6 +14,8 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { type Bounds, DEFAULT_BOUNDS } from '../../v2engine/policy.ts'
+import { SOLE_LEADERSHIP } from '../election/leadership.ts'
+import { ledLinks } from '../election/led-links.ts'
 import type { LeadBeat, LeadNote } from '../failover/lead-state.ts'
 import type { ClearAccess, ReplicaBeat, ServerBeat, ServerHello, ServerLinks } from '../links.ts'
 import type { AccessRecord } from '../records.ts'
@@ -23,6 +26,7 @@ import { Handovers } from './handovers.ts'
 import { keptOf } from './kept-volume.ts'
 import type { LiveCluster } from './live.ts'
 import { LiveServers } from './live-servers.ts'
+import { PathsTeller } from './paths-teller.ts'
 import type { NewEvent, RecordStore } from './records-view.ts'
 import { planRecovery } from './recovery.ts'
 import { recordHello } from './server-records.ts'
@@ -37,7 +41,7 @@ export interface ClusterOptions {
   /** Secrets in the clear, for the server that has to check them. Throws when they cannot be opened. */
   readonly clearAccess: (access: AccessRecord) => ClearAccess
   readonly bounds?: Bounds
-  /** How long this master leads for certain, ms; for ever when there is only one. */
+  /** How long this master leads for certain, ms; `SOLE_LEADERSHIP` when it is the only one there can be. */
   readonly leadershipMs?: () => number
 }
 
@@ -62,21 +66,28 @@ export class ClusterRuntime implements Cluster {
   /** Streams that were told of the registry, by server. */
   readonly #greeted = new Map<string, number>()
   readonly #handovers: Handovers
+  readonly #paths: PathsTeller
   #isLocking = false
 
   constructor(options: ClusterOptions) {
-    this.#o = options
-    const { store, links, clock, random, logger, bounds = DEFAULT_BOUNDS } = options
+    const { store, clock, random, logger, bounds = DEFAULT_BOUNDS } = options
+    const { leadershipMs = SOLE_LEADERSHIP.leadershipMs } = options
+    // nothing reaches a server while this master does not lead for certain
+    const links = ledLinks(options.links, leadershipMs)
+    this.#o = { ...options, links }
     const nowMs = clock.bootMs()
     this.#wheel = new TimerWheel(nowMs)
     this.#sweptMs = nowMs
     this.#toldRegistryMs = nowMs
-    const leadershipMs = options.leadershipMs ?? (() => Number.POSITIVE_INFINITY)
     this.leads = new ClusterLeads(
       { store, links, clock, random, logger, bounds, wheel: this.#wheel, leadershipMs },
       this.#live,
     )
     this.leads.onNotes = (volume, notes) => this.#onNotes(volume, notes)
+    this.#paths = new PathsTeller({
+      ...{ store, links, nowMs, live: this.#live },
+      isServed: (volume) => this.leads.isServed(volume),
+    })
     this.#handovers = new Handovers({ store, live: this.#live, leads: this.leads, logger })
   }
 
@@ -93,6 +104,7 @@ export class ClusterRuntime implements Cluster {
   close(): void {
     this.#timer?.cancel()
     this.#timer = null
+    this.#paths.close()
     this.leads.close()
   }
 
@@ -111,6 +123,7 @@ export class ClusterRuntime implements Cluster {
     this.#sweptMs = nowMs
     for (const server of this.#live.sweep(nowMs)) this.#tellLost(server)
     this.leads.sweep(nowMs)
+    this.#paths.sweep(nowMs)
     this.#sweepStrays(nowMs)
     this.#askIncomplete()
     if (nowMs - this.#toldRegistryMs < TELL_REGISTRY_MS || store.seq === this.#toldSeq) return
@@ -161,6 +174,7 @@ export class ClusterRuntime implements Cluster {
     if (this.#greeted.get(server) !== stream) {
       this.#greeted.set(server, stream)
       this.#tellRegistry(server)
+      this.#paths.joined(server)
       if (!beat.isFull) this.#o.links.send(server, { kind: 'tellAll' })
     }
     for (const replica of beat.replicas) this.#onReplica(server, replica, verdict.kind === 'late')
@@ -173,6 +187,7 @@ export class ClusterRuntime implements Cluster {
     const server = this.#live.close(stream, this.#o.clock.bootMs())
     if (server === undefined) return
     this.#greeted.delete(server)
+    this.#paths.gone(server)
     this.#tellLost(server)
   }
 

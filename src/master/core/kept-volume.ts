@@ -5,7 +5,9 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { crc32c } from '../../base/crc32c.ts'
+import { SLOTS_MAX } from '../../frontend/paths.ts'
 import type { VolumeRecord } from '../records.ts'
+import { upgradeKept } from './record-upgrades.ts'
 
 type Kept = Pick<
   VolumeRecord,
@@ -15,10 +17,17 @@ type Kept = Pick<
   | 'preset'
   | 'policy'
   | 'placement'
+  | 'isMultipath'
   | 'access'
   | 'qos'
   | 'createdAt'
->
+> & {
+  /** Hosts know their paths by these. */
+  readonly slots: readonly { readonly server: string; readonly slot: number }[]
+}
+
+/** Of its text: servers store no more. */
+export const KEPT_LENGTH_MAX = 64 * 1024
 
 export interface KeptText {
   readonly text: string
@@ -26,14 +35,22 @@ export interface KeptText {
   readonly tag: number
 }
 
+/** Version 1 lacks `isMultipath`, `slots`, `access.hosts` and `access.dhchap`. */
+const VERSION = 2
+
 const cache = new WeakMap<VolumeRecord, KeptText>()
 
 export function keptOf(volume: VolumeRecord): KeptText {
   const known = cache.get(volume)
   if (known !== undefined) return known
-  const { name, logicalBlockBytes, logBytes, preset, policy, placement, access, qos, createdAt } = volume
-  const kept: Kept = { name, logicalBlockBytes, logBytes, preset, policy, placement, access, qos, createdAt }
-  const text = JSON.stringify({ version: 1, ...kept })
+  const { name, logicalBlockBytes, logBytes, preset, policy, placement, isMultipath } = volume
+  const { access, qos, createdAt } = volume
+  const slots = volume.replicas.map(({ server, slot }) => ({ server, slot }))
+  const kept: Kept = {
+    ...{ name, logicalBlockBytes, logBytes, preset, policy, placement, isMultipath },
+    ...{ access, qos, createdAt, slots },
+  }
+  const text = JSON.stringify({ version: VERSION, ...kept })
   const made = { text, tag: crc32c(new TextEncoder().encode(text)) || 1 }
   cache.set(volume, made)
   return made
@@ -46,7 +63,7 @@ const Spread = Type.Union([Type.Literal('required'), Type.Literal('preferred')])
 const Amount = Type.Number({ minimum: 0 })
 
 const Stored = Type.Object({
-  version: Type.Literal(1),
+  version: Type.Union([Type.Literal(1), Type.Literal(VERSION)]),
   name: Type.String({ maxLength: 63 }),
   logicalBlockBytes: Type.Union([Type.Literal(512), Type.Literal(4096)]),
   logBytes: nullable(Amount),
@@ -68,9 +85,24 @@ const Stored = Type.Object({
   access: Type.Object({
     initiators: nullable(Type.Array(Type.String())),
     chap: nullable(Type.Object({ ...Chap, mutual: nullable(Type.Object(Chap)) })),
+    hosts: nullable(Type.Array(Type.String())),
+    dhchap: Type.Array(
+      Type.Object({
+        host: Type.String(),
+        sealedSecret: Type.String(),
+        sealedControllerSecret: nullable(Type.String()),
+      }),
+    ),
   }),
   qos: Type.Object({ iops: Amount, iopsBurst: Amount, bytesPerSecond: Amount, bytesBurst: Amount }),
   createdAt: Type.Number(),
+  isMultipath: Type.Boolean(),
+  slots: Type.Array(
+    Type.Object({
+      server: Type.String(),
+      slot: Type.Integer({ minimum: 0, maximum: SLOTS_MAX - 1 }),
+    }),
+  ),
 })
 
 /** Undefined for what is not such a text: it came from outside. */
@@ -83,7 +115,8 @@ export function readKept(text: string | null): Kept | undefined {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
-  if (!Value.Check(Stored, value)) return undefined
-  const { version: _, ...kept }: Static<typeof Stored> = value
+  const upgraded = upgradeKept(value)
+  if (!Value.Check(Stored, upgraded)) return undefined
+  const { version: _, ...kept }: Static<typeof Stored> = upgraded
   return kept
 }

@@ -163,7 +163,14 @@ describe('a volume', () => {
     const { world, ask } = await started(undefined, (w) => w.addVolume('v', ['s1']))
     await ask((m) => m.setQos(ANNA, 'v', { iops: 500 }))
     expect(world.master.volume('v').record.qos).toMatchObject({ iops: 500, bytesPerSecond: 0 })
-    await ask((m) => m.setAccess(ANNA, 'v', { initiators: ['iqn.2026-11.org.example:h'], chap: null }))
+    await ask((m) =>
+      m.setAccess(ANNA, 'v', {
+        initiators: ['iqn.2026-11.org.example:h'],
+        chap: null,
+        hosts: null,
+        dhchap: [],
+      }),
+    )
     expect(world.master.volume('v').record.access.initiators).toEqual(['iqn.2026-11.org.example:h'])
     expect(await refusalOf(ask((m) => m.setQos(ANNA, 'v', { iops: -1 })))).toBe(
       'INVALID_ARGUMENT invalid_qos',
@@ -243,7 +250,11 @@ describe('a server', () => {
     await world.calm()
     expect(world.records.jobs()[0]?.state).toBe('succeeded')
     expect(world.records.volume('u-v')?.lead.set.members.toSorted()).toEqual(['s1', 's3', 's4'])
-    expect(world.records.volume('u-v')?.replicas).toContainEqual({ server: 's2', state: 'leaving' })
+    expect(world.records.volume('u-v')?.replicas).toContainEqual({
+      server: 's2',
+      state: 'leaving',
+      slot: 1,
+    })
     expect(world.master.cluster().rebuildsTotal).toBe(1)
     world.servers.setUp('s2', true)
     await world.until('the end of the old replica', () => world.records.volume('u-v')?.replicas.length === 3)

@@ -12,6 +12,7 @@ import { JobRunner } from '../jobs/runner.ts'
 import { isOver } from '../jobs/turns.ts'
 import type { ServerLinks } from '../links.ts'
 import type {
+  AttachInfo,
   Caller,
   ClusterView,
   CreateVolume,
@@ -30,6 +31,7 @@ import { resolvePolicy } from '../placement/resolve.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
 import type { AccessRecord, EventRecord, JobRecord, QosRecord } from '../records.ts'
+import { attachInfo } from './attach-info.ts'
 import type { Cluster } from './cluster.ts'
 import { findJob, findMadeVolume, findServer, findVolume, refuseLocked } from './lookup.ts'
 import { pageOf } from './paging.ts'
@@ -47,8 +49,9 @@ export interface MasterOptions {
   readonly random: Random
   readonly log: Logger
   readonly placement: PlacementSettings
-  /** What the names of iSCSI targets begin with. */
+  /** What the names of iSCSI targets and NVMe subsystems begin with. */
   readonly iqnPrefix: string
+  readonly nqnPrefix: string
 }
 
 export class Master implements MasterApi {
@@ -109,6 +112,10 @@ export class Master implements MasterApi {
 
   volume(name: string): VolumeView {
     return volumeView(findVolume(this.#view, name), this.#viewSources())
+  }
+
+  attachInfo(name: string): AttachInfo {
+    return attachInfo(this.volume(name))
   }
 
   volumes(page: Parameters<MasterApi['volumes']>[0]): Page<VolumeView> {
@@ -282,9 +289,9 @@ export class Master implements MasterApi {
   }
 
   #viewSources(): ViewSources {
-    const { cluster, iqnPrefix } = this.#options
+    const { cluster, iqnPrefix, nqnPrefix } = this.#options
     const running = this.#view.jobs().filter((job) => !isOver(job))
-    return { records: this.#view, live: cluster.live, iqnPrefix, running }
+    return { records: this.#view, live: cluster.live, iqnPrefix, nqnPrefix, running }
   }
 
   #newId(): string {

@@ -7,6 +7,12 @@ import type { RecordWrite } from './records-view.ts'
 
 export const CLUSTER_KEY = 'cluster/cluster'
 export const HEAD_KEY = 'head/head'
+/** What all keys of the election begin with, and no others. */
+export const LEADER_KEYS = 'leader'
+/** Written when a term begins: its revision is the term's. */
+export const LEADER_KEY = 'leader/leader'
+/** Written at each renewal. */
+export const LEADER_BEAT_KEY = 'leaderBeat/leader'
 
 const EVENT_DIGITS = 12
 

@@ -6,7 +6,7 @@ import { BlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
 import type { ClusterRecord, EventRecord } from '../records.ts'
 import type { Registry, StoredRecord } from '../registry/registry.ts'
-import { CLUSTER_KEY, eventKey, HEAD_KEY } from './record-keys.ts'
+import { CLUSTER_KEY, eventKey, HEAD_KEY, LEADER_BEAT_KEY, LEADER_KEY, LEADER_KEYS } from './record-keys.ts'
 import { corruptRecord, type HeadRecord, RECORD_KINDS, type RecordKindName } from './record-schemas.ts'
 import type { RecordWrite } from './records-view.ts'
 
@@ -57,6 +57,14 @@ class Loader {
         sameKey(key, HEAD_KEY)
         this.#head = RECORD_KINDS.head.parse(key, value)
         return
+      case 'leader':
+        sameKey(key, LEADER_KEY)
+        RECORD_KINDS.leader.parse(key, value)
+        return
+      case 'leaderBeat':
+        sameKey(key, LEADER_BEAT_KEY)
+        RECORD_KINDS.leaderBeat.parse(key, value)
+        return
       case 'server': {
         const record = RECORD_KINDS.server.parse(key, value)
         sameKey(id, record.id, key)
@@ -93,7 +101,9 @@ class Loader {
   }
 
   finish(): LoadedRecords {
-    if (this.#cluster === undefined && this.#revisions.size > 0) {
+    // who leads is recorded before anything else
+    const isEmpty = [...this.#revisions.keys()].every((key) => key.startsWith(LEADER_KEYS))
+    if (this.#cluster === undefined && !isEmpty) {
       throw corruptRecord(CLUSTER_KEY, 'it is missing')
     }
     this.#checkNames()

@@ -1,12 +1,14 @@
 /**
- * The shape of every kind of record, checked when it is read and before it is written. Nothing is filled in and nothing
- * passed over: a record that is not exactly so is CORRUPT, and the message names its key.
+ * The shape of every kind of record, checked when it is read and before it is written. Nothing is filled in but what the
+ * release that wrote it did not know (record-upgrades.ts), and nothing is passed over: a record that is not exactly so is
+ * CORRUPT, and the message names its key.
  */
 import { type Static, type TProperties, type TSchema, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { assert } from '../../base/assert.ts'
 import { BlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
+import { SLOTS_MAX } from '../../frontend/paths.ts'
 import type {
   ClusterRecord,
   EventRecord,
@@ -17,11 +19,27 @@ import type {
   VolumeRecord,
 } from '../records.ts'
 import type { Json, JsonObject } from '../registry/registry.ts'
+import { upgradeServer, upgradeVolume } from './record-upgrades.ts'
 
 /** Which opening of a record store wrote last, and its how manieth transaction it was. */
 export interface HeadRecord {
   readonly writer: string
   readonly number: number
+}
+
+/** Which process leads, of several masters; a registry that one process has at a time has none. */
+export interface LeaderRecord {
+  readonly id: string
+  /** Rises by 1 with each change of who leads. */
+  readonly term: number
+  /** `HOST:PORT`, and a URL, for who asks another master; empty when it has none. */
+  readonly grpc: string
+  readonly http: string
+}
+
+interface LeaderBeatRecord {
+  readonly term: number
+  readonly beat: number
 }
 
 export interface RecordKind<Record> {
@@ -55,7 +73,7 @@ const DiskType = Type.Enum(['ssd', 'hdd', 'nvme'])
 const Server = object({
   id: Id,
   name: Text,
-  addresses: object({ grpc: Text, replication: Text, http: Text, iscsi: list(Text) }),
+  addresses: object({ grpc: Text, replication: Text, http: Text, iscsi: list(Text), nvme: list(Text) }),
   zone: nullable(Text),
   rack: nullable(Text),
   diskType: DiskType,
@@ -105,11 +123,20 @@ const Volume = object({
     zoneSpread: Spread,
     rackSpread: Spread,
   }),
-  replicas: list(object({ server: Id, state: Type.Enum(['allocating', 'ready', 'leaving']) })),
+  isMultipath: Type.Boolean(),
+  replicas: list(
+    object({
+      server: Id,
+      state: Type.Enum(['allocating', 'ready', 'leaving']),
+      slot: Type.Integer({ minimum: 0, maximum: SLOTS_MAX - 1 }),
+    }),
+  ),
   lead: Lead,
   access: object({
     initiators: nullable(list(Text)),
     chap: nullable(object({ ...chap, mutual: nullable(object(chap)) })),
+    hosts: nullable(list(Text)),
+    dhchap: list(object({ host: Text, sealedSecret: Text, sealedControllerSecret: nullable(Text) })),
   }),
   qos: object({ iops: Count, iopsBurst: Count, bytesPerSecond: Count, bytesBurst: Count }),
   state: Type.Enum(['creating', 'active', 'deleting']),
@@ -171,15 +198,19 @@ export const RECORD_KINDS: {
   readonly event: RecordKind<EventRecord>
   readonly token: RecordKind<TokenRecord>
   readonly head: RecordKind<HeadRecord>
+  readonly leader: RecordKind<LeaderRecord>
+  readonly leaderBeat: RecordKind<LeaderBeatRecord>
 } = {
   cluster: kind(Cluster),
-  server: kind(Server),
-  volume: kind(Volume),
+  server: kind(Server, upgradeServer),
+  volume: kind(Volume, upgradeVolume, twoWithOneSlot),
   name: kind(object({ uuid: Id })),
   job: kind(Job),
   event: kind(Event),
   token: kind(Token),
   head: kind(object({ writer: Id, number: Count })),
+  leader: kind(object({ id: Id, term: Count, grpc: Text, http: Text })),
+  leaderBeat: kind(object({ term: Count, beat: Count })),
 }
 
 export type RecordKindName = keyof typeof RECORD_KINDS
@@ -191,7 +222,11 @@ export const corruptRecord = (key: string, why: string): BlockError =>
     { facts: { key } },
   )
 
-function kind<Schema extends TSchema>(schema: Schema): RecordKind<Static<Schema>> {
+function kind<Schema extends TSchema>(
+  schema: Schema,
+  upgrade: (value: unknown) => unknown = (value) => value,
+  alsoWrong: (record: Static<Schema>) => string | null = () => null,
+): RecordKind<Static<Schema>> {
   let compiled: Validator<TProperties, Schema> | undefined
   const validator = (): Validator<TProperties, Schema> => {
     compiled ??= Compile(schema)
@@ -203,16 +238,27 @@ function kind<Schema extends TSchema>(schema: Schema): RecordKind<Static<Schema>
     return first === undefined ? 'it is no JSON' : `${first.instancePath || 'it'} ${first.message}`
   }
   return {
-    parse: (key, value) => {
-      if (isRecord(value)) return value
-      throw corruptRecord(key, flaw(value))
+    parse: (key, stored) => {
+      const value = upgrade(stored)
+      if (!isRecord(value)) throw corruptRecord(key, flaw(value))
+      const wrong = alsoWrong(value)
+      if (wrong !== null) throw corruptRecord(key, wrong)
+      return value
     },
     encode: (record) => {
       assert(validator().Check(record), `a record is not as records are: ${flaw(record)}`)
+      const wrong = alsoWrong(record)
+      assert(wrong === null, `a record is not as records are: ${wrong}`)
       assert(isJsonObject(record), 'a record holds nothing but JSON')
       return record
     },
   }
+}
+
+/** Hosts would take the paths of both for one. */
+function twoWithOneSlot({ replicas }: VolumeRecord): string | null {
+  const slots = new Set(replicas.map(({ slot }) => slot))
+  return slots.size === replicas.length ? null : '/replicas two of them have one slot'
 }
 
 const isJsonObject = (value: unknown): value is JsonObject =>

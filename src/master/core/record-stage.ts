@@ -2,13 +2,14 @@
  * The decisions that one transaction records: made one after the other on the working mirror, each seeing those before
  * it, and taken back from there when the transaction does not become durable.
  */
+import type { TermGuard } from '../election/election.ts'
 import type { VolumeRecord } from '../records.ts'
 import type { JsonObject, Transaction } from '../registry/registry.ts'
 import type { EventLog, EventPlan } from './event-log.ts'
 import { eventKey, eventWrite, HEAD_KEY, type KeyWrite, keyWrites } from './record-keys.ts'
 import { type HeadRecord, RECORD_KINDS } from './record-schemas.ts'
 import type { RecordsMirror } from './records-mirror.ts'
-import type { NewEvent, RecordsView, RecordWrite } from './records-view.ts'
+import type { NewEvent, RecordsChanged, RecordsView, RecordWrite } from './records-view.ts'
 
 /** A call of `change` that waits for its turn. */
 export interface Waiting {
@@ -85,11 +86,15 @@ export class RecordStage {
     return log.plan(this.#news, nowMs)
   }
 
-  /** Every key that is written is checked, and the head always: nothing that was read can have changed meanwhile. */
+  /**
+   * Every key that is written is checked, and the head always: nothing that was read can have changed meanwhile. Of one of
+   * several masters also that its term is not over.
+   */
   transaction(
     plan: EventPlan,
     head: HeadRecord,
     revisionOf: (key: string) => number,
+    guard: TermGuard | undefined,
   ): Transaction & { readonly writes: readonly KeyWrite[] } {
     const writes = [
       { key: HEAD_KEY, value: RECORD_KINDS.head.encode(head) },
@@ -97,8 +102,22 @@ export class RecordStage {
       ...plan.puts.map(eventWrite),
       ...plan.removes.map((number) => ({ key: eventKey(number), value: null })),
     ]
-    const checks = writes.map(({ key }) => ({ key, revision: revisionOf(key) }))
+    const known = writes.map(({ key }) => ({ key, revision: revisionOf(key) }))
+    const checks = guard === undefined ? known : [guard, ...known]
     return { checks, writes, ...(this.#seqAbove === undefined ? {} : { seqAbove: this.#seqAbove }) }
+  }
+
+  /** What views of it show otherwise. */
+  changed(): RecordsChanged {
+    const volumes: string[] = []
+    const servers: string[] = []
+    for (const write of this.#writes) {
+      if (write.kind === 'volume') volumes.push(write.record.uuid)
+      else if (write.kind === 'removeVolume') volumes.push(write.uuid)
+      else if (write.kind === 'server') servers.push(write.record.id)
+      else if (write.kind === 'removeServer') servers.push(write.id)
+    }
+    return { volumes, servers }
   }
 
   /** It is durable. */

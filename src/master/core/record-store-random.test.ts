@@ -56,7 +56,7 @@ const life = fc.record({
 const recordOf = (asked: Operation): VolumeRecord =>
   testVolume(asked.volume, {
     name: `name-${asked.name}`,
-    replicas: asked.servers.map((n) => ({ server: testUuid(n, 1), state: 'ready' })),
+    replicas: asked.servers.map((n, slot) => ({ server: testUuid(n, 1), state: 'ready', slot })),
   })
 
 const writeOf = (asked: Operation): RecordWrite =>

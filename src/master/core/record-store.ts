@@ -15,6 +15,7 @@ import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { formatUuid, randomUuid } from '../../base/uuid.ts'
+import type { TermGuard } from '../election/election.ts'
 import type { EventQuery } from '../master-api.ts'
 import type { ClusterRecord, EventRecord } from '../records.ts'
 import type { CommitOutcome, Registry, Transaction } from '../registry/registry.ts'
@@ -24,7 +25,7 @@ import { type LoadedRecords, loadRecords } from './record-load.ts'
 import { corruptRecord, type HeadRecord, RECORD_KINDS } from './record-schemas.ts'
 import { RecordStage, type Waiting } from './record-stage.ts'
 import { RecordsMirror } from './records-mirror.ts'
-import type { Change, RecordStore, RecordsView } from './records-view.ts'
+import type { Change, RecordStore, RecordsChanged, RecordsView } from './records-view.ts'
 
 export interface RecordStoreOptions {
   readonly registry: Registry
@@ -35,6 +36,8 @@ export interface RecordStoreOptions {
   /** Calls of `change` that may wait; then BUSY. */
   readonly waitingMax?: number
   readonly events?: Partial<EventLogOptions>
+  /** Of one of several masters: its term. When that is over nothing is recorded any more, and the store is lost. */
+  readonly guard?: TermGuard
   /**
    * Called once when the registry is closed to this store without its `close`: another process took it over, or it closed
    * itself after a failed sync. Nothing can be recorded any more; the process should end and begin anew.
@@ -55,14 +58,17 @@ const CONFLICTS_MAX = 20
  */
 export async function openRecordStore(options: RecordStoreOptions): Promise<RecordStore> {
   const { registry, clock, clusterId } = options
+  const checks = options.guard === undefined ? [] : [options.guard]
   const created: ClusterRecord = { clusterId, createdAt: Math.trunc(clock.wallMs()), lock: null }
   let loaded = await loadRecords(registry)
+  checkTerm(options.guard, loaded)
   for (let attempt = 0; loaded.cluster === undefined && attempt < CONFLICTS_MAX; attempt++) {
     await registry.commit({
-      checks: [{ key: CLUSTER_KEY, revision: 0 }],
+      checks: [...checks, { key: CLUSTER_KEY, revision: 0 }],
       writes: [{ key: CLUSTER_KEY, value: RECORD_KINDS.cluster.encode(created) }],
     })
     loaded = await loadRecords(registry)
+    checkTerm(options.guard, loaded)
   }
   const { cluster } = loaded
   assert(cluster !== undefined, 'a registry has its cluster once that was committed')
@@ -82,7 +88,9 @@ class RegistryRecordStore implements RecordStore {
   readonly #waitingMax: number
   readonly #eventOptions: EventLogOptions
   readonly #writer: string
+  readonly #guard: TermGuard | undefined
   readonly #listeners = new Set<(event: EventRecord) => void>()
+  readonly #watchers = new Set<(changed: RecordsChanged | null) => void>()
   readonly #durable: RecordsMirror
   readonly #working: RecordsMirror
   #events: EventLog
@@ -107,6 +115,7 @@ class RegistryRecordStore implements RecordStore {
     this.#events = new EventLog(this.#eventOptions, loaded.events)
     this.#revisions = loaded.revisions
     this.#onLost = options.onLost
+    this.#guard = options.guard
   }
 
   get view(): RecordsView {
@@ -156,6 +165,11 @@ class RegistryRecordStore implements RecordStore {
     return () => this.#listeners.delete(listener)
   }
 
+  watch(listener: (changed: RecordsChanged | null) => void): () => void {
+    this.#watchers.add(listener)
+    return () => this.#watchers.delete(listener)
+  }
+
   /** Waits for the transaction underway; what still waits for its turn is rejected with CLOSED. */
   async close(): Promise<void> {
     this.#end()
@@ -178,7 +192,8 @@ class RegistryRecordStore implements RecordStore {
     }
     const plan = stage.planEvents(this.#events, Math.trunc(this.#clock.wallMs()))
     const head = { writer: this.#writer, number: ++this.#tried }
-    const transaction = stage.transaction(plan, head, (key) => this.#revisions.get(key) ?? 0)
+    const revisionOf = (key: string): number => this.#revisions.get(key) ?? 0
+    const transaction = stage.transaction(plan, head, revisionOf, this.#guard)
     let outcome: CommitOutcome
     try {
       outcome = await this.#registry.commit(transaction)
@@ -190,6 +205,7 @@ class RegistryRecordStore implements RecordStore {
     if (outcome.kind === 'committed') {
       this.#remember(transaction, outcome.seq)
       stage.applyTo(this.#durable)
+      this.#tellWatchers(stage.changed())
       this.#events.apply(plan)
       this.#announce(stage, plan)
     } else {
@@ -230,6 +246,7 @@ class RegistryRecordStore implements RecordStore {
       await this.#reload()
     } catch (error) {
       stage.reject(error)
+      if (isBlockError(error, 'CLOSED')) this.#lose(error)
       return
     }
     const again: Waiting[] = []
@@ -275,13 +292,20 @@ class RegistryRecordStore implements RecordStore {
   }
 
   async #reload(): Promise<HeadRecord | undefined> {
-    const { cluster, writes, events, revisions, head } = await loadRecords(this.#registry)
+    const loaded = await loadRecords(this.#registry)
+    checkTerm(this.#guard, loaded)
+    const { cluster, writes, events, revisions, head } = loaded
     if (cluster === undefined) throw corruptRecord(CLUSTER_KEY, 'it is missing')
     this.#durable.reset(cluster, writes)
     this.#working.reset(cluster, writes)
     this.#events = new EventLog(this.#eventOptions, events)
     this.#revisions = revisions
+    this.#tellWatchers(null)
     return head
+  }
+
+  #tellWatchers(changed: RecordsChanged | null): void {
+    for (const watcher of this.#watchers) watcher(changed)
   }
 
   #lose(error: BlockError): void {
@@ -295,6 +319,12 @@ class RegistryRecordStore implements RecordStore {
     const left = this.#queue.splice(0)
     for (const waiting of left) waiting.reject(closed())
   }
+}
+
+/** Throws CLOSED when another master leads: what it recorded is not for this one to decide on. */
+function checkTerm(guard: TermGuard | undefined, { revisions }: LoadedRecords): void {
+  if (guard === undefined || revisions.get(guard.key) === guard.revision) return
+  throw new BlockError('CLOSED', 'another master leads', { facts: { reason: 'not_leader' } })
 }
 
 const closed = (): BlockError => new BlockError('CLOSED', 'the record store is closed')

@@ -49,6 +49,12 @@ export interface Change<T> {
   readonly result: T
 }
 
+/** Ids; both are empty when it was something else. */
+export interface RecordsChanged {
+  readonly volumes: readonly string[]
+  readonly servers: readonly string[]
+}
+
 export interface RecordStore {
   /** What is durable. */
   readonly view: RecordsView
@@ -66,5 +72,10 @@ export interface RecordStore {
   events(query: EventQuery): readonly EventRecord[]
   /** Called with each event when it is durable; returns the call that ends it. */
   subscribe(listener: (event: EventRecord) => void): () => void
+  /**
+   * Called when records changed in `view`, before whoever made the change is told: which volumes and servers; null when all
+   * was read again. Returns the call that ends it.
+   */
+  watch(listener: (changed: RecordsChanged | null) => void): () => void
   close(): Promise<void>
 }

@@ -43,7 +43,7 @@ function server(id: string, { set, kept = VOLUME, sealed = 9 }: Says): LiveServe
   return {
     hello: {
       ...{ id, name: id, clusterId: testUuid(9), zone: null, rack: null, diskType: 'ssd', process: id },
-      addresses: { grpc: '', replication: '', http: '', iscsi: [] },
+      addresses: { grpc: '', replication: '', http: '', iscsi: [], nvme: [] },
       registrySeen: null,
     },
     ...{ isConnected: true, heardMs: 0, lostSinceMs: null, beat: null, isComplete: true },
@@ -74,8 +74,8 @@ describe('a volume that is taken over', () => {
   })
 
   it('is used by whom the newest settings name, not by whom a server names that was away', () => {
-    const older = { ...VOLUME, access: { initiators: ['iqn.2026-11.org.example:gone'], chap: null } }
-    const newer = { ...VOLUME, access: { initiators: ['iqn.2026-11.org.example:now'], chap: null } }
+    const older = { ...VOLUME, access: { ...VOLUME.access, initiators: ['iqn.2026-11.org.example:gone'] } }
+    const newer = { ...VOLUME, access: { ...VOLUME.access, initiators: ['iqn.2026-11.org.example:now'] } }
     const away = server('a', { set: { epoch: 8, version: 3, members: ['a', 'b'] }, kept: older })
     const here = server('b', { set: { epoch: 9, version: 4, members: ['b'] }, kept: newer })
     for (const live of [

@@ -7,6 +7,7 @@
 import { BlockError } from '../../base/errors.ts'
 import { parseVolumeName } from '../../base/names.ts'
 import { compareSets } from '../../v2engine/marks.ts'
+import { freeSlot } from '../jobs/volume-edits.ts'
 import type { ReplicaBeat } from '../links.ts'
 import type { ClusterRecord, LeadRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
 import type { RecoverReport } from './cluster.ts'
@@ -160,7 +161,8 @@ function replicasOf(
     if (isGone && !volume.lead.set.members.includes(server)) replicas.delete(server)
   }
   for (const { server } of of) {
-    if (!replicas.has(server)) replicas.set(server, { server, state: 'ready' })
+    if (replicas.has(server)) continue
+    replicas.set(server, { server, state: 'ready', slot: freeSlot([...replicas.values()]) })
   }
   return [...replicas.values()]
 }
@@ -210,14 +212,33 @@ function adoptedVolume(
       zoneSpread: 'preferred',
       rackSpread: 'preferred',
     },
-    replicas: of.map(({ server }) => ({ server, state: 'ready' })),
+    isMultipath: kept?.isMultipath ?? false,
+    replicas: adoptedReplicas(of, kept?.slots ?? []),
     lead: recoveredLead(facts, null, of),
     // and nobody may use it before an operator says who
-    access: kept?.access ?? { initiators: [], chap: null },
+    access: kept?.access ?? { initiators: [], chap: null, hosts: [], dhchap: [] },
     qos: kept?.qos ?? { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
     state: 'active',
     createdAt: kept?.createdAt ?? facts.wallMs,
   }
+}
+
+/** With the slots that hosts know them by, as far as they are known. */
+function adoptedReplicas(
+  of: readonly Reported[],
+  slots: readonly { readonly server: string; readonly slot: number }[],
+): readonly ReplicaRecord[] {
+  const replicas: ReplicaRecord[] = []
+  const taken = [...slots]
+  for (const { server } of of) {
+    const known = slots.find(
+      (one) => one.server === server && !replicas.some(({ slot }) => slot === one.slot),
+    )
+    const slot = known?.slot ?? freeSlot(taken)
+    taken.push({ server, slot })
+    replicas.push({ server, state: 'ready', slot })
+  }
+  return replicas
 }
 
 function freeName(told: string, uuid: string, names: ReadonlySet<string>): string {

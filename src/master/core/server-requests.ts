@@ -104,7 +104,7 @@ export function removeServer(
     record: {
       ...volume,
       replicas: volume.replicas.map((replica) =>
-        replica.server === server.id ? { server: server.id, state: 'leaving' as const } : replica,
+        replica.server === server.id ? { ...replica, state: 'leaving' as const } : replica,
       ),
     },
   }))

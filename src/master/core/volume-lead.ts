@@ -29,7 +29,7 @@ export interface LeadPorts {
   readonly wheel: TimerWheel
   /** How long this master leads for certain. */
   readonly leadershipMs: () => number
-  /** What was decided is durable and was told. */
+  /** What was decided is durable and was told; without notes, whether hosts are served is seen otherwise. */
   readonly decided: (volume: string, notes: readonly LeadNote[]) => void
 }
 
@@ -154,11 +154,12 @@ export class VolumeLead implements Waiting {
   /** Nothing leaves before the record is durable. */
   #carryOut(decision: Decision): void {
     const { links, decided } = this.#ports
+    const wasServing = isServing(this.#state)
     this.#state = decision.state
     const { volume } = this
     for (const { to, message } of decision.send) links.send(to, { kind: 'replica', volume, message })
     this.#wakeAt(decision.wakeAtMs)
-    if (decision.notes.length > 0) decided(volume, decision.notes)
+    if (decision.notes.length > 0 || isServing(this.#state) !== wasServing) decided(volume, decision.notes)
   }
 
   #wakeAt(atMs: number): void {
@@ -189,6 +190,9 @@ export class VolumeLead implements Waiting {
     return step(volume.lead, this.#state, event, facts)
   }
 }
+
+const isServing = (state: LeadState | null): boolean =>
+  state?.phase.kind === 'leading' && state.phase.isServing
 
 /** Stands for the next epoch's id in a decision that is only looked at. */
 const NO_EPOCH = 0n

@@ -15,6 +15,7 @@ import { resolvePolicy, resolveSize } from '../placement/resolve.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
 import type { AccessRecord, JobRecord, QosRecord, VolumeRecord } from '../records.ts'
+import { KEPT_LENGTH_MAX, keptOf } from './kept-volume.ts'
 import type { LiveCluster } from './live.ts'
 import {
   findLivingVolume,
@@ -104,6 +105,7 @@ const COMPARED = [
   ['preset', 'preset'],
   ['policy', 'number of replicas or durability'],
   ['placement', 'placement'],
+  ['isMultipath', 'choice of one path or several'],
 ] as const
 
 /** The answer to asking again. Limits and access may have been changed since, and are not compared. */
@@ -145,9 +147,9 @@ function newVolume(
   return {
     ...policy,
     uuid,
-    replicas: plan.replicas.map((server) => ({ server, state: 'allocating' as const })),
+    replicas: plan.replicas.map((server, slot) => ({ server, state: 'allocating' as const, slot })),
     lead: firstLead(plan.replicas, epochId),
-    access: { initiators: null, chap: null },
+    access: { initiators: null, chap: null, hosts: null, dhchap: [] },
     state: 'creating',
     createdAt: wallMs,
   }
@@ -322,7 +324,17 @@ function moveJob(
 const isSameMove = (job: JobRecord, data: JobRecord['data']): boolean =>
   job.data.to === data.to && job.data.from === data.from && job.data.lead === data.lead
 
-/** The secrets of `access` are sealed already. */
+function admitted({ initiators, chap, hosts, dhchap }: AccessRecord): string {
+  const who = (names: readonly string[] | null): string => {
+    if (names === null) return 'whoever its servers admit'
+    return names.length === 0 ? 'nobody' : names.join(', ')
+  }
+  const over = (what: string, names: readonly string[] | null, hasSecrets: boolean, how: string): string =>
+    `over ${what} ${who(names)}, ${hasSecrets ? 'with' : 'without'} ${how}`
+  return `${over('iSCSI', initiators, chap !== null, 'CHAP')}; ${over('NVMe', hosts, dhchap.length > 0, 'DH-HMAC-CHAP')}`
+}
+
+/** The secrets of `access` are sealed already; INVALID_ARGUMENT when it is more than servers keep beside a replica. */
 export function setAccess(
   records: RecordsView,
   name: string,
@@ -330,18 +342,20 @@ export function setAccess(
   { caller }: RequestContext,
 ): Change<string> {
   const volume = findLivingVolume(records, name)
-  const who =
-    access.initiators === null
-      ? 'whoever its servers admit'
-      : access.initiators.length === 0
-        ? 'nobody'
-        : access.initiators.join(', ')
+  const changed = { ...volume, access }
+  if (keptOf(changed).text.length > KEPT_LENGTH_MAX) {
+    throw refusal(
+      'INVALID_ARGUMENT',
+      'access_too_long',
+      'the names and secrets are more than servers keep beside a replica (64 KiB); name fewer',
+    )
+  }
   const event = auditEvent(caller, {
     kind: 'volume.access_changed',
     volume: volume.uuid,
-    message: `volume ${volume.name} admits ${who}, ${access.chap === null ? 'without' : 'with'} CHAP`,
+    message: `volume ${volume.name} admits ${admitted(access)}`,
   })
-  return { writes: [{ kind: 'volume', record: { ...volume, access } }], events: [event], result: volume.uuid }
+  return { writes: [{ kind: 'volume', record: changed }], events: [event], result: volume.uuid }
 }
 
 export function setQos(

@@ -7,31 +7,43 @@ import { healthOf, isServing } from '../placement/health.ts'
 import type { JobRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
 import type { LiveCluster } from './live.ts'
 import type { RecordsView } from './records-view.ts'
+import { pathsOfVolume } from './volume-paths.ts'
 
 export interface ViewSources {
   readonly records: RecordsView
   readonly live: LiveCluster
-  /** What a volume's IQN begins with; the name follows after a colon. */
+  /** What a volume's IQN and NQN begin with; the name follows after a colon. */
   readonly iqnPrefix: string
+  readonly nqnPrefix: string
   /** Jobs that have not ended. */
   readonly running: readonly JobRecord[]
 }
 
 export function volumeView(record: VolumeRecord, sources: ViewSources): VolumeView {
-  const { records, live, iqnPrefix, running } = sources
+  const { records, live, iqnPrefix, nqnPrefix, running } = sources
   const { uuid, lead } = record
   const nameOf = (server: string): string => serverName(records, server)
   const { health, reasons } = healthOf(record, live, nameOf)
   const heard = live.server(lead.primary)?.isConnected === true ? live.replica(uuid, lead.primary) : undefined
   const peers = heard?.open?.peers ?? []
+  const isServed = isServing(record, live) && heard?.open?.isServing === true
+  const addresses = records.server(lead.primary)?.addresses
+  const paths = pathsOfVolume(record, {
+    addresses: (server) => records.server(server)?.addresses,
+    isConnected: (server) => live.server(server)?.isConnected === true,
+    isServed: () => isServed,
+  })
   const used = record.replicas.map(({ server }) => live.replica(uuid, server)?.usedBytes ?? 0)
   return {
     record,
     health,
     healthReasons: reasons.map(({ message }) => message),
-    isServing: isServing(record, live) && heard?.open?.isServing === true,
+    isServing: isServed,
     iqn: `${iqnPrefix}:${record.name}`,
-    iscsi: records.server(lead.primary)?.addresses.iscsi ?? [],
+    nqn: `${nqnPrefix}:${record.name}`,
+    iscsi: addresses?.iscsi ?? [],
+    nvme: addresses?.nvme ?? [],
+    paths: (paths?.paths ?? []).map((path) => ({ ...path, serverName: nameOf(path.server) })),
     replicas: record.replicas.map((replica) => replicaView(record, replica, sources, peers)),
     usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
     jobs: running.flatMap((job) => (job.volume === uuid ? [job.id] : [])),

@@ -54,7 +54,10 @@ export function onLeadTick(draft: Draft): void {
   const { record, state, facts } = draft
   const { phase } = state
   if (facts.nowMs > state.grantOverMs) {
-    seal(draft, 'lease_over', false)
+    const { leaseMs, marginMs } = facts.bounds
+    if (facts.leadershipMs > 0) seal(draft, 'lease_over', false)
+    // nothing could be granted: the silence says nothing of the primary, which may ask again when this master leads again
+    else draft.set({ grantOverMs: facts.nowMs + leaseMs + marginMs })
     return
   }
   if (phase.kind !== 'moving') return

@@ -1,7 +1,8 @@
 /** Who may log in to a volume, as it comes over the API: secrets in the clear, and sealed before anything else is done. */
 import { type Static, Type } from 'typebox'
+import { parseDhchapSecret } from '../../base/dhchap-secret.ts'
 import { BlockError } from '../../base/errors.ts'
-import { parseIscsiName } from '../../base/names.ts'
+import { parseIscsiName, parseNqn, printable } from '../../base/names.ts'
 import type { AccessRecord } from '../records.ts'
 import { CLOSED, nullable } from './schemas.ts'
 
@@ -19,6 +20,17 @@ const ChapSecret = Type.String({
   writeOnly: true,
   description: `${SECRET_BYTES_MIN} to 16 random bytes; some initiators take no more`,
 })
+
+const NqnText = Type.String({ minLength: 1, maxLength: 223 })
+const DhchapSecret = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  writeOnly: true,
+  description: '`DHHC-1:HH:BASE64:`, as `nvme gen-dhchap-key` prints it',
+})
+const HOSTS_MAX = 1000
+/** Servers keep them beside their replicas, sealed, within 64 KiB. */
+const DHCHAP_MAX = 64
 
 export const AccessBody = Type.Object(
   {
@@ -38,13 +50,40 @@ export const AccessBody = Type.Object(
         CLOSED,
       ),
     ),
+    hosts: Type.Optional(
+      nullable(
+        Type.Array(NqnText, {
+          maxItems: HOSTS_MAX,
+          description:
+            'Names of NVMe hosts (NQN); empty: nobody. Null or left out: as the servers are configured',
+        }),
+      ),
+    ),
+    dhchap: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            host: NqnText,
+            secret: DhchapSecret,
+            controller_secret: Type.Optional(nullable(DhchapSecret)),
+          },
+          CLOSED,
+        ),
+        {
+          maxItems: DHCHAP_MAX,
+          description: 'DH-HMAC-CHAP by NVMe host; empty or left out: none is asked for',
+        },
+      ),
+    ),
   },
   CLOSED,
 )
 export type AccessBody = Static<typeof AccessBody>
 
 /** INVALID_ARGUMENT for names and secrets that must not be used. No error and no record holds a secret. */
-export function accessOf({ initiators, chap }: AccessBody, seal: AccessSealer): AccessRecord {
+export function accessOf(body: AccessBody, seal: AccessSealer): AccessRecord {
+  const { initiators, chap } = body
+  const hosts = body.hosts == null ? null : [...new Set(body.hosts.map((nqn) => parseNqn(nqn, 'hosts')))]
   if (chap !== null) {
     checkSecret(chap.secret, 'chap.secret')
     if (chap.mutual != null) checkSecret(chap.mutual.secret, 'chap.mutual.secret')
@@ -63,7 +102,39 @@ export function accessOf({ initiators, chap }: AccessBody, seal: AccessSealer): 
             mutual:
               chap.mutual == null ? null : { user: chap.mutual.user, sealedSecret: seal(chap.mutual.secret) },
           },
+    hosts,
+    dhchap: dhchapOf(body.dhchap ?? [], hosts, seal),
   }
+}
+
+function dhchapOf(
+  entries: NonNullable<AccessBody['dhchap']>,
+  hosts: readonly string[] | null,
+  seal: AccessSealer,
+): AccessRecord['dhchap'] {
+  const seen = new Set<string>()
+  const admitted = hosts === null ? null : new Set(hosts.map((nqn) => nqn.toLowerCase()))
+  return entries.map(({ host, secret, controller_secret }) => {
+    const key = parseNqn(host, 'dhchap.host').toLowerCase()
+    if (seen.has(key)) throw refused(`dhchap names ${printable(host)} twice`, 'dhchap_host')
+    if (admitted?.has(key) === false) {
+      throw refused(`dhchap names ${printable(host)}, which hosts does not let in`, 'dhchap_host')
+    }
+    seen.add(key)
+    parseDhchapSecret(secret, 'dhchap.secret')
+    if (controller_secret != null) {
+      parseDhchapSecret(controller_secret, 'dhchap.controller_secret')
+      // else what the controller sends could be given back to it as the host's answer
+      if (controller_secret === secret) {
+        throw refused('dhchap.controller_secret is the one of its host; each needs its own', 'dhchap_secret')
+      }
+    }
+    return {
+      host,
+      sealedSecret: seal(secret),
+      sealedControllerSecret: controller_secret == null ? null : seal(controller_secret),
+    }
+  })
 }
 
 const uniqueNames = (names: readonly string[]): string[] => [
@@ -78,5 +149,5 @@ function checkSecret(secret: string, field: string): void {
   )
 }
 
-const refused = (message: string): BlockError =>
-  new BlockError('INVALID_ARGUMENT', message, { facts: { reason: 'chap_secret' } })
+const refused = (message: string, reason = 'chap_secret'): BlockError =>
+  new BlockError('INVALID_ARGUMENT', message, { facts: { reason } })

@@ -129,6 +129,57 @@ describe('access', () => {
   const secret = 'q9Zt7Lw2Xk5Vb1Mn'
   const put = (body: unknown) => test.call('PUT', '/block/volume/vol1/access', { body })
 
+  it('is shown without secrets, and how a host comes to use the volume', async () => {
+    const access = (await test.call('GET', '/block/volume/vol1/access')).json()
+    expect(access).toEqual({
+      initiators: ['iqn.2026-11.org.example:host1'],
+      chap: { user: 'host1', mutual_user: 'target' },
+      hosts: ['nqn.2014-08.org.nvmexpress:uuid:1'],
+      dhchap: [{ host: 'nqn.2014-08.org.nvmexpress:uuid:1', controller: false }],
+    })
+    const answer = await test.call('GET', '/block/volume/vol1/attach-info')
+    expect(answer.json()).toMatchObject({
+      name: 'vol1',
+      iscsi: {
+        iqn: 'iqn.2026-11.io.basalt:vol1',
+        chap: true,
+        portals: [{ address: '10.0.0.1:3260', role: 'active', slot: 0, first_port: null }],
+      },
+      nvme: { nqn: 'nqn.2026-11.io.basalt:vol1', dhchap: true, portals: [{ address: '10.0.0.1:4420' }] },
+    })
+    expect(answer.body).not.toContain('sealed')
+  })
+
+  it('takes NVMe hosts and their DH-HMAC-CHAP secrets, which are never shown', async () => {
+    const host = 'nqn.2014-08.org.nvmexpress:uuid:0e6d3b9a-5f3c-4d2e-8a44-2f6f0a6a9c11'
+    // 32 zeros with their CRC-32
+    const secret = `DHHC-1:00:${Buffer.concat([Buffer.alloc(32), Buffer.from('ad550a19', 'hex')]).toString('base64')}:`
+    const dhchap = [{ host, secret }]
+    const wrong: [object, string][] = [
+      [{ dhchap: [{ host, secret: 'not one' }] }, 'dhchap_secret'],
+      [{ dhchap: [{ host, secret, controller_secret: secret }] }, 'dhchap_secret'],
+      [{ dhchap: [...dhchap, ...dhchap] }, 'dhchap_host'],
+      [{ dhchap, hosts: ['nqn.2026-11.org.example:other'] }, 'dhchap_host'],
+    ]
+    for (const [body, reason] of wrong) {
+      const refused = await put({ initiators: null, chap: null, ...body })
+      expect([refused.statusCode, refused.json().reason]).toEqual([400, reason])
+      expect(refused.body).not.toContain(secret.slice(12, 30))
+    }
+    const answer = await put({ initiators: [], chap: null, hosts: [host, host], dhchap })
+    expect(answer.statusCode).toBe(200)
+    expect(answer.json().access).toEqual({
+      initiators: [],
+      chap: null,
+      hosts: [host],
+      dhchap: [{ host, controller: false }],
+    })
+    expect(answer.body).not.toContain('sealed')
+    expect(test.master.calls.at(-1)?.at(-1)).toMatchObject({
+      dhchap: [{ host, sealedSecret: `sealed(${secret.length})`, sealedControllerSecret: null }],
+    })
+  })
+
   it('is recorded with its secrets sealed, and never answers or logs them', async () => {
     await test.app.close()
     const lines: string[] = []
@@ -153,6 +204,8 @@ describe('access', () => {
             sealedSecret: 'sealed(16)',
             mutual: { user: 'target', sealedSecret: 'sealed(16)' },
           },
+          hosts: null,
+          dhchap: [],
         },
       ],
     ])

@@ -8,7 +8,13 @@ export const Server = Type.Object({
   id: Text,
   name: Text,
   address: Type.String({ description: 'gRPC' }),
-  addresses: Type.Object({ grpc: Text, replication: Text, http: Text, iscsi: Type.Array(Text) }),
+  addresses: Type.Object({
+    grpc: Text,
+    replication: Text,
+    http: Text,
+    iscsi: Type.Array(Text),
+    nvme: Type.Array(Text),
+  }),
   zone: nullable(Text),
   rack: nullable(Text),
   disk_type: Type.Enum(['ssd', 'hdd', 'nvme']),
@@ -27,12 +33,12 @@ export const ServerList = Type.Object({ servers: Type.Array(Server), next_cursor
 
 export function serverResource(view: ServerView): Static<typeof Server> {
   const { record } = view
-  const { grpc, replication, http, iscsi } = record.addresses
+  const { grpc, replication, http, iscsi, nvme } = record.addresses
   return {
     id: record.id,
     name: record.name,
     address: grpc,
-    addresses: { grpc, replication, http, iscsi: [...iscsi] },
+    addresses: { grpc, replication, http, iscsi: [...iscsi], nvme: [...nvme] },
     zone: record.zone,
     rack: record.rack,
     disk_type: record.diskType,

@@ -19,6 +19,8 @@ export const ROUTE_ROLES: Readonly<Record<string, Role>> = {
   'GET /block/volume/:name/preflight': 'viewer',
   'POST /block/volume/:name/promote': 'operator',
   'POST /block/volume/:name/move': 'operator',
+  'GET /block/volume/:name/attach-info': 'viewer',
+  'GET /block/volume/:name/access': 'viewer',
   'PUT /block/volume/:name/access': 'operator',
   'PUT /block/volume/:name/qos': 'operator',
 

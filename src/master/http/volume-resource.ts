@@ -2,8 +2,8 @@
 import { type Static, Type } from 'typebox'
 import { VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
 import type { Policy } from '../../v2engine/policy.ts'
-import type { CreateVolume, ResolvedPolicy, VolumePlan, VolumeView } from '../master-api.ts'
-import type { QosRecord } from '../records.ts'
+import type { CreateVolume, PathView, ResolvedPolicy, VolumePlan, VolumeView } from '../master-api.ts'
+import type { AccessRecord, QosRecord } from '../records.ts'
 import { CLOSED, Count, NextCursor, nullable, SizeBytes, Text, Timestamp, timestamp } from './schemas.ts'
 
 const Durability = Type.Enum(['sync_all', 'sync_quorum', 'best_effort'])
@@ -40,6 +40,7 @@ export const CreateBody = Type.Object(
     zones: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 63 }), { maxItems: 64 })),
     zone_spread: Type.Optional(Spread),
     rack_spread: Type.Optional(Spread),
+    multipath: Type.Optional(Type.Boolean({ description: 'Hosts use several iSCSI paths at once' })),
     qos: Type.Optional(QosBody),
   },
   { ...CLOSED, description: 'What is left out comes from the preset, `general` unless told' },
@@ -63,6 +64,7 @@ export function wishOf(body: CreateBody): CreateVolume {
     ...given('zones', body.zones),
     ...given('zoneSpread', body.zone_spread),
     ...given('rackSpread', body.rack_spread),
+    ...given('multipath', body.multipath),
     ...given('qos', body.qos === undefined ? undefined : limitsOf(body.qos)),
   }
 }
@@ -103,9 +105,50 @@ const POLICY = {
   zones: Type.Array(Text),
   zone_spread: Spread,
   rack_spread: Spread,
+  multipath: Type.Boolean(),
   qos: Qos,
 }
 const ResolvedVolume = Type.Object(POLICY)
+
+const Path = Type.Object({
+  server: Text,
+  server_name: Text,
+  slot: Type.Integer({ minimum: 0, description: 'Ports, port groups and controller ids come from it' }),
+  role: Type.Enum(['active', 'standby', 'transitioning', 'unavailable']),
+  iscsi_addrs: Type.Array(Text),
+  nvme_addrs: Type.Array(Text),
+})
+
+export const pathResource = (path: PathView): Static<typeof Path> => ({
+  server: path.server,
+  server_name: path.serverName,
+  slot: path.slot,
+  role: path.role,
+  iscsi_addrs: [...path.iscsi],
+  nvme_addrs: [...path.nvme],
+})
+
+export const Access = Type.Object({
+  initiators: nullable(Type.Array(Text)),
+  chap: nullable(Type.Object({ user: Text, mutual_user: nullable(Text) })),
+  hosts: nullable(Type.Array(Text)),
+  dhchap: Type.Array(
+    Type.Object({
+      host: Text,
+      controller: Type.Boolean({ description: 'The controller proves itself, too' }),
+    }),
+  ),
+})
+
+export const accessResource = ({ initiators, chap, hosts, dhchap }: AccessRecord): Static<typeof Access> => ({
+  initiators: initiators === null ? null : [...initiators],
+  chap: chap === null ? null : { user: chap.user, mutual_user: chap.mutual?.user ?? null },
+  hosts: hosts === null ? null : [...hosts],
+  dhchap: dhchap.map(({ host, sealedControllerSecret }) => ({
+    host,
+    controller: sealedControllerSecret !== null,
+  })),
+})
 
 const Replica = Type.Object({
   server: Text,
@@ -132,14 +175,15 @@ export const Volume = Type.Object({
   iqn: nullable(Text),
   iscsi_addr: nullable(Type.String({ description: 'The first portal of the primary' })),
   iscsi_addrs: Type.Array(Text),
+  nqn: Text,
+  nvme_addr: nullable(Type.String({ description: 'The first NVMe portal of the primary' })),
+  nvme_addrs: Type.Array(Text),
+  paths: Type.Array(Path, { description: 'Servers that lead hosts to it, by slot' }),
   replicas: Type.Array(Replica),
   replica_degraded: Type.Boolean({ description: 'A replica is missing, not in sync or not connected' }),
   may_have_lost: Type.Boolean({ description: 'A forced promotion may have lost acknowledged writes' }),
   used_bytes: Count,
-  access: Type.Object({
-    initiators: nullable(Type.Array(Text)),
-    chap: nullable(Type.Object({ user: Text, mutual_user: nullable(Text) })),
-  }),
+  access: Access,
   jobs: Type.Array(Text, { description: 'Ids of jobs that work on it' }),
   created_at: Timestamp,
 })
@@ -149,7 +193,7 @@ export const VolumeList = Type.Object({ volumes: Type.Array(Volume), next_cursor
 
 export function volumeResource(view: VolumeView): Volume {
   const { record, replicas } = view
-  const { access, lead } = record
+  const { lead } = record
   const isWhole = replicas.every(({ isInSync, isConnected }) => isInSync && isConnected)
   return {
     id: record.uuid,
@@ -163,6 +207,10 @@ export function volumeResource(view: VolumeView): Volume {
     iqn: view.iqn,
     iscsi_addr: view.iscsi[0] ?? null,
     iscsi_addrs: [...view.iscsi],
+    nqn: view.nqn,
+    nvme_addr: view.nvme[0] ?? null,
+    nvme_addrs: [...view.nvme],
+    paths: view.paths.map(pathResource),
     replicas: replicas.map((replica) => ({
       server: replica.server,
       server_name: replica.serverName,
@@ -178,13 +226,7 @@ export function volumeResource(view: VolumeView): Volume {
     replica_degraded: !isWhole || replicas.length < record.policy.replicaFactor,
     may_have_lost: lead.mayHaveLost,
     used_bytes: view.usedBytes,
-    access: {
-      initiators: access.initiators === null ? null : [...access.initiators],
-      chap:
-        access.chap === null
-          ? null
-          : { user: access.chap.user, mutual_user: access.chap.mutual?.user ?? null },
-    },
+    access: accessResource(record.access),
     jobs: [...view.jobs],
     created_at: timestamp(record.createdAt),
   }
@@ -206,6 +248,7 @@ function policyFields(record: NonNullable<ResolvedPolicy['policy']>): PolicyFiel
     zones: [...placement.zones],
     zone_spread: placement.zoneSpread,
     rack_spread: placement.rackSpread,
+    multipath: record.isMultipath,
     qos: {
       iops: qos.iops,
       iops_burst: qos.iopsBurst,

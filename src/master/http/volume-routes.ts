@@ -4,12 +4,15 @@ import { isBlockError } from '../../base/errors.ts'
 import type { MasterApi } from '../master-api.ts'
 import type { AccessSealer } from './access.ts'
 import { AccessBody, accessOf } from './access.ts'
+import { AttachInfo, attachResource } from './attach-resource.ts'
 import { Job, PreflightAnswer, preflightResource } from './cluster-resource.ts'
 import type { RouteContext } from './context.ts'
 import { nextCursor, pageOf } from './paging.ts'
 import { ByVolume, CLOSED, Count, PAGING, ServerName, SizeBytes, Text } from './schemas.ts'
 import type { TypedApp } from './typed-app.ts'
 import {
+  Access,
+  accessResource,
   CreateBody,
   HealthState,
   limitsOf,
@@ -196,6 +199,24 @@ export function addVolumeRoutes(
       const wish = { ...(to === undefined ? {} : { to }), ...(from === undefined ? {} : { from }) }
       return sendJob(reply, await api.moveVolume(callerOf(request), request.params.name, wish))
     },
+  )
+
+  app.get(
+    '/block/volume/:name/attach-info',
+    {
+      schema: {
+        summary: 'How a host comes to use it: names, portals of every path, and the lines to run on the host',
+        params: ByVolume,
+        response: { 200: AttachInfo },
+      },
+    },
+    async ({ params }) => attachResource(api.attachInfo(params.name)),
+  )
+
+  app.get(
+    '/block/volume/:name/access',
+    { schema: { summary: 'Who may log in, without secrets', params: ByVolume, response: { 200: Access } } },
+    async ({ params }) => accessResource(api.volume(params.name).record.access),
   )
 
   app.put(

@@ -48,7 +48,7 @@ const retire: Step = {
       const why = state?.kind === 'failed' ? `: ${state.message}` : ''
       return wait(`waits until nobody is promoted any more${why}`, { calls: [call] })
     }
-    const replicas = volume.replicas.map(({ server }) => ({ server, state: 'leaving' as const }))
+    const replicas = volume.replicas.map((replica) => ({ ...replica, state: 'leaving' as const }))
     return goTo('remove', {
       writes: [writeOf({ ...volume, replicas })],
       progress: progress(0, replicas.length, 'steps'),

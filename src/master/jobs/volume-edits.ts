@@ -1,11 +1,22 @@
 /** Small questions and changes to the record of a volume that several jobs share. All pure. */
+import { assert } from '../../base/assert.ts'
 import { type Epoch, epochNumber } from '../../base/units.ts'
+import { SLOTS_MAX } from '../../frontend/paths.ts'
 import type { RecordsView, RecordWrite } from '../core/records-view.ts'
 import type { AllocateRequest } from '../links.ts'
 import type { LeadRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
 
 export const replicaOn = (volume: VolumeRecord, server: string): ReplicaRecord | undefined =>
   volume.replicas.find((replica) => replica.server === server)
+
+/** The lowest that none of these replicas has; those that leave keep theirs. */
+export function freeSlot(replicas: readonly Pick<ReplicaRecord, 'slot'>[]): number {
+  const taken = new Set(replicas.map(({ slot }) => slot))
+  let slot = 0
+  while (taken.has(slot)) slot += 1
+  assert(slot < SLOTS_MAX, 'a volume has fewer replicas than there are slots')
+  return slot
+}
 
 /** The replica on this server gets this state; it is added when there is none. */
 export function withReplica(
@@ -15,8 +26,8 @@ export function withReplica(
 ): VolumeRecord {
   const isThere = replicaOn(volume, server) !== undefined
   const replicas = isThere
-    ? volume.replicas.map((replica) => (replica.server === server ? { server, state } : replica))
-    : [...volume.replicas, { server, state }]
+    ? volume.replicas.map((replica) => (replica.server === server ? { ...replica, state } : replica))
+    : [...volume.replicas, { server, state, slot: freeSlot(volume.replicas) }]
   return { ...volume, replicas }
 }
 

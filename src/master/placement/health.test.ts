@@ -117,9 +117,15 @@ describe('a volume is', () => {
     const two = aRecord('v', ['a', 'b'], { policy })
     const live = aLive({ a: [leading()], b: [following] })
     expect(told(two, live)).toBe('degraded, too_few_replicas')
-    const leaving = { ...two, replicas: [...two.replicas, { server: 'c', state: 'leaving' as const }] }
+    const leaving = {
+      ...two,
+      replicas: [...two.replicas, { server: 'c', state: 'leaving' as const, slot: 2 }],
+    }
     expect(told(leaving, live)).toBe('degraded, too_few_replicas')
-    const next = { ...two, replicas: [...two.replicas, { server: 'c', state: 'allocating' as const }] }
+    const next = {
+      ...two,
+      replicas: [...two.replicas, { server: 'c', state: 'allocating' as const, slot: 2 }],
+    }
     expect(told(next, aLive({ a: [leading()], b: [following], c: [] }))).toBe('rebuilding, allocating c')
   })
 

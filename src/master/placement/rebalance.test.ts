@@ -55,7 +55,7 @@ function carryOut(
     const next = kind === 'lead' ? holders : holders.map((server) => (server === from ? to : server))
     const primary = kind === 'lead' || volume.lead.primary === from ? to : volume.lead.primary
     const lead = { ...volume.lead, primary, set: { ...volume.lead.set, members: next } }
-    const replicas = next.map((server) => ({ server, state: 'ready' as const }))
+    const replicas = next.map((server, slot) => ({ server, state: 'ready' as const, slot }))
     const volumes = now.volumes.map((one) => (one === volume ? { ...volume, replicas, lead } : one))
     now = cluster(volumes, bare)
   }

@@ -82,9 +82,9 @@ describe('a lost replica', () => {
       reasons({ servers: [here('a'), here('c', { isCordoned: true }), away('b', 20 * MINUTE)] }),
     ).toEqual(['rf_not_satisfiable'])
     const replicas = [
-      { server: 'a', state: 'ready' },
-      { server: 'b', state: 'ready' },
-      { server: 'c', state: 'allocating' },
+      { server: 'a', state: 'ready', slot: 0 },
+      { server: 'b', state: 'ready', slot: 1 },
+      { server: 'c', state: 'allocating', slot: 2 },
     ] as const
     expect(reasons({ servers, volumes: [aRecord('v', ['a', 'b'], { replicas })] })).toEqual(['job_running'])
   })
@@ -95,8 +95,8 @@ describe('a lost replica', () => {
 
   it('that is leaving already is not waited for, and its place is not taken', () => {
     const replicas = [
-      { server: 'a', state: 'ready' },
-      { server: 'b', state: 'leaving' },
+      { server: 'a', state: 'ready', slot: 0 },
+      { server: 'b', state: 'leaving', slot: 1 },
     ] as const
     const volumes = [aRecord('v', ['a', 'b'], { replicas })]
     expect(plan({ volumes, servers: [here('a'), here('b'), here('c')] }).replacements).toEqual([

@@ -21,6 +21,7 @@ describe('presets', () => {
         preset: 'general',
         policy: { replicaFactor: 2, mode: { kind: 'sync_all', minInSync: 1 } },
         placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
+        isMultipath: false,
         qos: NO_LIMITS,
       },
       overrides: [],

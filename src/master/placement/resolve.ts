@@ -46,6 +46,7 @@ const FIELDS: Readonly<Record<keyof CreateVolume, true>> = {
   zones: true,
   zoneSpread: true,
   rackSpread: true,
+  multipath: true,
   qos: true,
 }
 
@@ -67,13 +68,14 @@ export function resolvePolicy(wish: CreateVolume, servers?: readonly ServerRecor
   const logicalBlockBytes = resolveBlock(wish.logicalBlockBytes, found)
   const logBytes = resolveLog(wish.logBytes, { sizeBytes, preset }, found)
   const placement = resolveWish(wish, found)
+  const isMultipath = resolveMultipath(wish.multipath, found)
   const qos = resolveQos(NO_LIMITS, wish.qos === undefined ? {} : wish.qos, found)
   if (found.errors.length > 0 || policy === null) {
     return { policy: null, overrides: [], warnings: found.warnings, errors: found.errors }
   }
   if (servers !== undefined) warnOfCluster({ policy, preset, placement }, servers, found)
   return {
-    policy: { name, sizeBytes, logicalBlockBytes, logBytes, preset, policy, placement, qos },
+    policy: { name, sizeBytes, logicalBlockBytes, logBytes, preset, policy, placement, isMultipath, qos },
     overrides: overridesOf(wish, preset, policy),
     warnings: found.warnings,
     errors: [],
@@ -238,6 +240,12 @@ function resolveBlock(wished: unknown, found: Findings): 512 | 4096 {
   return found.word(wished, { what: 'logicalBlockBytes', code: 'invalid_block_size', words }) ?? 512
 }
 
+function resolveMultipath(wished: unknown, found: Findings): boolean {
+  if (wished === undefined || typeof wished === 'boolean') return wished ?? false
+  found.error('invalid_multipath', `multipath: ${shown(wished)} is neither true nor false`)
+  return false
+}
+
 function resolveLog(
   wished: unknown,
   { sizeBytes, preset }: { sizeBytes: number; preset: PresetName },
@@ -276,6 +284,7 @@ function overridesOf(wish: CreateVolume, preset: PresetName, { replicaFactor, mo
     zones: (wish.zones ?? []).length > 0,
     zoneSpread: (wish.zoneSpread ?? spread) !== spread,
     rackSpread: (wish.rackSpread ?? spread) !== spread,
+    multipath: wish.multipath === true,
     qos: Object.values(wish.qos ?? {}).some((limit) => limit > 0),
   }
   return Object.keys(FIELDS).filter(

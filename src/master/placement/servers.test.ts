@@ -9,7 +9,7 @@ import { aLive, aRecord } from './testing.ts'
 const server = (id: string, facts: Partial<ServerRecord> = {}): ServerRecord => ({
   id,
   name: `host-${id}`,
-  addresses: { grpc: '', replication: '', http: '', iscsi: [] },
+  addresses: { grpc: '', replication: '', http: '', iscsi: [], nvme: [] },
   zone: null,
   rack: null,
   diskType: 'ssd',
@@ -53,7 +53,7 @@ const view = (
 describe('a server as placement sees it', () => {
   it('carries what the registry put on it, leaving replicas too', () => {
     const moving = aRecord('w', ['b', 'a'], { sizeBytes: GIB })
-    const leaving = [...moving.replicas, { server: 'c', state: 'leaving' as const }]
+    const leaving = [...moving.replicas, { server: 'c', state: 'leaving' as const, slot: 2 }]
     const volumes = [aRecord('v', ['a', 'b']), { ...moving, replicas: leaving }]
     const [a, b, c] = placementServers(view([server('c'), server('b'), server('a')], volumes), aLive({}))
     const [first, second] = volumes.map(footprintBytes)

@@ -5,17 +5,25 @@ import type { AccessRecord } from '../records.ts'
 import type { Sealer } from './sealer.ts'
 
 /** Opens what `access` has sealed. Throws as `Sealer.open`. The result is for an encrypted connection or loopback. */
-export function clearAccess(sealer: Pick<Sealer, 'open'>, { initiators, chap }: AccessRecord): ClearAccess {
-  if (chap === null) return { initiators, chap: null }
+export function clearAccess(sealer: Pick<Sealer, 'open'>, access: AccessRecord): ClearAccess {
+  const { initiators, chap, hosts } = access
+  const open = (sealed: string): string => textOf(sealer.open(sealed))
+  const dhchap = access.dhchap.map(({ host, sealedSecret, sealedControllerSecret }) => ({
+    host,
+    secret: open(sealedSecret),
+    controllerSecret: sealedControllerSecret === null ? null : open(sealedControllerSecret),
+  }))
+  if (chap === null) return { initiators, chap: null, hosts, dhchap }
   const { user, sealedSecret, mutual } = chap
   return {
     initiators,
     chap: {
       user,
-      secret: textOf(sealer.open(sealedSecret)),
-      mutual:
-        mutual === null ? null : { user: mutual.user, secret: textOf(sealer.open(mutual.sealedSecret)) },
+      secret: open(sealedSecret),
+      mutual: mutual === null ? null : { user: mutual.user, secret: open(mutual.sealedSecret) },
     },
+    hosts,
+    dhchap,
   }
 }
 

@@ -60,16 +60,33 @@ describe('Sealer', () => {
 
   it('gives servers what a volume has sealed', () => {
     const chap = { user: 'host', sealedSecret: sealer.seal('secret-of-host'), mutual: null }
-    expect(clearAccess(sealer, { initiators: ['iqn.x'], chap })).toEqual({
+    const none = { hosts: null, dhchap: [] }
+    expect(clearAccess(sealer, { ...none, initiators: ['iqn.x'], chap })).toEqual({
+      ...none,
       initiators: ['iqn.x'],
       chap: { user: 'host', secret: 'secret-of-host', mutual: null },
     })
     const mutual = { user: 'target', sealedSecret: sealer.seal('secret-of-target') }
-    expect(clearAccess(sealer, { initiators: null, chap: { ...chap, mutual } }).chap?.mutual).toEqual({
+    expect(
+      clearAccess(sealer, { ...none, initiators: null, chap: { ...chap, mutual } }).chap?.mutual,
+    ).toEqual({
       user: 'target',
       secret: 'secret-of-target',
     })
-    expect(clearAccess(sealer, { initiators: [], chap: null })).toEqual({ initiators: [], chap: null })
+    const closed = { initiators: [], chap: null, hosts: ['nqn.a'] }
+    expect(clearAccess(sealer, { ...closed, dhchap: [] })).toEqual({ ...closed, dhchap: [] })
+    const dhchap = [
+      {
+        host: 'nqn.a',
+        sealedSecret: sealer.seal('of-host'),
+        sealedControllerSecret: sealer.seal('of-controller'),
+      },
+      { host: 'nqn.b', sealedSecret: sealer.seal('of-other'), sealedControllerSecret: null },
+    ]
+    expect(clearAccess(sealer, { ...closed, dhchap }).dhchap).toEqual([
+      { host: 'nqn.a', secret: 'of-host', controllerSecret: 'of-controller' },
+      { host: 'nqn.b', secret: 'of-other', controllerSecret: null },
+    ])
   })
 
   it('shows no key', () => {

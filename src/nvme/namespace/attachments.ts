@@ -15,7 +15,7 @@ export interface ControllerAttachment {
    * Aborts every command of this controller on the namespace, except that of `except`; resolves when none of them can
    * change anything any more.
    */
-  readonly abortCommands: (except: TaskSignal) => Promise<void>
+  readonly abortCommands: (except: TaskSignal | undefined) => Promise<void>
   /** A change of reservations that concerns the host: for log page 80h and its event. */
   readonly onReservationNotice: (what: ReservationNotice['what']) => void
 }
@@ -27,7 +27,7 @@ export class Attachments {
   constructor(reservations: Reservations) {
     this.#subscriptions = [
       reservations.subscribe((notices) => this.#tell(notices)),
-      reservations.addAborter((victims, except) => this.#abort(victims, except)),
+      reservations.subscribeAborts((victims, except) => this.#abort(victims, except)),
     ]
   }
 
@@ -59,7 +59,7 @@ export class Attachments {
     }
   }
 
-  async #abort(victims: readonly RegistrantId[], except: TaskSignal): Promise<void> {
+  async #abort(victims: readonly RegistrantId[], except: TaskSignal | undefined): Promise<void> {
     const controllers = victims.flatMap((victim) => this.#of(victim))
     await Promise.all(controllers.map(({ abortCommands }) => abortCommands(except)))
   }

@@ -226,8 +226,8 @@ describe('preempting', () => {
     const detach = attach(hostOf(0xa, 12))
     attach(hostOf(0xb, 13))
     detach()
-    const heard: [readonly RegistrantId[], TaskSignal][] = []
-    h.volume.reservations.addAborter(async (victims, except) => void heard.push([victims, except]))
+    const heard: [readonly RegistrantId[], TaskSignal | undefined][] = []
+    h.volume.reservations.subscribeAborts(async (victims, except) => void heard.push([victims, except]))
     expect(await h.acquire(B, TYPE.WE, 2n, 1n, 1)).toBe(OK)
     expect(aborted).toEqual([])
     await h.register(A, REGISTER, 0n, 1n)

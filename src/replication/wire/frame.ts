@@ -31,6 +31,7 @@ export const FRAME = {
   blocks: 25,
   copied: 26,
   offer: 27,
+  forwarded: 28,
   follow: 32,
   taken: 33,
   refused: 34,
@@ -41,6 +42,7 @@ export const FRAME = {
   want: 41,
   unknown: 42,
   diverged: 43,
+  forward: 44,
 } as const
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]
 const KINDS: ReadonlyMap<number, FrameKind> = new Map(Object.values(FRAME).map((kind) => [kind, kind]))
@@ -49,6 +51,9 @@ const KINDS: ReadonlyMap<number, FrameKind> = new Map(Object.values(FRAME).map((
 const HANDSHAKE_BYTES_MAX = KIB
 /** Longest payload of a frame that carries no content, in bytes: a long history of epochs fits. */
 const MESSAGE_BYTES_MAX = 64 * KIB
+/** Most that a replica forwards, or gets as an answer, in bytes; the frame has a header before it. */
+export const FORWARD_BYTES_MAX = 64 * KIB
+const FORWARD_HEADER_BYTES_MAX = 21
 /** Longest payload of a frame that carries entries or blocks, in bytes. */
 export const CONTENT_BYTES_MAX = 4 * MIB
 
@@ -60,6 +65,7 @@ const HANDSHAKE: ReadonlySet<FrameKind> = new Set([FRAME.hello, FRAME.proof, FRA
 /** Greatest length of such a frame's payload, in bytes; 0 when it may not come at all before the peer is known. */
 export function payloadBytesMax(kind: FrameKind, isPeerKnown: boolean): number {
   if (!isPeerKnown) return HANDSHAKE.has(kind) ? HANDSHAKE_BYTES_MAX : 0
+  if (kind === FRAME.forward || kind === FRAME.forwarded) return FORWARD_HEADER_BYTES_MAX + FORWARD_BYTES_MAX
   return isContent(kind) ? CONTENT_BYTES_MAX : MESSAGE_BYTES_MAX
 }
 

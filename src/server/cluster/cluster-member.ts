@@ -17,6 +17,7 @@ import { bind, SERVER_OPTIONS } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
 import { NodeCertificate } from '../../rpc/node-certificate.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
+import type { PathTable } from '../served/path-table.ts'
 import { Beats } from './beats.ts'
 import { MasterClient, type MasterConnection } from './master-client.ts'
 import { MemberFiles } from './member-files.ts'
@@ -36,6 +37,8 @@ export interface ClusterMemberOptions {
   /** The hello but for what is known here. */
   readonly hello: (grpc: HostPort) => Omit<ServerHello, 'process' | 'registrySeen'>
   readonly isDraining: () => boolean
+  /** Takes the paths that the master tells. */
+  readonly table: PathTable
   readonly version: string
   readonly startedWallMs: number
   readonly onFatal: (error: unknown) => void
@@ -87,6 +90,7 @@ export class ClusterMember {
       beats: this.beats,
       isDraining,
       obey: (message) => this.#obey(message),
+      lost: () => options.table.interrupted(),
       clock,
       random,
       logger,
@@ -191,6 +195,9 @@ export class ClusterMember {
           if (!isBlockError(error)) this.#o.onFatal(error)
           logger.warn('master.settings_not_stored', { volume: message.volume }, error)
         })
+        return
+      case 'paths':
+        this.#o.table.apply(message)
         return
     }
   }

@@ -35,6 +35,8 @@ export interface MasterClientOptions {
   readonly isDraining: () => boolean
   /** The next message is heard when the promise has resolved. */
   readonly obey: (message: ToServer) => Promise<void>
+  /** Nothing of a stream is heard any more. */
+  readonly lost: () => void
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -181,6 +183,7 @@ export class MasterClient {
     } catch (error) {
       this.#reason ??= this.#why(error)
     } finally {
+      this.#o.lost()
       overdue.cancel()
       this.#beatTimer?.cancel()
       this.#beatTimer = undefined

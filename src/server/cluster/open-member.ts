@@ -6,6 +6,7 @@ import type { VolumePorts } from '../../blockvol/api.ts'
 import { advertised, type ClusterSettings, serverNameOf } from '../config/cluster-settings.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { ServerView } from '../http/server-view.ts'
+import type { PathTable } from '../served/path-table.ts'
 import { ClusterMember } from './cluster-member.ts'
 
 /** Where a server listens, once it does. */
@@ -22,12 +23,13 @@ export async function openMember(options: {
   readonly config: ServerConfig
   readonly ports: VolumePorts
   readonly tls: TlsIdentity | undefined
+  readonly table: PathTable
   readonly view: () => ServerView
   readonly places: ServerPlaces
   readonly stand: () => ServerStand
   readonly onFatal: (error: unknown) => void
 }): Promise<ClusterMember | undefined> {
-  const { config, ports, tls, view, places, stand, onFatal } = options
+  const { config, ports, tls, table, view, places, stand, onFatal } = options
   const { settings, joinToken } = config
   if (settings.master === undefined) return undefined
   const { disk, clock, random, logger } = ports
@@ -52,11 +54,13 @@ export async function openMember(options: {
         replication: told(places.replication),
         http: told(places.http),
         iscsi: settings['iscsi-portal']?.map(formatHostPort) ?? places.iscsi.map(told),
+        nvme: [],
       },
       zone: stand().zone ?? null,
       rack: stand().rack ?? null,
       diskType: stand()['disk-type'],
     }),
+    table,
     isDraining: () => view().state === 'draining',
     version,
     startedWallMs,

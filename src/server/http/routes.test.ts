@@ -5,7 +5,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   makeVolume,
-  RecordingFrontEnd,
+  RecordingService,
   realPorts,
   temporaryDirectory,
 } from '../../../test/e2e/target/support/volume.ts'
@@ -28,7 +28,7 @@ const directory = temporaryDirectory()
 const ports = realPorts()
 const volumes = new HostedVolumes()
 const metrics = new MetricsRegistry()
-const frontEnd = new RecordingFrontEnd()
+const service = new RecordingService()
 const token = Secret.fromText('0123456789abcdef')
 let state: ServerView['state'] = 'serving'
 
@@ -53,7 +53,7 @@ beforeAll(async () => {
   volumes.add(
     await HostedVolume.open({
       open: () => Volume.open(ports, { directory: `${directory.path}/v` }),
-      frontEnd,
+      service,
       latencies: makeLatencyRecorders(),
       clock: ports.clock,
       logger: ports.logger,
@@ -86,7 +86,7 @@ function expectProblem(response: LightMyRequestResponse, status: number): { deta
 
 describe('volumes', () => {
   it('shows size, space that adds up, LSNs, log and health', async () => {
-    await frontEnd.device?.write(0, new Uint8Array(4096).fill(1), { fua: true })
+    await service.device?.write(0, new Uint8Array(4096).fill(1), { fua: true })
     const volume = (await get('/block/volumes/vol1')).json()
     expect(volume).toMatchObject({
       name: 'vol1',

@@ -1,5 +1,5 @@
 /**
- * One replica on this server: its opening, the target that hosts see while it leads, its authority, and what happens
+ * One replica on this server: its opening, what hosts see of it while it leads, its authority, and what happens
  * when an opening fails. A failed one acknowledges nothing more; it is opened again from disk, with growing pauses and
  * without end, and comes back as a member that has to be repaired.
  *
@@ -8,19 +8,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
-import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { Clock } from '../../base/ports/clock.ts'
-import type { ChapCredential } from '../../frontend/access.ts'
-import { Secret } from '../../frontend/secret.ts'
+import { RemoteReservations } from '../../frontend/reservations/remote.ts'
 import type { ClearAccess, RemoveRequest, ToServer } from '../../master/links.ts'
+import type { LedDevice } from '../../replication/device.ts'
 import type { Note } from '../../v2engine/effects.ts'
 import { compareSets, type SetRecord } from '../../v2engine/marks.ts'
 import type { AuthorityMessage, ToAuthority } from '../../v2engine/messages.ts'
-import type { IscsiVolume } from '../iscsi-portals.ts'
 import { type LatencyRecorders, viewLatencies } from '../latencies.ts'
 import { Pause } from '../pause.ts'
+import type { StandbyMeans } from '../served/front-end.ts'
+import type { ServedVolume } from '../served/served-volume.ts'
 import type { AuthorityLink, ReplicaReport, ReplicaSide } from './authority-link.ts'
 import { logNote } from './notes.ts'
+import { NO_ACCESS, ownAccess, storedAccess, wantsSecrets } from './own-access.ts'
 import type { ReplicaRecord, StoredSettings } from './replica-record.ts'
 import type { ReplicaState, ReplicaView, RunningReplica } from './replica-view.ts'
 
@@ -37,7 +38,7 @@ export type ReplicaSettings = Pick<
 /** What an opening of the replica calls. */
 export interface ReplicaCalls {
   readonly toAuthority: (message: ToAuthority) => void
-  readonly lead: (device: BlockDevice) => void
+  readonly lead: (device: LedDevice) => void
   readonly halt: (why: string) => Promise<void>
   readonly note: (note: Note) => void
   /** Nothing is carried out any more: close it and open it from disk. */
@@ -49,7 +50,8 @@ export interface HostedReplicaOptions {
   readonly name: string
   /** Opens the replica from disk. */
   readonly open: (calls: ReplicaCalls) => Promise<RunningReplica>
-  readonly iscsi: IscsiVolume
+  /** Makes the volume known to hosts. */
+  readonly serve: (standby: StandbyMeans) => ServedVolume
   readonly latencies: LatencyRecorders
   /** As it was last stored. */
   readonly record: ReplicaRecord
@@ -69,6 +71,7 @@ export class HostedReplica {
   readonly volume: string
   readonly name: string
   readonly #o: HostedReplicaOptions
+  readonly #served: ServedVolume
   readonly #link: AuthorityLink
   readonly #pause: Pause
   #state: ReplicaState = 'opening'
@@ -83,7 +86,7 @@ export class HostedReplica {
   /** The newest in-sync set that it heard of, as it was known last. */
   #set: SetRecord | null = null
   #usedBytes = 0
-  /** It asks for CHAP, and the secrets are not told yet in this process. */
+  /** It asks for secrets, and they are not told yet in this process. */
   #isMute = false
   #reopens = 0
   #isServed = false
@@ -100,6 +103,10 @@ export class HostedReplica {
     this.#record = options.record
     this.#sizeBytes = options.sizeBytes
     this.#pause = new Pause(options.clock)
+    this.#served = options.serve({
+      reservations: new RemoteReservations({ forward: (bytes) => this.#forward(bytes) }),
+      atomicWriteBytesMax: () => this.#replica?.atomicWriteBytesMax ?? 0,
+    })
     this.#link = options.link({
       volume: options.volume,
       authority: () => this.#record.authority ?? undefined,
@@ -146,7 +153,7 @@ export class HostedReplica {
   /** How hosts are served, and what the master wants kept; durable when the promise resolves. Secrets stay in memory. */
   async setSettings(settings: ReplicaSettings): Promise<void> {
     const { access, qos, tag, keep } = settings
-    const stored = { tag, keep, initiators: access.initiators, hasChap: access.chap !== null, qos }
+    const stored = { tag, keep, ...storedAccess(access), qos }
     // what is withdrawn from a host is withdrawn before it is told that it is
     this.#serveAs(stored, access)
     if (!isDeepStrictEqual(stored, this.#record.settings)) await this.#save({ settings: stored })
@@ -195,7 +202,7 @@ export class HostedReplica {
   }
 
   view(): ReplicaView {
-    const { iscsi, latencies } = this.#o
+    const served = this.#served
     return {
       volume: this.volume,
       name: this.name,
@@ -205,10 +212,16 @@ export class HostedReplica {
       reopens: this.#reopens,
       authority: this.#record.authority,
       status: this.#replica?.status(),
-      iscsi: iscsi.describe(),
-      latency: viewLatencies(latencies),
-      qos: iscsi.qosCounters,
+      ...served.describe(),
+      latency: viewLatencies(this.#o.latencies),
+      qos: served.qosCounters,
     }
+  }
+
+  /** To the server that leads. */
+  async #forward(bytes: Uint8Array): Promise<Uint8Array> {
+    if (this.#replica === undefined) throw this.#notOpenNow()
+    return this.#replica.forward(bytes)
   }
 
   #notOpenNow(): BlockError {
@@ -216,7 +229,7 @@ export class HostedReplica {
   }
 
   #report(): ReplicaReport {
-    const { clock, iscsi } = this.#o
+    const { clock } = this.#o
     const { settings } = this.#record
     const heartbeat = this.#replica?.heartbeat()
     const progress = this.#replica?.progress()
@@ -238,7 +251,7 @@ export class HostedReplica {
     this.#sealed = said.sealed.number
     this.#set = said.set
     const isServing = this.#isServed && servedUntilMs !== null && clock.bootMs() < servedUntilMs
-    const sessions = this.#isServed ? iscsi.sessions : 0
+    const sessions = this.#isServed ? this.#served.sessions : 0
     return { ...common, sizeBytes, open: { ...heartbeat, ...said, isServing, sessions } }
   }
 
@@ -253,19 +266,16 @@ export class HostedReplica {
     return saved
   }
 
-  /** `access` has the secrets; without them a volume that asks for CHAP admits nobody. */
+  /** `access` has the secrets. */
   #serveAs(stored: StoredSettings | null, access: ClearAccess | undefined): void {
     if (stored === null) {
       // a small authority leaves it to the server's own configuration; a master that has not said it yet will
-      if (this.#record.authority === null) this.#o.iscsi.setOwnAccess({ initiators: [], chap: null })
+      if (this.#record.authority === null) this.#served.setOwnAccess(NO_ACCESS)
       return
     }
-    this.#isMute = stored.hasChap && access === undefined
-    this.#o.iscsi.setOwnAccess({
-      initiators: this.#isMute ? [] : stored.initiators,
-      chap: access?.chap == null ? null : credentialOf(access.chap),
-    })
-    this.#o.iscsi.setQos(stored.qos)
+    this.#isMute = wantsSecrets(stored) && access === undefined
+    this.#served.setOwnAccess(ownAccess(stored, access))
+    this.#served.setQos(stored.qos)
   }
 
   /** Ends it for good: hosts are cut off, everything appended becomes durable, its directory is closed. Idempotent. */
@@ -279,7 +289,7 @@ export class HostedReplica {
     this.#fail('the server is stopping')
     await this.#running
     await this.#link.close()
-    await this.#o.iscsi.remove()
+    await this.#served.remove()
     this.#state = 'closed'
   }
 
@@ -317,13 +327,18 @@ export class HostedReplica {
 
   /** One opening, until it fails or the server stops; the reason. Everything of it is over when the promise resolves. */
   async #openOnce(): Promise<string> {
-    const { open, iscsi, logger } = this.#o
+    const { open, logger } = this.#o
     const failed = Promise.withResolvers<string>()
+    const fail = (error: unknown): void => {
+      if (!isBlockError(error)) this.#o.onFatal(error)
+      failed.resolve(error instanceof Error ? error.message : String(error))
+    }
     const replica = await open({
       toAuthority: (message) => this.#link.send(message),
       lead: (device) => {
-        iscsi.attach(device)
         this.#isServed = true
+        device.onForward((bytes) => this.#served.answerForwarded(bytes))
+        this.#served.attach(device).catch(fail)
         logger.info('replica.served', { volume: this.name })
       },
       halt: async (why) => {
@@ -334,10 +349,7 @@ export class HostedReplica {
         logNote(logger, this.name, note)
         if (note.kind === 'poisoned') failed.resolve('its log or its disk failed')
       },
-      failed: (error) => {
-        if (!isBlockError(error)) this.#o.onFatal(error)
-        failed.resolve(error instanceof Error ? error.message : String(error))
-      },
+      failed: fail,
     })
     this.#replica = replica
     this.#state = 'open'
@@ -368,12 +380,6 @@ export class HostedReplica {
   /** Hosts are cut off, whatever they were told before. */
   async #release(): Promise<void> {
     this.#isServed = false
-    await this.#o.iscsi.detach()
+    await this.#served.detach()
   }
 }
-
-const credentialOf = ({ user, secret, mutual }: NonNullable<ClearAccess['chap']>): ChapCredential => ({
-  user,
-  secret: Secret.fromText(secret),
-  ...(mutual === null ? {} : { mutual: { user: mutual.user, secret: Secret.fromText(mutual.secret) } }),
-})

@@ -61,6 +61,8 @@ function running(replica: Replica, leave: () => void): RunningReplica {
     heartbeat: () => replica.heartbeat(),
     status: () => replica.status(),
     progress: () => replica.progress(),
+    forward: (bytes) => replica.forward(bytes),
+    atomicWriteBytesMax: replica.atomicWriteBytesMax,
     expand: (epoch, sizeBytes) => replica.expand(epoch, sizeBytes),
     spaceBytes: async () => (await replica.space()).totalBytes,
     async close() {

@@ -13,8 +13,8 @@ import { createVolume } from '../../blockvol/create.ts'
 import { readIdentity, type VolumeIdentity } from '../../blockvol/identity.ts'
 import type { AllocateRequest, RemoveRequest } from '../../master/links.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
-import type { IscsiPortals } from '../iscsi-portals.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
+import type { ServedVolumes } from '../served/served-volumes.ts'
 import { VolumeCatalog } from '../volume-catalog.ts'
 import type { AuthorityLink, ReplicaSide } from './authority-link.ts'
 import { HostedReplica, type ReplicaCalls, type ReplicaSettings } from './hosted-replica.ts'
@@ -53,7 +53,7 @@ export interface ReplicaHostOptions {
   readonly path: string
   /** Holds a directory for each volume's log, named as the volume's own. */
   readonly logRoot: string | undefined
-  readonly iscsi: IscsiPortals
+  readonly served: ServedVolumes
   readonly open: (place: ReplicaPlace, calls: ReplicaCalls) => Promise<RunningReplica>
   /** The way of a replica to who decides for its volume. */
   readonly link: (side: ReplicaSide) => AuthorityLink
@@ -292,7 +292,7 @@ export class ReplicaHost {
   }
 
   #host(identity: VolumeIdentity, record: ReplicaRecord): HostedReplica {
-    const { ports, iscsi, path, open, link, onFatal } = this.#o
+    const { ports, served, path, open, link, onFatal } = this.#o
     const { name } = identity
     const volume = formatUuid(identity.uuid)
     const directory = `${path}/${volume}`
@@ -304,7 +304,7 @@ export class ReplicaHost {
       sizeBytes: identity.sizeBytes,
       open: (calls) => open(place, calls),
       // what a host finds here is what it left at the primary before
-      iscsi: iscsi.volume({ name, latencies, first: 'failover' }),
+      serve: (standby) => served.volume({ name, volume, latencies, first: 'failover', standby }),
       latencies,
       record,
       saveRecord: (changed) => saveReplicaRecord(ports.disk, directory, changed),

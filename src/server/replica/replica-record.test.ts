@@ -20,6 +20,8 @@ const RECORD: ReplicaRecord = {
     keep: '\u0001'.repeat(64 * 1024),
     initiators: ['iqn.2026-11.org.example:h'],
     hasChap: true,
+    hosts: null,
+    hasDhchap: false,
     qos: { iops: 1, iopsBurst: 2, bytesPerSecond: 3, bytesBurst: 4 },
   },
 }
@@ -37,8 +39,19 @@ describe('the record of a replica', () => {
     })
   })
 
+  it('is read as version 2 had it, and then wants to be told who may come by NVMe', async () => {
+    const { hosts: _, hasDhchap: __, ...settings } = RECORD.settings!
+    const text = JSON.stringify({ version: 2, authority: null, madeIn: null, settings })
+    writeFileSync(`${directory.path}/replica.json`, text)
+    expect(await readReplicaRecord(disk, directory.path)).toEqual({
+      authority: null,
+      madeIn: null,
+      settings: { ...settings, tag: 0, hosts: [], hasDhchap: false },
+    })
+  })
+
   it.each([
-    ['{"version":3}', 'UNKNOWN_FORMAT'],
+    ['{"version":4}', 'UNKNOWN_FORMAT'],
     ['{"version":2,"authority":7}', 'CORRUPT'],
     ['{"version":2,"authority":null,"madeIn":null,"settings":{"tag":-1}}', 'CORRUPT'],
     ['{"version":1,"authority":"a","madeIn":{"number":1,"id":"x"}}', 'CORRUPT'],

@@ -12,14 +12,18 @@ import type { QosRecord } from '../../master/records.ts'
 import { readSmallFile, replaceSmallFile } from '../small-file.ts'
 import { epochOf, toJson } from './assignment.ts'
 
-/** Version 1: `{ version, authority, madeIn }`. Version 2: `authority` may be null, and there are `settings`. */
-const VERSION = 2
+/**
+ * Version 1: `{ version, authority, madeIn }`. Version 2: `authority` may be null, and there are `settings`. Version 3: these
+ * have `hosts` and `hasDhchap`; without them the master is asked again, and until then no NVMe host is let in.
+ */
+const VERSION = 3
 const NAME = 'replica.json'
 /** The master's own part of the settings has up to 64 Ki characters, of up to 6 bytes each as JSON writes them. */
 const BYTES_MAX = 512 * 1024
-const INITIATORS_MAX = 4096
+const NAMES_MAX = 4096
 
 const Natural = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const Names = Type.Union([Type.Null(), Type.Array(Type.String(), { maxItems: NAMES_MAX })])
 const Stored = Type.Object({
   version: Type.Integer({ minimum: 1, maximum: VERSION }),
   authority: Type.Union([Type.Null(), Type.String()]),
@@ -30,8 +34,10 @@ const Stored = Type.Object({
       Type.Object({
         tag: Natural,
         keep: Type.String(),
-        initiators: Type.Union([Type.Null(), Type.Array(Type.String(), { maxItems: INITIATORS_MAX })]),
+        initiators: Names,
         hasChap: Type.Boolean(),
+        hosts: Type.Optional(Names),
+        hasDhchap: Type.Optional(Type.Boolean()),
         qos: Type.Object({
           iops: Natural,
           iopsBurst: Natural,
@@ -61,6 +67,10 @@ export interface StoredSettings {
   readonly initiators: readonly string[] | null
   /** CHAP is asked for, with secrets that are not stored: until the master tells them nobody logs in. */
   readonly hasChap: boolean
+  /** As `initiators`, of NVMe. */
+  readonly hosts: readonly string[] | null
+  /** DH-HMAC-CHAP is asked for; as `hasChap`. */
+  readonly hasDhchap: boolean
   readonly qos: QosRecord
 }
 
@@ -92,7 +102,16 @@ function parse(text: string, path: string): ReplicaRecord {
   }
   const { authority, madeIn, settings = null }: Static<typeof Stored> = value
   if (madeIn !== null && !/^\d{1,20}$/.test(madeIn.id)) throw corrupt(path)
-  return { authority, madeIn: madeIn === null ? null : epochOf(madeIn), settings }
+  return { authority, madeIn: madeIn === null ? null : epochOf(madeIn), settings: settingsIn(settings) }
+}
+
+function settingsIn(stored: Static<typeof Stored>['settings']): StoredSettings | null {
+  if (stored == null) return null
+  const { hosts, hasDhchap, ...settings } = stored
+  if (hosts === undefined || hasDhchap === undefined) {
+    return { ...settings, tag: 0, hosts: [], hasDhchap: false }
+  }
+  return { ...settings, hosts, hasDhchap }
 }
 
 const corrupt = (path: string, cause?: unknown): BlockError =>

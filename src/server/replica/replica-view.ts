@@ -3,7 +3,7 @@
 import type { QosCounters } from '../../frontend/qos/limiter.ts'
 import type { ReplicaProgress, ReplicaStatus } from '../../replication/status.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
-import type { CommandKind, LatencyView, VolumeView } from '../volume-host.ts'
+import type { CommandKind, FrontEndsView, LatencyView } from '../volume-host.ts'
 import type { Heartbeat } from './authority-link.ts'
 
 /** An open replica. */
@@ -14,6 +14,10 @@ export interface RunningReplica {
   progress(): ReplicaProgress
   /** As `Replica.expand`. */
   expand(epoch: number, sizeBytes: number): Promise<void>
+  /** As `Replica.forward`. */
+  forward(bytes: Uint8Array): Promise<Uint8Array>
+  /** Of its device. */
+  readonly atomicWriteBytesMax: number
   /** Counted on the disk. */
   spaceBytes(): Promise<number>
   /** Clean when it can be. */
@@ -30,7 +34,7 @@ export interface RunningReplica {
  */
 export type ReplicaState = 'opening' | 'open' | 'waiting' | 'closed'
 
-export interface ReplicaView {
+export interface ReplicaView extends FrontEndsView {
   readonly volume: string
   readonly name: string
   readonly state: ReplicaState
@@ -42,7 +46,6 @@ export interface ReplicaView {
   /** URL of a small authority that was heard last; null when none was. */
   readonly authority: string | null
   readonly status: ReplicaStatus | undefined
-  readonly iscsi: VolumeView['iscsi']
   readonly latency: Readonly<Record<CommandKind, LatencyView>>
   readonly qos: QosCounters
 }

@@ -11,7 +11,10 @@ it.each([
   'RFC 7143 §11.13.5: a target that moved %s is told with its TargetAddress, and the connection ends',
   async (_how, permanently, status) => {
     const setup = await LoopbackTarget.start({
-      resolve: () => ({ kind: 'moved', address: '192.0.2.7:3260,2', permanently }),
+      elsewhere: {
+        find: () => ({ kind: 'moved', address: '192.0.2.7:3260,2', permanently }),
+        targets: () => [],
+      },
     })
     await setup.target.removeVolume(IQN)
     const connection = await setup.raw()

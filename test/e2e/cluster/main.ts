@@ -1,6 +1,6 @@
 /**
  * `npm run e2e:cluster`: a cluster as `basalt dev` makes it, and the command line over its whole surface, for people and
- * for programs; what is refused and how; a server that is drained and a server that joins while hosts write. The last
+ * for programs; what is refused and how; a server that is drained and a server that joins while hosts write; paths to volumes. The last
  * line of the output is `N passed, N failed`; the exit status is 0 when nothing failed, 1 when something did, 2 for a
  * wrong call.
  */
@@ -15,6 +15,7 @@ import { DRAIN } from './cases/drain.ts'
 import { FILES } from './cases/files.ts'
 import { GROW } from './cases/grow.ts'
 import { HOSTILE } from './cases/hostile.ts'
+import { PATHS } from './cases/paths.ts'
 import { SERVERS } from './cases/servers.ts'
 import { TARGET } from './cases/target.ts'
 import { TOKENS } from './cases/tokens.ts'
@@ -33,6 +34,7 @@ const CASES: readonly ClusterCase[] = [
   HOSTILE,
   DRAIN,
   GROW,
+  PATHS,
   CERTIFICATES,
   TOKENS,
 ]

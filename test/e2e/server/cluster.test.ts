@@ -136,7 +136,13 @@ describe('a block server of a cluster', () => {
     const { ready } = await start('s1', '--rack', 'r7', '--disk-type', 'nvme')
     expect(master.hellos[0]?.hello).toMatchObject({
       ...{ id: ready.server, name: 's1', clusterId: CLUSTER, zone: 'z1', rack: 'r7', diskType: 'nvme' },
-      addresses: { grpc: ready.grpc, replication: ready.replication, http: ready.http, iscsi: [ready.iscsi] },
+      addresses: {
+        grpc: ready.grpc,
+        replication: ready.replication,
+        http: ready.http,
+        iscsi: [ready.iscsi],
+        nvme: [],
+      },
       registrySeen: null,
     })
     expect(master.beats[0]?.beat.capacityBytes).toBeGreaterThan(0)
@@ -167,7 +173,7 @@ describe('a block server of a cluster', () => {
     // it leads before it was told who may use it: nobody
     await expect(connect(a.ready)).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
     const settings = { kind: 'settings', volume: VOLUME, qos: NO_LIMITS, keep: '' } as const
-    const nobody = { initiators: [], chap: null }
+    const nobody = { initiators: [], chap: null, hosts: [], dhchap: [] }
     const host = { ...nobody, initiators: [INITIATOR] }
     master.links.send(a.ready.server, { ...settings, tag: 3, access: host })
     await master.until(() => said(a.ready.server)?.settingsTag === 3)
@@ -227,6 +233,8 @@ describe('a block server of a cluster', () => {
       access: {
         initiators: ['iqn.2026-11.org.example:h'],
         chap: { user: 'u', secret: 'not-to-be-stored', mutual: null },
+        hosts: [],
+        dhchap: [],
       },
     })
     await master.until(() => said(ready.server)?.settingsTag === 7)

@@ -95,7 +95,7 @@ describe('a block server', () => {
     })
     expect(readdirSync(join(data, 'volumes'))).toEqual([VOLUME])
     expect(JSON.parse(readFileSync(join(data, 'volumes', VOLUME, 'replica.json'), 'utf8'))).toEqual({
-      ...{ version: 2, authority: 'http://127.0.0.1:19', madeIn: null, settings: null },
+      ...{ version: 3, authority: 'http://127.0.0.1:19', madeIn: null, settings: null },
     })
     await withServer(async (ready, child) => {
       await expect.poll(() => get(ready, '/healthz')).toBe('{"healthy":true,"reasons":[],"master":null}')

@@ -9,6 +9,7 @@ import { viewOf } from '../../../src/base/binary.ts'
 import { crc32c } from '../../../src/base/crc32c.ts'
 import { type Epoch, epochNumber, lsn } from '../../../src/base/units.ts'
 import { Handshake, type VolumeIdentity } from '../../../src/replication/handshake.ts'
+import { encodeForward, encodeForwarded } from '../../../src/replication/wire/forward.ts'
 import { encodeFrameHeader, FRAME, type FrameKind } from '../../../src/replication/wire/frame.ts'
 import { encodeHello, type Hello } from '../../../src/replication/wire/hello.ts'
 import { encodeMessage } from '../../../src/replication/wire/messages.ts'
@@ -142,10 +143,20 @@ export class HostilePeer {
   /** A frame that is right in form, whole or cut short at its end, of an epoch or a session that is over. */
   #stale(): Uint8Array {
     const random = this.#random
-    const { kind, payload } = encodeMessage(this.#staleMessage())
+    const { kind, payload } = random.chance(0.15) ? this.#staleForward() : encodeMessage(this.#staleMessage())
     if (random.chance(0.6)) return this.#frame(kind, payload)
     const wrong = Uint8Array.from(payload.subarray(0, random.integer(payload.byteLength + 1)))
     return this.#frame(kind, wrong)
+  }
+
+  /** What a host asks, or the answer to what nobody asked. */
+  #staleForward(): { readonly kind: FrameKind; readonly payload: Uint8Array } {
+    const random = this.#random
+    const bytes = random.bytes(random.integer(100))
+    const forward = { epoch: this.#oldEpoch(), id: random.integer(2 ** 31), bytes }
+    return random.chance(0.5)
+      ? { kind: FRAME.forward, payload: encodeForward(forward) }
+      : { kind: FRAME.forwarded, payload: encodeForwarded(forward) }
   }
 
   #staleMessage(): PeerMessage {

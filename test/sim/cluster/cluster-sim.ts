@@ -21,6 +21,8 @@ import { RealMaster } from './master/real-master.ts'
 import type { MasterWorld, MemberLink, SimMaster } from './master/sim-master.ts'
 import { StubMaster } from './master/stub-master.ts'
 import { SimNetwork } from './net.ts'
+import { ReservationRule } from './paths/reservation-rule.ts'
+import { SimTargets } from './paths/targets.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
 import { REPLICATION_PORT, SimServer } from './server.ts'
 import type { Running, ServerWorld } from './server-world.ts'
@@ -78,6 +80,7 @@ export class ClusterSim implements ServerWorld {
   readonly master: SimMaster
   readonly history: History
   readonly hosts: Hosts
+  readonly reservations = new ReservationRule()
   readonly faults: Faults
   readonly #losses: Losses
   readonly #service: Service
@@ -149,11 +152,13 @@ export class ClusterSim implements ServerWorld {
       log: this.log,
       profile,
       history: this.history,
+      reservations: this.reservations,
       path: () => this.path,
       isAnswering: ({ server }) => {
         const running = this.servers.get(serverId(server))?.running
         return running !== undefined && !running.process.life.isStopped
       },
+      portals: () => [...this.servers.values()].map((server) => SimTargets.portalOf(server)),
       broken: (error) => this.broken(error),
     })
     this.faults = new Faults(this, random.fork('faults'))
@@ -200,8 +205,9 @@ export class ClusterSim implements ServerWorld {
   }
 
   async #history(operations: number): Promise<void> {
-    const { name, shape, disk, net, rates } = this.profile
-    this.log.trace('', () => `${name}: ${show({ shape, disk, net, rates })}`)
+    const { name, shape, disk, net, rates, masterRates } = this.profile
+    this.log.trace('', () => `${name}: ${show({ shape, disk, net, rates, masterRates })}`)
+    if (new Set([...rates, ...masterRates]).size > 1) this.log.count('clocks drift')
     this.start()
     this.faults.begin()
     this.hosts.start()
@@ -252,6 +258,8 @@ export class ClusterSim implements ServerWorld {
     this.log.count('epochs served', this.history.epochs)
     this.log.count('checked answers', this.history.checkedReads)
     this.log.count('late writes refused', this.hosts.lateRefused)
+    this.log.count('reads checked by paths', this.hosts.checkedByPath)
+    this.log.count('writes checked by reservations', this.reservations.checked)
     for (const server of this.servers.values()) {
       for (const [kind, times] of Object.entries(server.faults.counts)) {
         if (times > 0) this.log.count(`disk ${kind}`, times)
@@ -324,6 +332,14 @@ export class ClusterSim implements ServerWorld {
 
   diesAt(server: SimServer, call: string, path: string): boolean {
     return this.faults.diesAt(server, call, path)
+  }
+
+  started(server: SimServer, running: Running): Promise<void> {
+    return this.#service.started(server, running)
+  }
+
+  lossTaken(valueAt: (sector: number) => number): void {
+    this.hosts.forget(valueAt)
   }
 
   leads(server: SimServer, device: LedDevice): void {

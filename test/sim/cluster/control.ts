@@ -8,6 +8,9 @@ import type { Scheduler } from '../scheduler.ts'
 import type { SimNetwork } from './net.ts'
 
 export const MASTER = 'master'
+/** The second of two. */
+export const OTHER_MASTER = 'master2'
+export type MasterName = typeof MASTER | typeof OTHER_MASTER
 
 /** Share of the messages that are lost, come twice, or come late. */
 interface Rates {
@@ -37,8 +40,8 @@ export class ControlChannel {
 
   /** `isLost` is called when nothing arrives, as soon as that is certain. */
   send(
-    from: ServerId | typeof MASTER,
-    to: ServerId | typeof MASTER,
+    from: ServerId | MasterName,
+    to: ServerId | MasterName,
     deliver: () => void,
     isLost: () => void = () => undefined,
   ): void {

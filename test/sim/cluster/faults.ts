@@ -120,14 +120,18 @@ export class Faults {
         sim.scheduler.schedule('master up', '', random.integer(6000), () => sim.master.restart())
         return true
       case 'masterPause':
+      case 'registryCut':
+      case 'leaderFlap':
       case 'registryCall':
       case 'registryFails':
       case 'registryRestored':
       case 'registryLost':
         return sim.master instanceof RealMaster && this.#ofRealMaster(sim.master, kind)
+      case 'wallJump':
+        return this.#jumpWall(server)
       case 'cutOneWay':
       case 'cutBothWays': {
-        const ends = [...sim.servers.keys(), MASTER]
+        const ends = [...sim.servers.keys(), ...sim.master.names]
         const from = random.pick(ends)
         const to = random.pick(ends.filter((end) => end !== from))
         const forMs = 300 + random.integer(7000)
@@ -139,7 +143,8 @@ export class Faults {
       case 'isolate':
         for (const name of sim.servers.keys()) {
           if (name !== sim.master.registry.primary && random.chance(0.5)) continue
-          sim.network.cutBoth(name, MASTER, 1000 + random.integer(10_000))
+          const forMs = 1000 + random.integer(10_000)
+          for (const end of sim.master.names) sim.network.cutBoth(name, end, forMs)
         }
         sim.log.note('', 'the primary loses the master')
         return true
@@ -220,7 +225,7 @@ export class Faults {
 
   /** Two sides that do not hear of each other; the master is on one of them. */
   #split(forMs: number): void {
-    const all = [...this.#sim.servers.keys(), MASTER]
+    const all = [...this.#sim.servers.keys(), ...this.#sim.master.names]
     const left = all.filter(() => this.#random.chance(0.5))
     this.#sim.log.note('', `split ${left.join('')} for ${forMs} ms`)
     for (const from of left)
@@ -231,7 +236,7 @@ export class Faults {
   #lonely(): void {
     const sim = this.#sim
     const { primary } = sim.master.registry
-    sim.network.cutBoth(primary, MASTER, 12_000)
+    for (const end of sim.master.names) sim.network.cutBoth(primary, end, 12_000)
     sim.log.note(primary, 'is lonely')
     const others = [...sim.servers.values()].filter((one) => one.server !== primary)
     sim.scheduler.schedule('lonely', '', 3000 + this.#random.integer(3000), () => {
@@ -254,20 +259,60 @@ export class Faults {
 
   #ofRealMaster(
     master: RealMaster,
-    kind: 'masterPause' | 'registryCall' | 'registryFails' | 'registryRestored' | 'registryLost',
+    kind:
+      | 'masterPause'
+      | 'registryCut'
+      | 'leaderFlap'
+      | 'registryCall'
+      | 'registryFails'
+      | 'registryRestored'
+      | 'registryLost',
   ): boolean {
     switch (kind) {
       case 'masterPause':
-        return master.pause(200 + this.#random.integer(7000), this.#random.chance(0.4))
+        return this.#pauseMaster(master)
+      case 'registryCut':
+        return master.pick().cutRegistry(500 + this.#random.integer(12_000))
+      case 'leaderFlap':
+        return this.#flap(master, 3)
       case 'registryCall':
-        return master.dieAtACall()
+        return master.pick().dieAtACall()
       case 'registryFails':
-        return master.failACommit()
+        return master.pick().failACommit()
       case 'registryRestored':
         return master.recovery.restore()
       case 'registryLost':
         return master.recovery.lose()
     }
+  }
+
+  #pauseMaster(master: RealMaster): boolean {
+    const random = this.#random
+    // of two long enough for the other to take over, as often as not
+    const longMs = master.names.length > 1 && random.chance(0.5) ? 5000 : 0
+    return master.pick().pause(200 + longMs + random.integer(7000), random.chance(0.4))
+  }
+
+  /** Who leads loses the registry until the other has taken over; then that one does, and so on. */
+  #flap(master: RealMaster, times: number): boolean {
+    const leading = master.machines.find(({ life }) => life !== undefined && life === master.life)
+    if (leading === undefined || this.#isStopped || !leading.cutRegistry(6500)) return false
+    if (times > 1) {
+      this.#sim.scheduler.schedule('flap', '', 7000, () => {
+        if (!master.isBeingRecovered) this.#flap(master, times - 1)
+      })
+    }
+    return true
+  }
+
+  /** Somebody sets clocks, an hour back or ahead, of a server or a master. */
+  #jumpWall(server: SimServer): boolean {
+    const random = this.#random
+    const { master } = this.#sim
+    const byMs = random.pick([-3_600_000, -1000, 1000, 3_600_000])
+    if (master instanceof RealMaster && random.chance(0.5)) master.pick().jumpWall(byMs)
+    else server.jumpWall(byMs)
+    return true
   }
 
   /** An assignment comes to a server that it was not made for. */

@@ -1,22 +1,19 @@
 /**
- * Hosts of the simulated volume. Some drive the device of whoever leads as if from another machine; some are iSCSI
- * initiators, through the production target at the server that leads. All hold their answers against the oracle of the
- * epoch, and some go on using a path that is over.
+ * Hosts of the simulated volume. Some drive the device of whoever leads as if from another machine, hold their answers against
+ * the oracle of the epoch, and go on using a path that is over; some come over iSCSI (paths/).
  */
-import { type BlockErrorCode, isBlockError } from '../../../src/base/errors.ts'
+import type { HostPort } from '../../../src/base/address.ts'
+import { isBlockError } from '../../../src/base/errors.ts'
 import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
 import { BLOCK_BYTES, type Epoch } from '../../../src/base/units.ts'
-import { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
-import { Initiator } from '../../../src/iscsi/initiator/initiator.ts'
-import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
 import { fail } from '../../cluster/checker.ts'
 import { type Outcome, type Range, VolumeClient } from '../client.ts'
-import { fillSectors, identifyAll, patternOf } from '../content.ts'
-import { emptyStorage, startProcess } from '../machine.ts'
 import type { SeededRandom } from '../random.ts'
 import type { Scheduler } from '../scheduler.ts'
 import type { EpochModel, History } from './history.ts'
 import type { SimNetwork } from './net.ts'
+import { PathHosts } from './paths/path-hosts.ts'
+import type { ReservationRule } from './paths/reservation-rule.ts'
 import type { ClusterProfile } from './profile.ts'
 import type { RunLog } from './timeline.ts'
 
@@ -26,9 +23,6 @@ export interface Path {
   readonly epoch: Epoch
   readonly device: BlockDevice
   readonly model: EpochModel
-  /** Of the iSCSI target there. */
-  readonly portal: { readonly host: string; readonly port: number }
-  readonly iqn: string
 }
 
 export interface HostsOptions {
@@ -42,6 +36,9 @@ export interface HostsOptions {
   readonly path: () => Path | undefined
   /** Whether the processes there run, so that an answer can be expected. */
   readonly isAnswering: (path: Path) => boolean
+  readonly reservations: ReservationRule
+  /** Of the iSCSI targets of all servers, in one order. */
+  readonly portals: () => readonly HostPort[]
   readonly broken: (error: unknown) => void
 }
 
@@ -70,6 +67,7 @@ export class Hosts {
   /** Paths that are over, which some hosts still use. */
   readonly #old: Path[] = []
   #isStopped = false
+  readonly #byPath: PathHosts
   readonly #working: Promise<void>[] = []
   /** Operations that were answered, one way or the other. */
   operations = 0
@@ -80,17 +78,37 @@ export class Hosts {
   constructor(options: HostsOptions) {
     this.#o = options
     this.#random = options.random
+    this.#byPath = new PathHosts({
+      ...options,
+      random: options.random.fork('by path'),
+      sleep: (forMs) => this.sleep(forMs),
+      ended: (isOk) => {
+        this.operations += 1
+        if (isOk) this.succeeded += 1
+      },
+    })
+  }
+
+  /** An epoch begins in which what was acknowledged before may be lost. */
+  forget(valueAt: (sector: number) => number): void {
+    this.#byPath.forget(valueAt)
+  }
+
+  /** Reads of hosts that come by iSCSI which were held against what they wrote. */
+  get checkedByPath(): number {
+    return this.#byPath.checked
   }
 
   start(): void {
-    const { clients, iscsiClients } = this.#o.profile
-    for (let i = 0; i < clients - iscsiClients; i++) this.#guard(this.#work())
-    for (let i = 0; i < iscsiClients; i++) this.#guard(this.#workOverIscsi(i))
+    const { profile } = this.#o
+    for (let i = 0; i < profile.clients; i++) this.#guard(this.#work())
+    for (const working of this.#byPath.start()) this.#guard(working)
   }
 
   /** No host begins anything any more; resolves when what was under way is answered, which a watch sees to. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#byPath.stop()
     await Promise.all(this.#working)
   }
 
@@ -206,111 +224,7 @@ export class Hosts {
     const skip = random.integer(BLOCK_SECTORS)
     return { firstSector: firstSector + skip, sectors: 1 + random.integer(count * BLOCK_SECTORS - skip), fua }
   }
-
-  // ---- over iSCSI
-
-  async #workOverIscsi(index: number): Promise<void> {
-    const { scheduler, network, random } = this.#o
-    const name = `host${index}`
-    const process = startProcess({ storage: emptyStorage(), scheduler, seed: random.u32() })
-    const machine = { name, isPowered: true }
-    const initiator = new Initiator({
-      net: network.netOf(machine, process.life),
-      clock: process.clock,
-      random: process.random,
-      pool: process.pool,
-      initiatorName: `iqn.2026-01.example:${name}`,
-      connectTimeoutMs: 2000,
-      loginTimeoutMs: 4000,
-    })
-    while (!this.#isStopped) {
-      const path = this.#o.path()
-      const session = path === undefined ? undefined : await this.#login(initiator, path)
-      if (session === undefined) {
-        await this.sleep(100 + random.integer(300))
-        continue
-      }
-      try {
-        await this.#useSession(session)
-      } catch (error) {
-        if (!isBlockError(error)) throw error
-        this.#o.log.count(`iscsi session ${error.code}`)
-      }
-      session.close()
-      await session.closed
-    }
-  }
-
-  async #login(initiator: Initiator, { portal, iqn }: Path): Promise<InitiatorSession | undefined> {
-    try {
-      return await initiator.connect({ portal, targetName: iqn, commandTimeoutMs: 20_000 })
-    } catch (error) {
-      if (!isBlockError(error)) throw error
-      this.#o.log.count(`iscsi login ${error.code}`)
-      return undefined
-    }
-  }
-
-  async #useSession(session: InitiatorSession): Promise<void> {
-    const client = new BlockClient(session)
-    const random = this.#random
-    while (!this.#isStopped) {
-      const step = random.weighted({ write: 30, read: 25, flush: 8, unmap: 5, writeSame: 4 })
-      try {
-        await this.#command(client, step)
-        this.succeeded += 1
-        this.#o.log.count(`iscsi ${step} ok`)
-      } catch (error) {
-        if (!isBlockError(error)) throw error
-        this.#o.log.count(`iscsi ${step} ${error.code}`)
-        if (isOfSession(error.code)) throw error
-      } finally {
-        this.operations += 1
-      }
-      await this.sleep(random.pick(this.#o.profile.thinkMs) * random.fraction())
-    }
-  }
-
-  async #command(
-    client: BlockClient,
-    step: 'write' | 'read' | 'flush' | 'unmap' | 'writeSame',
-  ): Promise<void> {
-    const random = this.#random
-    const { history } = this.#o
-    const { blocks: volumeBlocks, shape } = this.#o.profile
-    const unit = shape.logicalBlockBytes
-    const count = 1 + random.integer(3)
-    const block = random.integer(Math.min(24, volumeBlocks - count))
-    const [lba, blocks] = [(block * BLOCK_BYTES) / unit, (count * BLOCK_BYTES) / unit]
-    const [firstSector, lengthBytes] = [block * BLOCK_SECTORS, count * BLOCK_BYTES]
-    switch (step) {
-      case 'write': {
-        const data = fillSectors(new Uint8Array(lengthBytes), firstSector, history.nextValue())
-        return client.write(lba, blocks, data, { fua: random.chance(0.1) })
-      }
-      case 'read': {
-        const data = new Uint8Array(lengthBytes)
-        await client.read(lba, blocks, data)
-        identifyAll(data, firstSector, unit)
-        return
-      }
-      case 'flush':
-        return client.flush()
-      case 'unmap':
-        return client.unmap([{ lba, blocks }])
-      case 'writeSame':
-        return client.writeSame(lba, blocks, patternOf(unit, history.nextValue()))
-    }
-  }
 }
-
-/** The session is over, or as good as that. */
-const isOfSession = (code: BlockErrorCode): boolean =>
-  code === 'DISCONNECTED' ||
-  code === 'PROTOCOL' ||
-  code === 'TIMED_OUT' ||
-  code === 'CLOSED' ||
-  code === 'ABORTED'
 
 async function outcomeNow(run: () => unknown): Promise<Outcome> {
   try {

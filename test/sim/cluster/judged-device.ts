@@ -5,13 +5,17 @@ import type { BlockDevice, CompareResult, WriteOptions } from '../../../src/base
 import { identifyAll, SECTOR_BYTES } from '../content.ts'
 import type { Operation, OperationKind } from '../model.ts'
 import type { EpochModel } from './history.ts'
+import type { ReservationRule } from './paths/reservation-rule.ts'
 
 export class JudgedDevice extends ForwardingDevice {
   readonly #model: EpochModel
+  readonly #rule: ReservationRule
 
-  constructor(device: BlockDevice, model: EpochModel) {
+  constructor(device: BlockDevice, model: EpochModel, rule: ReservationRule) {
     super(device)
     this.#model = model
+    this.#rule = rule
+    rule.stored(device.frontendState())
   }
 
   override readNow(offsetBytes: number, target: Uint8Array): boolean {
@@ -84,6 +88,15 @@ export class JudgedDevice extends ForwardingDevice {
   override readModifyWrite(): Promise<void> {
     throw new Error('no host of the simulation asks for ORWRITE')
   }
+
+  override setFrontendState(state: Uint8Array, options?: WriteOptions): Promise<void> {
+    const admit = (): void => {
+      options?.admit?.()
+      this.#rule.stored(state)
+    }
+    return this.device.setFrontendState(state, { ...options, admit })
+  }
+
   async #change<T>(
     kind: OperationKind,
     offsetBytes: number,
@@ -97,6 +110,7 @@ export class JudgedDevice extends ForwardingDevice {
     const operation: Operation = this.#model.begin(kind, { ...range, fua }, id)
     const admit = (): void => {
       options?.admit?.()
+      this.#rule.admitted(operation.id)
       this.#model.admitted(operation)
     }
     let answer: T

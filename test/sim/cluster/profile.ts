@@ -36,6 +36,9 @@ export const TROUBLES = [
   'registryRestored',
   'registryLost',
   'promote',
+  'registryCut',
+  'leaderFlap',
+  'wallJump',
 ] as const
 export type Trouble = (typeof TROUBLES)[number]
 /** Faults by name, as `--faults` takes them. */
@@ -67,7 +70,12 @@ export interface ClusterProfile {
   readonly blocks: number
   readonly tuning: Partial<Tuning>
   readonly clients: number
-  readonly iscsiClients: number
+  /** Hosts over iSCSI; they use blocks of their own (`PATH_BLOCKS`). */
+  readonly pathHosts: number
+  /** Alone on their blocks, or taking them from each other by reservations. */
+  readonly pathHostsKind: 'alone' | 'fenced'
+  /** They keep a session to each server, instead of one that is redirected. */
+  readonly isMultipath: boolean
   readonly blocksMax: number
   readonly thinkMs: readonly number[]
   readonly net: NetRates
@@ -76,8 +84,8 @@ export interface ClusterProfile {
   /** Mean time between two troubles. */
   readonly troubleMs: number
   readonly rates: readonly number[]
-  /** Speed of the clocks of the master's machine. */
-  readonly masterRate: number
+  /** Speed of the clocks of each master's machine: there are as many masters. */
+  readonly masterRates: readonly number[]
 }
 
 const syncAll = (replicaFactor: number, minInSync = 1): Policy => ({
@@ -158,7 +166,19 @@ const BASE_WEIGHTS: Record<Trouble, number> = {
   registryRestored: 1,
   registryLost: 0.3,
   promote: 1,
+  registryCut: 0,
+  leaderFlap: 0,
+  wallJump: 0,
 }
+
+/** Of a run with two masters. */
+const WEIGHTS_OF_TWO: Partial<Record<Trouble, number>> = {
+  masterPause: 6,
+  registryCut: 6,
+  leaderFlap: 2,
+  wallJump: 3,
+}
+const TWO_MASTERS_SHARE = 0.25
 
 /** What is more often in a run of that bias. */
 const BIASES: readonly Partial<Record<Trouble, number>>[] = [
@@ -193,6 +213,13 @@ export function drawProfile(
   const weights = { ...BASE_WEIGHTS, ...random.pick(BIASES) }
   if (swarm.includes('rot')) weights.rot = 8
   if (swarm.includes('full')) weights.full = 6
+  // drawn by itself, so that runs with one master are what they were
+  const masters = random.fork('masters')
+  const hasTwo = masters.chance(TWO_MASTERS_SHARE)
+  if (hasTwo) {
+    Object.assign(weights, WEIGHTS_OF_TWO)
+    if (masters.chance(0.3)) Object.assign(weights, { registryCut: 20, masterPause: 15, leaderFlap: 8 })
+  }
   for (const trouble of TROUBLES) if (!may(trouble)) weights[trouble] = 0
   const net = random.pick([
     { delay: 0.02, dribble: 0.005, reset: 0.002, corrupt: 0, duplicate: 0 },
@@ -200,15 +227,16 @@ export function drawProfile(
     { delay: 0.05, dribble: 0, reset: 0, corrupt: 0, duplicate: 0 },
     { delay: 0, dribble: 0, reset: 0, corrupt: 0, duplicate: 0 },
   ])
-  const isIscsi = random.chance(0.3)
+  const hasPathHosts = random.chance(0.4)
   return {
     ...configuration,
+    name: hasTwo ? `${configuration.name}, two masters` : configuration.name,
     shape: {
       sizeBytes: MIB,
       logBytes: random.pick([128 * KIB, 256 * KIB, 512 * KIB]),
       logicalBlockBytes: random.chance(0.7) ? 512 : 4096,
     },
-    blocks: random.pick([64, 128, 256]),
+    blocks: random.pick([64, 128, 192]),
     tuning: {
       scrubIntervalMs: 0,
       scrubBytesPerSecond: GIB,
@@ -222,7 +250,9 @@ export function drawProfile(
       reserveBytes: weights.full > 0 ? 128 * KIB : 0,
     },
     clients: random.pick([2, 3, 5]),
-    iscsiClients: isIscsi ? random.pick([1, 2]) : 0,
+    pathHosts: hasPathHosts ? random.pick([1, 2, 3]) : 0,
+    pathHostsKind: random.chance(0.3) ? 'fenced' : 'alone',
+    isMultipath: random.chance(0.5),
     blocksMax: random.pick([1, 2, 8]),
     thinkMs: random.pick([
       [1, 20, 300],
@@ -240,6 +270,9 @@ export function drawProfile(
     weights,
     troubleMs: random.pick([500, 1000, 2500]),
     rates: Array.from({ length: 3 }, () => (may('drift') ? random.pick([0.97, 1, 1.03]) : 1)),
-    masterRate: may('drift') ? random.pick([0.97, 1, 1.03]) : 1,
+    masterRates: [
+      may('drift') ? random.pick([0.97, 1, 1.03]) : 1,
+      ...(hasTwo ? [may('drift') ? masters.pick([0.97, 1, 1.03]) : 1] : []),
+    ],
   }
 }

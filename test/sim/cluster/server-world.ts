@@ -27,6 +27,8 @@ export interface ServerWorld {
   readonly isCalm: boolean
   /** The way of a process to the master. */
   linkOf(server: SimServer, running: Running): MemberLink
+  /** A process is about to open its replica. */
+  started(server: SimServer, running: Running): Promise<void>
   /** Hosts may be served here. */
   leads(server: SimServer, device: LedDevice): void
   /** They may not any more. */

@@ -160,6 +160,7 @@ export class SimServer implements NetMachine {
     const { profile, bounds, log } = this.#world
     const { life } = process
     await ensureVolume(process, DIRECTORY, profile.shape)
+    await this.#world.started(this, running)
     const replica = await Replica.open({
       ports: process,
       net,
@@ -363,6 +364,11 @@ export class SimServer implements NetMachine {
       if (isAsleep) this.#time.wake()
       if (!life.ended) life.resume(this.#world.scheduler)
     })
+  }
+
+  /** Somebody sets its wall clock. */
+  jumpWall(byMs: number): void {
+    this.#time.jumpWall(byMs)
   }
 
   /** The machine gets another address; connections to the old one end. */

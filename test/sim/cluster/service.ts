@@ -2,12 +2,8 @@
  * Where hosts are served: the device of whoever leads, read as a whole and judged before the first host sees it, and the
  * production iSCSI target on it.
  */
-import { isBlockError } from '../../../src/base/errors.ts'
-import type { BlockDevice } from '../../../src/base/ports/block-device.ts'
 import type { Epoch } from '../../../src/base/units.ts'
-import { OPEN_ACCESS } from '../../../src/frontend/access.ts'
-import { FrontendVolume } from '../../../src/frontend/volume.ts'
-import { IscsiTarget } from '../../../src/iscsi/target/iscsi-target.ts'
+import { NO_QOS_LIMITS } from '../../../src/frontend/qos/limiter.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import type { Loss } from '../../cluster/checker.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -15,13 +11,16 @@ import { Attachment } from './attachment.ts'
 import type { History } from './history.ts'
 import type { Path } from './hosts.ts'
 import { JudgedDevice } from './judged-device.ts'
+import type { ReservationRule } from './paths/reservation-rule.ts'
+import { SimTargets } from './paths/targets.ts'
 import type { ClusterProfile } from './profile.ts'
 import { readVolume } from './read-volume.ts'
 import type { SimServer } from './server.ts'
+import type { Running } from './server-world.ts'
 import type { RunLog } from './timeline.ts'
 
-const ISCSI_PORT = 3260
-const IQN = 'iqn.2026-01.example:v'
+/** So few that writes wait, and are overtaken by a PREEMPT. */
+const FENCED_IOPS = 15
 
 export interface ServiceWorld {
   readonly scheduler: Scheduler
@@ -29,7 +28,10 @@ export interface ServiceWorld {
   readonly profile: ClusterProfile
   readonly history: History
   readonly mayDamage: boolean
+  readonly reservations: ReservationRule
   sleep(forMs: number): Promise<void>
+  /** Acknowledged writes may be lost with this epoch, which holds that. */
+  lossTaken(valueAt: (sector: number) => number): void
   broken(error: unknown): void
 }
 
@@ -38,18 +40,27 @@ export class Service {
   readonly #takeLoss: (epoch: Epoch) => Loss
   /** A path is over. */
   readonly #over: (path: Path) => void
-  readonly #targets = new Map<SimServer, { target: IscsiTarget; life: unknown }>()
+  readonly #targets: SimTargets
+  #active: SimServer | undefined
   #path: Path | undefined
 
   constructor(world: ServiceWorld, takeLoss: (epoch: Epoch) => Loss, over: (path: Path) => void) {
     this.#world = world
     this.#takeLoss = takeLoss
     this.#over = over
+    const limits =
+      world.profile.pathHostsKind === 'fenced' ? { ...NO_QOS_LIMITS, iops: FENCED_IOPS } : NO_QOS_LIMITS
+    this.#targets = new SimTargets(() => this.#active, limits)
   }
 
   /** Where hosts are served now. */
   get path(): Path | undefined {
     return this.#path
+  }
+
+  /** A process begins. */
+  async started(server: SimServer, running: Running): Promise<void> {
+    if (this.#world.profile.pathHosts > 0) await this.#targets.open(server, running)
   }
 
   leads(server: SimServer, device: LedDevice): void {
@@ -68,9 +79,8 @@ export class Service {
     if (this.#path?.server !== server.name) return
     this.#over(this.#path)
     this.#path = undefined
-    const attached = this.#targets.get(server)
-    if (attached !== undefined && attached.life === server.running?.process.life)
-      void attached.target.removeVolume(IQN)
+    if (this.#active === server) this.#active = undefined
+    if (server.running !== undefined) this.#targets.halted(server.running)
   }
 
   /** Hosts are served when the whole volume has been read, and holds what it must. */
@@ -78,34 +88,15 @@ export class Service {
     const { history, log, profile } = this.#world
     const values = await readVolume(device, this.#world)
     if (values === undefined) return
-    const model = history.begin(epoch, this.#takeLoss(epoch), values)
+    const loss = this.#takeLoss(epoch)
+    const model = history.begin(epoch, loss, values)
+    if (loss.entriesMax > 0) this.#world.lossTaken((sector) => values[sector] ?? 0)
     log.note(server.name, `serves epoch ${epoch.number}`)
-    const portal = { host: server.address, port: ISCSI_PORT }
     if (this.#path !== undefined) this.#over(this.#path)
-    this.#path = { server: server.name, epoch, device, model, portal, iqn: IQN }
-    if (profile.iscsiClients > 0) await this.#serveIscsi(server, new JudgedDevice(led, model))
-  }
-
-  async #serveIscsi(server: SimServer, device: BlockDevice): Promise<void> {
-    const { running } = server
-    if (running === undefined) return
-    const { process, net } = running
-    let attached = this.#targets.get(server)
-    if (attached?.life !== process.life) {
-      const target = new IscsiTarget({ ...process, net, resolve: () => ({ kind: 'unavailable' }) })
-      await target.listen({ host: server.address, port: ISCSI_PORT })
-      attached = { target, life: process.life }
-      this.#targets.set(server, attached)
-      running.closing.push(() => target.close())
-    }
-    await attached.target.removeVolume(IQN)
-    const { clock, logger } = process
-    try {
-      const volume = new FrontendVolume({ device, access: OPEN_ACCESS, after: 'failover', clock, logger })
-      running.closing.push(async () => volume.close())
-      attached.target.addVolume({ iqn: IQN, volume })
-    } catch (error) {
-      if (!isBlockError(error)) throw error
+    this.#path = { server: server.name, epoch, device, model }
+    this.#active = server
+    if (server.running !== undefined && profile.pathHosts > 0) {
+      await this.#targets.serve(server.running, new JudgedDevice(led, model, this.#world.reservations))
     }
   }
 }

@@ -128,6 +128,7 @@ export class JobWorld {
       log: silentLogger,
       placement: { ...DEFAULT_PLACEMENT, lostAfterMs: LOST_AFTER_MS },
       iqnPrefix: 'iqn.2026-11.io.basalt',
+      nqnPrefix: 'nqn.2026-11.io.basalt',
     })
     this.#records = store.view
     this.#running = { life, registry, cluster, master }
@@ -220,7 +221,13 @@ export class JobWorld {
 export const serverRecord = (id: string): ServerRecord => ({
   id,
   name: id,
-  addresses: { grpc: `${id}:7461`, replication: `${id}:7460`, http: `${id}:7462`, iscsi: [`${id}:3260`] },
+  addresses: {
+    grpc: `${id}:7461`,
+    replication: `${id}:7460`,
+    http: `${id}:7462`,
+    iscsi: [`${id}:3260`],
+    nvme: [],
+  },
   zone: null,
   rack: null,
   diskType: 'ssd',
@@ -241,9 +248,10 @@ export function newVolume(name: string, servers: readonly string[]): VolumeRecor
     preset: 'general',
     policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: servers.length },
     placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
-    replicas: servers.map((server) => ({ server, state: 'allocating' as const })),
+    isMultipath: false,
+    replicas: servers.map((server, slot) => ({ server, state: 'allocating' as const, slot })),
     lead: firstLead(servers, 1n),
-    access: { initiators: null, chap: null },
+    access: { initiators: null, chap: null, hosts: null, dhchap: [] },
     qos: { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
     state: 'creating',
     createdAt: 0,
@@ -254,7 +262,7 @@ export function servedVolume(name: string, servers: readonly string[]): VolumeRe
   const volume = newVolume(name, servers)
   return {
     ...volume,
-    replicas: servers.map((server) => ({ server, state: 'ready' as const })),
+    replicas: servers.map((server, slot) => ({ server, state: 'ready' as const, slot })),
     lead: {
       ...volume.lead,
       epoch: { number: 1, id: '1' },

@@ -68,7 +68,7 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
         id,
         name: id,
         clusterId: 'c0',
-        addresses: { grpc: '', replication: '', http: '', iscsi: [`${id}:3260`] },
+        addresses: { grpc: '', replication: '', http: '', iscsi: [`${id}:3260`], nvme: [] },
         zone: null,
         rack: null,
         diskType: 'ssd',

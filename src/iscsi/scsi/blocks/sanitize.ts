@@ -54,7 +54,7 @@ function parseList(
   if (patternBytes === 0 || patternBytes > unit.blockBytes) return unit.invalidParameter(2)
   if (LIST_HEADER_BYTES + patternBytes > list.byteLength) return unit.check(SENSE.PARAMETER_LIST_LENGTH_ERROR)
   // of its own: the operation outlives the command's buffer
-  const pattern = list.slice(LIST_HEADER_BYTES, LIST_HEADER_BYTES + patternBytes)
+  const pattern = Uint8Array.from(list.subarray(LIST_HEADER_BYTES, LIST_HEADER_BYTES + patternBytes))
   return { passes, invert: (flags & INVERT) !== 0, pattern }
 }
 

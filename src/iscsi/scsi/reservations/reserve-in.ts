@@ -1,9 +1,10 @@
 /** PERSISTENT RESERVE IN (SPC-4): READ KEYS, READ RESERVATION, REPORT CAPABILITIES, READ FULL STATUS. */
 import { viewOf } from '../../../base/binary.ts'
+import type { ReservationReading } from '../../../frontend/reservations/port.ts'
 import { isHolder, type ReservationState } from '../../../frontend/reservations/state.ts'
 import { putU16, putU32, readU16 } from '../bytes.ts'
 import type { CommandHandler } from '../command.ts'
-import { plainResult, STATUS } from '../task.ts'
+import { plainResult, type ScsiResult, STATUS } from '../task.ts'
 import { TYPE_CODES, transportOf } from './codes.ts'
 
 const HEADER_BYTES = 8
@@ -23,10 +24,14 @@ function withHeader(state: ReservationState, bodyBytes: number): Uint8Array {
 /** While anybody holds the unit by RESERVE, persistent reservations are out of use for all (SPC-2). */
 const reporter =
   (report: (state: ReservationState) => Uint8Array): CommandHandler =>
-  (unit, request) =>
-    unit.reservations.unitHolder === undefined
-      ? unit.dataIn(request, report(unit.reservations.state), readU16(request.cdb, 7))
-      : plainResult(STATUS.RESERVATION_CONFLICT)
+  (unit, request) => {
+    const answer = (reading: ReservationReading): ScsiResult =>
+      reading === 'unit-held'
+        ? plainResult(STATUS.RESERVATION_CONFLICT)
+        : unit.dataIn(request, report(reading), readU16(request.cdb, 7))
+    const reading = unit.reservationPort.read()
+    return reading instanceof Promise ? reading.then(answer) : answer(reading)
+  }
 
 export const readKeys = reporter((state) => {
   const data = withHeader(state, state.registrants.size * KEY_BYTES)

@@ -48,12 +48,9 @@ async function execute(
   command: ReservationCommand,
   isAborting: boolean,
 ): Promise<ScsiResult> {
-  const verdict = await unit.reservations.execute(command)
-  if (!verdict.ok) return refusal(unit, verdict.reason)
-  if (isAborting) {
-    const victims = verdict.preempted.flatMap((id) => unit.nexusesOf(id))
-    await Promise.all(victims.map((nexus) => nexus.abortTasks(request.signal)))
-  }
+  const outcome = await unit.reservationPort.request(command, isAborting ? { abort: request.signal } : {})
+  if (outcome === 'unit-held') return plainResult(STATUS.RESERVATION_CONFLICT, LIST_BYTES)
+  if (!outcome.ok) return refusal(unit, outcome.reason)
   return plainResult(STATUS.GOOD, LIST_BYTES)
 }
 

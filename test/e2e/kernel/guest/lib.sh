@@ -166,6 +166,23 @@ use_chap() { # USER SECRET
     node_set node.session.auth.password "$2"
 }
 
+# host_settings: what docs/hosts.md advises for a volume with one path at a time.
+host_settings() {
+  node_set 'node.conn[0].timeo.noop_out_interval' 2 &&
+    node_set 'node.conn[0].timeo.noop_out_timeout' 3 &&
+    node_set 'node.conn[0].timeo.login_timeout' 5 &&
+    node_set node.session.timeo.replacement_timeout 120
+}
+
+# multipath_settings: the same for every record of a multipath volume, whose paths are given up soon.
+multipath_settings() {
+  local name
+  for name in noop_out_interval=2 noop_out_timeout=3 login_timeout=5; do
+    iscsiadm -m node -T "$IQN" -o update -n "node.conn[0].timeo.${name%=*}" -v "${name#*=}" || return
+  done
+  iscsiadm -m node -T "$IQN" -o update -n node.session.timeo.replacement_timeout -v 5
+}
+
 # login: logs in and waits until the disk is there; sets DISK.
 login() {
   node --login && wait_for_disk

@@ -2,6 +2,7 @@
 # Two sessions to one disk by two network cards, under multipathd. Each card is cut in turn while verified writes run: no
 # error may reach them, the path must be seen failed, and must come back by itself.
 source ./lib.sh
+source ./rounds-lib.sh
 
 read -r -a PORTAL_LIST <<<"$PORTALS"
 MAP='' # set once multipathd has made it
@@ -28,21 +29,6 @@ path_failed() { multipathd show paths raw format '%d %t' | grep -q ' failed$'; }
 relative_ports() { for disk in $(disks); do sg_vpd --page=di "$disk" | sed -n 's/.*Relative target port: 0x//p'; done | sort | xargs; }
 sectors() { awk '{print $3 + $7}' "/sys/block/${1##*/}/stat"; }
 
-# verify_on: rounds of verified writes on the map until /tmp/stop appears.
-verify_on() {
-  local round
-  for ((round = 0; ; round++)); do
-    verified_writes "$MAP" 48M --randseed="$round" || return
-    [[ ! -e /tmp/stop ]] || return 0
-    echo "$round" >/tmp/rounds
-  done >"$RIG_OUT/fio.log" 2>&1
-}
-rounds_pass() { # COUNT PID: that many more rounds were verified, and the writer is alive
-  local goal=$(($(cat /tmp/rounds 2>/dev/null || echo 0) + $1))
-  eventually 240 at_round "$goal" "$2"
-}
-at_round() { kill -0 "$2" && (($(cat /tmp/rounds 2>/dev/null || echo 0) >= $1)); }
-
 need 'iscsid runs' start_iscsid
 modprobe dm_multipath
 multipathd -d >"$RIG_OUT/multipathd.log" 2>&1 &
@@ -66,7 +52,7 @@ equal 'one map' 1 "$(multipathd show maps raw format '%n' | wc -l)"
 equal 'equally good paths make one group' 1 "$(multipath -l "$WWID" | grep -c 'policy=')"
 need 'the map is there' test -b "$MAP"
 
-verify_on & writer=$!
+verify_on "$MAP" & writer=$!
 need 'writes are verified' rounds_pass 1 "$writer"
 for disk in $(disks); do at_least "$disk carries writes" 2048 "$(sectors "$disk")"; done
 for card in eth1 eth0; do

@@ -1,4 +1,4 @@
-/** Real volumes on the real disk for tests of what hosts them, and a front end that admits nobody. */
+/** Real volumes on the real disk for tests of what hosts them, and a service that admits nobody. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,8 @@ import { RealClock } from '../../../../src/io/clock.ts'
 import { RealDisk } from '../../../../src/io/disk.ts'
 import { RealRandom } from '../../../../src/io/random.ts'
 import { loadSyscalls } from '../../../../src/io/syscalls.ts'
-import type { FrontEnd } from '../../../../src/server/front-end.ts'
+import type { VolumeService } from '../../../../src/server/served/front-end.ts'
+import type { FrontEndsView } from '../../../../src/server/volume-host.ts'
 
 /** A directory of its own, until it is removed. */
 export function temporaryDirectory(): { readonly path: string; remove(): void } {
@@ -44,7 +45,7 @@ export const makeVolume = (ports: VolumePorts, directory: string, name = 'vol1')
   })
 
 /** Records what it is told, in order. */
-export class RecordingFrontEnd implements FrontEnd {
+export class RecordingService implements VolumeService {
   readonly events: string[] = []
   device: BlockDevice | undefined
   #attached: (() => void) | undefined
@@ -67,12 +68,8 @@ export class RecordingFrontEnd implements FrontEnd {
     this.device = undefined
   }
 
-  async drain(_options?: { timeoutMs: number; signal: AbortSignal }): Promise<void> {
-    this.events.push('drain')
-  }
-
-  describe(): ReturnType<FrontEnd['describe']> {
+  describe(): FrontEndsView {
     const portals = [{ address: '127.0.0.1:3260', portalGroupTag: 1 }]
-    return { iqn: 'iqn.2026-11.io.basalt:vol1', portals, sessions: [] }
+    return { iscsi: { iqn: 'iqn.2026-11.io.basalt:vol1', portals, sessions: [] } }
   }
 }

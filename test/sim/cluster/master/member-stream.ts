@@ -119,7 +119,13 @@ export class MemberStream implements MemberLink {
       id: server.server,
       name: `server-${server.name}`,
       clusterId: CLUSTER_ID,
-      addresses: { grpc: `${server.address}:7461`, replication: server.endpoint, http: '', iscsi: [] },
+      addresses: {
+        grpc: `${server.address}:7461`,
+        replication: server.endpoint,
+        http: '',
+        iscsi: [],
+        nvme: [],
+      },
       zone: null,
       rack: null,
       diskType: 'ssd',
@@ -164,6 +170,9 @@ export class MemberStream implements MemberLink {
         case 'replica':
           world.delivered(server.server, message.message)
           running.replica?.fromAuthority(message.message)
+          return
+        case 'paths':
+          return
       }
     })
   }

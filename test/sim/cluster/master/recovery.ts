@@ -82,12 +82,13 @@ export class Recovery {
     this.#sinceMs = scheduler.nowMs
     this.#lockedMs = undefined
     this.#isHoldingDown = true
-    master.crash()
+    master.crashAll()
     replace()
     this.#copies.length = 0
     log.note(MASTER, what)
+    for (const { link } of master.machines) link?.cut(0)
     for (const name of servers.keys()) {
-      network.cutBoth(name, MASTER, 0)
+      for (const end of master.names) network.cutBoth(name, end, 0)
       for (const other of servers.keys()) if (other !== name) network.cut(name, other, 0)
     }
     scheduler.schedule('registry replaced', '', 100 + this.#random.integer(4000), () => {

@@ -7,7 +7,7 @@ import type { AuthorityMessage, Replica, ToAuthority } from '../../../../src/v2e
 import type { Bounds } from '../../../../src/v2engine/policy.ts'
 import type { Heartbeat, Registry } from '../../../cluster/authority.ts'
 import type { Scheduler } from '../../scheduler.ts'
-import type { ControlChannel } from '../control.ts'
+import type { ControlChannel, MasterName } from '../control.ts'
 import type { SimNetwork } from '../net.ts'
 import type { ClusterProfile } from '../profile.ts'
 import type { SimServer } from '../server.ts'
@@ -51,6 +51,7 @@ export interface SimMaster {
   /** What is durable of the volume's lead; the same object always. */
   readonly registry: Registry
   readonly replicas: readonly Replica[]
+  readonly names: readonly MasterName[]
   readonly isUp: boolean
   readonly isOperatorNeeded: boolean
   /** Nothing else goes wrong meanwhile: an operator restores and recovers. */
@@ -59,8 +60,9 @@ export interface SimMaster {
   readonly epochMade: Registry['epoch']
   start(): void
   linkOf(server: SimServer, running: Running): MemberLink
+  /** One of them, if there are several. */
   crash(): void
-  /** Runs again if it does not, unless it ended for good. */
+  /** Whatever does not run runs again, unless it ended for good. */
   restart(): void
   /** Asks for a planned move. */
   move(to: ServerId): void

@@ -3,19 +3,33 @@
  * that is over nothing is heard any more, at either end; while it lives its messages may come late, twice and in another
  * order. One that is lost ends the stream, which each side notices at its own time.
  */
+
+import type { ClusterRuntime } from '../../../../src/master/core/cluster-runtime.ts'
 import type { ServerBeat, ServerHello, ToServer } from '../../../../src/master/links.ts'
 import type { SeededRandom } from '../../random.ts'
-import { MASTER } from '../control.ts'
+import type { MasterName } from '../control.ts'
+import type { SimServer } from '../server.ts'
 import { show } from '../timeline.ts'
 import type { MasterLife } from './master-life.ts'
 import type { MemberStream, StreamEnd } from './member-stream.ts'
 import type { MasterWorld } from './sim-master.ts'
+import type { WatchedTerms } from './watched-terms.ts'
 
 /** In which an end of a broken stream notices it. */
 const NOTICED_MS_MAX = 2500
 
+/** A machine that streams go to. */
+interface MasterEnd {
+  readonly name: MasterName
+  readonly life: MasterLife | undefined
+}
+
 class Stream implements StreamEnd {
   readonly member: MemberStream
+  /** The master that was asked. */
+  readonly at: MasterName
+  /** What took it: another runtime of the same life knows nothing of it. */
+  runtime: ClusterRuntime | undefined
   /** The life of the master that took it. */
   life: MasterLife | undefined
   /** As the runtime names it. */
@@ -26,8 +40,9 @@ class Stream implements StreamEnd {
   isOverAtMaster = false
   readonly #streams: Streams
 
-  constructor(member: MemberStream, streams: Streams) {
+  constructor(member: MemberStream, at: MasterName, streams: Streams) {
     this.member = member
+    this.at = at
     this.#streams = streams
   }
 
@@ -47,24 +62,34 @@ class Stream implements StreamEnd {
 export class Streams {
   readonly #world: MasterWorld
   readonly #random: SeededRandom
-  /** Who runs now. */
-  readonly #master: () => MasterLife | undefined
+  readonly #masters: readonly MasterEnd[]
+  readonly #terms: WatchedTerms
+  /** Whom a server asks next. */
+  readonly #turns = new Map<string, number>()
   readonly #current = new Map<string, Stream>()
 
-  constructor(world: MasterWorld, random: SeededRandom, master: () => MasterLife | undefined) {
+  constructor(world: MasterWorld, random: SeededRandom, masters: readonly MasterEnd[], terms: WatchedTerms) {
     this.#world = world
+    this.#terms = terms
     this.#random = random
-    this.#master = master
+    this.#masters = masters
   }
 
-  /** The master is gone: each server finds that out. */
-  masterEnded(): void {
-    for (const stream of this.#current.values()) this.#break(stream)
-    this.#current.clear()
+  /** That master is gone, or leads no more: each server finds that out. */
+  masterEnded(at: MasterName): void {
+    for (const [server, stream] of this.#current) {
+      if (stream.at !== at) continue
+      this.#break(stream)
+      this.#current.delete(server)
+    }
   }
 
   connect(member: MemberStream): StreamEnd {
-    return new Stream(member, this)
+    const { server } = member.server
+    const turn = this.#turns.get(server) ?? 0
+    this.#turns.set(server, turn + 1)
+    const { name } = this.#masters[turn % this.#masters.length]!
+    return new Stream(member, name, this)
   }
 
   /** At the server's end. */
@@ -81,12 +106,17 @@ export class Streams {
     else if (beat.sentAtMs === stream.newestBeatMs) log.count('beats doubled')
     stream.newestBeatMs = Math.max(stream.newestBeatMs, beat.sentAtMs)
     for (const { open } of beat.replicas) if (open !== null) this.#world.heard(member.server.server, open)
-    life.runtime?.onBeat(number, beat)
+    if (stream.runtime !== undefined && stream.runtime === life.runtime) stream.runtime.onBeat(number, beat)
+    else this.#break(stream)
   }
 
   async #takeHello(stream: Stream, life: MasterLife, hello: ServerHello): Promise<boolean> {
-    const verdict = await life.runtime?.onHello(hello, stream.number)
-    if (verdict === undefined || verdict.kind === 'refused' || life.life.ended) return false
+    const { runtime } = life
+    // a follower has none
+    stream.runtime ??= runtime
+    if (runtime === undefined || stream.runtime !== runtime) return false
+    const verdict = await runtime.onHello(hello, stream.number)
+    if (verdict.kind === 'refused' || life.life.ended || life.runtime !== runtime) return false
     stream.number = verdict.stream
     return true
   }
@@ -100,7 +130,7 @@ export class Streams {
       (isTaken) => {
         if (life.life.ended || stream.isOverAtMaster) {
           // it ended while the registry wrote
-          if (stream.number !== undefined) life.runtime?.onDisconnect(stream.number)
+          if (stream.number !== undefined) stream.runtime?.onDisconnect(stream.number)
           return
         }
         if (!isTaken) {
@@ -122,19 +152,35 @@ export class Streams {
     const stream = this.#current.get(server)
     if (stream === undefined || stream.life !== life) return
     this.#world.log.trace(
-      MASTER,
+      stream.at,
       () => `to ${server}: ${show(message.kind === 'replica' ? message.message : message)}`,
     )
-    this.#toServer(stream, () => stream.member.heard(stream, message))
+    const { term } = life
+    this.#toServer(stream, () => {
+      if (term !== undefined) this.#watchGrant(stream.member.server, term, message)
+      stream.member.heard(stream, message)
+    })
+  }
+
+  /** A grant is believed as long as its server's clock has not passed it, by the opening that leads in its epoch. */
+  #watchGrant(server: SimServer, term: number, said: ToServer): void {
+    if (said.kind !== 'replica' || said.message.kind !== 'grant') return
+    const { epoch, opening, askedAtMs, leaseMs } = said.message
+    const isBelieved = (): boolean => {
+      const beat = server.replica?.heartbeat()
+      const isMeant = beat?.opening === opening && beat.leads?.id === epoch.id
+      return isMeant && server.bootMs < askedAtMs + leaseMs
+    }
+    this.#terms.granted(server.name, term, isBelieved)
   }
 
   toMaster(stream: Stream, deliver: (life: MasterLife) => void): void {
     const { control } = this.#world
     control.send(
       stream.member.server.server,
-      MASTER,
+      stream.at,
       () => {
-        const life = this.#master()
+        const life = this.#masters.find(({ name }) => name === stream.at)?.life
         if (stream.isOverAtMaster) return
         if (life === undefined || (stream.life !== undefined && stream.life !== life)) {
           this.#break(stream)
@@ -150,7 +196,7 @@ export class Streams {
 
   #toServer(stream: Stream, deliver: () => void): void {
     const { control } = this.#world
-    control.send(MASTER, stream.member.server.server, deliver, () => this.#break(stream))
+    control.send(stream.at, stream.member.server.server, deliver, () => this.#break(stream))
   }
 
   #break(stream: Stream): void {
@@ -168,14 +214,14 @@ export class Streams {
   }
 
   #atMasterSoon(stream: Stream): void {
-    this.#world.scheduler.schedule('stream over', MASTER, this.#noticedMs(), () => {
+    this.#world.scheduler.schedule('stream over', stream.at, this.#noticedMs(), () => {
       if (stream.isOverAtMaster) return
       stream.isOverAtMaster = true
       const { life, number } = stream
       const { server } = stream.member.server
       if (this.#current.get(server) === stream) this.#current.delete(server)
       if (life === undefined || life.life.ended || number === undefined) return
-      life.life.deliver(() => life.runtime?.onDisconnect(number))
+      life.life.deliver(() => stream.runtime?.onDisconnect(number))
     })
   }
 }

@@ -17,6 +17,7 @@ export class StubMaster implements SimMaster {
   readonly authority: Authority
   readonly #world: MasterWorld
   readonly #random: SeededRandom
+  readonly names = [MASTER] as const
   isUp = true
   readonly isBeingRecovered = false
   #isEnded = false

@@ -3,6 +3,7 @@
  * it. Whatever the master does, epochs and versions only rise, an epoch names one primary and one opening, and nothing is
  * decided under a lock.
  */
+import { LEADER_KEY } from '../../../../src/master/core/record-keys.ts'
 import { RECORD_KINDS } from '../../../../src/master/core/record-schemas.ts'
 import type { ClusterRecord, LeadRecord } from '../../../../src/master/records.ts'
 import { MemoryStorage, type RegistrySnapshot } from '../../../../src/master/registry/memory-registry.ts'
@@ -11,10 +12,14 @@ import type { PreparedWrite } from '../../../../src/master/registry/transaction-
 import { type Registry, registryOf } from '../../../cluster/authority.ts'
 import { Violation } from '../../../cluster/checker.ts'
 import type { SeededRandom } from '../../random.ts'
+import type { WatchedTerms } from './watched-terms.ts'
 
 export interface Watch {
+  readonly terms: WatchedTerms
   readonly promoted: (registry: Registry) => void
   readonly locked: (reason: string) => void
+  /** A commit that was held up on its way was carried out, or refused. */
+  readonly late: (kind: CommitOutcome['kind']) => void
   readonly broken: (error: unknown) => void
 }
 
@@ -38,6 +43,10 @@ export class WatchedStorage extends MemoryStorage {
     this.epochMade = this.registry.epoch
   }
 
+  get terms(): WatchedTerms {
+    return this.#watch.terms
+  }
+
   /** The volume's record is there. */
   get isMade(): boolean {
     return this.#lead !== null
@@ -49,8 +58,15 @@ export class WatchedStorage extends MemoryStorage {
 
   override apply(transaction: Transaction, writes: readonly PreparedWrite[]): CommitOutcome {
     const outcome = super.apply(transaction, writes)
+    this.terms.applied(transaction, outcome)
     if (outcome.kind === 'committed') this.#applied(transaction)
     return outcome
+  }
+
+  /** What nobody waits for any more. */
+  late(transaction: Transaction, writes: readonly PreparedWrite[]): void {
+    const { kind } = this.apply(transaction, writes)
+    this.#watch.late(kind)
   }
 
   override restore(snapshot: RegistrySnapshot): void {
@@ -59,7 +75,12 @@ export class WatchedStorage extends MemoryStorage {
     this.#lock = null
     // nobody is known to lead until somebody is promoted
     this.registry.state = 'sealing'
-    for (const { key, value } of this.read('')) this.#look(key, value)
+    let term = 0
+    for (const { key, value } of this.read('')) {
+      this.#look(key, value)
+      if (key === LEADER_KEY) term = RECORD_KINDS.leader.parse(key, value).term
+    }
+    this.terms.restored(term)
     if (this.#lead !== null) Object.assign(this.registry, registryOf(this.#lead))
   }
 

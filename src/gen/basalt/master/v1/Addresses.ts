@@ -6,6 +6,7 @@ export interface Addresses {
   'replication'?: (string);
   'http'?: (string);
   'iscsi'?: (string)[];
+  'nvme'?: (string)[];
 }
 
 export interface Addresses__Output {
@@ -13,4 +14,5 @@ export interface Addresses__Output {
   'replication': (string);
   'http': (string);
   'iscsi': (string)[];
+  'nvme': (string)[];
 }

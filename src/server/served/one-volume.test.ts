@@ -1,22 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FailingDisk } from '../../test/e2e/target/support/failing-disk.ts'
-import { login, patternAt } from '../../test/e2e/target/support/host.ts'
-import { makeVolume, realPorts, temporaryDirectory } from '../../test/e2e/target/support/volume.ts'
-import { formatHostPort } from '../base/address.ts'
-import { Volume } from '../blockvol/volume.ts'
-import { RealNet } from '../io/net.ts'
-import { loadTargetConfig } from './config/target-config.ts'
-import { HostedVolume } from './hosted-volume.ts'
-import { IscsiFrontEnd } from './iscsi-front-end.ts'
-import { makeLatencyRecorders } from './latencies.ts'
+import { FailingDisk } from '../../../test/e2e/target/support/failing-disk.ts'
+import { login, patternAt } from '../../../test/e2e/target/support/host.ts'
+import { makeVolume, realPorts, temporaryDirectory } from '../../../test/e2e/target/support/volume.ts'
+import { formatHostPort } from '../../base/address.ts'
+import { Volume } from '../../blockvol/volume.ts'
+import { RealNet } from '../../io/net.ts'
+import { loadTargetConfig } from '../config/target-config.ts'
+import { HostedVolume } from '../hosted-volume.ts'
+import { makeLatencyRecorders } from '../latencies.ts'
+import { OneVolume } from './one-volume.ts'
 
-describe('IscsiFrontEnd', () => {
+describe('OneVolume', () => {
   let directory: ReturnType<typeof temporaryDirectory>
   const failing = new FailingDisk()
   const real = realPorts()
   const ports = { ...real, disk: failing.wrap(real.disk), net: new RealNet() }
   const latencies = makeLatencyRecorders()
-  let frontEnd: IscsiFrontEnd
+  let service: OneVolume
   let hosted: HostedVolume
   /** The next opening waits for it. */
   let opening: Promise<void> | undefined
@@ -28,13 +28,13 @@ describe('IscsiFrontEnd', () => {
     opening = undefined
     const flags = { data: directory.path, volume: 'vol1', iscsi: '127.0.0.1:0' }
     const config = await loadTargetConfig({ flags, environment: {} })
-    frontEnd = await IscsiFrontEnd.open(ports, { config, latencies })
+    service = await OneVolume.open(ports, { config, latencies })
     hosted = await HostedVolume.open({
       open: async () => {
         await opening
         return Volume.open(ports, { directory: place })
       },
-      frontEnd,
+      service,
       latencies,
       clock: ports.clock,
       logger: ports.logger,
@@ -45,12 +45,12 @@ describe('IscsiFrontEnd', () => {
   })
   afterEach(async () => {
     await hosted.stop()
-    await frontEnd.close()
+    await service.close()
     directory.remove()
   })
   const place = (): { iscsi: string; iqn: string } => ({
-    iscsi: formatHostPort(frontEnd.addresses[0]!),
-    iqn: frontEnd.iqn,
+    iscsi: formatHostPort(service.addresses.iscsi[0]!),
+    iqn: service.iqn,
   })
 
   it('shows sessions, and records how long commands take', async () => {
@@ -69,7 +69,7 @@ describe('IscsiFrontEnd', () => {
       expect(latency[kind].p99Us, kind).toBeGreaterThan(1)
     }
     await session.logout()
-    await frontEnd.drain({ timeoutMs: 60_000, signal: new AbortController().signal })
+    await service.drain({ timeoutMs: 60_000, signal: new AbortController().signal })
     expect(hosted.view().iscsi.sessions).toEqual([])
   })
 

@@ -1,30 +1,31 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { MemoryDevice } from '../../test/e2e/iscsi/memory-device.ts'
-import { login } from '../../test/e2e/target/support/host.ts'
-import { realPorts } from '../../test/e2e/target/support/volume.ts'
-import { formatHostPort } from '../base/address.ts'
-import { MIB } from '../base/units.ts'
-import { NO_QOS_LIMITS } from '../frontend/qos/limiter.ts'
-import { RealNet } from '../io/net.ts'
-import { loadTargetConfig } from './config/target-config.ts'
-import { IscsiPortals, type IscsiVolume } from './iscsi-portals.ts'
-import { makeLatencyRecorders } from './latencies.ts'
+import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
+import { login } from '../../../test/e2e/target/support/host.ts'
+import { realPorts } from '../../../test/e2e/target/support/volume.ts'
+import { formatHostPort } from '../../base/address.ts'
+import { MIB } from '../../base/units.ts'
+import { NO_QOS_LIMITS } from '../../frontend/qos/limiter.ts'
+import { RealNet } from '../../io/net.ts'
+import { loadTargetConfig } from '../config/target-config.ts'
+import { makeLatencyRecorders } from '../latencies.ts'
+import type { ServedVolume } from './served-volume.ts'
+import { ServedVolumes } from './served-volumes.ts'
 
 describe('limits of a volume that is served', () => {
-  let portals: IscsiPortals
-  let volume: IscsiVolume
+  let served: ServedVolumes
+  let volume: ServedVolume
   const device = new MemoryDevice({ sizeBytes: MIB })
 
   beforeEach(async () => {
     const flags = { data: '/nowhere', volume: 'vol1', iscsi: '127.0.0.1:0' }
     const config = await loadTargetConfig({ flags, environment: {} })
-    portals = await IscsiPortals.open({ ...realPorts(), net: new RealNet() }, config)
-    volume = portals.volume({ name: 'vol1', latencies: makeLatencyRecorders(), first: 'failover' })
-    volume.attach(device)
+    served = await ServedVolumes.open({ ...realPorts(), net: new RealNet() }, config)
+    volume = served.volume({ name: 'vol1', latencies: makeLatencyRecorders(), first: 'failover' })
+    await volume.attach(device)
   })
-  afterEach(() => portals.close())
+  afterEach(() => served.close())
 
-  const host = () => login({ iscsi: formatHostPort(portals.addresses[0]!), iqn: volume.iqn })
+  const host = () => login({ iscsi: formatHostPort(served.addresses.iscsi[0]!), iqn: volume.iqn })
   const block = new Uint8Array(4096)
 
   it('hold its hosts back, are lifted at once, and hold for the next device too', async () => {
@@ -43,7 +44,7 @@ describe('limits of a volume that is served', () => {
     volume.setQos({ ...NO_QOS_LIMITS, iops: 1, iopsBurst: 1 })
     await session.logout()
     await volume.detach()
-    volume.attach(device)
+    await volume.attach(device)
     const again = await host()
     await again.disk.write(0, 8, block)
     const third = again.disk.write(0, 8, block)
