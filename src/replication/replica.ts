@@ -457,6 +457,7 @@ export class Replica {
       servedUntilMs: this.#led?.untilMs ?? null,
       lags: view.peers.map((peer) => lagOf(peer, at, this.#storage.logBytesAfter(peer.appended))),
       resyncs: this.#sessions.resyncs,
+      resyncedBytes: this.#sessions.resyncedBytes,
       failure: this.#failure ?? null,
     }
   }

@@ -69,6 +69,8 @@ export class PrimarySessions {
   readonly #o: SessionsOptions
   readonly #pinned = new Map<string, Pinned>()
   #sending: Sending[] = []
+  /** Of sessions that are over. */
+  #resyncedBytes = 0
 
   constructor(options: SessionsOptions) {
     this.#o = options
@@ -208,6 +210,7 @@ export class PrimarySessions {
     const sending = this.#find(session)
     if (sending === undefined) return
     this.#sending = this.#sending.filter((one) => one !== sending)
+    this.#resyncedBytes += sending.base?.progress.sentBytes ?? 0
     sending.shipper?.end()
     sending.base?.end()
   }
@@ -259,6 +262,11 @@ export class PrimarySessions {
     return this.#sending.flatMap(({ peer, base }) =>
       base === undefined || base.isOver ? [] : [{ server: peer.server, ...base.progress }],
     )
+  }
+
+  /** Content of blocks that all resyncs sent so far. */
+  get resyncedBytes(): number {
+    return this.#sending.reduce((sum, { base }) => sum + (base?.progress.sentBytes ?? 0), this.#resyncedBytes)
   }
 
   /** The engine does nothing any more: what sessions hold goes back. */

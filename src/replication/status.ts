@@ -28,6 +28,8 @@ export interface ReplicaStatus {
   readonly lags: readonly PeerLag[]
   /** Resyncs that this replica sends. */
   readonly resyncs: readonly ResyncStatus[]
+  /** Content of blocks that resyncs sent from here, since it was opened. */
+  readonly resyncedBytes: number
   /** Why nothing is carried out any more; null while it is. */
   readonly failure: string | null
 }

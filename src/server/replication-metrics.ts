@@ -151,4 +151,11 @@ export function addReplicationMetrics(
   for (const [name, help, read] of OF_RESYNC) {
     registry.gauge({ name, help, labelNames: withReplica, collect: each(({ resyncs }) => resyncs, read) })
   }
+  registry.counter({
+    name: 'basalt_replication_resynced_bytes_total',
+    help: 'Content of blocks that resyncs sent from here to other replicas since this one was opened',
+    labelNames,
+    collect: () =>
+      open().map(({ name, status }) => ({ labels: { server, volume: name }, value: status.resyncedBytes })),
+  })
 }

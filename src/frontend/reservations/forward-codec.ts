@@ -5,8 +5,8 @@
  * | question | bytes | field                                                                                     |
  * |----------|-------|-------------------------------------------------------------------------------------------|
  * | 0        | 1     | version: 1                                                                                |
- * | 1        | 1     | 0 read; 1 register, 2 reserve, 3 release, 4 clear, 5 preempt                              |
- * | 2        | 1     | flags: 0 abort, 1 ignore the current key, 2 `persistent` is told, 3 its value             |
+ * | 1        | 1     | 0 read; 1 register, 2 reserve, 3 release, 4 clear, 5 preempt, 6 persist                   |
+ * | 2        | 1     | flags: 0 abort, 1 ignore the current key, 2 `persistent` is told, 3 its value, 4 newcomer |
  * | 3        | 1     | type: 0 none, else 1 + index in `RESERVATION_TYPES`                                       |
  * | 4        | 4     | of read: offset in the encoded state; else 0                                              |
  * | 8        | 8     | key; of register the current one                                                          |
@@ -55,8 +55,8 @@ export interface ForwardedAnswer {
 }
 
 const VERSION = 1
-const COMMANDS = ['register', 'reserve', 'release', 'clear', 'preempt'] as const
-const FLAG = { abort: 1, ignoreKey: 2, persistentTold: 4, persistent: 8 } as const
+const COMMANDS = ['register', 'reserve', 'release', 'clear', 'preempt', 'persist'] as const
+const FLAG = { abort: 1, ignoreKey: 2, persistentTold: 4, persistent: 8, newcomer: 16 } as const
 const QUESTION_BYTES = 24
 const ANSWER_BYTES = 12
 /** Longest piece: answers have at most 64 KiB. */
@@ -85,15 +85,18 @@ export function encodeQuestion(question: ForwardedQuestion): Uint8Array {
 }
 
 function flagsOf(command: ReservationCommand): number {
-  if (command.kind !== 'register') return 0
-  const { currentKey, persistent } = command
+  if (command.kind !== 'register' && command.kind !== 'persist') return 0
+  const { persistent } = command
   const told = persistent === undefined ? 0 : FLAG.persistentTold | (persistent ? FLAG.persistent : 0)
-  return (currentKey === 'ignore' ? FLAG.ignoreKey : 0) | told
+  if (command.kind === 'persist') return told
+  const key = { ignore: FLAG.ignoreKey, newcomer: FLAG.newcomer }
+  return told | (typeof command.currentKey === 'bigint' ? 0 : key[command.currentKey])
 }
 
 function firstKeyOf(command: ReservationCommand): bigint {
+  if (command.kind === 'persist') return 0n
   if (command.kind !== 'register') return command.key
-  return command.currentKey === 'ignore' ? 0n : command.currentKey
+  return typeof command.currentKey === 'bigint' ? command.currentKey : 0n
 }
 
 function secondKeyOf(command: ReservationCommand): bigint {
@@ -144,10 +147,12 @@ function commandOf(kind: (typeof COMMANDS)[number], fields: Fields): Reservation
       return {
         kind,
         from,
-        currentKey: (flags & FLAG.ignoreKey) === 0 ? key : 'ignore',
+        currentKey: currentKeyOf(key, flags),
         newKey: second,
         persistent: (flags & FLAG.persistentTold) === 0 ? undefined : (flags & FLAG.persistent) !== 0,
       }
+    case 'persist':
+      return { kind, from, persistent: (flags & FLAG.persistent) !== 0 }
     case 'reserve':
     case 'release':
       return type && { kind, from, key, type }
@@ -156,6 +161,11 @@ function commandOf(kind: (typeof COMMANDS)[number], fields: Fields): Reservation
     case 'preempt':
       return { kind, from, key, victimKey: second, type }
   }
+}
+
+function currentKeyOf(key: bigint, flags: number): bigint | 'ignore' | 'newcomer' {
+  if ((flags & FLAG.newcomer) !== 0) return 'newcomer'
+  return (flags & FLAG.ignoreKey) === 0 ? key : 'ignore'
 }
 
 export function encodeAnswer({ outcome, stateBytes, offsetBytes, piece }: ForwardedAnswer): Uint8Array {

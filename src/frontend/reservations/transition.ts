@@ -18,12 +18,13 @@ import {
 export type ReservationCommand =
   /**
    * Registers, changes the key, or with `newKey` 0 unregisters. `currentKey` must be the registered one, 0 when
-   * not registered; 'ignore' leaves it unchecked. `persistent` undefined keeps the choice made before.
+   * not registered; 'ignore' leaves it unchecked; 'newcomer' wants it not registered, or with `newKey` already.
+   * `persistent` undefined keeps the choice made before.
    */
   | {
       readonly kind: 'register'
       readonly from: RegistrantId
-      readonly currentKey: bigint | 'ignore'
+      readonly currentKey: bigint | 'ignore' | 'newcomer'
       readonly newKey: bigint
       readonly persistent: boolean | undefined
     }
@@ -49,6 +50,8 @@ export type ReservationCommand =
       /** Undefined when the request's type is none: that is an error only if the reservation is taken. */
       readonly type: ReservationType | undefined
     }
+  /** The Reservation Persistence feature of NVMe: changes nothing else, and is not a change of registrations. */
+  | { readonly kind: 'persist'; readonly from: RegistrantId; readonly persistent: boolean }
 
 /** What another registrant has to be told: a unit attention condition, or a notification of NVMe. */
 export interface ReservationNotice {
@@ -92,12 +95,14 @@ export function transition(state: ReservationState, command: ReservationCommand)
       return isRegistered(state, command) ? clear(state, command.from) : refuse('conflict')
     case 'preempt':
       return isRegistered(state, command) ? preempt(state, command) : refuse('conflict')
+    case 'persist':
+      return done({ ...state, persistent: command.persistent })
   }
 }
 
 const isRegistered = (
   state: ReservationState,
-  { from, key }: Exclude<ReservationCommand, { kind: 'register' }>,
+  { from, key }: Exclude<ReservationCommand, { kind: 'register' | 'persist' }>,
 ): boolean => state.registrants.get(from) === key
 
 type Of<Kind extends ReservationCommand['kind']> = Extract<ReservationCommand, { kind: Kind }>
@@ -114,7 +119,11 @@ const nextGeneration = (state: ReservationState): number => (state.generation + 
 function register(state: ReservationState, command: Of<'register'>): ReservationVerdict {
   const { from, currentKey, newKey } = command
   const registered = state.registrants.get(from)
-  if (currentKey !== 'ignore' && currentKey !== (registered ?? 0n)) return refuse('conflict')
+  const isKeyRight =
+    currentKey === 'newcomer'
+      ? registered === undefined || registered === newKey
+      : currentKey === 'ignore' || currentKey === (registered ?? 0n)
+  if (!isKeyRight) return refuse('conflict')
   if (registered === undefined && newKey === 0n) return done(state)
   if (registered === undefined && state.registrants.size >= REGISTRANTS_MAX) {
     return refuse('too-many-registrants')

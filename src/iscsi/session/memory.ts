@@ -5,9 +5,9 @@
  */
 import type { BufferPool } from '../../base/buffer-pool.ts'
 import { KIB } from '../../base/units.ts'
+import type { ByteBudget } from '../../frontend/byte-budget.ts'
 import { TRANSFER_BYTES_MAX } from '../scsi/limits.ts'
 import type { ScsiResult } from '../scsi/task.ts'
-import type { ByteBudget } from './byte-budget.ts'
 import type { Task } from './task.ts'
 
 const SMALL_READ_BYTES = 16 * KIB

@@ -2,11 +2,11 @@
 import type { BufferPool } from '../../base/buffer-pool.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
+import type { ByteBudget } from '../../frontend/byte-budget.ts'
 import type { EstablishedLogin } from '../login/target-login.ts'
 import type { LogicalUnit } from '../scsi/lun.ts'
 import type { TargetPort } from '../scsi/nexus.ts'
 import type { TextPair } from '../text/pairs.ts'
-import type { ByteBudget } from './byte-budget.ts'
 import type { CommandKind } from './command-kind.ts'
 import type { Session } from './session.ts'
 
@@ -65,4 +65,12 @@ export interface SessionCounters {
   readonly commands: number
   readonly readBytes: number
   readonly writtenBytes: number
+}
+
+/** A session goes over to another logical unit of the same volume when the NOP-In with this tag is answered. */
+export interface SessionMove {
+  readonly unit: LogicalUnit
+  readonly observer: CommandObserver | undefined
+  readonly tag: number
+  readonly done: () => void
 }

@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Connection, Net } from '../../base/ports/net.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { type AccessRules, type ChapCredential, mayConnect } from '../../frontend/access.ts'
+import { ByteBudget } from '../../frontend/byte-budget.ts'
 import { hostOf, LoginLimiter, type LoginLimits } from '../../frontend/login-limiter.ts'
 import type { ReservationPort } from '../../frontend/reservations/port.ts'
 import { FrontendVolume } from '../../frontend/volume.ts'
@@ -18,7 +19,6 @@ import { normalName } from '../login/names.ts'
 import type { EstablishedLogin } from '../login/target-login.ts'
 import type { ProductIdentity } from '../scsi/lun.ts'
 import type { PathState } from '../scsi/path-state.ts'
-import { ByteBudget } from '../session/byte-budget.ts'
 import type { CommandObserver, SessionCounters } from '../session/session-types.ts'
 import type { SessionType } from '../text/keys.ts'
 import type { TextPair } from '../text/pairs.ts'
@@ -306,6 +306,9 @@ export class IscsiTarget {
         portalIndex,
         node: (targetName) => this.#nodes.get(targetName),
         sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
+        loginHeld: (isHeld) => {
+          this.#logins += isHeld ? -1 : 1
+        },
         loginEnded: () => {
           this.#logins--
         },

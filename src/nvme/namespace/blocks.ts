@@ -28,6 +28,18 @@ const ATTRIBUTE_DEALLOCATE = 0x04
 
 const succeed = (): IoResult => SUCCESS
 
+/** What ends a command that sends exactly its range of blocks, before it begins. */
+export function refuseBlocks(
+  namespace: NvmeNamespace,
+  { sqe, dataOut }: IoCommand,
+  access: 'read' | 'write',
+): IoResult | undefined {
+  const blocks = blocksOf(sqe)
+  if (startLbaOf(sqe) + blocks > namespace.capacityBlocks) return OUT_OF_RANGE
+  if (dataOut.byteLength !== blocks * namespace.blockBytes) return LENGTH_INVALID
+  return access === 'write' && namespace.device.readOnly ? WRITE_PROTECTED : undefined
+}
+
 /** What ends a command on a range of blocks before it begins. */
 const refuseRange = ({ capacityBlocks }: NvmeNamespace, lba: number, blocks: number): IoResult | undefined =>
   lba + blocks > capacityBlocks ? OUT_OF_RANGE : undefined
@@ -76,13 +88,10 @@ function readBlocks(
 
 export const write: CommandHandler = (namespace, command) => {
   const { sqe, dataOut } = command
-  const lba = startLbaOf(sqe)
-  const blocks = blocksOf(sqe)
-  const { blockBytes, device } = namespace
-  if (lba + blocks > namespace.capacityBlocks) return OUT_OF_RANGE
-  if (dataOut.byteLength !== blocks * blockBytes) return LENGTH_INVALID
-  if (device.readOnly) return WRITE_PROTECTED
-  const offsetBytes = lba * blockBytes
+  const refused = refuseBlocks(namespace, command, 'write')
+  if (refused !== undefined) return refused
+  const { device } = namespace
+  const offsetBytes = startLbaOf(sqe) * namespace.blockBytes
   const options = namespace.writeOptions(command, hasFua(sqe))
   const run = (): Promise<void> => device.write(offsetBytes, dataOut, options)
   return needsAtomicRange(namespace, offsetBytes, dataOut.byteLength)
@@ -143,15 +152,8 @@ async function deallocate(
   return SUCCESS
 }
 
-export const compare: CommandHandler = (namespace, command) => {
-  const { sqe, dataOut } = command
-  const lba = startLbaOf(sqe)
-  const blocks = blocksOf(sqe)
-  const refused = refuseRange(namespace, lba, blocks)
-  if (refused !== undefined) return refused
-  if (dataOut.byteLength !== blocks * namespace.blockBytes) return LENGTH_INVALID
-  return inspect(namespace, command, dataOut)
-}
+export const compare: CommandHandler = (namespace, command) =>
+  refuseBlocks(namespace, command, 'read') ?? inspect(namespace, command, command.dataOut)
 
 /** Reads and checks the blocks, and gives nothing. */
 export const verify: CommandHandler = (namespace, command) => {

@@ -13,6 +13,8 @@ import {
   write,
   writeZeroes,
 } from './blocks.ts'
+import { report } from './reservation-report.ts'
+import { acquire, register, release } from './reservations.ts'
 import { OPCODE } from './sqe.ts'
 
 export interface CommandEntry {
@@ -34,6 +36,12 @@ const writing = (handler: CommandHandler): CommandEntry => ({
   isAllowedWhileSanitizing: false,
 })
 
+const reserving = (handler: CommandHandler): CommandEntry => ({
+  handler,
+  access: 'any',
+  isAllowedWhileSanitizing: false,
+})
+
 const TABLE: readonly (CommandEntry | undefined)[] = table({
   [OPCODE.FLUSH]: { handler: flush, access: 'write', isAllowedWhileSanitizing: true },
   [OPCODE.WRITE]: writing(write),
@@ -42,6 +50,10 @@ const TABLE: readonly (CommandEntry | undefined)[] = table({
   [OPCODE.WRITE_ZEROES]: writing(writeZeroes),
   [OPCODE.DATASET_MANAGEMENT]: writing(datasetManagement),
   [OPCODE.VERIFY]: reading(verify),
+  [OPCODE.RESERVATION_REGISTER]: reserving(register),
+  [OPCODE.RESERVATION_REPORT]: reserving(report),
+  [OPCODE.RESERVATION_ACQUIRE]: reserving(acquire),
+  [OPCODE.RESERVATION_RELEASE]: reserving(release),
 })
 
 function table(entries: Readonly<Record<number, CommandEntry>>): (CommandEntry | undefined)[] {

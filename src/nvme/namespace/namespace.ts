@@ -16,9 +16,12 @@ import type { Reservations } from '../../frontend/reservations/reservations.ts'
 import type { Sanitizer } from '../../frontend/sanitize/sanitizer.ts'
 import type { FrontendVolume } from '../../frontend/volume.ts'
 import { DEVICE_STATUS, final, formatStatus, SCT, STATUS } from '../status.ts'
+import { Attachments, type ControllerAttachment } from './attachments.ts'
 import type { CommandHandler } from './blocks.ts'
 import { type CommandEntry, commandOf } from './command-table.ts'
-import type { IoCommand, IoResult } from './io-types.ts'
+import { compareAndWrite, type FusedResult, firstFails, refusePair, secondFails } from './fused.ts'
+import { identificationDescriptors, identifyNamespace } from './identify.ts'
+import type { IoCommand, IoResult, NvmeHost } from './io-types.ts'
 import { CommandRefusedError, plainResult } from './result.ts'
 import { fuseOf, NSID_ALL, nsidOf, OPCODE, opcodeOf } from './sqe.ts'
 
@@ -40,6 +43,8 @@ export class NvmeNamespace {
   readonly sanitizer: Sanitizer
   readonly atomicRanges: AtomicRanges
   readonly blockBytes: 512 | 4096
+  /** The controllers here that hosts use it by. */
+  readonly controllers: Attachments
   readonly #logger: Logger
 
   constructor({ volume, pool, logger }: NvmeNamespaceOptions) {
@@ -50,7 +55,31 @@ export class NvmeNamespace {
     this.sanitizer = volume.sanitizer
     this.atomicRanges = volume.atomicRanges
     this.blockBytes = volume.device.logicalBlockBytes
+    this.controllers = new Attachments(volume.reservations)
     this.#logger = logger
+  }
+
+  /**
+   * Makes a controller known, for reservations: where its host is told of changes, and whose commands are aborted when
+   * the host is preempted. Returns the call that ends it, to be made when the controller goes.
+   */
+  attach(controller: ControllerAttachment): () => void {
+    return this.controllers.add(controller)
+  }
+
+  /** Ends the subscriptions at the volume, which stays open. Idempotent. */
+  close(): void {
+    this.controllers.close()
+  }
+
+  /** Identify, CNS 00h: 4096 bytes. */
+  identify(): Uint8Array {
+    return identifyNamespace(this.device)
+  }
+
+  /** Identify, CNS 03h: 4096 bytes. */
+  identificationDescriptors(): Uint8Array {
+    return identificationDescriptors(this.device)
   }
 
   /** Blocks now; the device may grow. */
@@ -65,11 +94,43 @@ export class NvmeNamespace {
     if (entry === undefined) return plainResult(final(STATUS.INVALID_OPCODE))
     if (fuseOf(sqe) !== 0) return plainResult(final(STATUS.INVALID_FIELD))
     const refusal = this.#refusal(entry, command)
-    return refusal === undefined ? this.run(entry.handler, command) : plainResult(refusal)
+    return refusal === undefined ? this.#run(entry.handler, command) : plainResult(refusal)
+  }
+
+  /** Feature 83h, Reservation Persistence: whether reservations survive a loss of power. */
+  get reservationPersistence(): boolean {
+    return this.reservations.state.persistent
+  }
+
+  /** Set Features 83h by `host`; resolves with a status. */
+  async setReservationPersistence(host: NvmeHost, persistent: boolean): Promise<number> {
+    try {
+      await this.reservations.execute({ kind: 'persist', from: host.registrant, persistent })
+      return STATUS.SUCCESS
+    } catch (error) {
+      if (!isBlockError(error)) throw error
+      return DEVICE_STATUS[error.code]
+    }
+  }
+
+  /**
+   * Executes Compare and Write, whose halves the queue has brought together: `compare` with FUSE 01b, `write`, which
+   * followed it, with FUSE 10b. Buffers of both are lent until the result is there.
+   */
+  executeFused(compare: IoCommand, write: IoCommand): FusedResult | Promise<FusedResult> {
+    const refused = refusePair(this, compare, write)
+    if (refused !== undefined) return refused
+    const first = this.#refusal(commandOf(OPCODE.COMPARE)!, compare)
+    if (first !== undefined) return firstFails(first)
+    const second = this.#refusal(commandOf(OPCODE.WRITE)!, write)
+    if (second !== undefined) return secondFails(second)
+    return compareAndWrite(this, compare, write).catch((error: unknown) =>
+      firstFails(this.#statusOf(compare, error)),
+    )
   }
 
   /** Runs `handler`; what the device throws becomes a status. */
-  run(handler: CommandHandler, command: IoCommand): IoResult | Promise<IoResult> {
+  #run(handler: CommandHandler, command: IoCommand): IoResult | Promise<IoResult> {
     try {
       const result = handler(this, command)
       return result instanceof Promise

@@ -9,11 +9,11 @@ export async function moves(scene: Scene, number: number): Promise<void> {
   scene.report.title(`planned moves: ${number} of each volume`)
   for (const volume of scene.volumes) {
     await scene.check(
-      `${volume.mode}: no command takes longer than ${PAUSE_MS} ms in a planned move`,
+      `${volume.kind}: no command takes longer than ${PAUSE_MS} ms in a planned move`,
       async () => {
         const pauses: number[] = []
         for (let i = 0; i < number; i++) pauses.push(await move(scene, volume))
-        for (const ms of pauses) scene.measured(scene.figures.moves, volume.mode, ms)
+        for (const ms of pauses) scene.measured(scene.figures.moves, volume.kind, ms)
         const late = pauses.filter((ms) => ms > PAUSE_MS)
         if (late.length > 0) throw new Error(`it took ${late.map((ms) => ms.toFixed(0)).join(', ')} ms`)
       },

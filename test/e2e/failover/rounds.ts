@@ -28,6 +28,9 @@ export async function round(scene: Scene, number: number, signal: Signal): Promi
   const { cluster, volumes } = scene
   const victim = await scene.gathered()
   scene.report.title(`round ${number}: ${signal} of ${victim.name}, which leads ${volumes.length} volumes`)
+  // who does not lead lives: sessions begin there, and are sent to the victim
+  const entry = cluster.servers.find((server) => server !== victim)?.line.iscsi ?? ''
+  for (const { host } of volumes) await host.enterAt(entry)
   for (const { witness } of volumes) await witness.progress(100)
   const stale = signal === 'SIGSTOP' ? await openStale(volumes, victim) : []
 
@@ -38,9 +41,9 @@ export async function round(scene: Scene, number: number, signal: Signal): Promi
   if (signal === 'SIGKILL') await victim.ended()
   for (const host of stale) host.send()
   for (const [at, volume] of volumes.entries()) {
-    await scene.check(`${volume.mode}: another server answers within ${FAILOVER_MS} ms`, async () => {
+    await scene.check(`${volume.kind}: another server answers within ${FAILOVER_MS} ms`, async () => {
       const ms = ((await firsts[at]) ?? 0) - signalledMs
-      scene.measured(scene.figures.failovers, `${signal} ${volume.mode}`, ms)
+      scene.measured(scene.figures.failovers, `${signal}, ${volume.kind}`, ms)
       const view = await volume.view()
       const leader = cluster.serverOf(view.volume_server)
       scene.report.title(`       ${ms.toFixed(0)} ms: ${await timeline.of(view, leader.log())}`)
@@ -88,12 +91,12 @@ async function comeBack(scene: Scene, victim: Server, stale: readonly StaleHost[
   const { cluster, volumes } = scene
   // sent to a process that stands, while another one leads
   for (const host of stale) host.send()
-  const watch = new ReturnWatch(cluster, victim.id)
+  const watch = await ReturnWatch.begin(cluster, victim)
   if (victim.isRunning) victim.signal('SIGCONT')
   else await victim.start()
   for (const [at, host] of stale.entries()) {
     const volume = volumes[at]!
-    await scene.check(`${volume.mode}: the server that was stopped serves no host of before`, async () => {
+    await scene.check(`${volume.kind}: the server that was stopped serves no host of before`, async () => {
       await host.verdict(RESET_MS)
       host.close()
       await volume.checkStaleBlocks(NEW)
@@ -102,16 +105,15 @@ async function comeBack(scene: Scene, victim: Server, stale: readonly StaleHost[
   const name = `${victim.name} is in sync again, by what it missed`
   const beganMs = performance.now()
   await scene.check(name, async () => {
-    await Promise.all(volumes.map((volume) => volume.leader(IN_SYNC_MS)))
+    const healthy = Promise.all(volumes.map((volume) => volume.leader(IN_SYNC_MS)))
+    const returned = await healthy.finally(() => watch.stop()).then(() => watch.end())
     const seconds = ((performance.now() - beganMs) / 1000).toFixed(1)
-    const returned = await watch.end()
-    for (const { name: volume, mode } of volumes) {
+    for (const { name: volume, kind } of volumes) {
       const { plans, sentBytes } = returned.get(volume) ?? { plans: [], sentBytes: 0 }
       const sent = `${(sentBytes / 2 ** 20).toFixed(1)} MiB of blocks`
-      scene.report.title(`       ${mode}: ${plans.join(', ')}, ${sent}, after ${seconds} s`)
-      if (plans.length === 0) throw new Error(`${mode}: nobody brought it up`)
-      if (sentBytes > DELTA_BYTES) throw new Error(`${mode}: ${sent}, as if it had nothing`)
+      scene.report.title(`       ${kind}: ${plans.join(', ')}, ${sent}, after ${seconds} s`)
+      if (plans.length === 0) throw new Error(`${kind}: nobody brought it up`)
+      if (sentBytes > DELTA_BYTES) throw new Error(`${kind}: ${sent}, as if it had nothing`)
     }
   })
-  await watch.end()
 }

@@ -100,7 +100,17 @@ export const PATHS: ClusterCase = {
           const before = await groupsOf(standby.session)
           await move(cluster, 'multi', other)
           await active.session.closed
-          await standby.disk.write(0, 8, new Uint8Array(4096).fill(7), { fua: true })
+          await hasState(standby, READY)
+          await until(async () => {
+            try {
+              await standby.disk.write(0, 8, new Uint8Array(4096).fill(7), { fua: true })
+              return undefined
+            } catch (error) {
+              // as every host does: the new epoch is beginning
+              if (isBlockError(error, 'BUSY')) return error.message
+              throw error
+            }
+          })
           const back = await loginAt(primary, 'multi')
           await hasState(back, STANDBY)
           await until(async () => {

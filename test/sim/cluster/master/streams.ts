@@ -162,12 +162,15 @@ export class Streams {
     })
   }
 
-  /** A grant is believed as long as its server's clock has not passed it, by the opening that it names. */
+  /** A grant is believed as long as its server's clock has not passed it, by the opening that leads in its epoch. */
   #watchGrant(server: SimServer, term: number, said: ToServer): void {
     if (said.kind !== 'replica' || said.message.kind !== 'grant') return
-    const { opening, askedAtMs, leaseMs } = said.message
-    const isBelieved = (): boolean =>
-      server.replica?.heartbeat().opening === opening && server.bootMs < askedAtMs + leaseMs
+    const { epoch, opening, askedAtMs, leaseMs } = said.message
+    const isBelieved = (): boolean => {
+      const beat = server.replica?.heartbeat()
+      const isMeant = beat?.opening === opening && beat.leads?.id === epoch.id
+      return isMeant && server.bootMs < askedAtMs + leaseMs
+    }
     this.#terms.granted(server.name, term, isBelieved)
   }
 

@@ -57,5 +57,10 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'lock-ignored': { from: 1 },
   'old-registry-believed': { from: 1 },
   'recovered-epoch-not-raised': { from: 1 },
+  'connection-kept-across-epochs': { from: 4 },
+  'standby-not-read-empty': { scenario: 'standbyIsReadEmpty' },
+  'reservation-before-admission': { from: 12 },
+  'lent-state-kept': { from: 10 },
+  'reservations-of-power-loss': { from: 38 },
   'recovered-set-of-everybody': { from: 146 },
 }

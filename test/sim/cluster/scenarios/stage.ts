@@ -12,6 +12,8 @@ import { SeededRandom } from '../../random.ts'
 import { ClusterSim } from '../cluster-sim.ts'
 import { MASTER } from '../control.ts'
 import type { Path } from '../hosts.ts'
+import type { MasterMachine } from '../master/master-machine.ts'
+import { RealMaster } from '../master/real-master.ts'
 import { type ClusterProfile, TROUBLES, type Trouble } from '../profile.ts'
 import type { SimServer } from '../server.ts'
 
@@ -32,6 +34,10 @@ const BLOCK_SECTORS = 8
 interface StageOptions {
   readonly policy: Policy
   readonly seed?: number
+  /** So many production masters; without it the shell over the reducer, which the scenario steers. */
+  readonly masters?: 1 | 2
+  /** Hosts come by the front ends of a multipath volume. */
+  readonly isMultipath?: boolean
   /** Speed of each server's clocks. */
   readonly rates?: readonly number[]
   readonly tuning?: ClusterProfile['tuning']
@@ -62,9 +68,10 @@ export class Stage {
       blocks: 64,
       tuning: { scrubIntervalMs: 0, idleFlushMs: 600_000, ...options.tuning },
       clients: 0,
-      pathHosts: 0,
+      // there are front ends; the scenario has its own hosts
+      pathHosts: options.isMultipath === true ? 1 : 0,
       pathHostsKind: 'alone',
-      isMultipath: false,
+      isMultipath: options.isMultipath === true,
       blocksMax: 1,
       thinkMs: [1],
       net: { delay: 0, dribble: 0, reset: 0, corrupt: 0, duplicate: 0 },
@@ -72,10 +79,11 @@ export class Stage {
       weights: NO_WEIGHTS,
       troubleMs: 1000,
       rates: options.rates ?? [1, 1, 1],
-      masterRates: [1],
+      masterRates: Array.from({ length: options.masters ?? 1 }, () => 1),
     }
     const seed = options.seed ?? 1
-    const sim = new ClusterSim(seed, new SeededRandom(seed, 0x5ce), profile, print, 'stub')
+    const master = options.masters === undefined ? 'stub' : 'real'
+    const sim = new ClusterSim(seed, new SeededRandom(seed, 0x5ce), profile, print, master)
     sim.control.calm()
     return sim.script(async () => {
       const stage = new Stage(sim)
@@ -134,6 +142,37 @@ export class Stage {
     for (const other of this.others(name)) this.join(other.name, MASTER)
     await this.well()
     return path
+  }
+
+  /** The production masters. */
+  get masters(): RealMaster {
+    const { master } = this.sim
+    if (!(master instanceof RealMaster)) fail('the master of this scenario is the shell')
+    return master
+  }
+
+  /** Who leads of them. */
+  leader(): MasterMachine {
+    const machine = this.masters.machines.find(({ life }) => life !== undefined && life === this.masters.life)
+    if (machine === undefined) fail('none of the masters leads')
+    return machine
+  }
+
+  /** First of all where the production masters decide: hosts are served somewhere, and all are in sync. */
+  async beginAnywhere(): Promise<Path> {
+    await this.served()
+    await this.well()
+    return this.sim.path!
+  }
+
+  /** Hosts are served by another server than that. */
+  async servedElsewhere(than: string, limitMs = WAIT_MS): Promise<Path> {
+    await this.until(
+      `service elsewhere than at ${than}`,
+      () => this.isServedAt() && !this.isServedAt(than),
+      limitMs,
+    )
+    return this.sim.path!
   }
 
   write(path: Path, block: number, options: { blocks?: number; fua?: boolean } = {}): Promise<Outcome> {

@@ -1,9 +1,9 @@
 /**
- * Memory for data in flight, shared by all sessions of the process. A command reserves all that it will hold
+ * Memory for data in flight, shared by all connections of the process. A command reserves all that it will hold
  * before it holds anything, so commands never wait for each other in a circle; whoever finds no room is told when
  * there is some. One reservation larger than everything is let through alone, so that nothing waits for ever.
  */
-import { assert } from '../../base/assert.ts'
+import { assert } from '../base/assert.ts'
 
 export class ByteBudget {
   readonly #bytesMax: number
