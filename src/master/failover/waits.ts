@@ -11,7 +11,7 @@ import { BEST_EFFORT_WAIT_MS, FORCE_WAIT_MS, preferredUntilMs } from './sealing.
 import { TAKE_MS } from './step.ts'
 
 /** Stable; listed in docs/failover.md. */
-export type WaitReason =
+type WaitReason =
   /** Several epochs came to nothing: the next one waits. */
   | 'sealing_slowed'
   /** This master decided nothing yet of the volume: an earlier one may have granted up to its start. */
