@@ -50,6 +50,8 @@ export class MemberStream implements MemberLink {
   readonly #link: AuthorityLink
   #stream: StreamEnd | undefined
   #isWelcome = false
+  /** Since the hello that is on its way. */
+  #hasMoved = false
   #isClosed = false
   #hellos = 0
   #dueMs = 0
@@ -88,6 +90,7 @@ export class MemberStream implements MemberLink {
 
   moved(): void {
     if (this.#isWelcome) this.#hello()
+    else this.#hasMoved = true
   }
 
   close(): void {
@@ -132,6 +135,7 @@ export class MemberStream implements MemberLink {
       process,
       registrySeen: server.member.seen,
     }
+    this.#hasMoved = false
     this.#stream?.hello(hello, ++this.#hellos)
   }
 
@@ -146,6 +150,7 @@ export class MemberStream implements MemberLink {
   welcomed(stream: StreamEnd): void {
     if (this.#stream !== stream || this.#isWelcome) return
     this.#isWelcome = true
+    if (this.#hasMoved) this.#hello()
     this.#beats.wantFull()
   }
 
