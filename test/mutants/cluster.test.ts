@@ -5,10 +5,11 @@ import { SCENARIOS } from '../sim/cluster/scenarios/catalogue.ts'
 import { applyPatches } from './catalogue.ts'
 import { CLUSTER_MUTANTS } from './cluster.ts'
 import { MASTER_MUTANTS } from './masters.ts'
+import { PATH_MUTANTS } from './paths.ts'
 import { REPLICATION_MUTANTS } from './replication.ts'
 
 describe('known bugs of what carries the replication rules out', () => {
-  it.each([...CLUSTER_MUTANTS, ...MASTER_MUTANTS])(
+  it.each([...CLUSTER_MUTANTS, ...MASTER_MUTANTS, ...PATH_MUTANTS])(
     '$name still applies to the sources, and is looked for',
     (mutant) => {
       for (const file of new Set(mutant.patches.map((patch) => patch.file))) {
@@ -20,7 +21,9 @@ describe('known bugs of what carries the replication rules out', () => {
   )
 
   it('are looked for in scenarios that there are', () => {
-    const known = [...CLUSTER_MUTANTS, ...MASTER_MUTANTS, ...REPLICATION_MUTANTS].map(({ name }) => name)
+    const known = [...CLUSTER_MUTANTS, ...MASTER_MUTANTS, ...PATH_MUTANTS, ...REPLICATION_MUTANTS].map(
+      ({ name }) => name,
+    )
     for (const [name, { scenario }] of Object.entries(HUNTS)) {
       expect(known).toContain(name)
       if (scenario !== undefined) expect(Object.keys(SCENARIOS)).toContain(scenario)
