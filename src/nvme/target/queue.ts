@@ -221,10 +221,11 @@ export class Queue implements ControllerQueue {
       command.fuse = 0
       return 'discard'
     }
-    if (attachment?.io === undefined) {
-      if (command.fuse !== 0) command.failure = final(STATUS.INVALID_FIELD)
+    if (command.fuse !== 0 && (attachment?.io === undefined || command.fuse === 3)) {
+      command.failure = final(STATUS.INVALID_FIELD)
       command.fuse = 0
-    } else if (command.fuse !== 0 || this.#first !== undefined) this.#pair(command)
+    }
+    if (attachment?.io !== undefined && (command.fuse !== 0 || this.#first !== undefined)) this.#pair(command)
     if (command.failure === 0) command.failure = readDataPointer(command, dataBytes, this.#range)
     if (command.failure === 0 && attachment?.io !== undefined)
       command.failure = attachment.io.refusal(command)
@@ -405,6 +406,7 @@ export class Queue implements ControllerQueue {
     if (this.#state !== 'closed') {
       this.#note(command, status, result.errorLocation)
       this.#responder.result(command, status, dword0, dword1, data, undefined)
+      if (result.ends !== undefined) this.#options.host.endAfterOutput(result.ends)
     }
     this.#forget(command)
   }
