@@ -74,6 +74,8 @@ const GROUP_PREFERENCE: readonly GroupName[] = [
   'null',
 ]
 const TIME_LIMIT_MS = 30_000
+/** Transactions that may begin before one succeeds: each costs an exchange of keys. */
+const NEGOTIATIONS_MAX = 8
 
 /**
  * 'authenticated': with this command the host has proved itself. 'failed': the command is completed, and then the
@@ -115,6 +117,7 @@ export class DhchapController {
   #state: State = IDLE
   #isAuthenticated = false
   #failure: FailureCode | undefined
+  #negotiations = 0
 
   constructor(options: DhchapControllerOptions) {
     this.#o = options
@@ -206,7 +209,8 @@ export class DhchapController {
   }
 
   #negotiate(transaction: number, payload: Uint8Array): AuthSendResult {
-    if (!this.#o.gate.admit()) return this.#refuse(transaction, FAILURE.FAILED)
+    const isTooOften = ++this.#negotiations > NEGOTIATIONS_MAX
+    if (isTooOften || !this.#o.gate.admit()) return this.#refuse(transaction, FAILURE.FAILED)
     const wanted = decodeNegotiate(payload)
     if (typeof wanted === 'number') return this.#refuse(transaction, wanted)
     const chosen = this.#choose(wanted)
@@ -282,6 +286,7 @@ export class DhchapController {
   #succeed(): AuthSendResult {
     this.#state = IDLE
     this.#isAuthenticated = true
+    this.#negotiations = 0
     return { status: STATUS.SUCCESS, verdict: 'authenticated' }
   }
 

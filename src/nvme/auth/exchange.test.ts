@@ -4,7 +4,6 @@ import { ManualClock } from '../../../test/e2e/iscsi/manual-clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { Secret } from '../../frontend/secret.ts'
 import { formatStatus } from '../status.ts'
-import { authFieldsOf, putAuthFields } from './command.ts'
 import { type AuthVerdict, DhchapController, type DhchapControllerOptions } from './controller.ts'
 import { GROUP_NAMES, publicBytesOf } from './groups.ts'
 import { HASH_NAMES, HASHES } from './hash.ts'
@@ -371,6 +370,14 @@ describe('the controller', () => {
     expect(gate.admits).toBe(1)
   })
 
+  it('lets a host begin eight times before it succeeds, and no more', () => {
+    const { controller, host } = sides()
+    for (let i = 0; i < 7; i++) controller.send(negotiate(host({ groups: ['null'] })))
+    expect(run(controller, host({ groups: ['null'] })).verdict).toBe('authenticated')
+    for (let i = 0; i < 8; i++) controller.send(negotiate(host({ groups: ['null'] })))
+    expect(failureAfter(controller, negotiate(host({ groups: ['null'] })))).toBe(FAILURE.FAILED)
+  })
+
   it('takes a transaction no further than its time limit', () => {
     const { controller, host, clock } = sides({ timeLimitMs: 1000 })
     expect(controller.deadlineMs).toBeUndefined()
@@ -439,14 +446,6 @@ it('sequence numbers leave 0 out', () => {
   const random: Random = { bytes: () => Uint8Array.of(255, 255, 255, 255), u64: () => 1n, integer: () => 0 }
   const numbers = new SequenceNumbers(random)
   expect([numbers.next(), numbers.next()]).toEqual([1, 2])
-})
-
-it('commands name the protocol and a length', () => {
-  const sqe = new Uint8Array(64)
-  expect(authFieldsOf(sqe).isInBand).toBe(false)
-  putAuthFields(sqe, 4096)
-  expect(authFieldsOf(sqe)).toEqual({ isInBand: true, lengthBytes: 4096 })
-  expect(Buffer.from(sqe.subarray(40, 48)).toString('hex')).toBe('000101e900100000')
 })
 
 it('a key without a transformation works like any other', () => {
