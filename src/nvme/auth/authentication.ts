@@ -1,6 +1,6 @@
 /**
- * DH-HMAC-CHAP as the queues of a target ask for it. One for the whole process, since the sequence numbers of its
- * challenges go through all connections.
+ * DH-HMAC-CHAP as the queues of a target ask for it. One for the whole process: the sequence numbers of its challenges
+ * and its private values go through all connections.
  */
 import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
@@ -14,6 +14,7 @@ import { type AuthGate, type AuthVerdict, DhchapController } from './controller.
 import { keysOf } from './credentials.ts'
 import { generateKey } from './secret.ts'
 import { SequenceNumbers } from './sequence.ts'
+import { SharedExchanges } from './shared-exchanges.ts'
 
 export interface DhchapAuthenticationOptions {
   readonly random: Random
@@ -30,10 +31,12 @@ const OPEN_GATE: AuthGate = { admit: () => true, failed: () => undefined }
 export class DhchapAuthentication implements Authentication {
   readonly #o: DhchapAuthenticationOptions
   readonly #sequence: SequenceNumbers
+  readonly #exchanges: SharedExchanges
 
   constructor(options: DhchapAuthenticationOptions) {
     this.#o = options
     this.#sequence = new SequenceNumbers(options.random)
+    this.#exchanges = new SharedExchanges(options)
   }
 
   begin(subject: AuthenticationSubject): AuthenticationExchange {
@@ -46,6 +49,7 @@ export class DhchapAuthentication implements Authentication {
       random,
       clock,
       sequence: this.#sequence,
+      exchanges: this.#exchanges,
       gate: gateOf?.(subject) ?? OPEN_GATE,
       ...(timeLimitMs !== undefined && { timeLimitMs }),
     })

@@ -15,7 +15,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { final, STATUS } from '../status.ts'
-import { DhExchange, type GroupName, publicBytesOf } from './groups.ts'
+import { type DhExchange, type GroupName, publicBytesOf } from './groups.ts'
 import { controllerResponse, HASHES, type HashName, hostResponse, type ResponseInput } from './hash.ts'
 import {
   type Challenge,
@@ -36,8 +36,9 @@ import {
 } from './messages.ts'
 import { type DhchapKey, transformKey } from './secret.ts'
 import type { SequenceNumbers } from './sequence.ts'
+import type { SharedExchanges } from './shared-exchanges.ts'
 
-/** How often a peer may try. An exchange of keys takes milliseconds of the event loop. */
+/** How often a peer may try. A reply takes milliseconds of the event loop. */
 export interface AuthGate {
   /** Asked once for each transaction; false: it is refused without a look at it. */
   admit(): boolean
@@ -54,6 +55,7 @@ export interface DhchapControllerOptions {
   readonly controllerKey: DhchapKey | undefined
   readonly random: Random
   readonly sequence: SequenceNumbers
+  readonly exchanges: SharedExchanges
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly gate: AuthGate
   /** In order of preference. */
@@ -74,7 +76,7 @@ const GROUP_PREFERENCE: readonly GroupName[] = [
   'null',
 ]
 const TIME_LIMIT_MS = 30_000
-/** Transactions that may begin before one succeeds: each costs an exchange of keys. */
+/** Transactions that may begin before one succeeds. */
 const NEGOTIATIONS_MAX = 8
 
 /**
@@ -216,8 +218,8 @@ export class DhchapController {
     const chosen = this.#choose(wanted)
     if (typeof chosen === 'number') return this.#refuse(transaction, chosen)
     const { hash, group } = chosen
-    const { random, sequence, clock } = this.#o
-    const exchange = group === 'null' ? undefined : new DhExchange(group, random)
+    const { random, sequence, clock, exchanges } = this.#o
+    const exchange = group === 'null' ? undefined : exchanges.of(group)
     const challenge: Challenge = {
       hash,
       group,

@@ -11,6 +11,7 @@ import { DhchapHost, type DhchapHostOptions, type HostStep } from './host.ts'
 import { encodeFailure, FAILURE, failureOf, MESSAGE, messageOf } from './messages.ts'
 import { type DhchapKey, generateKey } from './secret.ts'
 import { SequenceNumbers } from './sequence.ts'
+import { SharedExchanges } from './shared-exchanges.ts'
 
 /** Random bytes from a seed: each run is the same. */
 function seeded(seed: string): Random {
@@ -51,6 +52,7 @@ function sides(options: Partial<DhchapControllerOptions> = {}): Sides {
     controllerKey: CONTROLLER_KEY,
     random,
     sequence: new SequenceNumbers(random),
+    exchanges: new SharedExchanges({ random, clock }),
     clock,
     gate: {
       admit: () => {
@@ -440,6 +442,16 @@ describe('the host', () => {
     const step = challenged(() => failure)
     expect(step).toEqual({ next: 'failed', send: undefined, by: 'controller', code: FAILURE.HASH_UNUSABLE })
   })
+})
+
+it('private values are shared for a minute, by group', () => {
+  const clock = new ManualClock()
+  const exchanges = new SharedExchanges({ random: seeded('shared'), clock })
+  const first = exchanges.of('ffdhe2048')
+  clock.advance(59_999)
+  expect([exchanges.of('ffdhe2048') === first, exchanges.of('ffdhe3072') === first]).toEqual([true, false])
+  clock.advance(1)
+  expect(exchanges.of('ffdhe2048').publicValue).not.toEqual(first.publicValue)
 })
 
 it('sequence numbers leave 0 out', () => {
