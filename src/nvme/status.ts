@@ -67,6 +67,7 @@ export const STATUS = {
   CONNECT_INVALID_PARAMETERS: specific(0x82),
   CONNECT_RESTART_DISCOVERY: specific(0x83),
   CONNECT_INVALID_HOST: specific(0x84),
+  INVALID_QUEUE_TYPE: specific(0x85),
   DISCOVERY_RESTART: specific(0x90),
   AUTHENTICATION_REQUIRED: specific(0x91),
 

@@ -68,7 +68,7 @@ export function readNamespace(page: Uint8Array): NamespaceIdentity {
     blocks,
     logicalBlockBytes: 2 ** dataShift,
     anaGroup: view.getUint32(92, true),
-    nguid: page.slice(104, 120),
+    nguid: Uint8Array.from(page.subarray(104, 120)),
   }
 }
 

@@ -114,7 +114,9 @@ function checkTransport(
   if (!hasData) {
     shape.headBytes = bareBytes
     shape.dataBytes = 0
-    return plen === bareBytes ? undefined : WRONG_PLEN
+    // A data PDU without data would be one that says nothing, as often as a peer likes.
+    const isEmptyTransfer = type === PduType.h2cData || type === PduType.c2hData
+    return plen === bareBytes && !isEmptyTransfer ? undefined : WRONG_PLEN
   }
   const pdo = view.getUint8(offset + AT.pdo)
   if (pdo < bareBytes || pdo > plen || pdo % expected.alignmentBytes !== 0) return WRONG_PDO

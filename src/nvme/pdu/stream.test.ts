@@ -258,6 +258,7 @@ describe('what PduStream refuses', () => {
     ['a PLEN of 4 GiB', capsule, PLAIN, (pdu) => pdu.writeUInt32LE(0xffff_ffff, 4), '!1/4'],
     ['an R2T with data', r2t, host, (pdu) => pdu.writeUInt32LE(28, 4), '!1/4'],
     ['a digest without data', h2c, digested, (pdu) => pdu.writeUInt32LE(32, 4), '!1/4'],
+    ['a data PDU without data', h2c, PLAIN, (pdu) => pdu.writeUInt32LE(24, 4), '!1/4'],
     [
       'more data in a capsule than it may have',
       capsule,

@@ -17,14 +17,8 @@ import type { VolumePaths } from '../../frontend/paths.ts'
 import type { FrontendVolume } from '../../frontend/volume.ts'
 import type { Authentication } from '../controller/authentication.ts'
 import type { NvmeCommandKind } from '../controller/command-kind.ts'
+import type { PathsSource } from '../controller/subsystem.ts'
 import type { NvmeTargetLimits } from './limits.ts'
-
-/** The paths of one volume, as the master last told them. */
-export interface PathsSource {
-  readonly paths: VolumePaths
-  /** Called after every change of `paths`; returns the call that ends the subscription. */
-  subscribe(listener: () => void): () => void
-}
 
 /** Every volume that hosts may be sent to, here or elsewhere: what the discovery log page is made of. */
 export interface NvmeDirectory {
@@ -76,7 +70,11 @@ export interface NvmeStandbyOptions {
   readonly paths: PathsSource
   readonly access: AccessRules
   readonly slot: number
+  /** What the replica's device promises; 0 by default. */
+  readonly atomicWriteBytesMax?: number
 }
+
+export type { PathsSource } from '../controller/subsystem.ts'
 
 /** A host's association with one controller. */
 export interface NvmeSessionInfo {

@@ -1,0 +1,61 @@
+/**
+ * The discovery log page (70h; NVMe Base 2.0 §5.16.1.23): a header, and an entry of 1024 bytes for each way to a
+ * subsystem that the host may use.
+ */
+import { viewOf, writeU64 } from '../../base/binary.ts'
+import { writeAscii } from '../controller/facts.ts'
+import {
+  AddressFamily,
+  CNTLID_DYNAMIC,
+  DISCOVERY_NQN,
+  DiscoveryLogEntry,
+  DiscoveryLogHeader,
+  SubsystemType,
+  TransportType,
+  writeNqn,
+} from '../fabrics.ts'
+
+export interface DiscoveryEntry {
+  readonly nqn: string
+  /** Without brackets. */
+  readonly host: string
+  readonly port: number
+  /** Tells the ports of the service apart. */
+  readonly portId: number
+}
+
+const HEADER = DiscoveryLogHeader.at
+const AT = DiscoveryLogEntry.at
+/** TREQ: a secure channel is not required (10b); bit 2: SQ flow control may be disabled. */
+const TREQ = 0x06
+/** EFLAGS bit 1: the discovery service keeps the connections of hosts that ask for it. */
+const EFLAGS_PERSISTENT = 0x02
+const ENTRY_BYTES = DiscoveryLogEntry.lengthBytes
+
+export function discoveryLog(options: {
+  readonly generation: number
+  readonly entries: readonly DiscoveryEntry[]
+  readonly adminEntries: number
+}): Uint8Array {
+  const { generation, entries, adminEntries } = options
+  const page = new Uint8Array(DiscoveryLogHeader.lengthBytes + entries.length * ENTRY_BYTES)
+  const view = viewOf(page)
+  writeU64(view, HEADER.genctr, generation)
+  writeU64(view, HEADER.numrec, entries.length)
+  for (const [i, { nqn, host, port, portId }] of entries.entries()) {
+    const at = DiscoveryLogHeader.lengthBytes + i * ENTRY_BYTES
+    const isDiscovery = nqn === DISCOVERY_NQN
+    view.setUint8(at + AT.trtype, TransportType.tcp)
+    view.setUint8(at + AT.adrfam, host.includes(':') ? AddressFamily.ipv6 : AddressFamily.ipv4)
+    view.setUint8(at + AT.subtype, isDiscovery ? SubsystemType.current : SubsystemType.nvm)
+    view.setUint8(at + AT.treq, TREQ)
+    view.setUint16(at + AT.portid, portId, true)
+    view.setUint16(at + AT.cntlid, CNTLID_DYNAMIC, true)
+    view.setUint16(at + AT.asqsz, adminEntries, true)
+    view.setUint16(at + AT.eflags, isDiscovery ? EFLAGS_PERSISTENT : 0, true)
+    writeAscii(page, at + AT.trsvcid, 32, String(port))
+    writeNqn(page.subarray(at + AT.subNqn, at + AT.traddr), nqn)
+    writeAscii(page, at + AT.traddr, 256, host)
+  }
+  return page
+}

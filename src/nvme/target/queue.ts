@@ -1,0 +1,549 @@
+/**
+ * One queue of a host in the time between Initialize Connection and its end: PDUs in from the parser, PDUs out into the
+ * writer. Takes commands, brings their data together, runs them at the controller (admin) or the namespace (I/O), has
+ * them answered in the order in which they end. No sockets, no timers: the shell feeds the parser, ticks once a second,
+ * sends the output and closes the connection when asked.
+ *
+ *     fresh ──Connect──▶ admin or I/O ──Disconnect──▶ ending ──▶ closed
+ *       └──────────────────────┴─────────────────────────────────▲   (connection lost, protocol broken, association over)
+ *
+ * Always true: every command is answered once or aborted with its connection; it holds memory only between its
+ * reservation and its end; a buffer that the parser is filling is not released before the parser is done; after `close`
+ * nothing is said, and once it has resolved nothing that was begun here touches the medium any more.
+ */
+import type { BufferPool } from '../../base/buffer-pool.ts'
+import type { ByteBudget } from '../../frontend/byte-budget.ts'
+import { FABRICS_OPCODE } from '../commands.ts'
+import { type AdminCommand, type AdminResult, adminStatus } from '../controller/admin-types.ts'
+import type { ControllerQueue } from '../controller/controller.ts'
+import { ENTRY_OFFSET } from '../pdu/capsule.ts'
+import type { DataSink } from '../pdu/stream.ts'
+import { DataHeader } from '../pdu/transfer.ts'
+import { FatalErrorStatus, type PduFault, PduFlag, PduType } from '../pdu/types.ts'
+import type { PduWriter } from '../pdu/writer.ts'
+import { final, STATUS } from '../status.ts'
+import { Command } from './command.ts'
+import { type CapsuleRange, readDataPointer } from './data-pointer.ts'
+import { Memory } from './memory.ts'
+import type { Attachment, QueueHost } from './queue-types.ts'
+import { Responder } from './responder.ts'
+
+export interface QueueOptions {
+  readonly writer: PduWriter
+  readonly pool: BufferPool
+  readonly budget: ByteBudget
+  readonly queueBytesMax: number
+  readonly dataTimeoutSeconds: number
+  readonly host: QueueHost
+}
+
+const AT = DataHeader.at
+const TAG_MAX = 0xffff
+/** Entries before Connect has said how many there are: it comes alone. */
+const FRESH_ENTRIES = 1
+/** Seconds for which an Abort waits for the end of its command. */
+const ABORT_SECONDS = 2
+/** Commands that are kept for use again. */
+const SPARE_MAX = 128
+
+const OUT_OF_SEQUENCE: PduFault = { fes: FatalErrorStatus.pduSequenceError, fei: 0 }
+const OUT_OF_RANGE: PduFault = { fes: FatalErrorStatus.dataTransferOutOfRange, fei: 0 }
+const wrongField = (fei: number): PduFault => ({ fes: FatalErrorStatus.invalidPduHeaderField, fei })
+
+export class Queue implements ControllerQueue {
+  readonly #options: QueueOptions
+  readonly #responder: Responder
+  readonly #memory: Memory
+  readonly #range: CapsuleRange = { start: 0, end: 0 }
+  /** By their ids; commands that are answered in the turn in which they came never get here. */
+  readonly #commands = new Map<number, Command>()
+  /** By the tags of their R2Ts. */
+  readonly #transfers = new Map<number, Command>()
+  readonly #spare: Command[] = []
+  readonly #abortWaits: { ticks: number; readonly give: (isAborted: boolean) => void }[] = []
+  #attachment: Attachment | undefined
+  #entries = FRESH_ENTRIES
+  #count = 0
+  #nextTag = 0
+  /** What the parser is reading for. */
+  #current: Command | undefined
+  #isCapsule = true
+  #dataBytes = 0
+  /** The first half of a fused pair, until the command behind it has come; 'failed': it is over already. */
+  #first: Command | 'failed' | undefined
+  #state: 'open' | 'ending' | 'closed' = 'open'
+  #closing: Promise<void> | undefined
+
+  constructor(options: QueueOptions) {
+    this.#options = options
+    this.#responder = new Responder(options.writer)
+    this.#memory = new Memory({
+      pool: options.pool,
+      budget: options.budget,
+      queueBytesMax: options.queueBytesMax,
+      resume: (command) => this.#resume(command),
+    })
+  }
+
+  get queueId(): number {
+    return this.#attachment?.queueId ?? 0
+  }
+
+  /** Commands that were taken and not answered, but for those that wait for an event. */
+  get isBusy(): boolean {
+    for (const { state } of this.#commands.values()) if (state !== 'parked') return true
+    return false
+  }
+
+  get attachment(): Attachment | undefined {
+    return this.#attachment
+  }
+
+  /** Connect has succeeded. */
+  attach(attachment: Attachment): void {
+    this.#attachment = attachment
+    this.#entries = attachment.entries
+    this.#responder.connected(attachment)
+  }
+
+  // ── What the parser tells ──
+
+  /** A CapsuleCmd or an H2CData. */
+  header(view: DataView, offset: number, dataBytes: number): DataSink {
+    if (this.#state !== 'open') {
+      this.#current = undefined
+      return 'discard'
+    }
+    this.#dataBytes = dataBytes
+    this.#isCapsule = view.getUint8(offset) === PduType.capsuleCmd
+    return this.#isCapsule
+      ? this.#beginCommand(view, offset + ENTRY_OFFSET, dataBytes)
+      : this.#beginData(view, offset, dataBytes)
+  }
+
+  end(): void {
+    const command = this.#current
+    if (command === undefined) return
+    this.#current = undefined
+    if (this.#isCapsule) this.#endCommand(command)
+    else this.#endData(command)
+  }
+
+  dataDamaged(): void {
+    const command = this.#current
+    if (command === undefined) return
+    if (command.failure === 0) command.failure = STATUS.TRANSIENT_TRANSPORT_ERROR
+    this.end()
+  }
+
+  // ── What the shell tells ──
+
+  /** Once a second. */
+  tick(): void {
+    for (const command of this.#transfers.values()) {
+      if (++command.idleTicks <= this.#options.dataTimeoutSeconds) continue
+      void this.#options.host.reset('the host does not send the data that it owes')
+      return
+    }
+    for (const wait of [...this.#abortWaits]) if (++wait.ticks > ABORT_SECONDS) wait.give(false)
+  }
+
+  /** The connection is gone, or is to be cut. Resolves when nothing that was begun here is under way. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'closed'
+    const current = this.#current
+    this.#current = undefined
+    if (current !== undefined) {
+      current.abort()
+      this.#letGo(current)
+    }
+    this.#transfers.clear()
+    await this.#abortAll(undefined)
+    for (const wait of this.#abortWaits.splice(0)) wait.give(false)
+  }
+
+  // ── What the controller asks for ──
+
+  abort(cid: number): boolean | Promise<boolean> {
+    const command = this.#commands.get(cid)
+    if (command === undefined || command.state === 'draining') return false
+    if (command.state === 'executing') {
+      command.abort()
+      return this.#whenOver(command)
+    }
+    if (command.state === 'parked') this.#attachment?.controller.events.withdraw(command)
+    this.#breakOff(command, STATUS.ABORT_REQUESTED)
+    return true
+  }
+
+  /** Aborts all commands but `except`; resolves when none of them can change anything any more. */
+  abortCommands(except: unknown): Promise<void> {
+    return this.#abortAll(except)
+  }
+
+  complete(command: AdminCommand, result: AdminResult): void {
+    if (this.#state === 'closed') return
+    this.#finishAdmin(command as Command, result)
+    this.#options.host.wake()
+  }
+
+  drop(command: AdminCommand): void {
+    this.#forget(command as Command)
+  }
+
+  reset(reason: string): Promise<void> {
+    return this.#options.host.reset(reason)
+  }
+
+  // ── Commands ──
+
+  #beginCommand(view: DataView, offset: number, dataBytes: number): DataSink {
+    if (this.#count >= this.#entries) {
+      // More than the submission queue holds.
+      this.#options.host.fault(OUT_OF_SEQUENCE, view, offset - ENTRY_OFFSET)
+      return 'discard'
+    }
+    this.#count++
+    const attachment = this.#attachment
+    const command = this.#spare.pop() ?? new Command()
+    command.begin(view, offset, attachment?.host ?? command.host)
+    if (attachment !== undefined) attachment.controller.isAlive = true
+    this.#responder.consumed()
+    this.#current = command
+    if (attachment?.observer !== undefined) command.startedMs = this.#options.host.nowMs()
+    if (this.#commands.has(command.cid)) {
+      command.failure = final(STATUS.COMMAND_ID_CONFLICT)
+      command.fuse = 0
+      return 'discard'
+    }
+    if (attachment?.io === undefined) {
+      if (command.fuse !== 0) command.failure = final(STATUS.INVALID_FIELD)
+      command.fuse = 0
+    } else if (command.fuse !== 0 || this.#first !== undefined) this.#pair(command)
+    if (command.failure === 0) command.failure = readDataPointer(command, dataBytes, this.#range)
+    if (command.failure === 0 && attachment?.io !== undefined)
+      command.failure = attachment.io.refusal(command)
+    if (command.failure !== 0 || this.#range.end === 0) return 'discard'
+    if (!this.#memory.takeNow(command, dataBytes)) {
+      command.failure = STATUS.COMMAND_INTERRUPTED
+      return 'discard'
+    }
+    const { buffer } = command
+    const { start, end } = this.#range
+    command.dataOut = start === 0 && end === dataBytes ? buffer! : buffer!.subarray(start, end)
+    return buffer!
+  }
+
+  #endCommand(command: Command): void {
+    if (command.failure !== 0) this.#fail(command, command.failure)
+    else if (command.wantedBytes > 0 || command.dataInLengthMax > 0) {
+      if (this.#memory.take(command)) this.#proceed(command)
+      else {
+        command.state = 'waiting'
+        this.#commands.set(command.cid, command)
+      }
+    } else this.#start(command)
+  }
+
+  /** Memory was found for a command that waited for it. */
+  #resume(command: Command): void {
+    this.#proceed(command)
+    this.#options.host.wake()
+  }
+
+  /** The command has the memory that it needs. */
+  #proceed(command: Command): void {
+    if (command.wantedBytes === 0) {
+      this.#start(command)
+      return
+    }
+    command.dataOut = command.buffer!
+    command.state = 'collecting'
+    command.transferTag = this.#freeTag()
+    this.#commands.set(command.cid, command)
+    this.#transfers.set(command.transferTag, command)
+    this.#responder.r2t(command)
+  }
+
+  #freeTag(): number {
+    do this.#nextTag = this.#nextTag === TAG_MAX ? 0 : this.#nextTag + 1
+    while (this.#transfers.has(this.#nextTag))
+    return this.#nextTag
+  }
+
+  #beginData(view: DataView, offset: number, dataBytes: number): DataSink {
+    const { host } = this.#options
+    const datao = view.getUint32(offset + AT.datao, true)
+    const command = this.#transfers.get(view.getUint16(offset + AT.ttag, true))
+    let fault: PduFault | undefined
+    if (command === undefined) fault = wrongField(AT.ttag)
+    else if (view.getUint16(offset + AT.cccid, true) !== command.cid) fault = wrongField(AT.cccid)
+    else if (datao + dataBytes > command.wantedBytes) fault = OUT_OF_RANGE
+    else if (datao !== command.arrivedBytes) fault = OUT_OF_SEQUENCE
+    else {
+      const isLast = (view.getUint8(offset + AT.flags) & PduFlag.last) !== 0
+      if (isLast !== (datao + dataBytes === command.wantedBytes)) fault = wrongField(AT.flags)
+    }
+    if (fault !== undefined || command === undefined) {
+      host.fault(fault!, view, offset)
+      return 'discard'
+    }
+    if (this.#attachment !== undefined) this.#attachment.controller.isAlive = true
+    this.#current = command
+    command.idleTicks = 0
+    if (command.state === 'draining') return 'discard'
+    const buffer = command.buffer!
+    return dataBytes === buffer.byteLength ? buffer : buffer.subarray(datao, datao + dataBytes)
+  }
+
+  #endData(command: Command): void {
+    command.arrivedBytes += this.#dataBytes
+    if (command.arrivedBytes < command.wantedBytes) {
+      if (command.state === 'draining') this.#memory.giveBackBuffer(command)
+      return
+    }
+    this.#transfers.delete(command.transferTag)
+    if (command.state === 'draining') this.#letGo(command)
+    else if (command.failure !== 0) this.#fail(command, command.failure)
+    else this.#start(command)
+  }
+
+  /** All data of the command is there. */
+  #start(command: Command): void {
+    const attachment = this.#attachment
+    if (attachment?.io === undefined || command.sqe[0] === FABRICS_OPCODE) {
+      this.#settleAdmin(command, this.#options.host.execute(command))
+    } else if (command.fuse !== 0) this.#startFused(command)
+    else {
+      const result = attachment.io.execute(command)
+      if (!(result instanceof Promise)) {
+        this.#finishIo(command, result.status, result.dword0, result.dataIn, result.release)
+        return
+      }
+      this.#await(
+        command,
+        result.then((r) => this.#finishIo(command, r.status, r.dword0, r.dataIn, r.release)),
+      )
+    }
+  }
+
+  #await(command: Command, done: Promise<void>): void {
+    command.state = 'executing'
+    this.#commands.set(command.cid, command)
+    command.running = done.then(() => this.#options.host.wake())
+  }
+
+  // ── Fused pairs ──
+
+  /** Finds what comes before or behind `command`: the halves of a pair stand one behind the other. */
+  #pair(command: Command): void {
+    const first = this.#first
+    this.#first = undefined
+    if (command.fuse === 2) {
+      if (first === undefined) command.failure = STATUS.ABORTED_MISSING_FUSED
+      else if (first === 'failed') command.failure = STATUS.ABORTED_FAILED_FUSED
+      else {
+        first.partner = command
+        command.partner = first
+      }
+      if (command.partner === undefined) command.fuse = 0
+    } else if (first !== undefined && first !== 'failed') {
+      first.fuse = 0
+      this.#breakOff(first, STATUS.ABORTED_MISSING_FUSED)
+    }
+    if (command.fuse === 1) this.#first = command
+  }
+
+  #startFused(command: Command): void {
+    command.state = 'paired'
+    this.#commands.set(command.cid, command)
+    const { partner } = command
+    if (partner?.state !== 'paired') return
+    const [first, second] = command.fuse === 1 ? [command, partner] : [partner, command]
+    // From here each ends by itself.
+    first.partner = undefined
+    second.partner = undefined
+    const result = this.#attachment!.io!.executeFused(first, second)
+    const settle = (pair: Awaited<typeof result>): void => {
+      this.#finishIo(first, pair.first.status, pair.first.dword0, pair.first.dataIn, pair.first.release)
+      this.#finishIo(second, pair.second.status, pair.second.dword0, pair.second.dataIn, pair.second.release)
+    }
+    if (!(result instanceof Promise)) {
+      settle(result)
+      return
+    }
+    const done = result.then(settle)
+    this.#await(first, done)
+    this.#await(second, done)
+  }
+
+  // ── Ends ──
+
+  #settleAdmin(command: Command, result: AdminResult | Promise<AdminResult> | 'parked'): void {
+    if (result === 'parked') {
+      // Some are answered at once, from within.
+      if (command.state === 'over') return
+      command.state = 'parked'
+      this.#commands.set(command.cid, command)
+    } else if (result instanceof Promise) {
+      this.#await(
+        command,
+        result.then((settled) => this.#finishAdmin(command, settled)),
+      )
+    } else this.#finishAdmin(command, result)
+  }
+
+  #finishAdmin(command: Command, result: AdminResult): void {
+    const { status, dword0, dword1, data } = result
+    this.#memory.giveBackBuffer(command)
+    this.#memory.giveBack(command)
+    if (this.#state !== 'closed') {
+      this.#note(command, status, result.errorLocation)
+      this.#responder.result(command, status, dword0, dword1, data, undefined)
+    }
+    this.#forget(command)
+  }
+
+  #finishIo(
+    command: Command,
+    status: number,
+    dword0: number,
+    dataIn: Uint8Array | undefined,
+    release: (() => void) | undefined,
+  ): void {
+    const attachment = this.#attachment!
+    const writtenBytes = command.dataOut.byteLength
+    this.#memory.giveBackBuffer(command)
+    if (this.#state === 'closed') {
+      release?.()
+      this.#memory.giveBack(command)
+      this.#forget(command)
+      return
+    }
+    if (status !== 0) this.#note(command, status, undefined)
+    const readBytes = dataIn?.byteLength ?? 0
+    this.#responder.result(command, status, dword0, 0, dataIn, this.#releaseOf(command, release))
+    attachment.io!.answered(command, status === 0 ? writtenBytes : 0, readBytes)
+    this.#forget(command)
+  }
+
+  /** What is to be called when the data of `command` has gone: what it reserved goes back with it. */
+  #releaseOf(command: Command, release: (() => void) | undefined): (() => void) | undefined {
+    const bytes = this.#memory.takeOver(command)
+    if (bytes === 0) return release
+    if (release === undefined) {
+      this.#memory.release(bytes)
+      return undefined
+    }
+    return () => {
+      release()
+      this.#memory.release(bytes)
+    }
+  }
+
+  /** A command that cannot be carried out, and its other half. Nothing of it has begun. */
+  #fail(command: Command, status: number): void {
+    if (this.#first === command) this.#first = 'failed'
+    const { partner } = command
+    command.partner = undefined
+    this.#finishAdmin(command, adminStatus(status))
+    if (partner === undefined) return
+    partner.partner = undefined
+    if (partner === this.#current) partner.failure = STATUS.ABORTED_FAILED_FUSED
+    else this.#breakOff(partner, STATUS.ABORTED_FAILED_FUSED)
+  }
+
+  /** Answers a command before it was executed; what the host still sends for it is dropped. */
+  #breakOff(command: Command, status: number): void {
+    this.#memory.stopWaiting(command)
+    const isOwed = this.#transfers.get(command.transferTag) === command
+    if (!isOwed && command !== this.#current) {
+      this.#fail(command, status)
+      return
+    }
+    if (command === this.#current && !isOwed) {
+      command.failure = status
+      return
+    }
+    command.abort()
+    this.#note(command, status, undefined)
+    this.#responder.result(command, status, 0, 0, undefined, undefined)
+    this.#commands.delete(command.cid)
+    command.state = 'draining'
+    command.idleTicks = 0
+    this.#count--
+    if (this.#first === command) this.#first = 'failed'
+    const { partner } = command
+    command.partner = undefined
+    if (partner !== undefined) {
+      partner.partner = undefined
+      this.#breakOff(partner, STATUS.ABORTED_FAILED_FUSED)
+    }
+    if (command !== this.#current) this.#memory.giveBackBuffer(command)
+    this.#memory.giveBack(command)
+  }
+
+  async #abortAll(except: unknown): Promise<void> {
+    const running: Promise<void>[] = []
+    for (const command of [...this.#commands.values()]) {
+      if (command === except) continue
+      if (command.state === 'executing') {
+        command.abort()
+        if (command.running !== undefined) running.push(command.running)
+      } else if (this.#state === 'closed') {
+        this.#memory.stopWaiting(command)
+        this.#forget(command)
+      } else if (command.state !== 'parked') this.#breakOff(command, STATUS.ABORT_REQUESTED)
+    }
+    await Promise.all(running)
+  }
+
+  /** Disconnect, which is `except`: aborts everything else; resolves when nothing is under way. */
+  async quiesce(except: Command): Promise<void> {
+    this.#state = 'ending'
+    await this.#abortAll(except)
+  }
+
+  #whenOver(command: Command): Promise<boolean> {
+    command.isWatched = true
+    return new Promise((resolve) => {
+      const wait = {
+        ticks: 0,
+        give: (isAborted: boolean): void => {
+          const index = this.#abortWaits.indexOf(wait)
+          if (index >= 0) this.#abortWaits.splice(index, 1)
+          resolve(isAborted)
+        },
+      }
+      this.#abortWaits.push(wait)
+      const { running } = command
+      void running?.then(() => wait.give((command.status & 0x7ff) === STATUS.ABORT_REQUESTED))
+    })
+  }
+
+  #note(command: Command, status: number, errorLocation: number | undefined): void {
+    command.status = status
+    if (status !== 0) this.#attachment?.note(command, status, errorLocation)
+  }
+
+  /** The command is over. */
+  #forget(command: Command): void {
+    if (this.#commands.get(command.cid) === command) this.#commands.delete(command.cid)
+    this.#count--
+    this.#letGo(command)
+  }
+
+  /** Gives back what it holds, and keeps it for use again. */
+  #letGo(command: Command): void {
+    this.#memory.giveBackBuffer(command)
+    this.#memory.giveBack(command)
+    command.state = 'over'
+    // An Abort that waits for its end still reads its status.
+    if (!command.isWatched && this.#spare.length < SPARE_MAX) this.#spare.push(command)
+  }
+}
