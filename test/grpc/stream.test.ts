@@ -228,6 +228,41 @@ describe('a server and its master', () => {
     expect(client.connection().address).toBe(master.address)
   })
 
+  it('go to the leader that a master names which does not lead', async () => {
+    const [follower, silent] = [await MasterDouble.open(), await MasterDouble.open()]
+    try {
+      const message = `this master does not lead; ${master.address} does`
+      follower.verdict = { kind: 'refused', reason: 'not_leader', message, leader: master.address }
+      const { client } = member({ masters: [follower.address, silent.address, master.address] })
+      client.start()
+      await master.until(() => master.beats.length > 0)
+      expect(client.connection()).toMatchObject({ address: master.address, connects: 1 })
+      expect(silent.hellos).toEqual([])
+    } finally {
+      follower.grpc.close()
+      silent.grpc.close()
+    }
+  })
+
+  it('ask every master once when none knows who leads, and pause before they ask again', async () => {
+    const followers = [await MasterDouble.open(), await MasterDouble.open()]
+    try {
+      const message = 'no master leads at present'
+      for (const one of followers) {
+        one.verdict = { kind: 'refused', reason: 'not_leader', message, leader: null }
+      }
+      const { client } = member({ masters: followers.map(({ address }) => address) })
+      client.start()
+      await expect.poll(() => client.connection().state, { timeout: 5000, interval: 5 }).toBe('waiting')
+      expect(client.connection().address).toBe(followers[1]?.address)
+      expect(client.connection().reason).toContain(message)
+      followers[0]!.verdict = undefined
+      await followers[0]!.until(() => followers[0]!.beats.length > 0)
+    } finally {
+      for (const { grpc } of followers) grpc.close()
+    }
+  })
+
   it('have one stream: the newer one', async () => {
     const older = byHand()
     older.call.write({ hello: helloIn(hello, 'call') })

@@ -19,6 +19,13 @@ export type HelloVerdict =
       readonly reason: 'another_cluster' | 'name_taken' | 'invalid'
       readonly message: string
     }
+  /** Another master leads, at `leader` (`HOST:PORT`, for gRPC); null: it is not known who. */
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'not_leader'
+      readonly message: string
+      readonly leader: string | null
+    }
 
 /** For whoever carries the streams: gRPC, the simulator. Answers go out by the ServerLinks port. */
 export interface ServerStreams {

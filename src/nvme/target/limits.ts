@@ -37,7 +37,7 @@ export const NVME_TARGET_LIMITS: NvmeTargetLimits = {
   controllersMax: 1024,
   controllersPerSubsystemMax: 128,
   ioQueuesMax: 128,
-  queueEntries: 128,
+  queueEntries: 256,
   handshakeTimeoutMs: 15_000,
   idleSecondsMax: 120,
   keepAliveMsMax: 600_000,

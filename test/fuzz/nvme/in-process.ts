@@ -103,7 +103,11 @@ export class InProcessFuzz {
     await turn()
     if (holds) this.#fuzzed.device.letGo()
     // A controller that is connected and asks for no keep alive may be silent; one within its handshake may not.
-    for (let second = 0; ending === 'silent' && !connection.isClosed && second < PATIENCE_SECONDS; second += 10) {
+    for (
+      let second = 0;
+      ending === 'silent' && !connection.isClosed && second < PATIENCE_SECONDS;
+      second += 10
+    ) {
       this.#clock.advance(10_000)
       await turn()
     }
@@ -126,8 +130,11 @@ export class InProcessFuzz {
     const left = (): string => {
       const { target, pool } = this.#fuzzed
       const hosts = target.sessions().length
-      const isAsItWas = hosts <= FuzzedTarget.CONTROLLERS_KEPT && pool.lentBytes === 0 && target.bytesInFlight === 0
-      return isAsItWas ? '' : `${hosts} controllers, ${pool.lentBytes} bytes lent, ${target.bytesInFlight} reserved`
+      const isAsItWas =
+        hosts <= FuzzedTarget.CONTROLLERS_KEPT && pool.lentBytes === 0 && target.bytesInFlight === 0
+      return isAsItWas
+        ? ''
+        : `${hosts} controllers, ${pool.lentBytes} bytes lent, ${target.bytesInFlight} reserved`
     }
     for (let turns = 0; left() !== ''; turns++) {
       if (turns > TURNS_MAX) throw new Error(`not all was given back: ${left()}`)

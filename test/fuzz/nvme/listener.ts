@@ -64,7 +64,8 @@ export class StrictListener {
     this.termReqs++
     const { fes, fei } = this.#reason
     if (!REASONS.includes(fes)) throw new Error(`a TermReq with status ${fes}`)
-    const isOffset = fes === FatalErrorStatus.invalidPduHeaderField || fes === FatalErrorStatus.unsupportedParameter
+    const isOffset =
+      fes === FatalErrorStatus.invalidPduHeaderField || fes === FatalErrorStatus.unsupportedParameter
     if (isOffset && fei >= HEADER_BYTES_MAX) throw new Error(`a TermReq about byte ${fei} of a header`)
     if (data.byteLength > HEADER_BYTES_MAX) throw new Error('a TermReq with more than a header')
   }

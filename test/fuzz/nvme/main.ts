@@ -11,8 +11,8 @@
  */
 import { parseArgs } from 'node:util'
 import { MIB } from '../../../src/base/units.ts'
-import { InProcessFuzz } from './in-process.ts'
 import { heldBytes } from '../iscsi/memory.ts'
+import { InProcessFuzz } from './in-process.ts'
 import { TcpFuzz } from './tcp.ts'
 
 const { values: flags } = parseArgs({

@@ -40,7 +40,9 @@ export interface Names {
 }
 
 const NONE = new Uint8Array(0)
-const WORDS = [0, 1, 7, 8, 511, 512, 0x1000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff] as const
+const WORDS = [
+  0, 1, 7, 8, 511, 512, 0x1000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff,
+] as const
 const BYTES = [0x00, 0x01, 0x02, 0x08, 0x40, 0x5a, 0x7f, 0x80, 0xc0, 0xfe, 0xff] as const
 const BLOCK_BYTES = 512
 /** Half of the volume's blocks are written often, some lie behind its end. */
@@ -86,10 +88,7 @@ function capsule(
 export function connectDraft(names: Names): Draft {
   const request = connect({ ...names, entries: 16, keepAliveMs: 0 })
   const { cdw10 = 0, cdw11 = 0 } = request
-  return capsule(
-    { opcode: FABRICS_OPCODE, nsid: FabricsType.connect, cid: 1, cdw10, cdw11 },
-    request.dataOut,
-  )
+  return capsule({ opcode: FABRICS_OPCODE, nsid: FabricsType.connect, cid: 1, cdw10, cdw11 }, request.dataOut)
 }
 
 export const enableDraft = (): Draft =>
@@ -150,7 +149,9 @@ function ioDraft(random: SeededRandom, cid: number): Draft {
   const toController = (opcode & 3) === 1
   if (!toController) return capsule(fields, NONE, (opcode & 3) === 2 ? lengthBytes : 0)
   const isInCapsule = blocks <= 16 && random.chance(0.7)
-  return isInCapsule ? capsule(fields, random.bytes(blocks * BLOCK_BYTES)) : capsule(fields, NONE, lengthBytes)
+  return isInCapsule
+    ? capsule(fields, random.bytes(blocks * BLOCK_BYTES))
+    : capsule(fields, NONE, lengthBytes)
 }
 
 function adminDraft(random: SeededRandom, cid: number): Draft {
@@ -160,7 +161,9 @@ function adminDraft(random: SeededRandom, cid: number): Draft {
       opcode,
       nsid: random.pick([0, 1, 1, 0xffff_ffff]),
       cid,
-      cdw10: random.chance(0.8) ? random.integer(0x200) | (random.pick([0, 127, 1023]) << 16) : random.pick(WORDS),
+      cdw10: random.chance(0.8)
+        ? random.integer(0x200) | (random.pick([0, 127, 1023]) << 16)
+        : random.pick(WORDS),
       cdw11: random.chance(0.8) ? random.integer(4) : random.pick(WORDS),
       cdw12: random.chance(0.8) ? 0 : random.pick(WORDS),
     },

@@ -1,7 +1,16 @@
 /** One hostile connection, drawn from a seed: what it sends, in which pieces, and how it leaves. */
 import { SeededRandom } from '../../sim/random.ts'
 import { chunks, mutateBytes } from '../iscsi/mutate.ts'
-import { anyDraft, connectDraft, type Digests, enableDraft, icReq, mutateFields, type Names, wire } from './pdus.ts'
+import {
+  anyDraft,
+  connectDraft,
+  type Digests,
+  enableDraft,
+  icReq,
+  mutateFields,
+  type Names,
+  wire,
+} from './pdus.ts'
 
 export interface HostileStream {
   readonly seed: number
@@ -34,7 +43,10 @@ export function hostileStream(
   if (shape !== 'noStart') {
     const first = wire(start, none)
     if (shape !== 'wrongStart') parts.push(first)
-    else parts.push(random.chance(0.5) ? wire(mutateFields(random, start), none, true) : mutateBytes(random, first))
+    else
+      parts.push(
+        random.chance(0.5) ? wire(mutateFields(random, start), none, true) : mutateBytes(random, first),
+      )
     const connect = connectDraft({ ...host, qid, controllerId: qid === 0 ? 0xffff : host.controllerId })
     parts.push(wire(random.chance(0.95) ? connect : mutateFields(random, connect), digests))
     if (qid === 0 && random.chance(0.9)) parts.push(wire(enableDraft(), digests))

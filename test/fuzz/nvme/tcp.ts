@@ -1,15 +1,22 @@
 /** The same hostile streams over TCP, several at a time, and connections in numbers that say nothing. */
+
+import { MIB } from '../../../src/base/units.ts'
 import { RealClock } from '../../../src/io/clock.ts'
 import { RealNet } from '../../../src/io/net.ts'
 import { plainSyscalls } from '../../../src/io/syscalls.ts'
-import { MIB } from '../../../src/base/units.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { FUZZED, FuzzedTarget, HOSTILE } from './fixture.ts'
 import { StrictListener } from './listener.ts'
 import { hostileStream } from './stream.ts'
 import type { Witness } from './witness.ts'
 
-const LIMITS = { bytesMax: 16 * MIB, handshakesMax: 1024, handshakeTimeoutMs: 1500, dataTimeoutSeconds: 2, idleSecondsMax: 3 }
+const LIMITS = {
+  bytesMax: 16 * MIB,
+  handshakesMax: 1024,
+  handshakeTimeoutMs: 1500,
+  dataTimeoutSeconds: 2,
+  idleSecondsMax: 3,
+}
 const PATIENCE_MS = 20_000
 /** The longest that the host beside may wait for one write and read while others misbehave. */
 const WITNESS_WAIT_MS_MAX = 2_000
@@ -78,8 +85,12 @@ export class TcpFuzz {
       const connection = await this.#net.connect({ ...this.#fuzzed.portal, timeoutMs: PATIENCE_MS })
       const closed = Promise.withResolvers<void>()
       connection.start({ data: () => undefined, drain: () => undefined, closed: () => closed.resolve() })
-      const dribble = speech === 'nothing' ? undefined : setInterval(() => connection.write([Uint8Array.of(0)]), 50)
-      const late = setTimeout(() => closed.reject(new Error(`a connection that says ${speech} stays`)), PATIENCE_MS)
+      const dribble =
+        speech === 'nothing' ? undefined : setInterval(() => connection.write([Uint8Array.of(0)]), 50)
+      const late = setTimeout(
+        () => closed.reject(new Error(`a connection that says ${speech} stays`)),
+        PATIENCE_MS,
+      )
       try {
         await closed.promise
       } finally {

@@ -7,6 +7,7 @@ import { Beats } from '../../../../src/server/cluster/beats.ts'
 import type { AuthorityLink, ReplicaReport } from '../../../../src/server/replica/authority-link.ts'
 import type { ToAuthority } from '../../../../src/v2engine/messages.ts'
 import type { SeededRandom } from '../../random.ts'
+import { toldPortalOf } from '../paths/front-ends.ts'
 import type { SimServer } from '../server.ts'
 import type { Running } from '../server-world.ts'
 import { show } from '../timeline.ts'
@@ -123,7 +124,7 @@ export class MemberStream implements MemberLink {
         grpc: `${server.address}:7461`,
         replication: server.endpoint,
         http: '',
-        iscsi: [],
+        iscsi: [toldPortalOf(server)],
         nvme: [],
       },
       zone: null,
@@ -140,6 +141,7 @@ export class MemberStream implements MemberLink {
     if (this.#stream !== stream) return
     this.#stream = undefined
     this.#isWelcome = false
+    this.#o.running.table.interrupted()
     this.#connectSoon()
   }
 
@@ -172,6 +174,7 @@ export class MemberStream implements MemberLink {
           running.replica?.fromAuthority(message.message)
           return
         case 'paths':
+          running.table.apply(message)
           return
       }
     })
