@@ -36,7 +36,8 @@ export class FuzzedTarget {
   readonly #net: Net
   readonly #clock: Clock
   readonly #volumes: FrontendVolume[]
-  #hostile: NvmeHostController | undefined
+  #hostile: Promise<NvmeHostController> | undefined
+  #renewing: Promise<NvmeHostController> | undefined
   #others: NvmeHostController | undefined
 
   private constructor(options: {
@@ -87,18 +88,31 @@ export class FuzzedTarget {
 
   /** The id of an enabled controller of the hostile host; another one when that is gone. */
   async hostileController(): Promise<number> {
-    if (this.#hostile?.isOpen !== true) this.#hostile = await this.#connect(HOSTILE, FUZZED, 0)
-    return this.#hostile.controllerId
+    const before = await this.#hostile
+    if (before?.isOpen !== true) this.#hostile = this.#renewed(before)
+    return (await this.#hostile)!.controllerId
   }
 
   async close(): Promise<void> {
-    this.#hostile?.close()
+    const hostile = await this.#hostile
+    hostile?.close()
     await this.#others?.disconnect()
     await this.target.close()
     for (const volume of this.#volumes) volume.close()
     if (this.pool.lentBytes !== 0) {
       throw new Error(`${this.pool.lentBytes} bytes of buffers were not given back`)
     }
+  }
+
+  /** Of those who ask at the same time one connects. */
+  #renewed(before: NvmeHostController | undefined): Promise<NvmeHostController> {
+    if (this.#renewing === undefined) {
+      before?.close()
+      this.#renewing = this.#connect(HOSTILE, FUZZED, 0).finally(() => {
+        this.#renewing = undefined
+      })
+    }
+    return this.#renewing
   }
 
   #connect(
