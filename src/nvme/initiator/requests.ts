@@ -88,11 +88,6 @@ export const setFeatures = (feature: number, value: number): NvmeRequest => ({
   cdw11: value,
 })
 
-export const getFeatures = (feature: number): NvmeRequest => ({
-  opcode: AdminOpcode.getFeatures,
-  cdw10: feature,
-})
-
 export const keepAlive: NvmeRequest = { opcode: AdminOpcode.keepAlive }
 
 export const asynchronousEvent: NvmeRequest = {

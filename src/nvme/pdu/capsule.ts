@@ -10,7 +10,7 @@ import { PduType } from './types.ts'
  *     8 | SQE, 64 bytes
  *       | in-capsule data at PDO
  */
-export const CapsuleCmdHeader = layout('CapsuleCmdHeader', 72, {
+const CapsuleCmdHeader = layout('CapsuleCmdHeader', 72, {
   pduType: u8(0),
   flags: u8(1),
   hlen: u8(2),
@@ -25,7 +25,7 @@ export const CapsuleCmdHeader = layout('CapsuleCmdHeader', 72, {
  *     0 | CH, 8 bytes; HLEN and, without digest, PLEN 24
  *     8 | CQE, 16 bytes
  */
-export const CapsuleRespHeader = layout('CapsuleRespHeader', 24, {
+const CapsuleRespHeader = layout('CapsuleRespHeader', 24, {
   pduType: u8(0),
   flags: u8(1),
   hlen: u8(2),

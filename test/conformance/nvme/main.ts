@@ -53,8 +53,12 @@ async function main(): Promise<number> {
     connection.destroy()
     return await judge({ net, clock, portal, nqn: values.nqn ?? '' }, pattern, known)
   }
-  await using own = await OwnTarget.start(values.block === '4096' ? 4096 : 512)
-  return await judge({ net, clock, portal: own.portal, nqn: NQN, owner: own }, pattern, known)
+  const own = await OwnTarget.start(values.block === '4096' ? 4096 : 512)
+  try {
+    return await judge({ net, clock, portal: own.portal, nqn: NQN, owner: own }, pattern, known)
+  } finally {
+    await own[Symbol.asyncDispose]()
+  }
 }
 
 async function judge(
