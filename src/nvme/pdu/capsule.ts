@@ -1,4 +1,5 @@
 /** Capsules: a submission queue entry on its way to the controller, with data or without, and a completion back. */
+import { assert } from '../../base/assert.ts'
 import { bytes, layout, u8, u32 } from '../../base/layout.ts'
 import { writeCommonHeader } from './common-header.ts'
 import { PduType } from './types.ts'
@@ -36,6 +37,7 @@ const CapsuleRespHeader = layout('CapsuleRespHeader', 24, {
 
 /** Offset of the SQE in a CapsuleCmd, and of the CQE in a CapsuleResp. */
 export const ENTRY_OFFSET = CapsuleCmdHeader.at.sqe
+assert(CapsuleRespHeader.at.cqe === ENTRY_OFFSET, 'both entries stand behind the common header')
 
 /** Writes the common header; the caller writes all 64 bytes of the SQE at `offset + ENTRY_OFFSET`. */
 export const beginCapsuleCmd = (view: DataView, offset: number): void =>
