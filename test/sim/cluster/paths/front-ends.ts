@@ -20,7 +20,14 @@ const ISCSI_PORT = 3260
 const IQN_PREFIX = 'iqn.2026-01.example'
 const NAME = 'v'
 export const IQN = `${IQN_PREFIX}:${NAME}`
-const SETTINGS = { 'iqn-prefix': IQN_PREFIX, 'ping-timeout': 5000, 'sanitize-rate': 1 << 20 }
+const SETTINGS = {
+  nvme: [],
+  'nvme-portal': undefined,
+  'nqn-prefix': 'nqn.2026-01.example',
+  'iqn-prefix': IQN_PREFIX,
+  'ping-timeout': 5000,
+  'sanitize-rate': 1 << 20,
+}
 
 /** Where hosts reach a server: a network of their own, where addresses stay. */
 export const portalOf = (server: SimServer): { host: string; port: number } => ({
