@@ -6,14 +6,14 @@
 import { isZero } from '../base/binary.ts'
 import { BlockError } from '../base/errors.ts'
 import { KIB, MIB } from '../base/units.ts'
-import type { BlockClient, Capacity } from '../iscsi/initiator/block-client.ts'
+import type { BenchDisk, Capacity } from './disk.ts'
 import { faultOf } from './stamp.ts'
 
 const EDGE_BYTES = MIB
 const READ_BYTES = 256 * KIB
 
 /** Rejects with CONFLICT when the device seems to hold data. */
-export async function refuseData(client: BlockClient, capacity: Capacity): Promise<void> {
+export async function refuseData(client: Pick<BenchDisk, 'read'>, capacity: Capacity): Promise<void> {
   const sizeBytes = capacity.blocks * capacity.logicalBlockBytes
   const edgeBytes = Math.min(EDGE_BYTES, sizeBytes)
   for (const startBytes of [0, sizeBytes - edgeBytes]) {
@@ -29,7 +29,7 @@ export async function refuseData(client: BlockClient, capacity: Capacity): Promi
 
 /** Where the first block is that is neither empty nor stamped. */
 async function firstData(
-  client: BlockClient,
+  client: Pick<BenchDisk, 'read'>,
   { logicalBlockBytes }: Capacity,
   { startBytes, endBytes }: { startBytes: number; endBytes: number },
 ): Promise<number | undefined> {

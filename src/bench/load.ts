@@ -5,21 +5,17 @@
  *
  * The first command that fails, or a read that finds what it must not, ends the load when the others are over.
  */
-import { viewOf, writeU64 } from '../base/binary.ts'
 import { BlockError } from '../base/errors.ts'
 import type { Clock } from '../base/ports/clock.ts'
-import { read16, synchronizeCache16, write16 } from '../iscsi/initiator/cdb.ts'
-import { type CommandHandler, type CommandResult, ScsiStatus } from '../iscsi/initiator/command.ts'
-import { scsiError } from '../iscsi/initiator/sense.ts'
-import type { InitiatorSession } from '../iscsi/initiator/session.ts'
 import type { AccessSource } from './access.ts'
+import type { BenchLink, SlotCommands, SlotHandler } from './disk.ts'
 import { LatencyHistogram } from './histogram.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface LoadOptions {
   readonly clock: Clock
-  readonly sessions: readonly InitiatorSession[]
-  /** Commands under way on each session. */
+  readonly links: readonly BenchLink[]
+  /** Commands under way on each link. */
   readonly queueDepth: number
   readonly unitBytes: number
   readonly blockBytes: number
@@ -52,9 +48,9 @@ export class Load {
 
   /** Resolves when no command is under way any more; rejects with the first error. */
   async run(): Promise<void> {
-    const { sessions, queueDepth } = this.options
-    const slots = sessions.flatMap((session) => {
-      const lane = { session, unsyncedWrites: 0 }
+    const { links, queueDepth } = this.options
+    const slots = links.flatMap((link) => {
+      const lane = { link, unsyncedWrites: 0 }
       return Array.from({ length: queueDepth }, () => new Slot(this, lane))
     })
     this.#underWay = slots.length
@@ -80,21 +76,16 @@ export class Load {
 
 /** What the slots of one connection share. */
 interface Lane {
-  readonly session: InitiatorSession
+  readonly link: BenchLink
   unsyncedWrites: number
 }
 
-/** Where the CDBs of READ (16) and WRITE (16) hold the LBA. */
-const LBA_AT = 2
-
-class Slot implements CommandHandler {
+class Slot implements SlotHandler {
   readonly #load: Load
   readonly #lane: Lane
-  readonly #read: { readonly cdb: Uint8Array; readonly dataIn: Uint8Array }
-  readonly #write: { readonly cdb: Uint8Array; readonly dataOut: Uint8Array }
-  readonly #flush = { cdb: synchronizeCache16() }
-  readonly #readLba: DataView
-  readonly #writeLba: DataView
+  readonly #dataIn: Uint8Array
+  readonly #dataOut: Uint8Array
+  readonly #commands: SlotCommands
   #operation: Operation = 'read'
   #unit = -1
   #beganMs = 0
@@ -103,13 +94,11 @@ class Slot implements CommandHandler {
     const { unitBytes, blockBytes, content, ledger } = load.options
     this.#load = load
     this.#lane = lane
-    const blocks = unitBytes / blockBytes
-    this.#read = { cdb: read16(0, blocks), dataIn: new Uint8Array(unitBytes) }
+    this.#dataIn = new Uint8Array(unitBytes)
     // Content that is the same for all may lie in one place; stamps may not.
-    const dataOut = ledger === undefined ? content.subarray(0, unitBytes) : new Uint8Array(unitBytes)
-    this.#write = { cdb: write16(0, blocks), dataOut }
-    this.#readLba = viewOf(this.#read.cdb)
-    this.#writeLba = viewOf(this.#write.cdb)
+    this.#dataOut = ledger === undefined ? content.subarray(0, unitBytes) : new Uint8Array(unitBytes)
+    const buffers = { blocks: unitBytes / blockBytes, dataIn: this.#dataIn, dataOut: this.#dataOut }
+    this.#commands = lane.link.slot(buffers, this)
   }
 
   /** Begins the next command, or ends. */
@@ -128,7 +117,7 @@ class Slot implements CommandHandler {
     if (isFlushDue) {
       lane.unsyncedWrites = 0
       this.#operation = 'flush'
-      lane.session.submit(this.#flush, this)
+      this.#commands.flush()
       return
     }
     const unit = ledger === undefined ? wanted : ledger.take(wanted)
@@ -136,24 +125,21 @@ class Slot implements CommandHandler {
     const lba = (unit * load.options.unitBytes) / load.options.blockBytes
     if (source.isWrite) {
       this.#operation = 'write'
-      writeU64(this.#writeLba, LBA_AT, lba, false)
-      ledger?.stamp(unit, this.#write.dataOut)
-      lane.session.submit(this.#write, this)
+      ledger?.stamp(unit, this.#dataOut)
+      this.#commands.write(lba)
     } else {
       this.#operation = 'read'
-      writeU64(this.#readLba, LBA_AT, lba, false)
-      lane.session.submit(this.#read, this)
+      this.#commands.read(lba)
     }
   }
 
-  completed(result: CommandResult): void {
+  completed(dataInBytes: number, error: BlockError | undefined): void {
     const load = this.#load
     const operation = this.#operation
     const nowMs = load.options.clock.monotonicMs()
     load.latencies[operation].record((nowMs - this.#beganMs) * 1000)
-    if (result.status !== ScsiStatus.good) {
-      load.fail(scsiError(operation, result.status, result.sense))
-    } else if (operation === 'read') this.#check(result)
+    if (error !== undefined) load.fail(error)
+    else if (operation === 'read') this.#check(dataInBytes)
     else if (operation === 'write') this.#lane.unsyncedWrites++
     if (operation !== 'flush') load.options.ledger?.release(this.#unit)
     this.advance(nowMs)
@@ -164,14 +150,14 @@ class Slot implements CommandHandler {
     this.#load.slotEnded()
   }
 
-  #check({ dataInBytes }: CommandResult): void {
+  #check(dataInBytes: number): void {
     const { unitBytes, ledger } = this.#load.options
     if (dataInBytes !== unitBytes) {
       const text = `a read gave ${dataInBytes} bytes instead of ${unitBytes}`
       this.#load.fail(new BlockError('PROTOCOL', text))
       return
     }
-    const error = ledger?.check(this.#unit, this.#read.dataIn)
+    const error = ledger?.check(this.#unit, this.#dataIn)
     if (error !== undefined) this.#load.fail(error)
   }
 }

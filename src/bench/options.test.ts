@@ -35,5 +35,9 @@ describe('flags of a benchmark', () => {
 
   it('need a URL', () => {
     expect(() => parseBenchOptions({})).toThrow('--iscsi URL is needed')
+    expect(() => parseBenchOptions({ iscsi: 'nvme://host/nqn.x' })).toThrow('--iscsi URL is needed')
+    expect(() => parseBenchOptions({ nvme: URL })).toThrow('--nvme')
+    expect(() => parseBenchOptions({ iscsi: URL, nvme: 'nvme://host/nqn.x' })).toThrow('two targets')
+    expect(parseBenchOptions({ nvme: 'nvme://host/nqn.x' }).url).toBe('nvme://host/nqn.x')
   })
 })

@@ -5,6 +5,7 @@ import { MIB } from '../base/units.ts'
 import { LOADS, type LoadKind } from './access.ts'
 
 export interface BenchOptions {
+  /** `iscsi://…` or `nvme://…`. */
   readonly url: string
   readonly load: LoadKind
   /** Size of one operation, a multiple of 512. */
@@ -28,11 +29,8 @@ const UNIT_BYTES_MAX = 16 * MIB
 export function parseBenchOptions(flags: FlagTexts): BenchOptions {
   const load = LOADS.find((known) => known === (flags.rw ?? 'randread'))
   if (load === undefined) throw invalid('--rw', flags.rw, `one of ${LOADS.join(', ')}`)
-  if (typeof flags.iscsi !== 'string') {
-    throw new BlockError('INVALID_ARGUMENT', '--iscsi URL is needed: iscsi://HOST[:PORT]/TARGET[/LUN]')
-  }
   return {
-    url: flags.iscsi,
+    url: urlOf(flags),
     load,
     unitBytes: unitBytesOf(flags.bs ?? '4k'),
     queueDepth: integer(flags, 'qd', { least: 1, most: 1024, otherwise: 32 }),
@@ -42,6 +40,19 @@ export function parseBenchOptions(flags: FlagTexts): BenchOptions {
     verify: flags.verify === true,
     destroysData: flags['yes-destroy-data'] === true,
   }
+}
+
+function urlOf({ iscsi, nvme }: FlagTexts): string {
+  if (typeof iscsi === 'string' && typeof nvme === 'string') {
+    throw new BlockError('INVALID_ARGUMENT', '--iscsi and --nvme are two targets; one is measured')
+  }
+  if (typeof nvme === 'string') {
+    if (!nvme.startsWith('nvme://')) throw invalid('--nvme', nvme, 'nvme://HOST[:PORT]/NQN')
+    return nvme
+  }
+  if (typeof iscsi === 'string' && !iscsi.startsWith('nvme://')) return iscsi
+  const forms = '--iscsi URL is needed: iscsi://HOST[:PORT]/TARGET[/LUN]; or --nvme nvme://HOST[:PORT]/NQN'
+  throw new BlockError('INVALID_ARGUMENT', forms)
 }
 
 /** `4k` and `1m` are how benchmarks are written everywhere; other sizes as in all flags. */

@@ -6,6 +6,7 @@ export const benchCommand: DaemonCommand = {
   description: 'put load on a target and measure it',
   flags: [
     { name: 'iscsi', placeholder: 'URL', help: 'iscsi://[USER%SECRET@]HOST[:PORT]/TARGET[/LUN]' },
+    { name: 'nvme', placeholder: 'URL', help: 'nvme://HOST[:PORT]/NQN' },
     {
       name: 'rw',
       placeholder: 'LOAD',
@@ -15,7 +16,12 @@ export const benchCommand: DaemonCommand = {
     { name: 'bs', placeholder: 'SIZE', help: 'size of one operation', default: '4k' },
     { name: 'qd', placeholder: 'N', help: 'commands under way on each connection', default: '32' },
     { name: 'seconds', placeholder: 'N', help: 'how long', default: '5' },
-    { name: 'connections', placeholder: 'N', help: 'sessions, each with one connection', default: '1' },
+    {
+      name: 'connections',
+      placeholder: 'N',
+      help: 'iSCSI sessions or NVMe I/O queues, each with one connection',
+      default: '1',
+    },
     {
       name: 'sync-every',
       placeholder: 'N',
@@ -34,9 +40,9 @@ export const benchCommand: DaemonCommand = {
 }
 
 async function runBench(flags: FlagValues): Promise<number> {
-  const [{ openPorts }, { benchIscsi }, { parseBenchOptions }, { describeResult }] = await Promise.all([
+  const [{ openPorts }, { benchDisk }, { parseBenchOptions }, { describeResult }] = await Promise.all([
     import('./ports.ts'),
-    import('../bench/iscsi-bench.ts'),
+    import('../bench/disk-bench.ts'),
     import('../bench/options.ts'),
     import('../bench/result.ts'),
   ])
@@ -48,7 +54,7 @@ async function runBench(flags: FlagValues): Promise<number> {
   }
   const { stdout, stderr } = process
   const clearLine = '\r\x1b[K'
-  const result = await benchIscsi({ net, clock, random, cpuMs }, options, (progress) => {
+  const result = await benchDisk({ net, clock, random, cpuMs }, options, (progress) => {
     if (!stderr.isTTY) return
     const { phase, elapsedSeconds, iops, mbPerSecond } = progress
     const figures = `${iops.toFixed(0)} IOPS, ${mbPerSecond.toFixed(1)} MB/s`

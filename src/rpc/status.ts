@@ -52,6 +52,8 @@ const CODE = {
 
 const CODE_KEY = 'basalt-code'
 const REASON_KEY = 'basalt-reason'
+/** `HOST:PORT` of the master that leads. */
+const LEADER_KEY = 'basalt-leader'
 const MESSAGE_LENGTH_MAX = 1024
 
 /** What a call or a stream ends with. Only operating errors tell their sentence; anything else is our bug. */
@@ -65,8 +67,9 @@ export function callStatusOf(error: unknown): CallStatus {
   const metadata = new Metadata()
   if (!isBlockError(error)) return { code: status.INTERNAL, details: 'internal error; see the log', metadata }
   metadata.set(CODE_KEY, error.code)
-  const { reason } = error.facts
+  const { reason, leader } = error.facts
   if (typeof reason === 'string' && /^[\w.-]{1,64}$/.test(reason)) metadata.set(REASON_KEY, reason)
+  if (typeof leader === 'string' && isHostPort(leader)) metadata.set(LEADER_KEY, leader)
   return { code: STATUS[error.code], details: oneLine(error.message), metadata }
 }
 
@@ -76,9 +79,16 @@ export function blockErrorOf(error: ServiceError, peer: string): BlockError {
   const code = BLOCK_ERROR_CODES.find((known) => known === told) ?? CODE[error.code] ?? 'PROTOCOL'
   const reason = error.metadata?.get(REASON_KEY)[0]
   const details = oneLine(error.details || error.message)
-  const facts = { peer, ...(typeof reason === 'string' ? { reason } : {}) }
+  const leader = error.metadata?.get(LEADER_KEY)[0]
+  const facts = {
+    peer,
+    ...(typeof reason === 'string' ? { reason } : {}),
+    ...(typeof leader === 'string' && isHostPort(leader) ? { leader } : {}),
+  }
   return new BlockError(code, `${peer}: ${details}`, { facts, cause: error })
 }
+
+const isHostPort = (text: string): boolean => /^[\w.:[\]-]{3,255}$/.test(text)
 
 /** Whether `error` is what grpc-js gives a caller. */
 export const isServiceError = (error: unknown): error is ServiceError =>

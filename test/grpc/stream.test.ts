@@ -53,7 +53,14 @@ afterEach(async () => {
   master.grpc.close()
 })
 
-function member(options: { token?: string; masters?: string[]; obey?: (m: ToServer) => Promise<void> } = {}) {
+function member(
+  options: {
+    token?: string
+    masters?: string[]
+    obey?: (m: ToServer) => Promise<void>
+    hello?: () => ServerHello
+  } = {},
+) {
   const beats = new Beats(clock, () => ({ freeBytes: 5, capacityBytes: 2 ** 50 }))
   const obeyed: ToServer[] = []
   const client = new MasterClient({
@@ -61,7 +68,7 @@ function member(options: { token?: string; masters?: string[]; obey?: (m: ToServ
     tls: () => undefined,
     joinToken: Secret.fromText(options.token ?? JOIN_TOKEN),
     callToken: 'call',
-    hello: () => hello,
+    hello: options.hello ?? (() => hello),
     beats,
     isDraining: () => false,
     lost: () => undefined,
@@ -221,11 +228,58 @@ describe('a server and its master', () => {
     expect(client.connection()).toMatchObject({ state: 'connected', connects: 2 })
   })
 
+  it('say again what changed while the first hello was on its way', async () => {
+    let zone = 'z1'
+    const { client } = member({ hello: () => ({ ...hello, zone }) })
+    client.start()
+    // the hello is written, and nothing has come back
+    zone = 'z2'
+    client.helloChanged()
+    await master.until(() => master.hellos.at(-1)?.hello.zone === 'z2')
+    await master.until(() => master.beats.length > 0)
+    expect(master.hellos.map(({ stream }) => stream)).toEqual([1, 1])
+  })
+
   it('go to the next master when one does not answer', async () => {
     const { client } = member({ masters: ['127.0.0.1:1', master.address] })
     client.start()
     await master.until(() => master.beats.length > 0)
     expect(client.connection().address).toBe(master.address)
+  })
+
+  it('go to the leader that a master names which does not lead', async () => {
+    const [follower, silent] = [await MasterDouble.open(), await MasterDouble.open()]
+    try {
+      const message = `this master does not lead; ${master.address} does`
+      follower.verdict = { kind: 'refused', reason: 'not_leader', message, leader: master.address }
+      const { client } = member({ masters: [follower.address, silent.address, master.address] })
+      client.start()
+      await master.until(() => master.beats.length > 0)
+      expect(client.connection()).toMatchObject({ address: master.address, connects: 1 })
+      expect(silent.hellos).toEqual([])
+    } finally {
+      follower.grpc.close()
+      silent.grpc.close()
+    }
+  })
+
+  it('ask every master once when none knows who leads, and pause before they ask again', async () => {
+    const followers = [await MasterDouble.open(), await MasterDouble.open()]
+    try {
+      const message = 'no master leads at present'
+      for (const one of followers) {
+        one.verdict = { kind: 'refused', reason: 'not_leader', message, leader: null }
+      }
+      const { client } = member({ masters: followers.map(({ address }) => address) })
+      client.start()
+      await expect.poll(() => client.connection().state, { timeout: 5000, interval: 5 }).toBe('waiting')
+      expect(client.connection().address).toBe(followers[1]?.address)
+      expect(client.connection().reason).toContain(message)
+      followers[0]!.verdict = undefined
+      await followers[0]!.until(() => followers[0]!.beats.length > 0)
+    } finally {
+      for (const { grpc } of followers) grpc.close()
+    }
   })
 
   it('have one stream: the newer one', async () => {

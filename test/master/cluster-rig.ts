@@ -277,6 +277,8 @@ export class ClusterRig implements ServerWorld {
   readonly servers: RigServer[] = []
   store!: RecordStore
   runtime!: ClusterRuntime
+  /** How long its master leads for certain. */
+  leadershipMs = Number.POSITIVE_INFINITY
   readonly removed: string[] = []
 
   constructor(seed = 1) {
@@ -315,6 +317,7 @@ export class ClusterRig implements ServerWorld {
       clock,
       random,
       logger: silentLogger,
+      leadershipMs: () => this.leadershipMs,
       clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
     })
     this.runtime.start()

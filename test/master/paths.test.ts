@@ -177,4 +177,22 @@ describe('the paths of volumes', () => {
       expect(tableOf(a).isWhole).toBe(true)
       for (const server of rig.servers) expect(rolesAt(server, uuid)).toMatch(/active/)
     }))
+
+  it('wait while the master is not certain that it leads, and none of the changes is left out', () =>
+    ClusterRig.play(async (rig) => {
+      const [a, b, c] = rig.servers as [RigServer, RigServer, RigServer]
+      const uuid = await rig.served()
+      await rig.wait(1000)
+      expect(rolesAt(a, uuid)).toBe('active standby standby')
+      rig.leadershipMs = 0
+      const before = a.heard.length
+      c.down()
+      await rig.wait(8000)
+      // nor anything else: no grant, no seal
+      expect(a.heard).toHaveLength(before)
+      expect(rig.record(uuid).lead.epoch.number).toBe(1)
+      rig.leadershipMs = 3000
+      await rig.wait(1000)
+      for (const server of [a, b]) expect(rolesAt(server, uuid)).toBe('active standby unavailable')
+    }))
 })

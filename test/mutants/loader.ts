@@ -12,9 +12,11 @@ import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { applyPatches, MUTANTS, type Mutant } from './catalogue.ts'
 import { CLUSTER_MUTANTS } from './cluster.ts'
+import { MASTER_MUTANTS } from './masters.ts'
+import { PATH_MUTANTS } from './paths.ts'
 import { REPLICATION_MUTANTS } from './replication.ts'
 
-const ALL = [...MUTANTS, ...REPLICATION_MUTANTS, ...CLUSTER_MUTANTS]
+const ALL = [...MUTANTS, ...REPLICATION_MUTANTS, ...CLUSTER_MUTANTS, ...MASTER_MUTANTS, ...PATH_MUTANTS]
 
 const name = process.env.BASALT_MUTANT
 if (name !== undefined && name !== '') {

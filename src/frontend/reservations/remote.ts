@@ -148,7 +148,7 @@ const busy = (): BlockError =>
  * What registrants of `before` have to be told when the state is `after`, and nothing is known of what lies between
  * (SPC-5, Preempting, Clearing, Releasing): no registrant left is a CLEAR.
  */
-export function noticesBetween(before: ReservationState, after: ReservationState): ReservationNotice[] {
+function noticesBetween(before: ReservationState, after: ReservationState): ReservationNotice[] {
   const isReleased = wasReleased(before, after)
   const isCleared = after.registrants.size === 0
   const notices: ReservationNotice[] = []

@@ -66,3 +66,11 @@ export interface SessionCounters {
   readonly readBytes: number
   readonly writtenBytes: number
 }
+
+/** A session goes over to another logical unit of the same volume when the NOP-In with this tag is answered. */
+export interface SessionMove {
+  readonly unit: LogicalUnit
+  readonly observer: CommandObserver | undefined
+  readonly tag: number
+  readonly done: () => void
+}

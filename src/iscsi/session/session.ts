@@ -36,21 +36,13 @@ import { Commands, settled } from './commands.ts'
 import { Memory } from './memory.ts'
 import { type OutputBatch, OutputQueue } from './output-queue.ts'
 import { Responder } from './responder.ts'
-import type { CommandObserver, SessionCounters, SessionOptions } from './session-types.ts'
+import type { CommandObserver, SessionCounters, SessionMove, SessionOptions } from './session-types.ts'
 import type { Task } from './task.ts'
 import { type ManagementContext, manage } from './task-management.ts'
 import { TextExchange } from './text-exchange.ts'
 
 /** PDUs other than SCSI Command and Data-Out, which have a way of their own. */
 type SlowPdu = NopOut | TaskManagementRequest | TextRequest | LogoutRequest
-
-/** To another logical unit, when the NOP-In with this tag is answered. */
-interface Move {
-  readonly unit: LogicalUnit
-  readonly observer: CommandObserver | undefined
-  readonly tag: number
-  readonly done: () => void
-}
 
 const NO_COUNTERS: SessionCounters = { commands: 0, readBytes: 0, writtenBytes: 0 }
 
@@ -71,7 +63,7 @@ export class Session implements PduHandler {
   #state: 'open' | 'ending' | 'closed' = 'open'
   #silentTicks = 0
   #pings = 0
-  #move: Move | undefined
+  #move: SessionMove | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: SessionOptions) {
@@ -222,7 +214,7 @@ export class Session implements PduHandler {
   }
 
   /** Everything that was sent before the move was asked for has been read. */
-  #endMove({ unit, observer, done }: Move): void {
+  #endMove({ unit, observer, done }: SessionMove): void {
     this.#move = undefined
     this.#commands!.moveTo(unit, observer)
     unit.adopt(this.nexus!, this.#unit!)

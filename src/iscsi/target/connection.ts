@@ -3,7 +3,8 @@
  * say out, once per turn. The only place that knows both sockets and protocol.
  *
  *     login ──▶ establishing (a predecessor is being replaced) ──▶ session ──▶ ended
- *       └────────────────────┴──────────────────────────────────────▲
+ *      ▲ ▼────────────────────┴──────────────────────────────────────▲
+ *      held (nobody serves the target at this moment)
  *
  * Always true: when the socket takes no more, nothing more is read; an ended connection holds no place in the
  * limits and its session has nothing under way once `ended` has resolved.
@@ -38,6 +39,7 @@ import { type DataSink, type PduHandler, PduStream, type StreamFault } from '../
 import { Session } from '../session/session.ts'
 import type { SessionHost } from '../session/session-types.ts'
 import type { TextPair } from '../text/pairs.ts'
+import { holdLogin, isUnavailable } from './held-login.ts'
 import type { TargetLimits } from './limits.ts'
 import type { SessionOwner, SessionRegistry } from './session-registry.ts'
 import type { AttachedSession, TargetNode } from './target-node.ts'
@@ -56,7 +58,9 @@ export interface ConnectionContext {
   readonly portalIndex: number
   node(targetName: string): TargetNode | undefined
   sendTargets(login: EstablishedLogin, value: string, localAddress: string): readonly TextPair[] | undefined
-  /** The login is over, well or not. */
+  /** The login waits, or goes on: meanwhile it takes no place among the logins. */
+  readonly loginHeld: (isHeld: boolean) => void
+  /** The login is over, well or not; not told of one that is held. */
   loginEnded(connection: IscsiConnection): void
   sessionBegan(connection: IscsiConnection): void
   /** The connection is gone, and nothing of it is under way. */
@@ -72,9 +76,11 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
   readonly #connection: Connection
   readonly #context: ConnectionContext
   readonly #stream: PduStream
-  readonly #login: TargetLogin
+  #login: TargetLogin
   readonly #timer: Timer
-  #phase: 'login' | 'establishing' | 'session' | 'ended' = 'login'
+  #phase: 'login' | 'held' | 'establishing' | 'session' | 'ended' = 'login'
+  #holding: Pick<Timer, 'cancel'> | undefined
+  #isFirstRequest = true
   #request: LoginRequest | undefined
   #session: Session | undefined
   #node: TargetNode | undefined
@@ -95,7 +101,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     const { clock, limits } = context
     this.connectedWallMs = clock.wallMs()
     this.#stream = new PduStream(this, { dataSegmentBytesMax: LOGIN_SEGMENT_BYTES, ahsBytesMax: 0 })
-    this.#login = new TargetLogin({ ...context.login, queueDepth: limits.queueDepth })
+    this.#login = this.#newLogin()
     this.#timer = clock.after(limits.loginTimeoutMs, () => this.#cut('the login takes too long'))
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#ended = promise
@@ -133,6 +139,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     const wasLogin = this.#phase === 'login' || this.#phase === 'establishing'
     this.#phase = 'ended'
     this.#timer.cancel()
+    this.#holding?.cancel()
     if (wasLogin) this.#context.loginEnded(this)
     if (error !== undefined && !this.#loggedOut) this.#log('iscsi.connection_lost', error.message)
     void this.#finish()
@@ -192,6 +199,38 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
 
   #loginStep(request: LoginRequest, data: Uint8Array): void {
     const step = this.#login.step(request, data)
+    const isFirst = this.#isFirstRequest
+    this.#isFirstRequest = false
+    if (isFirst && isUnavailable(step)) this.#hold(request, Uint8Array.from(data))
+    else this.#take(step)
+  }
+
+  #newLogin(): TargetLogin {
+    const { login, limits } = this.#context
+    return new TargetLogin({ ...login, queueDepth: limits.queueDepth })
+  }
+
+  /** Nobody serves the target now: the answer waits (held-login.ts). */
+  #hold(request: LoginRequest, data: Uint8Array): void {
+    const { clock, limits, loginHeld } = this.#context
+    this.#phase = 'held'
+    loginHeld(true)
+    this.#holding = holdLogin({
+      clock,
+      holdMs: limits.unavailableHoldMs,
+      again: () => {
+        this.#login = this.#newLogin()
+        return this.#login.step(request, data)
+      },
+      done: (step) => {
+        this.#phase = 'login'
+        loginHeld(false)
+        this.#take(step)
+      },
+    })
+  }
+
+  #take(step: LoginStep): void {
     const { verdict } = step
     switch (verdict.kind) {
       case 'continue':
@@ -324,6 +363,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     if (this.#phase === 'login' || this.#phase === 'establishing') this.#context.loginEnded(this)
     this.#phase = 'ended'
     this.#timer.cancel()
+    this.#holding?.cancel()
     this.#stream.stop()
     this.#connection.destroy()
     void this.#finish()

@@ -306,6 +306,9 @@ export class IscsiTarget {
         portalIndex,
         node: (targetName) => this.#nodes.get(targetName),
         sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
+        loginHeld: (isHeld) => {
+          this.#logins += isHeld ? -1 : 1
+        },
         loginEnded: () => {
           this.#logins--
         },

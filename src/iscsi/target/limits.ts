@@ -12,6 +12,8 @@ export interface TargetLimits extends SessionLimits {
   readonly sessionsPerTargetMax: number
   /** From the connection to the end of the login. */
   readonly loginTimeoutMs: number
+  /** How long the login at a target that nobody serves is not answered, unless somebody does before. */
+  readonly unavailableHoldMs: number
   /** Seconds for which an initiator may take none of the answers that wait for it. */
   readonly outputStallSeconds: number
   /** Data in flight of all sessions together. */
@@ -24,6 +26,7 @@ export const TARGET_LIMITS: TargetLimits = {
   sessionsMax: 1024,
   sessionsPerTargetMax: 128,
   loginTimeoutMs: 15_000,
+  unavailableHoldMs: 500,
   outputStallSeconds: 60,
   bytesMax: 256 * MIB,
   queueDepth: 128,

@@ -30,14 +30,15 @@ const linesOf = (view: VolumeView, title: RegExp): string =>
 const codesOf = (view: VolumeView): string[] => attachInfo(view).warnings.map(({ code }) => code)
 
 describe('what a host does to use a volume', () => {
-  it('is one iSCSI session, at the portal of who leads, that waits for the next primary', () => {
+  it('is one iSCSI session, by way of a server that does not lead, that waits for the next primary', () => {
     const text = linesOf(viewOf(), /^iSCSI/)
     expect(text.match(/^iscsiadm.*--login$/gm)).toEqual([
-      'iscsiadm -m node -T iqn.2026-11.io.basalt:db1 -p [fd00::2]:3260 --login',
+      'iscsiadm -m node -T iqn.2026-11.io.basalt:db1 -p 10.0.0.1:3260 --login',
     ])
-    expect(text).toContain('iscsiadm -m discovery -t sendtargets -p [fd00::2]:3260\n')
+    expect(text).toContain('iscsiadm -m discovery -t sendtargets -p 10.0.0.1:3260\n')
+    expect(text).toContain("-n 'node.conn[0].timeo.login_timeout' -v 5\n")
     expect(text).toContain("-n 'node.session.timeo.replacement_timeout' -v 120\n")
-    expect(text).toContain('#   10.0.0.1:3260\n# log in at one of them only')
+    expect(text).toContain('#   [fd00::2]:3260\n# log in at one of them only')
     expect(text).not.toContain('auth')
     expect(attachInfo(viewOf()).sections.map(({ title }) => title)).toEqual([
       'iSCSI, one path',

@@ -10,6 +10,8 @@ import type { AttachInfo, AttachPortal, AttachSection, Finding, PathView, Volume
 const REPLACEMENT_S = { ONE_PATH: 120, MULTIPATH: 5 } as const
 /** Pings of a silent session, s. */
 const NOOP_S = { EVERY: 1, WAIT: 3 } as const
+/** A login that was sent to a server which hangs is tried again from the start, s. */
+const LOGIN_S = 5
 /** Between tries of dm-multipath while no path works; as many as make two minutes of its 5 s. */
 const NO_PATH_TRIES = 24
 const NVME_S = { RECONNECT: 1, KEEP_ALIVE: 5 } as const
@@ -49,6 +51,7 @@ function sessionSettings(view: VolumeView, replacementS: number): [string, strin
     ['node.session.timeo.replacement_timeout', String(replacementS)],
     ['node.conn[0].timeo.noop_out_interval', String(NOOP_S.EVERY)],
     ['node.conn[0].timeo.noop_out_timeout', String(NOOP_S.WAIT)],
+    ['node.conn[0].timeo.login_timeout', String(LOGIN_S)],
   ]
   if (chap === null) return settings
   settings.push(
@@ -67,15 +70,20 @@ function sessionSettings(view: VolumeView, replacementS: number): [string, strin
 const updates = (node: string, settings: readonly [string, string][]): string[] =>
   settings.map(([name, value]) => `${node} --op update -n '${name}' -v ${value}`)
 
-/** One session: with two of them the host would see one disk as two, and nothing would join them. */
+/**
+ * One session: with two of them the host would see one disk as two, and nothing would join them. open-iscsi comes back to
+ * the portal of its record after every loss; so that is one of a server whose loss is not the session's.
+ */
 function onePath(view: VolumeView, portals: readonly AttachPortal[]): AttachSection[] {
-  const [entry, ...others] = portals.map(({ address }) => address)
+  const standing = portals.filter(({ path }) => path.role === 'standby')
+  const [entry, ...others] = [...new Set([...standing, ...portals])].map(({ address }) => address)
   const at = `${node(view)} -p ${entry}`
   const elsewhere =
     others.length === 0
       ? []
       : [
-          `# the host comes back to the portal that it logged in at and is sent on from there; another one does as well:`,
+          '# the host comes back to the portal that it logged in at and is sent on from there to the server that leads; a server',
+          '# that does not lead is best, for they are not lost together. Others do as well:',
           ...others.map((portal) => `#   ${portal}`),
           '# log in at one of them only',
         ]

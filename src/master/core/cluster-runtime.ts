@@ -85,7 +85,10 @@ export class ClusterRuntime implements Cluster {
     )
     this.leads.onNotes = (volume, notes) => this.#onNotes(volume, notes)
     this.#paths = new PathsTeller({
-      ...{ store, links, nowMs, live: this.#live },
+      ...{ store, nowMs, live: this.#live },
+      // it asks once for all that it is about to say
+      links: options.links,
+      mayTell: () => leadershipMs() > 0,
       isServed: (volume) => this.leads.isServed(volume),
     })
     this.#handovers = new Handovers({ store, live: this.#live, leads: this.leads, logger })

@@ -18,6 +18,8 @@ interface PathsTellerOptions {
   readonly links: ServerLinks
   readonly live: LiveServers
   readonly isServed: (volume: string) => boolean
+  /** What is told reaches servers. While it does not, changes wait: none of them may be left out. */
+  readonly mayTell: () => boolean
   readonly nowMs: number
 }
 
@@ -35,6 +37,7 @@ export class PathsTeller {
   #isAllDirty = true
   #isSettled = false
   #isFlushing = false
+  #isHeld = false
   #isClosed = false
   readonly #endings: readonly (() => void)[]
 
@@ -79,6 +82,7 @@ export class PathsTeller {
 
   /** To be called now and then. */
   sweep(nowMs: number): void {
+    if (this.#isHeld) this.#flushSoon()
     if (this.#isSettled || nowMs - this.#o.nowMs < SETTLE_MS) return
     this.#isSettled = true
     this.#flushSoon()
@@ -95,8 +99,9 @@ export class PathsTeller {
   }
 
   #flush(): void {
-    const { store, links } = this.#o
-    if (store.view.cluster.lock !== null || !this.#hasSettled()) return
+    const { store, links, mayTell } = this.#o
+    this.#isHeld = !mayTell()
+    if (this.#isHeld || store.view.cluster.lock !== null || !this.#hasSettled()) return
     this.#look()
     const changes = this.#table.takeChanges()
     let whole: ReturnType<PathsTable['whole']> | null = null

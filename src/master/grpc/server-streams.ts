@@ -72,6 +72,7 @@ const REFUSAL = {
   another_cluster: 'CONFLICT',
   name_taken: 'CONFLICT',
   invalid: 'INVALID_ARGUMENT',
+  not_leader: 'CLOSED',
 } as const satisfies Record<Extract<HelloVerdict, { readonly kind: 'refused' }>['reason'], string>
 
 export class ServerStreams {
@@ -225,7 +226,10 @@ export class ServerStreams {
     }
     const verdict = await cluster().onHello(hello, joined?.stream)
     if (verdict.kind === 'refused') {
-      throw new BlockError(REFUSAL[verdict.reason], verdict.message, { facts: { reason: verdict.reason } })
+      const { reason, message } = verdict
+      const hint =
+        verdict.reason === 'not_leader' && verdict.leader !== null ? { leader: verdict.leader } : {}
+      throw new BlockError(REFUSAL[reason], message, { facts: { reason, ...hint } })
     }
     const facts = { ...said, stream: verdict.stream }
     if (joined !== undefined) {

@@ -1,7 +1,8 @@
 /**
  * The stream to the master: hello, beats every 500 ms and at once when there is something to say, and what the master
  * says in return, one after the other. When the stream ends it is opened again, at the next address, with growing pauses
- * that differ from server to server; volumes go on meanwhile, as far as their leases allow.
+ * that differ from server to server; volumes go on meanwhile, as far as their leases allow. A master that does not lead says
+ * who does: that one is asked at once if it is configured, and else the next one; each of them once before the next pause.
  *
  *   connecting ──welcome──▶ connected ──ended──▶ waiting ──pause──▶ connecting …     any ──leave, close──▶ away
  */
@@ -76,6 +77,8 @@ export class MasterClient {
   #beats = 0
   #connects = 0
   #failures = 0
+  /** Whom the last master named as the leader, which it is not itself; empty when it knew nobody. */
+  #leader: string | undefined
   #closed: Promise<void> | undefined
   #call: Call | undefined
   #beatTimer: Timer | undefined
@@ -105,7 +108,9 @@ export class MasterClient {
 
   /** Facts of the hello changed: it is said again, on the stream there is. */
   helloChanged(): void {
-    if (this.#state === 'connected') this.#call?.write({ hello: this.#hello() })
+    // also before the welcome: the first hello is on its way with what was so then
+    if (this.#state === 'connected' || this.#state === 'connecting')
+      this.#call?.write({ hello: this.#hello() })
   }
 
   /** Says goodbye and ends the stream for good. Idempotent. */
@@ -132,11 +137,16 @@ export class MasterClient {
 
   async #run(): Promise<void> {
     const { random, logger, masters } = this.#o
-    for (let turn = 0; this.#closed === undefined; turn++) {
-      this.#address = masters[turn % masters.length] ?? ''
+    let [turn, passedOn] = [0, 0]
+    while (this.#closed === undefined) {
+      this.#address = masters[turn] ?? ''
+      this.#leader = undefined
       this.#state = 'connecting'
       const wasConnected = await this.#stream()
       if (this.#closed !== undefined) return
+      turn = this.#next(turn)
+      if (this.#leader !== undefined && ++passedOn < masters.length) continue
+      passedOn = 0
       this.#state = 'waiting'
       if (wasConnected || this.#failures === 0) {
         const facts = { address: this.#address, reason: this.#reason ?? undefined }
@@ -148,6 +158,13 @@ export class MasterClient {
       const waitMs = fullMs / 2 + (fullMs / 2) * (random.integer(1024) / 1024)
       if (!(await this.#pause.wait(waitMs))) return
     }
+  }
+
+  /** Which master is asked after that one: the leader that it named, if that is another, else the next. */
+  #next(turn: number): number {
+    const { masters } = this.#o
+    const leader = masters.indexOf(this.#leader ?? '')
+    return leader >= 0 && leader !== turn ? leader : (turn + 1) % masters.length
   }
 
   /** One stream, to its end; true when the master welcomed it. */
@@ -195,7 +212,11 @@ export class MasterClient {
   }
 
   #why(error: unknown): string {
-    if (isServiceError(error)) return blockErrorOf(error, `master ${this.#address}`).message
+    if (isServiceError(error)) {
+      const { message, facts } = blockErrorOf(error, `master ${this.#address}`)
+      if (facts.reason === 'not_leader') this.#leader = String(facts.leader ?? '')
+      return message
+    }
     if (isBlockError(error)) return error.message
     if (isCutOff(error)) return 'the stream was cut off'
     throw error

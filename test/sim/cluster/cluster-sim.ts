@@ -21,8 +21,8 @@ import { RealMaster } from './master/real-master.ts'
 import type { MasterWorld, MemberLink, SimMaster } from './master/sim-master.ts'
 import { StubMaster } from './master/stub-master.ts'
 import { SimNetwork } from './net.ts'
+import { portalOf } from './paths/front-ends.ts'
 import { ReservationRule } from './paths/reservation-rule.ts'
-import { SimTargets } from './paths/targets.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
 import { REPLICATION_PORT, SimServer } from './server.ts'
 import type { Running, ServerWorld } from './server-world.ts'
@@ -158,7 +158,7 @@ export class ClusterSim implements ServerWorld {
         const running = this.servers.get(serverId(server))?.running
         return running !== undefined && !running.process.life.isStopped
       },
-      portals: () => [...this.servers.values()].map((server) => SimTargets.portalOf(server)),
+      portals: () => [...this.servers.values()].map((server) => portalOf(server)),
       broken: (error) => this.broken(error),
     })
     this.faults = new Faults(this, random.fork('faults'))

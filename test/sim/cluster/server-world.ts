@@ -6,6 +6,7 @@ import { createVolume } from '../../../src/blockvol/create.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import type { ReplicationListener } from '../../../src/replication/listener.ts'
 import type { Replica } from '../../../src/replication/replica.ts'
+import type { PathTable } from '../../../src/server/served/path-table.ts'
 import type { Bounds } from '../../../src/v2engine/policy.ts'
 import type { SimProcess } from '../machine.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -49,6 +50,8 @@ export interface Running {
   readonly net: Net
   replica: Replica | undefined
   listener: ReplicationListener | undefined
+  /** What the master tells of the paths of volumes. */
+  readonly table: PathTable
   /** Undefined while it is made. */
   link: MemberLink | undefined
   /** What else is closed with it, last first. */

@@ -8,6 +8,7 @@ import { isBlockError } from '../../../src/base/errors.ts'
 import { ReplicationListener } from '../../../src/replication/listener.ts'
 import { Replica } from '../../../src/replication/replica.ts'
 import { ResyncSlots } from '../../../src/replication/resync/slots.ts'
+import { PathTable } from '../../../src/server/served/path-table.ts'
 import type { ServerId } from '../../../src/v2engine/identity.ts'
 import { isSound, type Standing } from '../../../src/v2engine/marks.ts'
 import type { AuthorityMessage } from '../../../src/v2engine/messages.ts'
@@ -127,6 +128,7 @@ export class SimServer implements NetMachine {
       net: network.netOf(this, process.life),
       replica: undefined,
       listener: undefined,
+      table: new PathTable(),
       link: undefined,
       closing: [],
       closed: undefined,

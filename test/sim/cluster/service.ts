@@ -11,8 +11,8 @@ import { Attachment } from './attachment.ts'
 import type { History } from './history.ts'
 import type { Path } from './hosts.ts'
 import { JudgedDevice } from './judged-device.ts'
+import { FrontEnds } from './paths/front-ends.ts'
 import type { ReservationRule } from './paths/reservation-rule.ts'
-import { SimTargets } from './paths/targets.ts'
 import type { ClusterProfile } from './profile.ts'
 import { readVolume } from './read-volume.ts'
 import type { SimServer } from './server.ts'
@@ -40,8 +40,7 @@ export class Service {
   readonly #takeLoss: (epoch: Epoch) => Loss
   /** A path is over. */
   readonly #over: (path: Path) => void
-  readonly #targets: SimTargets
-  #active: SimServer | undefined
+  readonly #frontEnds: FrontEnds
   #path: Path | undefined
 
   constructor(world: ServiceWorld, takeLoss: (epoch: Epoch) => Loss, over: (path: Path) => void) {
@@ -50,7 +49,7 @@ export class Service {
     this.#over = over
     const limits =
       world.profile.pathHostsKind === 'fenced' ? { ...NO_QOS_LIMITS, iops: FENCED_IOPS } : NO_QOS_LIMITS
-    this.#targets = new SimTargets(() => this.#active, limits)
+    this.#frontEnds = new FrontEnds({ limits, broken: (error) => world.broken(error) })
   }
 
   /** Where hosts are served now. */
@@ -60,7 +59,7 @@ export class Service {
 
   /** A process begins. */
   async started(server: SimServer, running: Running): Promise<void> {
-    if (this.#world.profile.pathHosts > 0) await this.#targets.open(server, running)
+    if (this.#world.profile.pathHosts > 0) await this.#frontEnds.open(server, running)
   }
 
   leads(server: SimServer, device: LedDevice): void {
@@ -79,8 +78,7 @@ export class Service {
     if (this.#path?.server !== server.name) return
     this.#over(this.#path)
     this.#path = undefined
-    if (this.#active === server) this.#active = undefined
-    if (server.running !== undefined) this.#targets.halted(server.running)
+    if (server.running !== undefined) this.#frontEnds.halted(server.running)
   }
 
   /** Hosts are served when the whole volume has been read, and holds what it must. */
@@ -94,9 +92,8 @@ export class Service {
     log.note(server.name, `serves epoch ${epoch.number}`)
     if (this.#path !== undefined) this.#over(this.#path)
     this.#path = { server: server.name, epoch, device, model }
-    this.#active = server
     if (server.running !== undefined && profile.pathHosts > 0) {
-      await this.#targets.serve(server.running, new JudgedDevice(led, model, this.#world.reservations))
+      this.#frontEnds.serve(server.running, new JudgedDevice(led, model, this.#world.reservations), led)
     }
   }
 }

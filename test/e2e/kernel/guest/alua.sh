@@ -9,12 +9,12 @@ read -r -a PORTAL_LIST <<<"$PORTALS"
 MAP='' # set once multipathd has made it
 # What an emulated machine needs to see a path change, and to log in again.
 PATH_SECONDS=120
+SLOWEST_MS=90000
 
 cat >/etc/multipath.conf <<'CONF'
 defaults {
   user_friendly_names yes
-  find_multipaths no
-  polling_interval 2
+  find_multipaths yes
 }
 blacklist {
   devnode "^(vd|loop|ram|sr|fd|nullb|nvme)"
@@ -28,7 +28,7 @@ devices {
     hardware_handler "1 alua"
     path_checker tur
     failback immediate
-    no_path_retry 60
+    no_path_retry 24
     fast_io_fail_tmo 5
   }
 }
@@ -81,23 +81,29 @@ need 'mkfs.ext4' mkfs.ext4 -q "$MAP"
 need 'mount' mount "$MAP" "$MOUNT"
 mkdir "$MOUNT/fio"
 verify_on "$MOUNT/fio" 32M & writer=$!
+beat_on "$MOUNT/beat" & beat=$!
 need 'writes are verified' rounds_pass 1 "$writer"
 
+forget_beats
 MOVED=$(ask move) || fail 'the lead is moved as planned' "$MOVED"
 check 'after the move another path leads' eventually "$PATH_SECONDS" leads "$MOVED"
 check 'after the move writes go on and verify' rounds_pass 1 "$writer"
+at_most 'the slowest write around the move took, in ms' "$SLOWEST_MS" "$(slowest_beat)"
 need 'after the move the others stand by' eventually "$PATH_SECONDS" led_with 2
 
+forget_beats
 LEADS=$(ask kill-primary) || fail 'the primary is killed, another one leads' "$LEADS"
 echo "$LEADS"
 check 'after the failover another path leads' eventually "$PATH_SECONDS" leads "${LEADS%% *}"
 check 'after the failover writes go on and verify' rounds_pass 2 "$writer"
+at_most 'the slowest write around the failover took, in ms' "$SLOWEST_MS" "$(slowest_beat)"
 check 'one path is gone, one stands by' eventually "$PATH_SECONDS" led_with 1
 check 'the killed server is back and in sync' ask bring-back
 check 'its path comes back' eventually "$PATH_SECONDS" led_with 2
 check 'writes go on and verify' rounds_pass 1 "$writer"
 touch /tmp/stop
 check 'no write failed and every block read back' wait "$writer"
+check 'no write of a single block failed' wait "$beat"
 check 'the file system takes writes' writable
 
 check 'umount' umount "$MOUNT"

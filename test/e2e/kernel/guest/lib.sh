@@ -99,6 +99,11 @@ at_least() {
   if (($3 >= $2)); then pass "$1 ($3)"; else fail "$1" "expected at least $2, got $3"; fi
 }
 
+# at_most NAME MOST ACTUAL
+at_most() {
+  if (($3 <= $2)); then pass "$1 ($3)"; else fail "$1" "expected at most $2, got $3"; fi
+}
+
 # kernel_is_quiet: nothing alarming in the kernel's log since boot.
 kernel_is_quiet() { no_alarms "$ALARMS|$ALARMS_OF_LOSS"; }
 
@@ -168,7 +173,7 @@ use_chap() { # USER SECRET
 
 # host_settings: what docs/hosts.md advises for a volume with one path at a time.
 host_settings() {
-  node_set 'node.conn[0].timeo.noop_out_interval' 2 &&
+  node_set 'node.conn[0].timeo.noop_out_interval' 1 &&
     node_set 'node.conn[0].timeo.noop_out_timeout' 3 &&
     node_set 'node.conn[0].timeo.login_timeout' 5 &&
     node_set node.session.timeo.replacement_timeout 120
@@ -177,7 +182,7 @@ host_settings() {
 # multipath_settings: the same for every record of a multipath volume, whose paths are given up soon.
 multipath_settings() {
   local name
-  for name in noop_out_interval=2 noop_out_timeout=3 login_timeout=5; do
+  for name in noop_out_interval=1 noop_out_timeout=3 login_timeout=5; do
     iscsiadm -m node -T "$IQN" -o update -n "node.conn[0].timeo.${name%=*}" -v "${name#*=}" || return
   done
   iscsiadm -m node -T "$IQN" -o update -n node.session.timeo.replacement_timeout -v 5

@@ -15,3 +15,16 @@ rounds_pass() { # COUNT PID: that many more rounds were verified, and the writer
   eventually 240 at_round "$goal" "$2"
 }
 at_round() { kill -0 "$2" && (($(cat /tmp/rounds 2>/dev/null || echo 0) >= $1)); }
+
+# beat_on FILE: writes a block again and again until /tmp/stop appears; what each took, in ms, goes to /tmp/beats.
+beat_on() {
+  local beganUs
+  while [[ ! -e /tmp/stop ]]; do
+    beganUs=${EPOCHREALTIME/[.,]/}
+    dd if=/dev/zero of="$1" bs=4k count=1 oflag=direct conv=notrunc status=none || return
+    echo $(((${EPOCHREALTIME/[.,]/} - beganUs) / 1000)) >>/tmp/beats
+    sleep 0.1
+  done
+}
+slowest_beat() { sort -n /tmp/beats | tail -n 1; } # ms
+forget_beats() { : >/tmp/beats; }

@@ -7,6 +7,7 @@ import { Beats } from '../../../../src/server/cluster/beats.ts'
 import type { AuthorityLink, ReplicaReport } from '../../../../src/server/replica/authority-link.ts'
 import type { ToAuthority } from '../../../../src/v2engine/messages.ts'
 import type { SeededRandom } from '../../random.ts'
+import { toldPortalOf } from '../paths/front-ends.ts'
 import type { SimServer } from '../server.ts'
 import type { Running } from '../server-world.ts'
 import { show } from '../timeline.ts'
@@ -50,6 +51,8 @@ export class MemberStream implements MemberLink {
   readonly #link: AuthorityLink
   #stream: StreamEnd | undefined
   #isWelcome = false
+  /** Since the hello that is on its way. */
+  #hasMoved = false
   #isClosed = false
   #hellos = 0
   #dueMs = 0
@@ -88,6 +91,7 @@ export class MemberStream implements MemberLink {
 
   moved(): void {
     if (this.#isWelcome) this.#hello()
+    else this.#hasMoved = true
   }
 
   close(): void {
@@ -123,7 +127,7 @@ export class MemberStream implements MemberLink {
         grpc: `${server.address}:7461`,
         replication: server.endpoint,
         http: '',
-        iscsi: [],
+        iscsi: [toldPortalOf(server)],
         nvme: [],
       },
       zone: null,
@@ -132,6 +136,7 @@ export class MemberStream implements MemberLink {
       process,
       registrySeen: server.member.seen,
     }
+    this.#hasMoved = false
     this.#stream?.hello(hello, ++this.#hellos)
   }
 
@@ -140,12 +145,14 @@ export class MemberStream implements MemberLink {
     if (this.#stream !== stream) return
     this.#stream = undefined
     this.#isWelcome = false
+    this.#o.running.table.interrupted()
     this.#connectSoon()
   }
 
   welcomed(stream: StreamEnd): void {
     if (this.#stream !== stream || this.#isWelcome) return
     this.#isWelcome = true
+    if (this.#hasMoved) this.#hello()
     this.#beats.wantFull()
   }
 
@@ -172,6 +179,7 @@ export class MemberStream implements MemberLink {
           running.replica?.fromAuthority(message.message)
           return
         case 'paths':
+          running.table.apply(message)
           return
       }
     })

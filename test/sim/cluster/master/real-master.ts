@@ -38,13 +38,14 @@ export class RealMaster implements SimMaster {
   constructor(world: MasterWorld, members: readonly ServerId[], random: SeededRandom) {
     this.#world = world
     this.#random = random
-    const { policy, shape, masterRates } = world.profile
+    const { policy, shape, masterRates, isMultipath } = world.profile
     this.#volume = testVolume(9, {
       uuid: VOLUME_ID,
       name: 'v',
       sizeBytes: shape.sizeBytes,
       logicalBlockBytes: shape.logicalBlockBytes,
       policy,
+      isMultipath,
       replicas: [...world.servers.keys()].map((server, slot) => ({ server, state: 'ready', slot })),
       lead: firstLead(members, random.u64()),
       state: 'creating',

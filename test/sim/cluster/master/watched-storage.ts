@@ -1,7 +1,7 @@
 /**
  * What survives the master, and is watched: who leads, at the moment when that is durable and before anybody can hear of
  * it. Whatever the master does, epochs and versions only rise, an epoch names one primary and one opening, and nothing is
- * decided under a lock.
+ * decided under a lock; no set changes while an epoch is sealed.
  */
 import { LEADER_KEY } from '../../../../src/master/core/record-keys.ts'
 import { RECORD_KINDS } from '../../../../src/master/core/record-schemas.ts'
@@ -100,6 +100,10 @@ export class WatchedStorage extends MemoryStorage {
       const [a, b] = [before.epoch, after.epoch]
       if (b.number < a.number || (b.number === a.number && b.id !== a.id)) this.#broken('an epoch fell')
       if (after.set.version < before.set.version) this.#broken('the version of a set fell')
+      const isSealing = before.state === 'sealing' && after.state === 'sealing' && a.id === b.id
+      if (isSealing && after.set.version !== before.set.version) {
+        this.#broken(`a set changed while epoch ${b.number} was sealed`)
+      }
     }
     Object.assign(this.registry, registryOf(after))
     this.epochMade = this.registry.epoch

@@ -12,6 +12,8 @@ import { parseArgs } from 'node:util'
 import type { Mutant } from '../../../mutants/catalogue.ts'
 import { CLUSTER_MUTANTS } from '../../../mutants/cluster.ts'
 import { mutantRun } from '../../../mutants/launch.ts'
+import { MASTER_MUTANTS } from '../../../mutants/masters.ts'
+import { PATH_MUTANTS } from '../../../mutants/paths.ts'
 import { REPLICATION_MUTANTS } from '../../../mutants/replication.ts'
 import { HUNTS } from './hunts.ts'
 
@@ -30,6 +32,8 @@ const only = flags.mutant?.split(',')
 const queue: (Mutant & { readonly clusterSeeds?: number })[] = [
   ...REPLICATION_MUTANTS,
   ...CLUSTER_MUTANTS,
+  ...PATH_MUTANTS,
+  ...MASTER_MUTANTS,
 ].filter(({ name }) => only === undefined || only.includes(name))
 let caught = 0
 let survived = 0

@@ -11,10 +11,10 @@ import type { SimNetwork } from '../net.ts'
 import type { ClusterProfile } from '../profile.ts'
 import type { RunLog } from '../timeline.ts'
 import { FencedPair } from './fenced-pair.ts'
+import { IQN } from './front-ends.ts'
 import { PathHost } from './path-host.ts'
 import { RegisterBlocks } from './register.ts'
 import type { ReservationRule } from './reservation-rule.ts'
-import { IQN } from './targets.ts'
 import { EntryWay, MultipathWay, type Way } from './way.ts'
 
 /** Blocks that other hosts leave alone. */

@@ -4,6 +4,7 @@ import * as lanes from './lanes.ts'
 import * as leases from './leases.ts'
 import * as losses from './losses.ts'
 import * as masters from './masters.ts'
+import * as paths from './paths.ts'
 import * as sets from './sets.ts'
 
 /** Resolves with what broke, undefined when all held. `print` gets the timeline. */
@@ -14,6 +15,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   ...leases,
   ...losses,
   ...masters,
+  ...paths,
   ...sets,
 }
 

@@ -36,6 +36,8 @@ interface StageOptions {
   readonly seed?: number
   /** So many production masters; without it the shell over the reducer, which the scenario steers. */
   readonly masters?: 1 | 2
+  /** Hosts come by the front ends of a multipath volume. */
+  readonly isMultipath?: boolean
   /** Speed of each server's clocks. */
   readonly rates?: readonly number[]
   readonly tuning?: ClusterProfile['tuning']
@@ -66,9 +68,10 @@ export class Stage {
       blocks: 64,
       tuning: { scrubIntervalMs: 0, idleFlushMs: 600_000, ...options.tuning },
       clients: 0,
-      pathHosts: 0,
+      // there are front ends; the scenario has its own hosts
+      pathHosts: options.isMultipath === true ? 1 : 0,
       pathHostsKind: 'alone',
-      isMultipath: false,
+      isMultipath: options.isMultipath === true,
       blocksMax: 1,
       thinkMs: [1],
       net: { delay: 0, dribble: 0, reset: 0, corrupt: 0, duplicate: 0 },

@@ -1,20 +1,18 @@
 /**
- * A benchmark of one logical unit over iSCSI, from login to figures. With `verify` everything written is stamped and
+ * A benchmark of one device, over iSCSI or NVMe/TCP, from the first connection to figures. With `verify` everything written is stamped and
  * everything read is checked, and after a load that writes all of it is read back.
  */
-import { formatHostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
 import type { Clock, Timer } from '../base/ports/clock.ts'
 import type { Net } from '../base/ports/net.ts'
 import type { Random } from '../base/ports/random.ts'
-import { BlockClient, type Capacity } from '../iscsi/initiator/block-client.ts'
-import { Initiator } from '../iscsi/initiator/initiator.ts'
-import type { InitiatorSession } from '../iscsi/initiator/session.ts'
-import { parseIscsiUrl } from '../iscsi/initiator/url.ts'
 import { type AccessSource, EndlessAccess, writes } from './access.ts'
+import type { BenchDisk } from './disk.ts'
 import { refuseData } from './guard.ts'
+import { openIscsiDisk } from './iscsi-disk.ts'
 import { Ledger, UNITS_MAX } from './ledger.ts'
 import { Load, type LoadOptions } from './load.ts'
+import { openNvmeDisk } from './nvme-disk.ts'
 import type { BenchOptions } from './options.ts'
 import { type BenchResult, figuresOf } from './result.ts'
 
@@ -34,47 +32,38 @@ export interface Progress {
   readonly mbPerSecond: number
 }
 
-const INITIATOR_NAME = 'iqn.2026-11.io.basalt:bench'
 const PROGRESS_MS = 1000
 const TWO_32 = 2 ** 32
-/** Beside the load, for the commands around it. */
-const SPARE_TASKS = 16
 
 /**
  * Rejects with INVALID_ARGUMENT, with CONFLICT when it would overwrite data, with MEDIUM when something read is not
  * what was written, and with the initiator's errors.
  */
-export async function benchIscsi(
+export async function benchDisk(
   ports: BenchPorts,
   options: BenchOptions,
   onProgress?: (progress: Progress) => void,
 ): Promise<BenchResult> {
-  const initiator = new Initiator({ ...ports, initiatorName: INITIATOR_NAME })
-  const sessions: InitiatorSession[] = []
+  const open = options.url.startsWith('nvme://') ? openNvmeDisk : openIscsiDisk
+  const disk = await open(ports, options)
   try {
-    for (let i = 0; i < options.connections; i++) {
-      const session = await initiator.connect({
-        url: options.url,
-        tasksMax: options.queueDepth + SPARE_TASKS,
-      })
-      sessions.push(session)
-      await new BlockClient(session).testUnitReady()
-    }
-    const client = new BlockClient(sessions[0]!)
-    const capacity = await client.readCapacity()
-    const units = unitsOf(capacity, options)
-    if (writes(options.load) && !options.destroysData) await refuseData(client, capacity)
-    return await new Bench(ports, options, { sessions, capacity, units, onProgress }).run()
+    const units = unitsOf(disk, options)
+    if (writes(options.load) && !options.destroysData) await refuseData(disk, disk.capacity)
+    return await new Bench(ports, options, { disk, units, onProgress }).run()
   } finally {
-    await Promise.all(sessions.map((session) => session.logout()))
+    await disk.close()
   }
 }
 
 /** Units of the device that the load goes over. */
-function unitsOf({ blocks, logicalBlockBytes }: Capacity, options: BenchOptions): number {
+function unitsOf({ capacity, transferBytesMax }: BenchDisk, options: BenchOptions): number {
+  const { blocks, logicalBlockBytes } = capacity
   const { unitBytes, verify, queueDepth, connections } = options
   if (unitBytes % logicalBlockBytes !== 0) {
     throw new BlockError('INVALID_ARGUMENT', `--bs must be a multiple of ${logicalBlockBytes} bytes here`)
+  }
+  if (unitBytes > transferBytesMax) {
+    throw new BlockError('INVALID_ARGUMENT', `--bs is at most ${transferBytesMax} bytes here`)
   }
   const units = Math.floor((blocks * logicalBlockBytes) / unitBytes)
   const needed = verify ? queueDepth * connections + 1 : 1
@@ -88,8 +77,7 @@ function unitsOf({ blocks, logicalBlockBytes }: Capacity, options: BenchOptions)
 }
 
 interface BenchParts {
-  readonly sessions: readonly InitiatorSession[]
-  readonly capacity: Capacity
+  readonly disk: BenchDisk
   readonly units: number
   readonly onProgress: ((progress: Progress) => void) | undefined
 }
@@ -107,15 +95,16 @@ class Bench {
 
   async run(): Promise<BenchResult> {
     const { clock, random, cpuMs } = this.#ports
-    const { load: kind, seconds, unitBytes, queueDepth, connections, syncEvery, verify, url } = this.#options
-    const { capacity, units, sessions } = this.#parts
+    const { load: kind, seconds, unitBytes, queueDepth, connections, syncEvery, verify } = this.#options
+    const { disk, units } = this.#parts
     const runId = random.integer(TWO_32)
+    const { links, target, capacity } = disk
     const blockBytes = capacity.logicalBlockBytes
     const ledger = verify ? new Ledger({ runId, units, unitBytes, blockBytes }) : undefined
     const beganMs = clock.monotonicMs()
     const cpuBeganMs = cpuMs()
     const loadOptions: LoadOptions = {
-      ...{ clock, sessions, queueDepth, unitBytes, blockBytes, syncEvery, ledger },
+      ...{ clock, links, queueDepth, unitBytes, blockBytes, syncEvery, ledger },
       source: new EndlessAccess(kind, units, random.integer(TWO_32)),
       endMs: beganMs + seconds * 1000,
       // Random, so that neither side can make less of it.
@@ -131,11 +120,10 @@ class Bench {
       const readBack = new Load({ ...loadOptions, source, endMs: Number.POSITIVE_INFINITY, syncEvery: 0 })
       await this.#watched(readBack, 'verification')
     }
-    const { portal, targetName, lun } = parseIscsiUrl(url)
     const figures = (operation: 'read' | 'write' | 'flush') =>
       figuresOf(load.latencies[operation], lastedMs, operation === 'flush' ? 0 : unitBytes)
     return {
-      target: `iscsi://${formatHostPort(portal)}/${targetName}/${lun}`,
+      target,
       ...{ load: kind, unitBytes, queueDepth, connections, syncEvery },
       seconds: lastedMs / 1000,
       read: figures('read'),

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { NQN, OwnTarget } from '../../test/conformance/nvme/target.ts'
 import { IQN, LoopbackTarget } from '../../test/e2e/iscsi/fixture.ts'
 import { formatHostPort } from '../base/address.ts'
 import { KIB, MIB } from '../base/units.ts'
@@ -7,7 +8,7 @@ import { RealNet } from '../io/net.ts'
 import { RealRandom } from '../io/random.ts'
 import { plainSyscalls } from '../io/syscalls.ts'
 import { LOADS, writes } from './access.ts'
-import { benchIscsi, type Progress } from './iscsi-bench.ts'
+import { benchDisk, type Progress } from './disk-bench.ts'
 import type { BenchOptions } from './options.ts'
 import { type BenchResult, describeResult } from './result.ts'
 
@@ -33,7 +34,7 @@ function bench(
   const url = `iscsi://${formatHostPort(target.portal)}/${IQN}/0`
   const defaults = { unitBytes: 4096, queueDepth: 8, connections: 1, seconds: SECONDS, syncEvery: 0 } as const
   const all = { url, load: 'randread', ...defaults, verify: false, destroysData: false, ...options } as const
-  return benchIscsi(PORTS, all, onProgress)
+  return benchDisk(PORTS, all, onProgress)
 }
 
 describe('a benchmark over iSCSI', () => {
@@ -118,5 +119,40 @@ describe('a benchmark over iSCSI', () => {
     expect(lines[1]).toMatch(/^read +\d+ IOPS +[\d.]+ MB\/s {2}p50 \S+ [µm]s {2}p99 .* p99\.9 .* max /)
     expect(lines.at(-1)).toMatch(/^That is so much/)
     expect(describeResult({ ...result, cpuShare: 0.84 }).at(-1)).toBe('generator 84 % of a core')
+  })
+})
+
+describe('a benchmark over NVMe/TCP', () => {
+  let own: OwnTarget
+  beforeEach(async () => {
+    own = await OwnTarget.start()
+  })
+  afterEach(() => own[Symbol.asyncDispose]())
+
+  const over = (options: Partial<BenchOptions>): Promise<BenchResult> =>
+    bench({ url: `nvme://${formatHostPort(own.portal)}/${NQN}`, ...options })
+
+  it.each(LOADS)('%s counts what the device did, and verifies', async (load) => {
+    const before = { ...own.device.counts }
+    const { read, write, verified, target: url } = await over({ load, verify: true, connections: 2 })
+    expect(own.device.counts.writes - before.writes).toBe(write?.operations ?? 0)
+    expect((read?.operations ?? 0) + (write?.operations ?? 0)).toBeGreaterThan(0)
+    if (writes(load)) expect(verified?.checkedBlocks).toBeGreaterThan(0)
+    expect(url).toBe(`nvme://${formatHostPort(own.portal)}/${NQN}`)
+  })
+
+  it('flushes as often as it was told', async () => {
+    const { flush } = await over({ load: 'write', syncEvery: 10, seconds: 0.3 })
+    expect(own.device.counts.flushes).toBe(flush?.operations)
+  })
+
+  it('refuses operations that a command cannot move', async () => {
+    await expect(over({ unitBytes: 2 * MIB })).rejects.toThrow('--bs is at most 1048576 bytes here')
+  })
+
+  it('ends with the error when the target goes away', async () => {
+    const progress = () => void own.target.close()
+    const url = `nvme://${formatHostPort(own.portal)}/${NQN}`
+    await expect(bench({ url, seconds: 60 }, progress)).rejects.toThrow()
   })
 })
