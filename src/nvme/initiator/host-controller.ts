@@ -132,8 +132,9 @@ export class NvmeHostController {
     }
   }
 
+  /** False from the moment on that a queue's connection is lost, before its commands are told. */
   get isOpen(): boolean {
-    return this.#isOpen
+    return this.#isOpen && this.#admin.isOpen && this.#ioQueues.every(isQueueOpen)
   }
 
   get identity(): ControllerIdentity {
@@ -261,7 +262,13 @@ export class NvmeHostController {
       const queue = await openQueue(this.#options, { entries, capsuleDataBytes: ADMIN_CAPSULE_BYTES })
       this.#ioQueues.push(queue)
       this.#watch(queue)
-      const wish = { qid, entries, keepAliveMs: 0, controllerId: this.controllerId }
+      const wish = {
+        qid,
+        entries,
+        keepAliveMs: 0,
+        controllerId: this.controllerId,
+        withoutFlowControl: true,
+      }
       await connectQueue(queue, this.#options, wish)
       queue.setLimits({ capsuleDataBytes })
     }
@@ -306,6 +313,8 @@ export class NvmeHostController {
   }
 }
 
+const isQueueOpen = (queue: NvmeQueue): boolean => queue.isOpen
+
 function openQueue(
   options: NvmeConnectOptions,
   queue: { entries: number; capsuleDataBytes: number },
@@ -325,7 +334,13 @@ function openQueue(
 async function connectQueue(
   queue: NvmeQueue,
   options: NvmeConnectOptions,
-  wish: { qid: number; entries: number; keepAliveMs: number; controllerId?: number },
+  wish: {
+    qid: number
+    entries: number
+    keepAliveMs: number
+    controllerId?: number
+    withoutFlowControl?: boolean
+  },
 ): Promise<number> {
   const { hostNqn, hostId, subsystemNqn = DISCOVERY_NQN, authenticate } = options
   const { controllerId = CNTLID_DYNAMIC } = wish
