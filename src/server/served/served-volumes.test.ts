@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
+import { IQN, pathsAt, TestServer } from '../../../test/e2e/server/front-ends.ts'
 import { HOST_NAME, initiatorOf, login, send } from '../../../test/e2e/target/support/host.ts'
 import { MIB } from '../../base/units.ts'
 import { formatUuid } from '../../base/uuid.ts'
 import type { PathRole, VolumePaths } from '../../frontend/paths.ts'
 import { parseSense } from '../../iscsi/initiator/sense.ts'
 import type { InitiatorSession } from '../../iscsi/initiator/session.ts'
-import { IQN, pathsAt, TestServer } from './testing.ts'
 
 const STRANGER = 'iqn.2026-11.org.example:stranger'
 const TEST_UNIT_READY = '00 00 00 00 00 00'
