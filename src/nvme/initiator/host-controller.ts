@@ -132,8 +132,9 @@ export class NvmeHostController {
     }
   }
 
+  /** False from the moment on that a queue's connection is lost, before its commands are told. */
   get isOpen(): boolean {
-    return this.#isOpen
+    return this.#isOpen && this.#admin.isOpen && this.#ioQueues.every(isQueueOpen)
   }
 
   get identity(): ControllerIdentity {
@@ -311,6 +312,8 @@ export class NvmeHostController {
     this.#closed.resolve(error)
   }
 }
+
+const isQueueOpen = (queue: NvmeQueue): boolean => queue.isOpen
 
 function openQueue(
   options: NvmeConnectOptions,

@@ -19,6 +19,7 @@ import type {
   StandbyMeans,
 } from './front-end.ts'
 import { IscsiFrontEnd, type IscsiSettings } from './iscsi-front-end.ts'
+import { NoNvme } from './no-nvme.ts'
 import { NvmeFrontEnd, type NvmeSettings } from './nvme-front-end.ts'
 import type { PathTable } from './path-table.ts'
 import { ServedVolume } from './served-volume.ts'
@@ -91,7 +92,8 @@ export class ServedVolumes {
     const options = { settings: config.settings, server: cluster?.server }
     const iscsi = await IscsiFrontEnd.open(ports, options)
     try {
-      const nvme = await NvmeFrontEnd.open(ports, options)
+      const { nvme: listen, 'nqn-prefix': prefix } = config.settings
+      const nvme = listen.length === 0 ? new NoNvme(prefix) : await NvmeFrontEnd.open(ports, options)
       return new ServedVolumes({ ports, config, cluster, iscsi, nvme })
     } catch (error) {
       await iscsi.close()
