@@ -54,7 +54,7 @@ export async function startBasalt(
   const child = new BasaltProcess(
     [
       ...['target', '--data', data, '--volume', VOLUME, '--size', String(sizeBytes)],
-      ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-level', 'warn'],
+      ...['--iscsi', '127.0.0.1:0', '--nvme', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-level', 'warn'],
     ],
     environment,
   )

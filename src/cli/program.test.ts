@@ -141,6 +141,7 @@ describe('commands that ask a target', () => {
       totalBytes: 2048,
       freeBytes: 1 << 20,
     },
+    nvme: { nqn: 'nqn.2026-11.io.basalt:vol1', portals: [{ address: '127.0.0.1:4420' }], sessions: [] },
     iscsi: {
       iqn: 'iqn.2026-11.io.basalt:vol1',
       portals: [

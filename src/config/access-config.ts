@@ -4,6 +4,7 @@
  */
 import { formatHostPort, type HostPort, isLoopback } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
+import type { AccessRules, DhchapCredential } from '../frontend/access.ts'
 import type { Secret } from '../frontend/secret.ts'
 
 export interface ChapCredentials {
@@ -16,6 +17,32 @@ export interface AccessConfig {
   readonly chap?: ChapCredentials & { readonly mutual?: ChapCredentials }
   /** Names of the initiators that may log in; everybody when it is not there. */
   readonly initiators?: readonly string[]
+  /** What NVMe hosts prove, each by its own secret; a host that is not there is refused. */
+  readonly dhchap?: readonly DhchapCredential[]
+  /** NQNs of the NVMe hosts that may connect; everybody when it is not there. */
+  readonly hosts?: readonly string[]
+}
+
+const hasIscsiRules = ({ chap, initiators }: AccessConfig): boolean =>
+  chap !== undefined || initiators !== undefined
+const hasNvmeRules = ({ dhchap, hosts }: AccessConfig): boolean => dhchap !== undefined || hosts !== undefined
+
+/** Whether it says anything of who may use the volumes. */
+export const hasRules = (access: AccessConfig): boolean => hasIscsiRules(access) || hasNvmeRules(access)
+
+/**
+ * The rules that it comes to. Without a word everything is open; outside loopback that is refused before. Who has made rules
+ * for one protocol has not opened the other: that one is for nobody until it has rules of its own.
+ */
+export function rulesOf(access: AccessConfig): AccessRules {
+  const { chap, initiators, dhchap, hosts } = access
+  const others = hasRules(access) ? [] : 'any'
+  return {
+    initiators: initiators ?? (hasIscsiRules(access) ? 'any' : others),
+    chap: chap === undefined ? [] : [chap],
+    hosts: hosts ?? (hasNvmeRules(access) ? 'any' : others),
+    dhchap: dhchap ?? [],
+  }
 }
 
 /** 96 bits: with less, RFC 7143 allows CHAP only under IPsec. */
@@ -55,9 +82,10 @@ export function checkChap(chap: NonNullable<AccessConfig['chap']>, place: string
   return warnings
 }
 
-/** ACCESS_DENIED when `iscsi` or the HTTP API would serve everybody who reaches this machine. */
+/** ACCESS_DENIED when a front end or the HTTP API would serve everybody who reaches this machine. */
 export function refuseOpenService(options: {
   readonly iscsi: readonly HostPort[]
+  readonly nvme: readonly HostPort[]
   readonly access: AccessConfig
   readonly api: {
     readonly flag: string
@@ -66,12 +94,16 @@ export function refuseOpenService(options: {
     readonly hasToken: boolean
   }
 }): void {
-  const { iscsi, access, api } = options
-  const open = iscsi.find(({ host }) => !isLoopback(host))
-  if (open !== undefined && access.chap === undefined && access.initiators === undefined) {
+  const { iscsi, nvme, access, api } = options
+  for (const [flag, addresses, keys] of [
+    ['iscsi', iscsi, 'chap or initiators'],
+    ['nvme', nvme, 'dhchap or hosts'],
+  ] as const) {
+    const open = addresses.find(({ host }) => !isLoopback(host))
+    if (open === undefined || hasRules(access)) continue
     throw new BlockError(
       'ACCESS_DENIED',
-      `--iscsi ${formatHostPort(open)} would let everybody who reaches this machine write to the volume; add chap or initiators to the --config file, or listen on 127.0.0.1`,
+      `--${flag} ${formatHostPort(open)} would let everybody who reaches this machine write to the volume; add ${keys} to the --config file, or listen on 127.0.0.1`,
     )
   }
   if (!isLoopback(api.listen.host) && !api.hasToken) {

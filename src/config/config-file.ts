@@ -1,16 +1,13 @@
 /**
- * The configuration file of a daemon: the flags' names as keys, and what may stand only in a file, CHAP
- * secrets and the list of initiators. Unknown keys and values of the wrong kind are errors that name
+ * The configuration file of a daemon: the flags' names as keys, and who may use the volumes (access-file.ts). Unknown keys and values of the wrong kind are errors that name
  * `file:line:column`; nothing is guessed.
  */
 import { dirname, resolve } from 'node:path'
-import { type Static, type TSchema, Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { BlockError } from '../base/errors.ts'
-import { parseIscsiName } from '../base/names.ts'
-import { Secret } from '../frontend/secret.ts'
-import type { AccessConfig, ChapCredentials } from './access-config.ts'
-import { checkChap } from './access-config.ts'
+import type { AccessConfig } from './access-config.ts'
+import { ACCESS_KEYS, type AccessFile, readAccess } from './access-file.ts'
 import type { SettingTable } from './settings.ts'
 import { suggest } from './suggest.ts'
 import { readTextFile } from './text-file.ts'
@@ -22,35 +19,14 @@ import {
   type YamlValue,
 } from './yaml-document.ts'
 
-const SECRET_FILE_BYTES_MAX = 4096
-const INITIATORS_MAX = 1024
-
-const text = (expects: string): TSchema => Type.String({ description: expects, minLength: 1 })
-const credentials = {
-  user: Type.String({ description: 'a user name', minLength: 1, maxLength: 255 }),
-  secret: Type.Optional(Type.String({ description: 'a secret in quotes', minLength: 1 })),
-  'secret-file': Type.Optional(Type.String({ description: 'a file', minLength: 1 })),
-}
 const closed = { additionalProperties: false }
-const Mutual = Type.Object(credentials, { ...closed, description: 'user and secret' })
-const Chap = Type.Object(
-  { ...credentials, mutual: Type.Optional(Mutual) },
-  { ...closed, description: 'user and secret' },
-)
-const Access = {
-  chap: Type.Optional(Chap),
-  initiators: Type.Optional(
-    Type.Array(text('an iSCSI name'), { description: 'a list of iSCSI names', maxItems: INITIATORS_MAX }),
-  ),
-}
-const AccessSchema = Type.Object(Access)
 
 /** The whole file, as a JSON schema. */
 const schemaOf = (table: AnySettings): TSchema =>
   Type.Object(
     {
       ...Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, Type.Optional(schema)])),
-      ...Access,
+      ...ACCESS_KEYS,
     },
     { ...closed, description: 'settings by name' },
   )
@@ -82,55 +58,11 @@ export async function readConfigFile(path: string, table: AnySettings): Promise<
     settings.set(name, { text, place: `${document.at(`/${name}`)}: ${name}` })
   }
   const warnings: string[] = []
-  const access = await readAccess(value as Static<typeof AccessSchema>, { path, document, warnings })
-  if (access.chap !== undefined && file.readableByOthers) {
+  const access = await readAccess(value as AccessFile, { path, document, warnings })
+  if ((access.chap !== undefined || access.dhchap !== undefined) && file.readableByOthers) {
     warnings.push(`${path} holds CHAP settings and others may read it; chmod 600 it`)
   }
   return { settings, access, warnings }
-}
-
-interface Reading {
-  readonly path: string
-  readonly document: YamlDocument
-  readonly warnings: string[]
-}
-
-async function readAccess(value: Static<typeof AccessSchema>, reading: Reading): Promise<AccessConfig> {
-  const { document } = reading
-  const initiators = value.initiators?.map((name, index) =>
-    parseIscsiName(String(name), `${document.at(`/initiators/${index}`)}: initiators`),
-  )
-  if (initiators?.length === 0) {
-    throw invalid(
-      `${document.at('/initiators')}: initiators: an empty list admits nobody; name one, or leave the key out`,
-    )
-  }
-  const access: AccessConfig = initiators === undefined ? {} : { initiators }
-  if (value.chap === undefined) return access
-  const { mutual, ...own } = value.chap
-  const chap = {
-    ...(await readCredentials(own, '/chap', reading)),
-    ...(mutual === undefined ? {} : { mutual: await readCredentials(mutual, '/chap/mutual', reading) }),
-  }
-  reading.warnings.push(...checkChap(chap, document.at('/chap')))
-  return { ...access, chap }
-}
-
-async function readCredentials(
-  given: Static<typeof Mutual>,
-  pointer: string,
-  { path, document, warnings }: Reading,
-): Promise<ChapCredentials> {
-  const { user, secret, 'secret-file': secretFile } = given
-  const place = `${document.at(pointer)}: ${pointer.slice(1).replaceAll('/', '.')}`
-  if ((secret === undefined) === (secretFile === undefined)) {
-    throw invalid(`${place}: give either secret or secret-file`)
-  }
-  if (secret !== undefined) return { user, secret: Secret.fromText(secret) }
-  const file = resolve(dirname(path), secretFile ?? '')
-  const content = await readTextFile(file, `${place}.secret-file`, SECRET_FILE_BYTES_MAX)
-  if (content.readableByOthers) warnings.push(`${file} holds a secret and others may read it; chmod 600 it`)
-  return { user, secret: Secret.fromText(content.text.replace(/\r?\n$/, '')) }
 }
 
 /** Throws for the first thing (in the order of the file) that does not fit the schema. */

@@ -69,17 +69,22 @@ function resolveSetting(
   )
 }
 
-/** Portals told to initiators are the portals that listen, one by one. */
+/** Portals told to hosts are the portals that listen, one by one. */
 export function pairPortals(settings: {
   readonly iscsi: readonly HostPort[]
   readonly 'iscsi-portal': readonly HostPort[] | undefined
+  readonly nvme: readonly HostPort[]
+  readonly 'nvme-portal': readonly HostPort[] | undefined
 }): void {
-  const { iscsi, 'iscsi-portal': told } = settings
-  if (told === undefined || told.length === iscsi.length) return
-  throw new BlockError(
-    'INVALID_ARGUMENT',
-    `--iscsi-portal names ${told.length} and --iscsi ${iscsi.length}; give one for each, in the same order`,
-  )
+  for (const name of ['iscsi', 'nvme'] as const) {
+    const told = settings[`${name}-portal`]
+    const listening = settings[name]
+    if (told === undefined || told.length === listening.length) continue
+    throw new BlockError(
+      'INVALID_ARGUMENT',
+      `--${name}-portal names ${told.length} and --${name} ${listening.length}; give one for each, in the same order`,
+    )
+  }
 }
 
 /** The token in the file at `path`, or undefined without a path; `flag` named it. Warns when others may read it. */
@@ -119,9 +124,11 @@ export interface ConfigChanges {
   readonly needRestart: readonly string[]
 }
 
+const ACCESS = ['chap', 'initiators', 'dhchap', 'hosts'] as const satisfies readonly (keyof AccessConfig)[]
+
 /** Whether who may use the volumes is another matter now. */
 export const hasAccessChanged = ({ applied }: ConfigChanges): boolean =>
-  applied.includes('chap') || applied.includes('initiators')
+  ACCESS.some((key) => applied.includes(key))
 
 interface Comparable<Settings> {
   readonly settings: Settings
@@ -148,11 +155,25 @@ export function compareSettings<Settings>(
   }
   if (!sameChap(running.access.chap, read.access.chap)) applied.push('chap')
   if (!isDeepStrictEqual(running.access.initiators, read.access.initiators)) applied.push('initiators')
+  if (!sameDhchap(running.access.dhchap, read.access.dhchap)) applied.push('dhchap')
+  if (!isDeepStrictEqual(running.access.hosts, read.access.hosts)) applied.push('hosts')
   return { applied, needRestart }
 }
 
 function sameChap(a: AccessConfig['chap'], b: AccessConfig['chap']): boolean {
   return sameCredentials(a, b) && sameCredentials(a?.mutual, b?.mutual)
+}
+
+function sameDhchap(a: AccessConfig['dhchap'], b: AccessConfig['dhchap']): boolean {
+  if (a === undefined || b === undefined || a.length !== b.length) return a === b
+  return a.every(({ host, secret, controllerSecret }, index) => {
+    const other = b[index]
+    return (
+      host === other?.host &&
+      sameSecret(secret, other.secret) &&
+      sameSecret(controllerSecret, other.controllerSecret)
+    )
+  })
 }
 
 const sameCredentials = (a: ChapCredentials | undefined, b: ChapCredentials | undefined): boolean =>

@@ -21,9 +21,9 @@ describe('ports of a cluster on one machine', () => {
   it('are the defaults, and 100 more for each further server', () => {
     const { master, servers } = defaultPorts(3)
     expect(master).toEqual({ http: 7470, grpc: 7471 })
-    expect(servers[0]).toEqual({ iscsi: 3260, replication: 7460, grpc: 7461, http: 7462 })
-    expect(servers[2]).toEqual({ iscsi: 3460, replication: 7660, grpc: 7661, http: 7662 })
-    expect(new Set(all(defaultPorts(9))).size).toBe(38)
+    expect(servers[0]).toEqual({ iscsi: 3260, nvme: 4420, replication: 7460, grpc: 7461, http: 7462 })
+    expect(servers[2]).toEqual({ iscsi: 3460, nvme: 4620, replication: 7660, grpc: 7661, http: 7662 })
+    expect(new Set(all(defaultPorts(9))).size).toBe(47)
   })
 
   it('are those of the last start, and one that is taken is replaced and named', async () => {
@@ -36,7 +36,7 @@ describe('ports of a cluster on one machine', () => {
       const used = ports.servers[1]?.iscsi
       expect(displaced).toContainEqual({ what: 'iSCSI of server-2', wanted: taken, used })
       expect(used).not.toBe(taken)
-      expect(new Set(all(ports)).size).toBe(14)
+      expect(new Set(all(ports)).size).toBe(17)
     })
   })
 
@@ -45,7 +45,7 @@ describe('ports of a cluster on one machine', () => {
     const [only] = kept.servers
     if (only === undefined) throw new Error('one server')
     const { ports } = await choosePorts(2, { ...kept, servers: [only, only] })
-    expect(new Set(all(ports)).size).toBe(10)
+    expect(new Set(all(ports)).size).toBe(12)
     expect((await choosePorts(3, kept)).ports.servers).toHaveLength(3)
   })
 })

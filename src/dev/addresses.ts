@@ -7,7 +7,7 @@ import net from 'node:net'
 
 const HOST = '127.0.0.1'
 const MASTER = { http: 7470, grpc: 7471 } as const
-const SERVER = { iscsi: 3260, replication: 7460, grpc: 7461, http: 7462 } as const
+const SERVER = { iscsi: 3260, nvme: 4420, replication: 7460, grpc: 7461, http: 7462 } as const
 const STRIDE = 100
 
 type MasterPorts = Readonly<Record<keyof typeof MASTER, number>>
@@ -27,13 +27,20 @@ export interface Displaced {
   readonly used: number
 }
 
-const LABEL = { iscsi: 'iSCSI', replication: 'replication', grpc: 'gRPC', http: 'HTTP' } as const
+const LABEL = {
+  iscsi: 'iSCSI',
+  nvme: 'NVMe',
+  replication: 'replication',
+  grpc: 'gRPC',
+  http: 'HTTP',
+} as const
 
 /** The ports that each daemon would have by itself. */
 export const defaultPorts = (serverCount: number): ClusterPorts => ({
   master: MASTER,
   servers: Array.from({ length: serverCount }, (_, index) => ({
     iscsi: SERVER.iscsi + STRIDE * index,
+    nvme: SERVER.nvme + STRIDE * index,
     replication: SERVER.replication + STRIDE * index,
     grpc: SERVER.grpc + STRIDE * index,
     http: SERVER.http + STRIDE * index,
@@ -69,6 +76,7 @@ export async function choosePorts(
     const owner = serverName(index)
     servers.push({
       iscsi: await choose(ports.iscsi, 'iscsi', owner),
+      nvme: await choose(ports.nvme, 'nvme', owner),
       replication: await choose(ports.replication, 'replication', owner),
       grpc: await choose(ports.grpc, 'grpc', owner),
       http: await choose(ports.http, 'http', owner),

@@ -10,9 +10,9 @@ import type { Disk, DiskLock } from '../base/ports/disk.ts'
 import type { Random } from '../base/ports/random.ts'
 import { address, type ClusterPorts, choosePorts, defaultPorts, serverName } from './addresses.ts'
 import { Child, type ReadyLine } from './child.ts'
-import type { DevEvent } from './events.ts'
+import type { DevEvent, Sample } from './events.ts'
 import { MasterClient } from './master-client.ts'
-import { type Sample, serveSample } from './sample.ts'
+import { serveSample } from './sample.ts'
 import { DEV_FILES, type DevState, openState, saveState } from './state.ts'
 
 export interface DevOptions {
@@ -122,14 +122,18 @@ export class DevCluster {
         ...['--cluster-key', join(path, clusterKey), '--join-token-file', join(path, joinToken)],
         ...['--master', masterGrpc, '--grpc', address(ports.grpc), '--http', address(ports.http)],
         ...['--replication', address(ports.replication), '--iscsi', address(ports.iscsi)],
+        ...['--nvme', address(ports.nvme)],
       ])
     }
     for (const child of this.#children) {
       const line = await this.#inTime(`${child.name} to start`, child.ready).catch((cause: unknown) =>
         this.#explain(child.name, cause),
       )
-      const iscsi = typeof line.iscsi === 'string' ? { iscsi: line.iscsi } : {}
-      tell({ event: 'started', name: child.name, pid: line.pid, http: String(line.http), ...iscsi })
+      const portals =
+        typeof line.iscsi === 'string' && typeof line.nvme === 'string'
+          ? { iscsi: line.iscsi, nvme: line.nvme }
+          : {}
+      tell({ event: 'started', name: child.name, pid: line.pid, http: String(line.http), ...portals })
     }
     const wanted = this.#ports.servers.length
     await this.#until(`${wanted} servers to join the master`, async () => {

@@ -10,6 +10,7 @@ export type DevEvent =
       readonly http: string
       /** Of block servers. */
       readonly iscsi?: string
+      readonly nvme?: string
     }
   | { readonly event: 'died'; readonly name: string; readonly how: string }
   | { readonly event: 'back'; readonly name: string; readonly pid: number }
@@ -22,6 +23,9 @@ export type DevEvent =
       readonly replicas: number
       readonly iqn: string
       readonly portal: string
+      readonly nqn: string
+      /** HOST:PORT for NVMe. */
+      readonly nvme: string
     }
   /** Nothing is promoted or made until an operator has looked; it is waited for. */
   | { readonly event: 'locked'; readonly detail: string; readonly master: string }
@@ -37,8 +41,9 @@ export function describe(event: DevEvent): string {
     case 'portTaken':
       return `  ${event.what}: port ${event.wanted} is taken by another program, so it is ${event.used}`
     case 'started': {
-      const iscsi = event.iscsi === undefined ? '' : `, iSCSI ${event.iscsi}`
-      return `  ${event.name.padEnd(9)} pid ${String(event.pid).padEnd(8)} http://${event.http}${iscsi}`
+      const { iscsi, nvme } = event
+      const portals = iscsi === undefined ? '' : `, iSCSI ${iscsi}, NVMe ${nvme}`
+      return `  ${event.name.padEnd(9)} pid ${String(event.pid).padEnd(8)} http://${event.http}${portals}`
     }
     case 'died':
       return `${event.name} died (${event.how}); it is started again`
@@ -63,8 +68,17 @@ export function describe(event: DevEvent): string {
   }
 }
 
+/** A volume as hosts find it. */
+export interface Sample {
+  readonly iqn: string
+  readonly portal: string
+  readonly nqn: string
+  /** HOST:PORT for NVMe. */
+  readonly nvme: string
+}
+
 export interface HintOptions {
-  readonly sample: { readonly iqn: string; readonly portal: string } | undefined
+  readonly sample: Sample | undefined
   readonly page: string
   readonly master: string
   readonly isDefaultMaster: boolean
@@ -92,8 +106,9 @@ export function hints({ sample, page, master, isDefaultMaster, leader }: HintOpt
   ]
 }
 
-function mounting({ iqn, portal }: { readonly iqn: string; readonly portal: string }): string[] {
+function mounting({ iqn, portal, nqn, nvme }: Sample): string[] {
   const node = `sudo iscsiadm -m node -T ${iqn} -p ${portal}`
+  const [host, port] = [nvme.slice(0, nvme.lastIndexOf(':')), nvme.slice(nvme.lastIndexOf(':') + 1)]
   const disk = `/dev/disk/by-path/ip-${portal}-iscsi-${iqn}-lun-0`
   return [
     '',
@@ -104,5 +119,11 @@ function mounting({ iqn, portal }: { readonly iqn: string; readonly portal: stri
     `  sudo mkfs.ext4 ${disk}`,
     `  sudo mount -o discard ${disk} /mnt`,
     `  sudo umount /mnt && ${node} --logout`,
+    '',
+    'Or by NVMe over TCP (nvme-cli, as root), on all of its paths:',
+    '',
+    `  sudo nvme connect-all -t tcp -a ${host} -s ${port}`,
+    '  sudo nvme list',
+    `  sudo nvme disconnect -n ${nqn}`,
   ]
 }

@@ -11,6 +11,8 @@ const Volume = Type.Object({
   health_reasons: Type.Array(Type.String()),
   iqn: Type.Union([Type.String(), Type.Null()]),
   iscsi_addr: Type.Union([Type.String(), Type.Null()]),
+  nqn: Type.String(),
+  nvme_addr: Type.Union([Type.String(), Type.Null()]),
 })
 export type DevVolume = Static<typeof Volume>
 const Servers = Type.Object({

@@ -4,14 +4,8 @@
  */
 import { isBlockError } from '../base/errors.ts'
 import type { Clock } from '../base/ports/clock.ts'
-import type { DevEvent } from './events.ts'
+import type { DevEvent, Sample } from './events.ts'
 import type { DevVolume, MasterClient } from './master-client.ts'
-
-/** As hosts find it. */
-export interface Sample {
-  readonly iqn: string
-  readonly portal: string
-}
 
 export interface SampleOptions {
   readonly client: MasterClient
@@ -46,8 +40,10 @@ export async function serveSample(options: SampleOptions): Promise<Sample | unde
     await make(options, replicas)
   }
   const volume = await served(options)
-  if (volume === undefined || volume.iqn === null || volume.iscsi_addr === null) return undefined
-  const sample = { iqn: volume.iqn, portal: volume.iscsi_addr }
+  if (volume === undefined) return undefined
+  const { iqn, iscsi_addr: portal, nqn, nvme_addr: nvme } = volume
+  if (iqn === null || portal === null || nvme === null) return undefined
+  const sample = { iqn, portal, nqn, nvme }
   tell({ event: 'volume', name: NAME, isNew, sizeBytes: SIZE_BYTES, replicas, ...sample })
   return sample
 }

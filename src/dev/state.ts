@@ -9,7 +9,7 @@ import { Value } from 'typebox/value'
 import { BlockError } from '../base/errors.ts'
 import type { Random } from '../base/ports/random.ts'
 import { formatUuid, randomUuid } from '../base/uuid.ts'
-import type { ClusterPorts } from './addresses.ts'
+import { type ClusterPorts, defaultPorts } from './addresses.ts'
 
 const FILE = 'dev.json'
 const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
@@ -19,7 +19,9 @@ const State = Type.Object({
   hasSample: Type.Boolean(),
   ports: Type.Object({
     master: Type.Object({ http: Port, grpc: Port }),
-    servers: Type.Array(Type.Object({ iscsi: Port, replication: Port, grpc: Port, http: Port })),
+    servers: Type.Array(
+      Type.Object({ iscsi: Port, nvme: Type.Optional(Port), replication: Port, grpc: Port, http: Port }),
+    ),
   }),
 })
 
@@ -68,7 +70,10 @@ function parse(text: string, path: string): DevState {
     const value: unknown = JSON.parse(text)
     if (Value.Check(State, value)) {
       const { clusterId, ports, hasSample } = value
-      return { clusterId, ports, hasSample }
+      const defaults = defaultPorts(ports.servers.length).servers
+      // a release before knew nothing of NVMe
+      const servers = defaults.map((given, index) => ({ ...given, ...ports.servers[index] }))
+      return { clusterId, ports: { ...ports, servers }, hasSample }
     }
   } catch (cause) {
     throw corrupt(path, cause)

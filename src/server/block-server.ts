@@ -1,5 +1,5 @@
 /**
- * `basalt server`: replicas of volumes, served to hosts over iSCSI while they lead, with the HTTP API and the listener
+ * `basalt server`: replicas of volumes, served to hosts over iSCSI and NVMe/TCP while they lead, with the HTTP API and the listener
  * for other servers beside them. Opens everything in order and closes it in reverse.
  *
  *   starting ──► serving ──stop──► draining ──► (closed)
@@ -76,6 +76,9 @@ export interface ServerReadyLine {
   /** The first portal. */
   readonly iscsi: string
   readonly portals: readonly string[]
+  /** The first address of NVMe/TCP. */
+  readonly nvme: string
+  readonly nvmePortals: readonly string[]
   readonly replication: string
   readonly http: string
   /** Where the master's calls are taken; null without a master. */
@@ -134,6 +137,7 @@ export class BlockServer {
       http: settings.http,
       replication: settings.replication,
       iscsi: settings.iscsi,
+      nvme: settings.nvme,
     }
     const stand: { current: ServerStand } = { current: settings }
     const table = new PathTable()
@@ -187,7 +191,7 @@ export class BlockServer {
     resources.defer(() => http.close())
     const served = await ServedVolumes.open(ports, config, member && { server, table, onFatal })
     resources.defer(() => served.close())
-    const { iscsi } = served.addresses
+    const { iscsi, nvme } = served.addresses
     const replication = await openReplication({ server, config })
     resources.defer(() => replication.close())
     const host = new ReplicaHost({
@@ -203,17 +207,20 @@ export class BlockServer {
     resources.defer(() => host.stop())
     await host.openStored()
     replicas.host = host
-    Object.assign(places, { http: http.address, replication: replication.address, iscsi })
+    Object.assign(places, { http: http.address, replication: replication.address, iscsi, nvme })
     await member?.join(host)
     view.current = { ...view.current, state: 'serving' }
 
     const portals = iscsi.map(formatHostPort)
+    const nvmePortals = nvme.map(formatHostPort)
     const ready: ServerReadyLine = {
       ready: true,
       pid,
       server,
       iscsi: portals[0]!,
       portals,
+      nvme: nvmePortals[0]!,
+      nvmePortals,
       replication: formatHostPort(replication.address),
       http: formatHostPort(http.address),
       grpc: member === undefined ? null : formatHostPort(member.address),
@@ -221,6 +228,7 @@ export class BlockServer {
     logger.info('server.ready', {
       server,
       iscsi: portals.join(' '),
+      nvme: nvmePortals.join(' '),
       replication: ready.replication,
       http: ready.http,
       grpc: ready.grpc ?? undefined,

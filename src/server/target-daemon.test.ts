@@ -11,7 +11,11 @@ import { TargetDaemon, type TargetService } from './target-daemon.ts'
 
 class ListeningService extends RecordingService implements TargetService {
   readonly iqn = 'iqn.2026-11.io.basalt:vol1'
-  readonly addresses: TargetService['addresses'] = { iscsi: [{ host: '127.0.0.1', port: 3260 }] }
+  readonly nqn = 'nqn.2026-11.io.basalt:vol1'
+  readonly addresses: TargetService['addresses'] = {
+    iscsi: [{ host: '127.0.0.1', port: 3260 }],
+    nvme: [{ host: '127.0.0.1', port: 4420 }],
+  }
   access: AccessConfig | undefined
   /** While set, hosts do not log out. */
   stubborn = false
@@ -107,6 +111,8 @@ describe('TargetDaemon', () => {
       volume: 'vol1',
       iqn: 'iqn.2026-11.io.basalt:vol1',
       iscsi: '127.0.0.1:3260',
+      nqn: 'nqn.2026-11.io.basalt:vol1',
+      nvme: '127.0.0.1:4420',
     })
     expect(await health(ready.admin)).toEqual({ status: 200, reasons: [] })
     expect(service.device?.sizeBytes).toBe(16 * MIB)

@@ -7,7 +7,7 @@
  * The admin API answers from the first moment, so that a long recovery shows as "starting" and not as silence;
  * hosts are admitted only when the volume is open, in an epoch of its own.
  */
-import { formatHostPort, type HostPort } from '../base/address.ts'
+import { formatHostPort } from '../base/address.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
 import type { VolumePorts } from '../blockvol/api.ts'
 import { Volume } from '../blockvol/volume.ts'
@@ -28,15 +28,16 @@ import { HostedVolumes } from './hosted-volumes.ts'
 import { addRoutes } from './http/routes.ts'
 import type { ServerView } from './http/server-view.ts'
 import { type LatencyRecorders, makeLatencyRecorders } from './latencies.ts'
-import type { DrainLimit, VolumeService } from './served/front-end.ts'
+import type { DrainLimit, FrontEndAddresses, VolumeService } from './served/front-end.ts'
 import { VolumeCatalog } from './volume-catalog.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
 /** The service as the daemon makes it: it listens before the volume is opened, and knows who may log in. */
 export interface TargetService extends VolumeService {
   readonly iqn: string
+  readonly nqn: string
   /** Where it listens: one address for each portal, at least one. */
-  readonly addresses: { readonly iscsi: readonly HostPort[] }
+  readonly addresses: FrontEndAddresses
   /** As `FrontEnd.drain`. */
   drain(limit: DrainLimit): Promise<void>
   /** New rules; sessions that they do not admit end. */
@@ -68,6 +69,10 @@ export interface ReadyLine {
   readonly iscsi: string
   /** All portals, in the order of their portal group tags. */
   readonly portals: readonly string[]
+  readonly nqn: string
+  /** The first address of NVMe/TCP. */
+  readonly nvme: string
+  readonly nvmePortals: readonly string[]
   readonly admin: string
 }
 
@@ -154,6 +159,7 @@ export class TargetDaemon {
     view.current = { ...view.current, state: 'serving' }
 
     const portals = service.addresses.iscsi.map(formatHostPort)
+    const nvmePortals = service.addresses.nvme.map(formatHostPort)
     const ready: ReadyLine = {
       ready: true,
       pid,
@@ -161,17 +167,27 @@ export class TargetDaemon {
       iqn: service.iqn,
       iscsi: portals[0]!,
       portals,
+      nqn: service.nqn,
+      nvme: nvmePortals[0]!,
+      nvmePortals,
       admin: formatHostPort(admin.address),
     }
     const { volume, iqn, admin: adminAddress } = ready
-    logger.info('target.ready', { volume, iqn, iscsi: portals.join(' '), admin: adminAddress })
+    logger.info('target.ready', {
+      volume,
+      iqn,
+      iscsi: portals.join(' '),
+      nvme: nvmePortals.join(' '),
+      admin: adminAddress,
+    })
     return new TargetDaemon(options, { resources, service, volumes, view }, ready)
   }
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
   reload(read: TargetConfig): ConfigChanges {
     const { current } = this.#config
-    refuseOpenService({ iscsi: current.settings.iscsi, access: read.access, api: adminApi(current) })
+    const { iscsi, nvme } = current.settings
+    refuseOpenService({ iscsi, nvme, access: read.access, api: adminApi(current) })
     return this.#config.reload(read, (changes) => {
       if (hasAccessChanged(changes)) this.#parts.service.setAccess(read.access)
     })

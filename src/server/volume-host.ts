@@ -47,9 +47,27 @@ export interface IscsiView {
   readonly sessions: readonly SessionView[]
 }
 
+/** A volume as NVMe/TCP offers it. */
+export interface NvmeView {
+  readonly nqn: string
+  /** Told to hosts; at least one. */
+  readonly portals: readonly { readonly address: string }[]
+  readonly sessions: readonly NvmeSessionView[]
+}
+
+interface NvmeSessionView {
+  /** NQN of the host. */
+  readonly host: string
+  /** Address and port from which it came. */
+  readonly address: string
+  readonly controllerId: number
+  readonly connectedWallMs: number
+}
+
 /** A volume as the front ends offer it. */
 export interface FrontEndsView {
   readonly iscsi: IscsiView
+  readonly nvme: NvmeView
 }
 
 export interface VolumeView extends FrontEndsView {

@@ -74,6 +74,11 @@ const GAUGES: readonly (readonly [name: string, help: string, read: (view: Volum
     ({ status }) => (status.scrub.lastPassEndedWallMs ?? 0) / 1000,
   ],
   ['basalt_iscsi_sessions', 'iSCSI sessions', ({ iscsi }) => iscsi.sessions.length],
+  [
+    'basalt_nvme_sessions',
+    'NVMe controllers that hosts are connected to',
+    ({ nvme }) => nvme.sessions.length,
+  ],
 ]
 
 const SPACE: readonly (readonly [part: string, field: keyof SpaceReport])[] = [

@@ -13,12 +13,16 @@ export const TARGET_COLUMNS: readonly Column<Volume>[] = [
   },
   { title: 'STATE', value: (volume) => volume.state },
   { title: 'HEALTH', value: (volume) => volume.health },
-  { title: 'SESSIONS', right: true, value: (volume) => String(volume.iscsi.sessions.length) },
+  {
+    title: 'SESSIONS',
+    right: true,
+    value: (volume) => String(volume.iscsi.sessions.length + volume.nvme.sessions.length),
+  },
   { title: 'IQN', shrinks: true, value: (volume) => volume.iscsi.iqn },
 ]
 
 export function targetFacts(volume: Volume): [string, string][] {
-  const { epoch, lsn, log, iscsi } = volume
+  const { epoch, lsn, log, iscsi, nvme } = volume
   const percent = log.sizeBytes === 0 ? 0 : Math.round((100 * log.usedBytes) / log.sizeBytes)
   return [
     ['name', volume.name],
@@ -43,6 +47,8 @@ export function targetFacts(volume: Volume): [string, string][] {
       'session',
       `${initiator} from ${address}`,
     ]),
+    ['NVMe', `${nvme.nqn} at ${nvme.portals.map(({ address }) => address).join(', ')}`],
+    ...nvme.sessions.map(({ host, address }): [string, string] => ['session', `${host} from ${address}`]),
   ]
 }
 

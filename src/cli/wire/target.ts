@@ -43,6 +43,11 @@ export const Volume = Type.Object({
     portals: Type.Array(Type.Object({ address: Type.String(), portalGroupTag: Type.Number() })),
     sessions: Type.Array(Type.Object({ initiator: Type.String(), address: Type.String() })),
   }),
+  nvme: Type.Object({
+    nqn: Type.String(),
+    portals: Type.Array(Type.Object({ address: Type.String() })),
+    sessions: Type.Array(Type.Object({ host: Type.String(), address: Type.String() })),
+  }),
 })
 export type Volume = Static<typeof Volume>
 

@@ -14,6 +14,7 @@ export interface ServerPlaces {
   http: HostPort
   replication: HostPort
   iscsi: readonly HostPort[]
+  nvme: readonly HostPort[]
 }
 
 /** Where a server stands, which a reload may change. */
@@ -54,7 +55,7 @@ export async function openMember(options: {
         replication: told(places.replication),
         http: told(places.http),
         iscsi: settings['iscsi-portal']?.map(formatHostPort) ?? places.iscsi.map(told),
-        nvme: [],
+        nvme: settings['nvme-portal']?.map(formatHostPort) ?? places.nvme.map(told),
       },
       zone: stand().zone ?? null,
       rack: stand().rack ?? null,

@@ -5,7 +5,7 @@
 import { Type } from 'typebox'
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
-import { type AccessConfig, refuseOpenService } from '../../config/access-config.ts'
+import { type AccessConfig, hasRules, refuseOpenService } from '../../config/access-config.ts'
 import { parseClusterId, TLS_SETTINGS, type TlsSettings, tlsFilesOf } from '../../config/common-settings.ts'
 import {
   type ConfigChanges,
@@ -30,6 +30,9 @@ export interface ServerSettings
       | 'iscsi'
       | 'iscsi-portal'
       | 'iqn-prefix'
+      | 'nvme'
+      | 'nvme-portal'
+      | 'nqn-prefix'
       | 'log-dir'
       | 'log-level'
       | 'drain-timeout'
@@ -95,6 +98,9 @@ export const SERVER_SETTINGS: SettingTable<ServerSettings> = {
   iscsi: TARGET_SETTINGS.iscsi,
   'iscsi-portal': TARGET_SETTINGS['iscsi-portal'],
   'iqn-prefix': TARGET_SETTINGS['iqn-prefix'],
+  nvme: TARGET_SETTINGS.nvme,
+  'nvme-portal': TARGET_SETTINGS['nvme-portal'],
+  'nqn-prefix': TARGET_SETTINGS['nqn-prefix'],
   'log-dir': TARGET_SETTINGS['log-dir'],
   'log-level': TARGET_SETTINGS['log-level'],
   'drain-timeout': TARGET_SETTINGS['drain-timeout'],
@@ -135,13 +141,12 @@ export async function loadServerConfig(sources: ConfigSources): Promise<ServerCo
 
 /** In a cluster the master says who may use a volume: what it says nothing of is for nobody outside loopback. */
 function accessOf(settings: ServerSettings, access: AccessConfig, warnings: string[]): AccessConfig {
-  const isOpen = settings.iscsi.some(({ host }) => !isLoopback(host))
-  const hasRules = access.chap !== undefined || access.initiators !== undefined
-  if (settings.master === undefined || !isOpen || hasRules) return access
+  const isOpen = [...settings.iscsi, ...settings.nvme].some(({ host }) => !isLoopback(host))
+  if (settings.master === undefined || !isOpen || hasRules(access)) return access
   warnings.push(
     "hosts may use only volumes that have an access list or CHAP: 'basalt volume access' gives them",
   )
-  return { ...access, initiators: [] }
+  return { ...access, initiators: [], hosts: [] }
 }
 
 /** ACCESS_DENIED when hosts or the HTTP API would be open to everybody who reaches this machine. */
@@ -155,6 +160,7 @@ export function refuseOpenServer(config: Pick<ServerConfig, 'settings' | 'access
   }
   refuseOpenService({
     iscsi: settings.iscsi,
+    nvme: settings.nvme,
     access,
     api: {
       flag: '--http',

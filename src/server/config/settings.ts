@@ -32,6 +32,11 @@ export interface TargetSettings extends CommonSettings {
   /** What initiators are told instead, one for each of `iscsi`. */
   readonly 'iscsi-portal': readonly HostPort[] | undefined
   readonly 'iqn-prefix': string
+  /** At least one. */
+  readonly nvme: readonly HostPort[]
+  /** What NVMe hosts are told instead, one for each of `nvme`. */
+  readonly 'nvme-portal': readonly HostPort[] | undefined
+  readonly 'nqn-prefix': string
   readonly admin: HostPort
   readonly 'admin-token-file': string | undefined
   readonly 'log-dir': string | undefined
@@ -42,6 +47,11 @@ export interface TargetSettings extends CommonSettings {
 }
 
 const PING_TIMEOUT_MS = { MIN: 1_000, MAX: 3_600_000 } as const
+/** NVM Express Base 2.0, NVMe Qualified Names: date, reversed domain, and what its owner adds. */
+const NQN_PREFIX =
+  /^nqn\.\d{4}-(?:0[1-9]|1[0-2])\.[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[\x21-\x7e]*[\x21-\x39\x3b-\x7e])?$/
+/** A volume's name comes behind it; together at most 223. */
+const NQN_PREFIX_LENGTH_MAX = 159
 const SANITIZE_RATE_MIN = 64 * KIB
 
 export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
@@ -112,6 +122,36 @@ export const TARGET_SETTINGS: SettingTable<TargetSettings> = {
       )
     },
   }),
+  nvme: setting({
+    placeholder: 'HOST:PORT',
+    default: '127.0.0.1:4420',
+    help: 'where NVMe/TCP listens, given once for each address; outside loopback the file must name dhchap or hosts',
+    expects: 'HOST:PORT or a list of them',
+    isList: true,
+    schema: textOrList('HOST:PORT or a list of them'),
+    parse: (text, what) => listOf(parseHostPort, text, what),
+  }),
+  'nvme-portal': setting({
+    placeholder: 'HOST:PORT',
+    help: 'NVMe/TCP address told to hosts, when they reach it by another than --nvme; one for each --nvme',
+    expects: 'HOST:PORT or a list of them',
+    isList: true,
+    schema: textOrList('HOST:PORT or a list of them'),
+    parse: (text, what) => listOf(portal, text, what),
+  }),
+  'nqn-prefix': setting({
+    placeholder: 'NQN',
+    default: 'nqn.2026-11.io.basalt',
+    help: "what stands before ':NAME' in the subsystem's name",
+    expects: 'the beginning of an NQN',
+    parse: (text, what) => {
+      if (NQN_PREFIX.test(text) && text.length <= NQN_PREFIX_LENGTH_MAX) return text
+      throw new BlockError(
+        'INVALID_ARGUMENT',
+        `${what}: '${printable(text)}' must begin with 'nqn.', a date and a domain, as nqn.2026-11.org.example does, and not end with ':'`,
+      )
+    },
+  }),
   admin: setting({
     placeholder: 'HOST:PORT',
     default: '127.0.0.1:7462',
@@ -172,7 +212,7 @@ function portal(text: string, what: string): HostPort {
   if (address.port !== 0 && address.host !== '0.0.0.0' && address.host !== '::') return address
   throw new BlockError(
     'INVALID_ARGUMENT',
-    `${what}: initiators cannot connect to ${formatHostPort(address)}; name the address and port that they use`,
+    `${what}: hosts cannot connect to ${formatHostPort(address)}; name the address and port that they use`,
   )
 }
 

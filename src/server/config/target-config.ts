@@ -35,7 +35,8 @@ export async function loadTargetConfig(sources: ConfigSources): Promise<TargetCo
   const { settings, access, warnings } = await resolveSettings(TARGET_SETTINGS, sources)
   pairPortals(settings)
   const adminToken = await readToken(settings['admin-token-file'], '--admin-token-file', warnings)
-  refuseOpenService({ iscsi: settings.iscsi, access, api: adminApi({ settings, adminToken }) })
+  const { iscsi, nvme } = settings
+  refuseOpenService({ iscsi, nvme, access, api: adminApi({ settings, adminToken }) })
   return { settings, access, adminToken, warnings }
 }
 

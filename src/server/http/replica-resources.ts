@@ -65,6 +65,11 @@ export const Replica = Type.Object(
       portals: Type.Array(Type.Object({ address: Type.String(), portalGroupTag: Count })),
       sessions: Count,
     }),
+    nvme: Type.Object({
+      nqn: Type.String(),
+      portals: Type.Array(Type.Object({ address: Type.String() })),
+      sessions: Count,
+    }),
   },
   { description: "This server's copy of a volume" },
 )
@@ -101,7 +106,7 @@ export type ServerStatus = Static<typeof ServerStatus>
 
 /** The `Replica` resource of `view`. */
 export function replicaResource(view: ReplicaView): Replica {
-  const { volume, name, state, isServed, outage, reopens, authority, status, iscsi } = view
+  const { volume, name, state, isServed, outage, reopens, authority, status, iscsi, nvme } = view
   return {
     volume,
     name,
@@ -117,6 +122,11 @@ export function replicaResource(view: ReplicaView): Replica {
       iqn: iscsi.iqn,
       portals: iscsi.portals.map(({ address, portalGroupTag }) => ({ address, portalGroupTag })),
       sessions: iscsi.sessions.length,
+    },
+    nvme: {
+      nqn: nvme.nqn,
+      portals: nvme.portals.map(({ address }) => ({ address })),
+      sessions: nvme.sessions.length,
     },
   }
 }

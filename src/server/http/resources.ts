@@ -91,6 +91,18 @@ export const Volume = Type.Object(
         }),
       ),
     }),
+    nvme: Type.Object({
+      nqn: Type.String(),
+      portals: Type.Array(Type.Object({ address: Type.String() })),
+      sessions: Type.Array(
+        Type.Object({
+          host: Type.String({ description: 'NQN' }),
+          address: Type.String(),
+          controllerId: Count,
+          connectedAt: Timestamp,
+        }),
+      ),
+    }),
   },
   { description: 'A volume' },
 )
@@ -117,7 +129,7 @@ export const Checkpoint = Type.Object({ checkpointLsn: Count }, { description: '
 
 /** The `Volume` resource of `view`. */
 export function volumeResource(view: VolumeView, space: SpaceReport | undefined): Volume {
-  const { status, iscsi } = view
+  const { status, iscsi, nvme } = view
   const { name, uuid, health, sizeBytes, logicalBlockBytes, readOnly, epoch, log, dirtyBlocks } = status
   return {
     name,
@@ -151,6 +163,16 @@ export function volumeResource(view: VolumeView, space: SpaceReport | undefined)
         initiator,
         address,
         portalGroupTag,
+        connectedAt: new Date(connectedWallMs).toISOString(),
+      })),
+    },
+    nvme: {
+      nqn: nvme.nqn,
+      portals: nvme.portals.map(({ address }) => ({ address })),
+      sessions: nvme.sessions.map(({ host, address, controllerId, connectedWallMs }) => ({
+        host,
+        address,
+        controllerId,
         connectedAt: new Date(connectedWallMs).toISOString(),
       })),
     },

@@ -8,9 +8,11 @@ export function volumesOf(list: () => readonly ReplicaView[]): Pick<VolumeHost, 
   return {
     list: () =>
       list().flatMap((replica): VolumeView[] => {
-        const { name, status, outage, reopens, iscsi, latency } = replica
+        const { name, status, outage, reopens, iscsi, nvme, latency } = replica
         if (status === undefined) return []
-        return [{ name, state: stateOf(replica), status: status.volume, outage, reopens, iscsi, latency }]
+        return [
+          { name, state: stateOf(replica), status: status.volume, outage, reopens, iscsi, nvme, latency },
+        ]
       }),
     space: async (name) => {
       throw new BlockError('CLOSED', `the space of replica ${name} is not counted`)

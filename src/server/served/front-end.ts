@@ -25,6 +25,12 @@ export interface FrontEndPorts {
   readonly logger: Logger
 }
 
+/** Where each front end listens; the first of each is its first portal. */
+export interface FrontEndAddresses {
+  readonly iscsi: readonly HostPort[]
+  readonly nvme: readonly HostPort[]
+}
+
 /** How long hosts may take to let go by themselves. */
 export interface DrainLimit {
   readonly timeoutMs: number

@@ -26,7 +26,7 @@ describe('OneVolume', () => {
     const place = `${directory.path}/v`
     await makeVolume(ports, place)
     opening = undefined
-    const flags = { data: directory.path, volume: 'vol1', iscsi: '127.0.0.1:0' }
+    const flags = { data: directory.path, volume: 'vol1', iscsi: '127.0.0.1:0', nvme: '127.0.0.1:0' }
     const config = await loadTargetConfig({ flags, environment: {} })
     service = await OneVolume.open(ports, { config, latencies })
     hosted = await HostedVolume.open({

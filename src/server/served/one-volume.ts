@@ -1,12 +1,11 @@
 /** The one volume of a target as its hosts see it, with the front ends that are there for it alone. */
-import type { HostPort } from '../../base/address.ts'
 import type { BlockDevice } from '../../base/ports/block-device.ts'
 import type { AccessConfig } from '../../config/access-config.ts'
 import type { TargetConfig } from '../config/target-config.ts'
 import type { LatencyRecorders } from '../latencies.ts'
 import type { TargetService } from '../target-daemon.ts'
 import type { FrontEndsView } from '../volume-host.ts'
-import type { DrainLimit, FrontEndPorts } from './front-end.ts'
+import type { DrainLimit, FrontEndAddresses, FrontEndPorts } from './front-end.ts'
 import type { ServedVolume } from './served-volume.ts'
 import { ServedVolumes } from './served-volumes.ts'
 
@@ -34,7 +33,11 @@ export class OneVolume implements TargetService {
     return this.#volume.iqn
   }
 
-  get addresses(): { readonly iscsi: readonly HostPort[] } {
+  get nqn(): string {
+    return this.#volume.nqn
+  }
+
+  get addresses(): FrontEndAddresses {
     return this.#volumes.addresses
   }
 

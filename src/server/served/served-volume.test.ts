@@ -17,7 +17,7 @@ describe('limits of a volume that is served', () => {
   const device = new MemoryDevice({ sizeBytes: MIB })
 
   beforeEach(async () => {
-    const flags = { data: '/nowhere', volume: 'vol1', iscsi: '127.0.0.1:0' }
+    const flags = { data: '/nowhere', volume: 'vol1', iscsi: '127.0.0.1:0', nvme: '127.0.0.1:0' }
     const config = await loadTargetConfig({ flags, environment: {} })
     served = await ServedVolumes.open({ ...realPorts(), net: new RealNet() }, config)
     volume = served.volume({ name: 'vol1', latencies: makeLatencyRecorders(), first: 'failover' })

@@ -17,7 +17,7 @@ import {
 } from '../../frontend/qos/limiter.ts'
 import { answerForwarded } from '../../frontend/reservations/answering.ts'
 import { FrontendVolume } from '../../frontend/volume.ts'
-import type { FrontEndsView, IscsiView } from '../volume-host.ts'
+import type { FrontEndsView, IscsiView, NvmeView } from '../volume-host.ts'
 import type { FrontEndVolume, VolumeService } from './front-end.ts'
 
 /** Rules of one volume; what is null is as the server's own configuration says. */
@@ -32,6 +32,7 @@ export interface ServedVolumeOptions {
   /** UUID; undefined where no other server is told of. */
   readonly volume: string | undefined
   readonly iscsi: FrontEndVolume<IscsiView>
+  readonly nvme: FrontEndVolume<NvmeView>
   /** Rules of the server's own configuration. */
   readonly access: () => AccessRules
   /** What the first device of this process comes after, as hosts are told. */
@@ -55,11 +56,15 @@ export class ServedVolume implements VolumeService {
 
   constructor(options: ServedVolumeOptions) {
     this.#o = options
-    this.#frontEnds = [options.iscsi]
+    this.#frontEnds = [options.iscsi, options.nvme]
   }
 
   get iqn(): string {
     return this.#o.iscsi.name
+  }
+
+  get nqn(): string {
+    return this.#o.nvme.name
   }
 
   /** Since the volume is known here. */
@@ -159,6 +164,6 @@ export class ServedVolume implements VolumeService {
   }
 
   describe(): FrontEndsView {
-    return { iscsi: this.#o.iscsi.describe() }
+    return { iscsi: this.#o.iscsi.describe(), nvme: this.#o.nvme.describe() }
   }
 }

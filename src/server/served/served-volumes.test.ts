@@ -34,7 +34,7 @@ class Server {
 
   static async open(id: string, flags: Record<string, string> = {}): Promise<Server> {
     const config = await loadTargetConfig({
-      flags: { data: '/nowhere', volume: 'unused', iscsi: '127.0.0.1:0', ...flags },
+      flags: { data: '/nowhere', volume: 'unused', iscsi: '127.0.0.1:0', nvme: '127.0.0.1:0', ...flags },
       environment: {},
     })
     const table = new PathTable()

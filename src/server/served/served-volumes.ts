@@ -3,21 +3,29 @@
  * known. A volume that is known and served nowhere is "unavailable" here: the host tries again instead of giving up on a
  * volume that it takes for removed.
  */
-import type { HostPort } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
-import type { AccessConfig } from '../../config/access-config.ts'
+import { type AccessConfig, rulesOf } from '../../config/access-config.ts'
 import type { AccessRules } from '../../frontend/access.ts'
 import type { VolumePaths } from '../../frontend/paths.ts'
 import type { TargetSettings } from '../config/settings.ts'
 import type { LatencyRecorders } from '../latencies.ts'
-import type { CommandKind, IscsiView } from '../volume-host.ts'
-import type { DrainLimit, FrontEnd, FrontEndPorts, KnownVolume, StandbyMeans } from './front-end.ts'
+import type { CommandKind, IscsiView, NvmeView } from '../volume-host.ts'
+import type {
+  DrainLimit,
+  FrontEnd,
+  FrontEndAddresses,
+  FrontEndPorts,
+  KnownVolume,
+  StandbyMeans,
+} from './front-end.ts'
 import { IscsiFrontEnd, type IscsiSettings } from './iscsi-front-end.ts'
+import { NoNvme } from './no-nvme.ts'
+import { NvmeFrontEnd, type NvmeSettings } from './nvme-front-end.ts'
 import type { PathTable } from './path-table.ts'
 import { ServedVolume } from './served-volume.ts'
 
 export interface ServedVolumesConfig {
-  readonly settings: IscsiSettings & Pick<TargetSettings, 'sanitize-rate'>
+  readonly settings: IscsiSettings & NvmeSettings & Pick<TargetSettings, 'sanitize-rate'>
   readonly access: AccessConfig
 }
 
@@ -48,6 +56,7 @@ export class ServedVolumes {
   readonly #config: ServedVolumesConfig
   readonly #cluster: ServedCluster | undefined
   readonly #iscsi: FrontEnd<IscsiView>
+  readonly #nvme: FrontEnd<NvmeView>
   readonly #frontEnds: readonly FrontEnd<unknown>[]
   readonly #volumes = new Map<string, ServedVolume>()
   #access: AccessRules
@@ -58,13 +67,15 @@ export class ServedVolumes {
     readonly config: ServedVolumesConfig
     readonly cluster: ServedCluster | undefined
     readonly iscsi: FrontEnd<IscsiView>
+    readonly nvme: FrontEnd<NvmeView>
   }) {
-    const { ports, config, cluster, iscsi } = options
+    const { ports, config, cluster, iscsi, nvme } = options
     this.#ports = ports
     this.#config = config
     this.#cluster = cluster
     this.#iscsi = iscsi
-    this.#frontEnds = [iscsi]
+    this.#nvme = nvme
+    this.#frontEnds = [iscsi, nvme]
     this.#access = rulesOf(config.access)
     if (cluster !== undefined) this.#follow(cluster.table)
   }
@@ -78,13 +89,21 @@ export class ServedVolumes {
     config: ServedVolumesConfig,
     cluster?: ServedCluster,
   ): Promise<ServedVolumes> {
-    const iscsi = await IscsiFrontEnd.open(ports, { settings: config.settings, server: cluster?.server })
-    return new ServedVolumes({ ports, config, cluster, iscsi })
+    const options = { settings: config.settings, server: cluster?.server }
+    const iscsi = await IscsiFrontEnd.open(ports, options)
+    try {
+      const { nvme: listen, 'nqn-prefix': prefix } = config.settings
+      const nvme = listen.length === 0 ? new NoNvme(prefix) : await NvmeFrontEnd.open(ports, options)
+      return new ServedVolumes({ ports, config, cluster, iscsi, nvme })
+    } catch (error) {
+      await iscsi.close()
+      throw error
+    }
   }
 
   /** Where each front end listens: one address for each portal, at least one. */
-  get addresses(): { readonly iscsi: readonly HostPort[] } {
-    return { iscsi: this.#iscsi.addresses }
+  get addresses(): FrontEndAddresses {
+    return { iscsi: this.#iscsi.addresses, nvme: this.#nvme.addresses }
   }
 
   /** Makes a volume known under its name; it is served while a device is attached. CONFLICT when the name is taken. */
@@ -94,9 +113,11 @@ export class ServedVolumes {
     const { clock, logger } = this.#ports
     const command = (kind: CommandKind, durationMs: number): void =>
       latencies[kind].record(durationMs * US_PER_MS)
+    const offered = { name, access: this.#access, standby, command }
     const volume = new ServedVolume({
       volume: uuid,
-      iscsi: this.#iscsi.volume({ name, access: this.#access, standby, command }),
+      iscsi: this.#iscsi.volume(offered),
+      nvme: this.#nvme.volume(offered),
       first,
       access: () => this.#access,
       clock,
@@ -158,11 +179,3 @@ export class ServedVolumes {
     volume.setPaths(paths).catch((error: unknown) => this.#cluster?.onFatal(error))
   }
 }
-
-/** What the operator left out is open; outside loopback the configuration has refused that already. */
-const rulesOf = ({ chap, initiators }: AccessConfig): AccessRules => ({
-  initiators: initiators ?? 'any',
-  chap: chap === undefined ? [] : [chap],
-  hosts: 'any',
-  dhchap: [],
-})

@@ -37,7 +37,7 @@ export async function withTarget(run: Run, body: (unit: ServedUnit) => Promise<v
   const args = [
     ...['target', '--data', directory, '--volume', 'scratch', '--size', SIZE],
     ...['--logical-block', String(run.logicalBlockBytes), '--log-level', 'warn'],
-    ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
+    ...['--iscsi', '127.0.0.1:0', '--nvme', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
     // Sanitize.Reset sleeps for a minute without looking at its connection, and a new one begins with a unit attention
     ...['--ping-timeout', '2m'],
   ]

@@ -46,7 +46,7 @@ async function startMaster(): Promise<{ child: BasaltProcess; ready: MasterReady
 const server = (master: MasterReadyLine, folder: string, ...more: string[]): BasaltProcess =>
   start([
     ...['server', '--config', file(folder, 'server.yaml'), '--master', master.grpc],
-    ...['--iscsi', ANY, '--replication', ANY, '--http', ANY, '--grpc', ANY, ...more],
+    ...['--iscsi', ANY, '--nvme', ANY, '--replication', ANY, '--http', ANY, '--grpc', ANY, ...more],
   ])
 
 async function ask(

@@ -70,6 +70,8 @@ async function start(
     ...[
       '--iscsi',
       '127.0.0.1:0',
+      '--nvme',
+      '127.0.0.1:0',
       '--replication',
       '127.0.0.1:0',
       '--http',

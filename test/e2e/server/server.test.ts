@@ -26,7 +26,16 @@ afterEach(() => directory.remove())
 
 const flags = (...more: string[]): string[] => [
   ...['server', '--data', data, '--cluster-id', ID, '--cluster-key', join(directory.path, 'key')],
-  ...['--iscsi', '127.0.0.1:0', '--replication', '127.0.0.1:0', '--http', '127.0.0.1:0'],
+  ...[
+    '--iscsi',
+    '127.0.0.1:0',
+    '--nvme',
+    '127.0.0.1:0',
+    '--replication',
+    '127.0.0.1:0',
+    '--http',
+    '127.0.0.1:0',
+  ],
   ...more,
 ]
 
@@ -68,6 +77,7 @@ describe('a block server', () => {
         const address = expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/)
         expect(ready).toEqual({
           ...{ ready: true, pid: expect.any(Number), server: expect.any(String) },
+          ...{ nvme: address, nvmePortals: [ready.nvme] },
           ...{ iscsi: address, portals: [ready.iscsi], replication: address, http: address, grpc: null },
         })
         ids.push(ready.server)
@@ -165,7 +175,7 @@ describe('a block server', () => {
   it('does not take a volume that is no replica for one', async () => {
     const target = new BasaltProcess([
       ...['target', '--data', data, '--volume', 'own', '--size', '16MiB'],
-      ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
+      ...['--iscsi', '127.0.0.1:0', '--nvme', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
     ])
     await target.ready()
     await target.stop()

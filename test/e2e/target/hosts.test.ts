@@ -20,7 +20,7 @@ beforeEach(() => {
 afterEach(() => directory.remove())
 
 const target = (...more: string[]): string[] => {
-  const addresses = ['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+  const addresses = ['--iscsi', '127.0.0.1:0', '--nvme', '127.0.0.1:0', '--admin', '127.0.0.1:0']
   return ['target', '--data', data, '--volume', 'vol1', '--size', '64MiB', ...addresses, ...more]
 }
 const BLOCKS = 64
@@ -141,7 +141,7 @@ describe('who may log in', () => {
 
 describe('two portals', () => {
   it('are in the ready line, in discovery and in the status, and a host works through both', async () => {
-    await withBasalt(target('--iscsi', '127.0.0.1:0'), async (child) => {
+    await withBasalt(target('--iscsi', '127.0.0.1:0', '--nvme', '127.0.0.1:0'), async (child) => {
       const ready = await child.ready()
       expect(ready.portals).toHaveLength(2)
       expect(ready.iscsi).toBe(ready.portals[0])

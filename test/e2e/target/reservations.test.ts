@@ -13,7 +13,7 @@ afterEach(() => directory.remove())
 
 const target = (): string[] => [
   ...['target', '--data', `${directory.path}/data`, '--volume', 'vol1', '--size', '16MiB'],
-  ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
+  ...['--iscsi', '127.0.0.1:0', '--nvme', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
 ]
 const KEY = '1122334455667788'
 const OTHER = { name: 'iqn.2026-11.org.example:host2' }

@@ -18,7 +18,17 @@ const BLOCKS = (SIZE_MIB * MIB) / 512
 const PIECE_BLOCKS = MIB / 512
 const target = (rate: string, ...more: string[]): string[] => [
   ...['target', '--data', `${directory.path}/data`, '--volume', 'vol1', '--size', `${SIZE_MIB}MiB`],
-  ...['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--sanitize-rate', rate, ...more],
+  ...[
+    '--iscsi',
+    '127.0.0.1:0',
+    '--nvme',
+    '127.0.0.1:0',
+    '--admin',
+    '127.0.0.1:0',
+    '--sanitize-rate',
+    rate,
+    ...more,
+  ],
 ]
 /** Slow enough to be killed in the middle, and quick. */
 const SLOW = '4MiB'

@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => directory.remove())
 
-const ports = ['--iscsi', '127.0.0.1:0', '--admin', '127.0.0.1:0']
+const ports = ['--iscsi', '127.0.0.1:0', '--nvme', '127.0.0.1:0', '--admin', '127.0.0.1:0']
 const target = (...more: string[]): string[] => [
   'target',
   '--data',

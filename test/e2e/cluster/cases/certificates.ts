@@ -57,7 +57,7 @@ export const CERTIFICATES: ClusterCase = {
           }
           const stranger = new BasaltProcess([
             ...['server', '--config', file('cluster/servers/a/server.yaml'), '--master', grpc],
-            ...['--iscsi', ANY, '--replication', ANY, '--http', ANY, '--grpc', ANY],
+            ...['--iscsi', ANY, '--nvme', ANY, '--replication', ANY, '--http', ANY, '--grpc', ANY],
           ])
           try {
             await stranger.line('stderr', (line) => (line.includes('certificate') ? line : undefined))

@@ -14,7 +14,7 @@ export const TARGET: ClusterCase = {
     const { cli, directory } = scene
     const flags = ['--data', join(directory, 'data'), '--volume', 'alone', '--size', '16MiB']
     await scene.check('list, show, space, checkpoint, scrub', () =>
-      withBasalt(['target', ...flags, '--iscsi', ANY, '--admin', ANY], async (child) => {
+      withBasalt(['target', ...flags, '--iscsi', ANY, '--nvme', ANY, '--admin', ANY], async (child) => {
         const { admin } = await child.ready()
         const at = cli.as({ BASALT_ADMIN: `http://${admin}` })
         expect(/^NAME/.test(await at.says('target', 'list')), 'a table')

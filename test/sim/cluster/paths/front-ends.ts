@@ -20,7 +20,11 @@ const ISCSI_PORT = 3260
 const IQN_PREFIX = 'iqn.2026-01.example'
 const NAME = 'v'
 export const IQN = `${IQN_PREFIX}:${NAME}`
-const SETTINGS = { 'iqn-prefix': IQN_PREFIX, 'ping-timeout': 5000, 'sanitize-rate': 1 << 20 }
+const SETTINGS = {
+  ...{ 'iqn-prefix': IQN_PREFIX, 'iscsi-portal': undefined, 'ping-timeout': 5000, 'sanitize-rate': 1 << 20 },
+  // hosts of the simulator come by iSCSI
+  ...{ nvme: [], 'nvme-portal': undefined, 'nqn-prefix': 'nqn.2026-01.example' },
+}
 
 /** Where hosts reach a server: a network of their own, where addresses stay. */
 export const portalOf = (server: SimServer): { host: string; port: number } => ({
@@ -48,7 +52,7 @@ export class FrontEnds {
     const { process, net, table } = running
     const served = await ServedVolumes.open(
       { ...process, net },
-      { settings: { ...SETTINGS, iscsi: [portalOf(server)], 'iscsi-portal': undefined }, access: {} },
+      { settings: { ...SETTINGS, iscsi: [portalOf(server)] }, access: {} },
       { server: server.server, table, onFatal: this.#broken },
     )
     running.closing.push(() => served.close())
