@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { clock, net, OwnTarget } from '../../../test/conformance/nvme/target.ts'
-import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
 import { volumeOver } from '../../../test/e2e/iscsi/fixture.ts'
+import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
 import { silentLogger } from '../../base/log.ts'
 import { MIB } from '../../base/units.ts'
 import { formatUuid } from '../../base/uuid.ts'
@@ -68,7 +68,8 @@ beforeEach(async () => {
   const shared = device()
   paths = new Paths(shared)
   volume = volumeOver(shared)
-  const make = (): NvmeTarget => new NvmeTarget({ net, clock, random: new RealRandom(), logger: silentLogger })
+  const make = (): NvmeTarget =>
+    new NvmeTarget({ net, clock, random: new RealRandom(), logger: silentLogger })
   targets = [make(), make()]
   targets[0].addVolume({ nqn: NQN, volume, slot: 0, paths })
   targets[1].addStandby({ nqn: NQN, paths, access: OPEN_ACCESS, slot: 1 })
@@ -93,7 +94,9 @@ afterEach(async () => {
 })
 
 const write = (lba: number) =>
-  multipath.execute(blockRequest(IoOpcode.write, { lba, blocks: 1 }, { dataOut: new Uint8Array(512).fill(lba) }))
+  multipath.execute(
+    blockRequest(IoOpcode.write, { lba, blocks: 1 }, { dataOut: new Uint8Array(512).fill(lba) }),
+  )
 
 async function contentAt(lba: number): Promise<number> {
   const dataIn = new Uint8Array(512)
@@ -104,7 +107,10 @@ async function contentAt(lba: number): Promise<number> {
 
 describe('a namespace over several paths', () => {
   it('is used where it is served', async () => {
-    expect(multipath.paths.map(({ anaState }) => anaState)).toEqual([AnaState.optimized, AnaState.inaccessible])
+    expect(multipath.paths.map(({ anaState }) => anaState)).toEqual([
+      AnaState.optimized,
+      AnaState.inaccessible,
+    ])
     for (let lba = 1; lba < 20; lba++) expect((await write(lba)).status).toBe(0)
     expect(await contentAt(7)).toBe(7)
     expect(controllers[1]!.outstanding).toBe(0)
@@ -125,7 +131,9 @@ describe('a namespace over several paths', () => {
     await targets[0].close()
     const short = new NvmeMultipath({ clock, retryMs: 300 })
     await short.add(controllers[1]!)
-    await expect(short.execute({ opcode: IoOpcode.flush, nsid: 1 })).rejects.toMatchObject({ code: 'TIMED_OUT' })
+    await expect(short.execute({ opcode: IoOpcode.flush, nsid: 1 })).rejects.toMatchObject({
+      code: 'TIMED_OUT',
+    })
     short.close()
     await expect(short.execute({ opcode: IoOpcode.flush, nsid: 1 })).rejects.toMatchObject({
       code: 'DISCONNECTED',
