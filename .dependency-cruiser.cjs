@@ -44,7 +44,10 @@ const layers = {
 }
 
 /** What master and block servers say to each other is types only, and stands with the master that needs it. */
-const wordsOf = (layer) => (['rpc', 'server'].includes(layer) ? '|^src/master/(links|records)\\.ts$' : '')
+const wordsOf = (layer) =>
+  (['rpc', 'server'].includes(layer) ? '|^src/master/(links|records)\\.ts$' : '') +
+  // the paths that the master tells servers are the front ends' own words
+  (layer === 'rpc' ? '|^src/frontend/paths\\.ts$' : '')
 
 const directions = Object.entries(layers).map(([layer, allowed]) => ({
   name: `${layer}-imports`,

@@ -25,7 +25,8 @@ export interface Sample {
 
 /** Puts a load on `target` and gives the figures of its reads or, when there are none, of its writes. */
 export async function runClient(target: ServedTarget, flags: readonly string[]): Promise<Sample> {
-  const command = ['--cpu-list', CLIENT_CPU, BASALT, 'bench', '--iscsi', target.url]
+  const flag = target.url.startsWith('nvme://') ? '--nvme' : '--iscsi'
+  const command = ['--cpu-list', CLIENT_CPU, BASALT, 'bench', flag, target.url]
   const beganMs = cpuMs(target.pid)
   const { stdout } = await promisify(execFile)(TASKSET, [
     ...command,

@@ -134,11 +134,12 @@ function untilItWorks(action: () => void): void {
 }
 
 /** Binds all threads of a process, and those that they will make, to one core. */
-function pin(pid: number, cpu: number): void {
+export function pin(pid: number, cpu: number): void {
   execFileSync(TASKSET, ['--all-tasks', '--cpu-list', '--pid', String(cpu), String(pid)], { stdio: 'pipe' })
 }
 
-function readAll(directory: string): void {
+/** Reads every file of `directory`, so that the page cache has it. */
+export function readAll(directory: string): void {
   const buffer = new Uint8Array(MIB)
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue

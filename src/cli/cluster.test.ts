@@ -88,12 +88,30 @@ describe('cluster status, rebalance and recover', () => {
     const lock = { reason: 'seq', detail: 'server s1 saw change 90 of this registry' }
     master.answers['GET /block/status'] = [
       200,
-      { ...CLUSTER, lock, pending: [{ volume: 'db1', why: 'the lease of s1 has not run out' }] },
+      {
+        ...CLUSTER,
+        lock,
+        pending: [
+          {
+            volume: 'db1',
+            why: 'the lease of s1 has not run out',
+            reason: 'grant_running',
+            for_ms: 1500,
+            operator_needed: true,
+          },
+        ],
+        refused: [
+          { volume: 'db1', what: 'move', reason: 'not_drained', message: 'it could not drain', ago_ms: 5 },
+        ],
+      },
     ]
     const { out } = await run('cluster status')
     expect(out).toMatch(/^LOCKED +server s1 saw change 90 .* until 'basalt cluster recover'$/m)
     expect(out).toMatch(/^volumes +3, 2 healthy, 1 degraded$/m)
-    expect(out).toMatch(/^waits +promotion of db1: the lease of s1 has not run out$/m)
+    expect(out).toMatch(
+      /^waits +promotion of db1: the lease of s1 has not run out \(grant_running, 1.5 s from now\); an operator is needed$/m,
+    )
+    expect(out).toMatch(/^refused +db1: it could not drain \(not_drained\)$/m)
     expect(JSON.parse((await run('cluster status --json')).out)).toMatchObject({ lock, registry_seq: 42 })
   })
 

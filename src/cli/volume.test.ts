@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
+  event,
   job,
   MasterDouble,
   POLICY,
@@ -14,18 +12,15 @@ import {
 import { type Run, type RunOptions, run as runCli } from './test-support/run-cli.ts'
 
 let master: MasterDouble
-let directory: string
 beforeEach(async () => {
   master = await new MasterDouble().listen()
   master.answers['GET /block/servers'] = [
     200,
     { servers: [server(0), server(1), server(2)], next_cursor: null },
   ]
-  directory = mkdtempSync(join(tmpdir(), 'basalt-cli-'))
 })
 afterEach(() => {
   master.close()
-  rmSync(directory, { recursive: true })
 })
 
 const run = (args: string, options: RunOptions = {}): Promise<Run> =>
@@ -353,6 +348,9 @@ describe('other commands of volumes', () => {
         candidate_server: null,
         rejections: [{ server: SERVER_IDS[1], reason: 'doubtful', message: 'it restarted' }],
         at_risk: { first_lsn: 7, last_lsn: 9 },
+        unreached: [SERVER_IDS[0]],
+        waits: [{ reason: 'grant_running', message: 'the old lease runs', for_ms: 1200, servers: [] }],
+        refusal: { what: 'move', reason: 'not_drained', message: 'it could not drain', ago_ms: 5 },
       },
     ]
     const { out } = await run('volume preflight db1')
@@ -362,15 +360,43 @@ describe('other commands of volumes', () => {
 
     const unsafe = problem(409, 'CONFLICT', 'LSN 7 to 9 may be lost; --force accepts that', { unsafe: true })
     master.answers['POST /block/volume/db1/promote'] = unsafe
-    expect(await run('volume promote db1 --to s2')).toMatchObject({ code: 6 })
+    expect(out).toMatch(/^waits +the old lease runs \(grant_running, 1.2 s from now\)$/m)
+    expect(out).toMatch(/^refused +it could not drain \(not_drained\)$/m)
+    const refused = await run('volume promote db1 --to s2')
+    expect(refused).toMatchObject({ code: 6, out: '' })
+    expect(refused.err).toMatch(/^rejected +s2: it restarted \(doubtful\)\n(?:.|\n)*--force accepts that\n$/m)
+    expect((await run('volume promote db1 --dry-run')).out).toBe(out)
     master.answers['POST /block/volume/db1/promote'] = [
       200,
       { new_primary: SERVER_IDS[1], epoch: 2, volume: volume({ epoch: 2 }) },
     ]
-    expect((await run('volume promote db1 --force')).code).toBe(6)
+    const told =
+      /may lose what was acknowledged from LSN 7 to 9. Not reached, and perhaps still serving: s1\./
+    expect(await run('volume promote db1 --force')).toMatchObject({
+      code: 6,
+      err: expect.stringMatching(told),
+    })
+    const looks = [volume({ epoch: 2, serving: false }), volume({ epoch: 3 })]
+    master.answers[`GET /block/volume/${volume().id}`] = () => [200, looks.shift()]
+    master.answers['POST /block/volume/db1/promote'] = [
+      200,
+      { new_primary: SERVER_IDS[1], epoch: 2, volume: volume({ epoch: 2, serving: false }) },
+    ]
+    const message = 'db1: s2 was made to lead by force in epoch 3; LSNs 7 to 9 may be lost'
+    const events = [
+      event(1, { kind: 'volume.promoted', epoch: 1, message: 'an earlier one' }),
+      event(2, { kind: 'volume.promoted_with_loss', epoch: 3, message }),
+    ]
+    master.answers['GET /block/events'] = [200, { events, last: 2 }]
     const forced = await run('volume promote db1 --to s2 --force --yes --reason broken')
-    expect(forced.out).toMatch(/^epoch +2$/m)
-    expect(master.last?.body).toEqual({ target_server: 's2', force: true, reason: 'broken' })
+    expect(forced.out).toMatch(/^epoch +3$/m)
+    expect(forced.err).toMatch(told)
+    expect(forced.err).toMatch(new RegExp(`\\n${message}\\n$`))
+    expect(master.bodies('POST /block/volume/db1/promote').at(-1)).toEqual({
+      target_server: 's2',
+      force: true,
+      reason: 'broken',
+    })
   })
 
   it('moves the lead, or a replica', async () => {

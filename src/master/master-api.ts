@@ -197,6 +197,28 @@ export interface Preflight {
   }[]
   /** What a forced promotion may lose. */
   readonly atRisk: { readonly firstLsn: number; readonly lastLsn: number } | null
+  /** Members that a forced promotion cannot reach: they may still be serving. */
+  readonly unreached: readonly string[]
+  /** What it waits for now, the main reason first; empty while it serves. */
+  readonly waits: readonly Wait[]
+  readonly refusal: Refusal | null
+}
+
+export interface Wait {
+  /** Stable; documented in docs/failover.md. */
+  readonly reason: string
+  readonly message: string
+  /** How long from now on; null: until somebody does something. */
+  readonly forMs: number | null
+  /** Ids of servers that it is about. */
+  readonly servers: readonly string[]
+}
+/** The last thing that was asked of a lead and did not happen. */
+export interface Refusal {
+  readonly what: 'move' | 'promote'
+  readonly reason: string
+  readonly message: string
+  readonly agoMs: number
 }
 
 export interface ClusterView {
@@ -214,7 +236,14 @@ export interface ClusterView {
   readonly rebuildsTotal: number
   readonly runningJobs: number
   /** Promotions that wait, by the volume's name, and why. */
-  readonly pending: readonly { readonly volume: string; readonly why: string }[]
+  readonly pending: readonly {
+    readonly volume: string
+    readonly why: string
+    readonly wait: Wait | null
+    readonly isOperatorNeeded: boolean
+  }[]
+  /** By the volume's name, what was asked of its lead and did not happen. */
+  readonly refused: readonly (Refusal & { readonly volume: string })[]
 }
 
 export interface RebalanceMove {

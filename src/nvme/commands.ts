@@ -5,7 +5,7 @@
 import { bytes, layout, u8, u16, u32 } from '../base/layout.ts'
 
 export const SQE_BYTES = 64
-export const CQE_BYTES = 16
+const CQE_BYTES = 16
 
 /**
  * Submission queue entry, common format
@@ -62,7 +62,7 @@ export const Cqe = layout('Cqe', CQE_BYTES, {
  *    12 | reserved
  *    15 | bits 7:4 type, bits 3:0 subtype
  */
-export const SglDescriptor = layout('SglDescriptor', 16, {
+const SglDescriptor = layout('SglDescriptor', 16, {
   address: bytes(0, 8),
   lengthBytes: u32(8),
   reserved: bytes(12, 3),
@@ -85,7 +85,6 @@ export const SglIdentifier = {
 
 /** FUSE: bits 1:0 of byte 1. */
 export const Fuse = { none: 0, first: 1, second: 2 } as const
-export const FUSE_MASK = 0x03
 /** PSDT, bits 7:6 of byte 1: 01b, SGLs with a metadata buffer, is what Fabrics commands carry; 10b is taken too. */
 export const PSDT_MASK = 0xc0
 export const PSDT_SGL = 0x40

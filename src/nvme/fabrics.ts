@@ -44,20 +44,6 @@ export const ConnectData = layout('ConnectData', 1024, {
   reserved2: bytes(768, 256),
 })
 
-/** CDW10 to CDW13 of Property Get and Property Set. ATTRIB bits 2:0: 0 for 4 bytes, 1 for 8. */
-export const PropertySqe = layout('PropertySqe', 64, {
-  opcode: u8(0),
-  flags: u8(1),
-  cid: u16(2),
-  fctype: u8(4),
-  reserved1: bytes(5, 35),
-  attrib: u8(40),
-  reserved2: bytes(41, 3),
-  ofst: u32(44),
-  value: bytes(48, 8),
-  reserved3: bytes(56, 8),
-})
-
 /** Offsets of the properties that there are over Fabrics. */
 export const Property = { cap: 0x00, vs: 0x08, cc: 0x14, csts: 0x1c, nssr: 0x20 } as const
 

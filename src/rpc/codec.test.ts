@@ -295,6 +295,11 @@ describe('what makes no sense', () => {
     expect(refusal(() => masterMessageOf(back))).toBe(
       'settings.access.chap.secret: it is not 1 to 255 characters',
     )
+    const dhchap = [{ host: 'nqn.a', secret: 'x'.repeat(300) }]
+    const other = { settings: { volume: one.volume, qos: {}, access: { dhchap } } }
+    expect(refusal(() => masterMessageOf(responseDeserialize(responseSerialize(other))))).toBe(
+      'settings.access.dhchap.secret: it is not 1 to 255 characters',
+    )
   })
 
   it('breaks nothing, whatever the bytes are', () => {

@@ -60,8 +60,8 @@ function chapOf(chap: {
   readonly mutual: CredentialOut | null
 }): NonNullable<ClearAccess['chap']> {
   const credential = ({ user, secret }: CredentialOut) => ({
-    user: text(user, LENGTH_MAX.USER, 'settings.access.chap.user'),
     secret: secretOf(secret, 'settings.access.chap.secret'),
+    user: text(user, LENGTH_MAX.USER, 'settings.access.chap.user'),
   })
   return {
     ...credential(present(chap.incoming, 'settings.access.chap.incoming')),

@@ -77,6 +77,8 @@ export interface Bounds {
   readonly unreachableMs: number
   /** The same while an epoch starts: no host is served until all members that are waited for have its first entry. */
   readonly startUnreachableMs: number
+  /** And for one with which a connection has failed since the epoch began. */
+  readonly startRefusedMs: number
   /** Unheard for so long: `slow`, `suspect`, `gone`. */
   readonly slowMs: number
   readonly suspectMs: number
@@ -108,7 +110,8 @@ export const DEFAULT_BOUNDS: Bounds = {
   pulseMs: 250,
   owesMs: 2000,
   unreachableMs: 1000,
-  startUnreachableMs: 400,
+  startUnreachableMs: 300,
+  startRefusedMs: 0,
   slowMs: 1000,
   suspectMs: 3000,
   goneMs: 10_000,

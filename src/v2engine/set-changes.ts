@@ -69,10 +69,11 @@ function mustLeave(state: ReplicaState, primary: Primary, member: ServerId, nowM
   return sinceMs !== undefined && nowMs - sinceMs > mode.maxLagMs
 }
 
-/** A server that nobody reaches as an epoch begins is most likely the one whose loss ended the last one. */
-function patienceMs({ bounds }: ReplicaState, { phase }: Primary, { link }: Peer): number {
+/** A server that is not reached as an epoch begins is most likely the one whose loss ended the last one, above all if it refused. */
+function patienceMs({ bounds }: ReplicaState, { phase }: Primary, { link, failures }: Peer): number {
   if (link.kind === 'up') return bounds.owesMs
-  return phase.kind === 'starting' ? bounds.startUnreachableMs : bounds.unreachableMs
+  if (phase.kind !== 'starting') return bounds.unreachableMs
+  return failures > 0 ? bounds.startRefusedMs : bounds.startUnreachableMs
 }
 
 /**

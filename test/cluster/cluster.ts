@@ -25,7 +25,12 @@ import { count, type Frame, note, type World } from './world.ts'
 
 /** Sets change more slowly here than they do in a server: more happens while a member still counts. */
 const { owesMs } = DEFAULT_BOUNDS
-const BOUNDS = { ...DEFAULT_BOUNDS, unreachableMs: owesMs, startUnreachableMs: owesMs }
+const BOUNDS = {
+  ...DEFAULT_BOUNDS,
+  unreachableMs: owesMs,
+  startUnreachableMs: owesMs,
+  startRefusedMs: owesMs,
+}
 
 export interface Configuration {
   readonly name: string

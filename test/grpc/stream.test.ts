@@ -53,7 +53,14 @@ afterEach(async () => {
   master.grpc.close()
 })
 
-function member(options: { token?: string; masters?: string[]; obey?: (m: ToServer) => Promise<void> } = {}) {
+function member(
+  options: {
+    token?: string
+    masters?: string[]
+    obey?: (m: ToServer) => Promise<void>
+    hello?: () => ServerHello
+  } = {},
+) {
   const beats = new Beats(clock, () => ({ freeBytes: 5, capacityBytes: 2 ** 50 }))
   const obeyed: ToServer[] = []
   const client = new MasterClient({
@@ -61,7 +68,7 @@ function member(options: { token?: string; masters?: string[]; obey?: (m: ToServ
     tls: () => undefined,
     joinToken: Secret.fromText(options.token ?? JOIN_TOKEN),
     callToken: 'call',
-    hello: () => hello,
+    hello: options.hello ?? (() => hello),
     beats,
     isDraining: () => false,
     lost: () => undefined,
@@ -219,6 +226,18 @@ describe('a server and its master', () => {
     const first = await master.until(() => master.beats[0]?.beat)
     expect(first).toMatchObject({ isFull: true, replicas: [{ kept: 'kept' }] })
     expect(client.connection()).toMatchObject({ state: 'connected', connects: 2 })
+  })
+
+  it('say again what changed while the first hello was on its way', async () => {
+    let zone = 'z1'
+    const { client } = member({ hello: () => ({ ...hello, zone }) })
+    client.start()
+    // the hello is written, and nothing has come back
+    zone = 'z2'
+    client.helloChanged()
+    await master.until(() => master.hellos.at(-1)?.hello.zone === 'z2')
+    await master.until(() => master.beats.length > 0)
+    expect(master.hellos.map(({ stream }) => stream)).toEqual([1, 1])
   })
 
   it('go to the next master when one does not answer', async () => {

@@ -42,12 +42,14 @@ const USES = [
   'volume plan new --size 1GiB',
   'volume resolve new --size 1GiB',
   'volume preflight vol1',
+  'volume attach-info vol1',
+  'volume promote vol1 --dry-run',
   'volume promote vol1 --to host-a --force --yes --reason test',
   'volume move vol1 --to host-b',
   'volume move vol1 --from host-a --no-wait',
   'volume access vol1',
-  'volume access vol1 --initiator iqn.2026-11.org.example:h --chap-user u --chap-secret-file DIR/secret',
-  'volume access vol1 --any-initiator --no-chap',
+  'volume access vol1 --initiator iqn.2026-11.org.example:h --chap-user u --chap-secret-file DIR/secret --no-dhchap',
+  'volume access vol1 --any-initiator --no-chap --no-dhchap',
   'volume qos vol1',
   'volume qos vol1 --iops 7 --bandwidth none',
   'server list -o wide',
@@ -107,7 +109,12 @@ it('makes, lists and revokes tokens, and is refused without one from then on', a
 
 it('tells a refusal as unsafe from a conflict', async () => {
   test.master.failure = new BlockError('CONFLICT', 'LSN 7 to 9 may be lost', { facts: { unsafe: true } })
-  expect(await run('volume promote vol1')).toMatchObject({ code: 6, err: 'basalt: LSN 7 to 9 may be lost\n' })
+  expect(await run('volume promote vol1')).toMatchObject({
+    code: 6,
+    err: expect.stringMatching(
+      /^rejected +host-c: it is not connected(?:.|\n)*\nbasalt: LSN 7 to 9 may be lost\n$/m,
+    ),
+  })
   test.master.failure = new BlockError('CONFLICT', 'it is there with another size')
   expect((await run('volume create vol1 --size 1GiB')).code).toBe(4)
 })

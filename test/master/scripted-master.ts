@@ -159,7 +159,15 @@ const CLUSTER: ClusterView = {
   failoversTotal: 4,
   rebuildsTotal: 3,
   runningJobs: 2,
-  pending: [{ volume: 'vol1', why: 'the old lease runs' }],
+  pending: [
+    {
+      volume: 'vol1',
+      why: 'the old lease runs',
+      wait: { reason: 'grant_running', message: 'the old lease runs', forMs: 1200, servers: [SERVER] },
+      isOperatorNeeded: false,
+    },
+  ],
+  refused: [{ volume: 'vol1', what: 'move', reason: 'not_drained', message: 'it could not drain', agoMs: 5 }],
 }
 
 /** Keeps what it was asked in `calls`; `volumeNames` are there, everything else succeeds. */
@@ -235,6 +243,9 @@ export class ScriptedMaster implements MasterApi {
     candidate: null,
     rejections: [{ server: SERVER, reason: 'not_connected', message: 'it is not connected' }],
     atRisk: { firstLsn: 7, lastLsn: 9 },
+    unreached: [SERVER],
+    waits: [{ reason: 'grant_running', message: 'the old lease runs', forMs: 1200, servers: [SERVER] }],
+    refusal: { what: 'move', reason: 'not_drained', message: 'it could not drain', agoMs: 5 },
   })
   promoteVolume: MasterApi['promoteVolume'] = async (caller, name, request) =>
     this.#does(volumeView(name), 'promoteVolume', caller, name, request)

@@ -74,4 +74,4 @@ cases += [case("sha512", g, "sha384", primes[g]) for g in GROUPS if g != "ffdhe2
 print(json.dumps({
     "primesSha256": {g: hashlib.sha256(p.to_bytes(GROUPS[g] // 8, "big")).hexdigest() for g, p in primes.items()},
     "cases": cases,
-}, indent=1))
+}, indent=2))

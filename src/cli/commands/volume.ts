@@ -29,7 +29,6 @@ import {
   fetchVolumes,
   Plan,
   Preflight,
-  Promoted,
   Resolved,
   volumePath,
 } from '../wire/volume.ts'
@@ -37,6 +36,7 @@ import { finishJob, sayItGoesOn } from './finish-job.ts'
 import { serverNamesFor } from './server-names.ts'
 import { VOLUME_ACCESS } from './volume-access.ts'
 import { VOLUME_ATTACH_INFO } from './volume-attach.ts'
+import { VOLUME_PROMOTE } from './volume-promote.ts'
 import { NEW_NAME, QOS_FLAGS, readQos, readWish, WISH_FLAGS } from './volume-wish.ts'
 
 export const VOLUME_NOUN: Noun = {
@@ -151,23 +151,7 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
       call.printFacts(answer, () => preflightFacts(answer, nameOf))
     },
   },
-  {
-    words: ['volume', 'promote'],
-    summary: 'have another replica lead after the primary was lost',
-    args: [VOLUME],
-    flags: [
-      { name: 'to', placeholder: SERVER_FLAG, help: 'the one that is to lead; the best unless given' },
-      {
-        name: 'force',
-        placeholder: undefined,
-        help: 'even when acknowledged writes may be lost; see preflight',
-      },
-      { name: 'reason', placeholder: 'TEXT', help: 'for the event log' },
-      YES,
-    ],
-    service: 'master',
-    run: promote,
-  },
+  VOLUME_PROMOTE,
   {
     words: ['volume', 'move'],
     summary: 'move the lead to another replica, or with --from a replica to another server',
@@ -228,21 +212,6 @@ async function remove(call: Call): Promise<void> {
     name: volume.name,
   })
   await finishJob(call, api, await api.call('DELETE', volumePath(volume.id), Job))
-}
-
-async function promote(call: Call): Promise<void> {
-  const api = await call.connect()
-  const name = call.arg('VOLUME')
-  const force = call.isSet('force')
-  if (force) {
-    await confirm(call, {
-      consequence: `A forced promotion of '${name}' may lose acknowledged writes; 'basalt volume preflight ${name}' says which.`,
-      name,
-    })
-  }
-  const body = { target_server: call.text('to'), force, reason: call.text('reason') ?? '' }
-  const promoted = await api.post(volumePath(name, 'promote'), Promoted, body)
-  printVolume(call, promoted.volume)
 }
 
 async function qos(call: Call): Promise<void> {

@@ -230,4 +230,5 @@ export const CLUSTER = {
   rebuilds_total: 0,
   running_job_count: 1,
   pending: [],
+  refused: [],
 }

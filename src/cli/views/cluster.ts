@@ -2,7 +2,7 @@
 import { formatSize } from '../../base/sizes.ts'
 import type { Column } from '../table.ts'
 import type { Cluster, ClusterEvent, RebalanceMove, Token } from '../wire/cluster.ts'
-import { formatTime } from './times.ts'
+import { formatTime, waitText } from './times.ts'
 
 export const clusterFacts = (cluster: Cluster): [string, string][] => {
   const { lock } = cluster
@@ -34,9 +34,13 @@ export const clusterFacts = (cluster: Cluster): [string, string][] => {
       `${cluster.promotions_total} promotions, ${cluster.failovers_total} failovers, ${cluster.rebuilds_total} rebuilds`,
     ],
     ['registry', `${cluster.registry_id}, change ${cluster.registry_seq}`],
-    ...cluster.pending.map(({ volume, why }): [string, string] => [
+    ...cluster.pending.map(({ volume, why, reason, for_ms, operator_needed }): [string, string] => [
       'waits',
-      `promotion of ${volume}: ${why}`,
+      `promotion of ${volume}: ${waitText({ message: why, reason, for_ms })}${operator_needed ? '; an operator is needed' : ''}`,
+    ]),
+    ...cluster.refused.map(({ volume, message, reason }): [string, string] => [
+      'refused',
+      `${volume}: ${message} (${reason})`,
     ]),
   ]
 }

@@ -1,4 +1,4 @@
-/** Moments, for people: short, in the time zone of whoever reads. */
+/** Moments, for people: short, in the time zone of whoever reads; and how long they take. */
 
 /** `2026-11-21 14:05:09`, or the text itself when it is no time. */
 export function formatTime(iso: string): string {
@@ -7,4 +7,15 @@ export function formatTime(iso: string): string {
   const two = (number: number): string => String(number).padStart(2, '0')
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
+}
+
+/** What is waited for, its stable reason, and for how long. */
+export function waitText(wait: {
+  readonly message: string
+  readonly reason: string | null
+  readonly for_ms: number | null
+}): string {
+  const { message, reason, for_ms } = wait
+  const until = for_ms === null ? '' : `, ${(for_ms / 1000).toFixed(1)} s from now`
+  return reason === null ? `${message}${until}` : `${message} (${reason}${until})`
 }

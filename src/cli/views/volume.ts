@@ -3,7 +3,7 @@ import { formatSize } from '../../base/sizes.ts'
 import { percent } from '../progress.ts'
 import type { Column } from '../table.ts'
 import type { Access, ClusterVolume, Path, Plan, Preflight, Qos, Replica, Resolved } from '../wire/volume.ts'
-import { formatTime } from './times.ts'
+import { formatTime, waitText } from './times.ts'
 
 type Facts = [name: string, value: string][]
 
@@ -143,6 +143,14 @@ export const preflightFacts = (preflight: Preflight, nameOf: (server: string) =>
   ...preflight.rejections.map(({ server, reason, message }): [string, string] => [
     'rejected',
     `${nameOf(server)}: ${message} (${reason})`,
+  ]),
+  ...preflight.waits.map((wait): [string, string] => ['waits', waitText(wait)]),
+  ...(preflight.refusal === null
+    ? []
+    : [['refused', `${preflight.refusal.message} (${preflight.refusal.reason})`] satisfies [string, string]]),
+  ...preflight.unreached.map((server): [string, string] => [
+    'not reached',
+    `${nameOf(server)}, which may still be serving after a forced promotion`,
   ]),
   ...(preflight.at_risk === null
     ? []

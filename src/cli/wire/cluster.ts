@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import type { ApiClient } from '../http/api-client.ts'
 import { Count, Nullable, withQuery } from './common.ts'
+import { Refusal } from './volume.ts'
 
 export const Cluster = Type.Object({
   cluster_id: Type.String(),
@@ -23,7 +24,16 @@ export const Cluster = Type.Object({
   failovers_total: Count,
   rebuilds_total: Count,
   running_job_count: Count,
-  pending: Type.Array(Type.Object({ volume: Type.String(), why: Type.String() })),
+  pending: Type.Array(
+    Type.Object({
+      volume: Type.String(),
+      why: Type.String(),
+      reason: Nullable(Type.String()),
+      for_ms: Nullable(Type.Number()),
+      operator_needed: Type.Boolean(),
+    }),
+  ),
+  refused: Type.Array(Type.Object({ volume: Type.String(), ...Refusal.properties })),
 })
 export type Cluster = Static<typeof Cluster>
 

@@ -95,7 +95,8 @@ export interface QosChange {
 
 export const Created = Type.Object({ ...ClusterVolume.properties, job: Nullable(Type.String()) })
 
-export const Promoted = Type.Object({ volume: ClusterVolume })
+export const Promoted = Type.Object({ epoch: Count, volume: ClusterVolume })
+export type Promoted = Static<typeof Promoted>
 
 const Finding = Type.Object({ code: Type.String(), message: Type.String() })
 
@@ -142,6 +143,14 @@ export const Plan = Type.Object({
 })
 export type Plan = Static<typeof Plan>
 
+/** What was asked of a lead and did not happen. */
+export const Refusal = Type.Object({
+  what: Type.String(),
+  reason: Type.String(),
+  message: Type.String(),
+  ago_ms: Count,
+})
+
 export const Preflight = Type.Object({
   promotable: Type.Boolean(),
   reason: Type.String(),
@@ -152,6 +161,11 @@ export const Preflight = Type.Object({
     Type.Object({ server: Type.String(), reason: Type.String(), message: Type.String() }),
   ),
   at_risk: Nullable(Type.Object({ first_lsn: Count, last_lsn: Count })),
+  unreached: Type.Array(Type.String()),
+  waits: Type.Array(
+    Type.Object({ reason: Type.String(), message: Type.String(), for_ms: Nullable(Type.Number()) }),
+  ),
+  refusal: Nullable(Refusal),
 })
 export type Preflight = Static<typeof Preflight>
 

@@ -135,12 +135,13 @@ export class LogicalUnit {
 
   /**
    * Takes a nexus over from the unit `from` of the same volume, whose path led to no device: the initiator is told that
-   * the path's state has changed, and of nothing else.
+   * the path's state has changed, and of the size if that was told late.
    */
   adopt(nexus: Nexus, from: LogicalUnit): void {
     from.#nexuses.delete(nexus)
     this.#nexuses.add(nexus)
     nexus.raise(UNIT_ATTENTION.ACCESS_STATE_CHANGED)
+    if (from.device.sizeBytes !== this.device.sizeBytes) nexus.raise(UNIT_ATTENTION.CAPACITY_CHANGED)
   }
 
   /** The nexuses of a registrant, at most one unless a session is being reinstated. */

@@ -1,12 +1,15 @@
 /** Who leads, for jobs and the API: one `VolumeLead` for each volume of the registry, and what is asked of them. */
 import { BlockError } from '../../base/errors.ts'
 import { isSound } from '../../v2engine/marks.ts'
-import type { LeadNote } from '../failover/lead-state.ts'
+import { freshState, isAbout, type LeadNote } from '../failover/lead-state.ts'
 import { type MemberFacts, preflight } from '../failover/preflight.ts'
+import { waitsOf } from '../failover/waits.ts'
 import type { LeadRecord, VolumeRecord } from '../records.ts'
 import type { LeadPreflight, LeadStatus, Leads, MoveOutcome } from './cluster.ts'
 import { LeadMoves } from './lead-moves.ts'
+import { type LeadRefusal, LeadRefusals } from './lead-refusals.ts'
 import type { LiveServers } from './live-servers.ts'
+import type { RecordsView } from './records-view.ts'
 import { BY_ITSELF, type LeadPorts, mayLead, VolumeLead } from './volume-lead.ts'
 
 export class ClusterLeads implements Leads {
@@ -14,6 +17,7 @@ export class ClusterLeads implements Leads {
   readonly #live: LiveServers
   readonly #leads = new Map<string, VolumeLead>()
   readonly #moves = new LeadMoves()
+  readonly #refusals = new LeadRefusals()
 
   constructor(ports: Omit<LeadPorts, 'decided'>, live: LiveServers) {
     this.#ports = { ...ports, decided: (volume, notes) => this.#decided(volume, notes) }
@@ -29,6 +33,7 @@ export class ClusterLeads implements Leads {
     if (this.#ports.store.view.volume(volume) === undefined) {
       known?.end()
       this.#leads.delete(volume)
+      this.#refusals.forget(volume)
       return undefined
     }
     if (known !== undefined) return known
@@ -58,23 +63,29 @@ export class ClusterLeads implements Leads {
 
   status(uuid: string): LeadStatus {
     const volume = this.#volume(uuid)
-    const { view } = this.#ports.store
-    const phase = this.of(uuid)?.state?.phase
+    const { store, clock, bounds } = this.#ports
+    const state = this.of(uuid)?.state ?? null
+    const phase = state?.phase
     const isOperatorNeeded = phase?.kind === 'sealing' && phase.isOperatorNeeded
-    const waiting = (why: string): LeadStatus => ({ phase: 'waiting', why, isOperatorNeeded })
-    const may = mayLead(view, volume)
-    if (view.cluster.lock !== null) return waiting('the cluster is locked')
-    if (may === 'end') return waiting('it is being deleted')
-    if (may === 'hold') return waiting('its first replicas are being made')
-    if (volume.lead.state === 'sealing') {
-      return { phase: 'sealing', why: this.preflight(uuid).message, isOperatorNeeded }
+    const rest = { isOperatorNeeded, refusal: this.#refusals.of(uuid) }
+    const blocked = blockedBy(store.view, volume)
+    if (blocked !== null) {
+      const wait = { reason: blocked, message: BLOCKED[blocked], untilMs: null, servers: [] }
+      return { phase: 'waiting', why: wait.message, waits: [wait], ...rest }
     }
-    if (phase?.kind === 'moving') return { phase: 'moving', why: 'the primary is to stop', isOperatorNeeded }
-    const isConnected = this.#live.server(volume.lead.primary)?.isConnected === true
-    if (phase?.kind === 'leading' && this.isServed(uuid))
-      return { phase: 'serving', why: null, isOperatorNeeded }
-    const why = isConnected ? 'the primary was told and does not serve yet' : 'the primary is not connected'
-    return { phase: 'assigned', why, isOperatorNeeded }
+    if (phase?.kind === 'leading' && this.isServed(uuid)) {
+      return { phase: 'serving', why: null, waits: [], ...rest }
+    }
+    const nowMs = clock.bootMs()
+    const about =
+      state !== null && isAbout(state, volume.lead) ? state : freshState(volume.lead, { nowMs, bounds })
+    const waits = waitsOf(volume.lead, about, {
+      ...{ nowMs, policy: volume.policy },
+      nameOf: (server) => this.#nameOf(server),
+      isPrimaryConnected: this.#live.server(volume.lead.primary)?.isConnected === true,
+    })
+    const kind = about.phase.kind === 'leading' ? 'assigned' : about.phase.kind
+    return { phase: kind, why: waits[0]?.message ?? null, waits, ...rest }
   }
 
   /** The primary of the record is connected, leads its epoch and serves hosts, as far as it said. */
@@ -93,15 +104,7 @@ export class ClusterLeads implements Leads {
     const volume = this.#volume(uuid)
     const { store, clock } = this.#ports
     const state = this.of(uuid)?.state ?? null
-    const may = mayLead(store.view, volume)
-    const isLocked = store.view.cluster.lock !== null
-    const blocked = isLocked
-      ? 'locked'
-      : may === 'end'
-        ? 'being_deleted'
-        : may === 'hold'
-          ? 'being_made'
-          : null
+    const blocked = blockedBy(store.view, volume)
     const servers = new Set([...volume.lead.set.members, ...volume.replicas.map(({ server }) => server)])
     return preflight({
       lead: volume.lead,
@@ -118,20 +121,26 @@ export class ClusterLeads implements Leads {
     const open = live?.replicas.get(volume.uuid)?.open ?? null
     return {
       server,
-      name: this.#ports.store.view.server(server)?.name ?? server,
+      name: this.#nameOf(server),
       isConnected: live?.isConnected === true,
       isLeaving: volume.replicas.some((replica) => replica.server === server && replica.state === 'leaving'),
       open: open && { standing: open.standing, appended: open.appended, isServing: open.isServing },
     }
   }
 
+  #nameOf(server: string): string {
+    return this.#ports.store.view.server(server)?.name ?? server
+  }
+
   async move(uuid: string, to: string): Promise<MoveOutcome> {
     const volume = this.#volume(uuid)
     const { store, clock } = this.#ports
-    const refused = (reason: string, why: string): BlockError =>
-      new BlockError('CONFLICT', `${volume.name} cannot be moved: ${why}`, {
+    const refused = (reason: string, why: string): BlockError => {
+      this.#refused(uuid, 'move', reason, `it was not moved to ${this.#nameOf(to)}: ${why}`)
+      return new BlockError('CONFLICT', `${volume.name} cannot be moved: ${why}`, {
         facts: { reason, volume: uuid },
       })
+    }
     if (store.view.cluster.lock !== null) throw refused('locked', 'the cluster is locked')
     if (volume.state === 'deleting') throw refused('being_deleted', 'it is being deleted')
     const lead = this.of(uuid)
@@ -160,8 +169,10 @@ export class ClusterLeads implements Leads {
     const volume = this.#volume(uuid)
     const { server, force, actor, requestId = null } = request
     const found = this.preflight(uuid)
-    const refused = (message: string, facts: { reason: string; unsafe?: boolean }): BlockError =>
-      new BlockError('CONFLICT', `${volume.name}: ${message}`, { facts: { volume: uuid, ...facts } })
+    const refused = (message: string, facts: { reason: string; unsafe?: boolean }): BlockError => {
+      this.#refused(uuid, 'promote', facts.reason, `nobody was promoted: ${message}`)
+      return new BlockError('CONFLICT', `${volume.name}: ${message}`, { facts: { volume: uuid, ...facts } })
+    }
     const { reason } = found
     if (reason === 'locked' || reason === 'being_deleted' || reason === 'being_made') {
       throw refused(found.message, { reason })
@@ -169,9 +180,13 @@ export class ClusterLeads implements Leads {
     if (!force && !found.isPromotable) throw refused(found.message, { reason, unsafe: true })
     const isMember = server === null || volume.lead.set.members.includes(server)
     const isReplica = server === null || volume.replicas.some((replica) => replica.server === server)
-    if (!isReplica) throw refused(`${server} has no replica of it`, { reason: 'not_a_replica' })
+    if (!isReplica)
+      throw refused(`${this.#nameOf(server ?? '')} has no replica of it`, { reason: 'not_a_replica' })
     if (!force && !isMember) {
-      throw refused(`${server} is not in its in-sync set`, { reason: 'not_in_set', unsafe: true })
+      throw refused(`${this.#nameOf(server ?? '')} is not in its in-sync set`, {
+        reason: 'not_in_set',
+        unsafe: true,
+      })
     }
     await this.of(uuid)?.ask({ kind: 'promote', server, isForced: force }, { actor, requestId })
   }
@@ -197,8 +212,23 @@ export class ClusterLeads implements Leads {
   #decided(volume: string, notes: readonly LeadNote[]): void {
     const record = this.#ports.store.view.volume(volume)
     if (record !== undefined) this.#moves.decided(volume, notes, record.lead)
+    for (const note of notes) {
+      if (note.kind === 'serving') this.#refusals.forget(volume)
+      if (note.kind === 'moveFailed') {
+        this.#refused(
+          volume,
+          'move',
+          note.why,
+          `it was not moved to ${this.#nameOf(note.to)}: ${MOVE_FAILED[note.why]}`,
+        )
+      }
+    }
     this.onNotes(volume, notes)
     this.#live.tell({ volume })
+  }
+
+  #refused(volume: string, what: LeadRefusal['what'], reason: string, message: string): void {
+    this.#refusals.note(volume, { what, reason, message, atMs: this.#ports.clock.bootMs() })
   }
 
   #volume(uuid: string): VolumeRecord {
@@ -208,4 +238,22 @@ export class ClusterLeads implements Leads {
     }
     return volume
   }
+}
+
+const MOVE_FAILED = {
+  not_drained: 'the primary could not drain in time and serves on',
+  no_answer: 'the primary did not answer',
+} as const
+
+const BLOCKED = {
+  locked: 'the cluster is locked',
+  being_deleted: 'it is being deleted',
+  being_made: 'its first replicas are being made',
+} as const
+
+function blockedBy(records: RecordsView, volume: VolumeRecord): keyof typeof BLOCKED | null {
+  if (records.cluster.lock !== null) return 'locked'
+  const may = mayLead(records, volume)
+  if (may === 'end') return 'being_deleted'
+  return may === 'hold' ? 'being_made' : null
 }

@@ -7,8 +7,11 @@
  * sealed and gets its first primary; an assignment goes to the primary when replicas came, went or moved; a replica that
  * is `leaving` leaves the in-sync set.
  */
+
+import type { LeadWait } from '../failover/waits.ts'
 import type { ServerBeat, ServerHello } from '../links.ts'
 import type { LeadRecord } from '../records.ts'
+import type { LeadRefusal } from './lead-refusals.ts'
 import type { LiveCluster } from './live.ts'
 
 export type HelloVerdict =
@@ -62,7 +65,11 @@ export interface LeadStatus {
   readonly phase: 'waiting' | 'sealing' | 'assigned' | 'serving' | 'moving'
   /** For people: what it waits for; null while it serves. */
   readonly why: string | null
+  /** The same with stable reasons, the main one first; empty while it serves. */
+  readonly waits: readonly LeadWait[]
   readonly isOperatorNeeded: boolean
+  /** What was asked of its lead last and was refused, or came to nothing, since somebody began to serve it. */
+  readonly refusal: LeadRefusal | null
 }
 
 export type PreflightReason =

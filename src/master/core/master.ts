@@ -32,12 +32,12 @@ import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
 import type { AccessRecord, EventRecord, JobRecord, QosRecord } from '../records.ts'
 import { attachInfo } from './attach-info.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster, LeadStatus } from './cluster.ts'
 import { findJob, findMadeVolume, findServer, findVolume, refuseLocked } from './lookup.ts'
 import { pageOf } from './paging.ts'
 import type { Change, RecordStore, RecordsView } from './records-view.ts'
 import * as servers from './server-requests.ts'
-import { type Counters, clusterView, loadsOf, serverView } from './server-views.ts'
+import { type Counters, clusterView, loadsOf, refusalView, serverView, waitView } from './server-views.ts'
 import * as volumes from './volume-requests.ts'
 import { type ViewSources, volumeView } from './volume-views.ts'
 
@@ -145,6 +145,8 @@ export class Master implements MasterApi {
     const volume = findVolume(this.#view, name)
     const found = this.#options.cluster.leads.preflight(volume.uuid)
     const { isPromotable, reason, message, isPrimaryAlive, candidate, rejections, atRisk } = found
+    const { waits, refusal } = this.#options.cluster.leads.status(volume.uuid)
+    const nowMs = this.#options.clock.bootMs()
     return {
       isPromotable,
       reason: `${reason}: ${message}`,
@@ -153,6 +155,9 @@ export class Master implements MasterApi {
       candidate,
       rejections,
       atRisk,
+      unreached: found.unreached,
+      waits: waits.map((wait) => waitView(wait, nowMs)),
+      refusal: refusal === null ? null : refusalView(refusal, nowMs),
     }
   }
 
@@ -248,8 +253,9 @@ export class Master implements MasterApi {
   }
 
   cluster(): ClusterView {
-    const { store, cluster } = this.#options
-    return clusterView(store, cluster.live, (volume) => cluster.leads.status(volume), this.#counters)
+    const { store, cluster, clock } = this.#options
+    const status = (volume: string): LeadStatus => cluster.leads.status(volume)
+    return clusterView(store, cluster.live, status, this.#counters, clock.bootMs())
   }
 
   async recover(caller: Caller, { force }: { readonly force: boolean }): Promise<ClusterView> {

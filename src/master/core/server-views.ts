@@ -1,10 +1,13 @@
 /** Servers and the cluster as people see them. */
+
+import type { LeadWait } from '../failover/waits.ts'
 import { isOver } from '../jobs/turns.ts'
-import type { ClusterView, Health, ServerView } from '../master-api.ts'
+import type { ClusterView, Health, Refusal, ServerView, Wait } from '../master-api.ts'
 import { healthOf } from '../placement/health.ts'
 import { footprintBytes } from '../placement/servers.ts'
 import type { ServerRecord, VolumeRecord } from '../records.ts'
 import type { LeadStatus } from './cluster.ts'
+import type { LeadRefusal } from './lead-refusals.ts'
 import type { LiveCluster } from './live.ts'
 import type { RecordStore, RecordsView } from './records-view.ts'
 
@@ -65,6 +68,7 @@ export function clusterView(
   live: LiveCluster,
   status: (volume: string) => LeadStatus,
   counters: Readonly<Counters>,
+  nowMs: number,
 ): ClusterView {
   const { view } = store
   const { clusterId, lock } = view.cluster
@@ -88,13 +92,36 @@ export function clusterView(
     allocatedBytes: sum(({ id }) => loads.get(id)?.allocatedBytes ?? 0),
     ...counters,
     runningJobs: view.jobs().filter((job) => !isOver(job)).length,
-    pending: view.volumes().flatMap((volume) => {
-      const { phase, why } = status(volume.uuid)
-      const isPending = phase !== 'serving' && volume.state === 'active'
-      return isPending ? [{ volume: volume.name, why: why ?? phase }] : []
-    }),
+    ...leadsView(view, status, nowMs),
   }
 }
+
+function leadsView(
+  view: RecordsView,
+  status: (volume: string) => LeadStatus,
+  nowMs: number,
+): Pick<ClusterView, 'pending' | 'refused'> {
+  const pending: ClusterView['pending'][number][] = []
+  const refused: ClusterView['refused'][number][] = []
+  for (const { uuid, name, state } of view.volumes()) {
+    const { phase, why, waits, isOperatorNeeded, refusal } = status(uuid)
+    if (refusal !== null) refused.push({ volume: name, ...refusalView(refusal, nowMs) })
+    if (phase === 'serving' || state !== 'active') continue
+    const [wait] = waits.map((one) => waitView(one, nowMs))
+    pending.push({ volume: name, why: why ?? phase, wait: wait ?? null, isOperatorNeeded })
+  }
+  return { pending, refused }
+}
+
+export const waitView = ({ untilMs, ...same }: LeadWait, nowMs: number): Wait => ({
+  ...same,
+  forMs: untilMs === null ? null : Math.max(0, Math.round(untilMs - nowMs)),
+})
+
+export const refusalView = ({ atMs, ...same }: LeadRefusal, nowMs: number): Refusal => ({
+  ...same,
+  agoMs: Math.max(0, Math.round(nowMs - atMs)),
+})
 
 function countsOf(view: RecordsView, live: LiveCluster): Readonly<Record<Health | 'total', number>> {
   const counts = { healthy: 0, degraded: 0, rebuilding: 0, unsafe: 0, total: 0 }

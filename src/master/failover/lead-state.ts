@@ -116,6 +116,8 @@ export interface LeadState {
   readonly answers: ReadonlyMap<string, SealAnswer>
   /** When the last grant that named the volume has run out for certain. */
   readonly grantOverMs: number
+  /** It is only supposed: this process granted nothing yet, and another one may have. */
+  readonly isInherited: boolean
   /** Whoever held it said that it serves no more, or its opening is over. */
   readonly hasStopped: boolean
   /** It stopped when every member had everything. */
@@ -193,6 +195,7 @@ export function freshState(record: LeadRecord, facts: Pick<LeadFacts, 'nowMs' | 
       record.state === 'sealing' ? beginSealing(nowMs) : { kind: 'assigned', sinceMs: nowMs, toldMs: nowMs },
     answers: NO_ANSWERS,
     grantOverMs: record.hasServed ? nowMs + bounds.leaseMs + bounds.marginMs : nowMs,
+    isInherited: record.hasServed,
     hasStopped: !record.hasServed,
     isDrained: false,
     preferred: record.hasServed

@@ -12,7 +12,7 @@ import { seal } from './sealing.ts'
 /** What the target of a planned move may take to answer before another member takes over. */
 export const MOVE_MS = 2000
 /** A primary that was asked to stop says within its own bound that it did, or could not. */
-const MOVE_GIVE_UP_MS = 5000
+export const MOVE_GIVE_UP_MS = 5000
 export const MOVE_BEAT_MS = 500
 /** A primary that leads hears the assignment again after so long. */
 const ASSIGN_AGAIN_MS = 5000
@@ -39,7 +39,10 @@ export function grant(draft: Draft, server: string, beat: LeadBeat): void {
   if (nowMs - state.assignedMs >= ASSIGN_AGAIN_MS) assign(draft)
   const leaseMs = Math.min(bounds.leaseMs, facts.leadershipMs)
   if (leaseMs <= 0) return
-  draft.set({ grantOverMs: Math.max(state.grantOverMs, nowMs + leaseMs + bounds.marginMs) })
+  draft.set({
+    grantOverMs: Math.max(state.grantOverMs, nowMs + leaseMs + bounds.marginMs),
+    isInherited: false,
+  })
   const { epoch } = state
   draft.send(server, {
     kind: 'grant',

@@ -27,9 +27,9 @@ const SLOWLY_AFTER_MS = 20_000
 /** Those that did are asked again as well: they may be another opening by now. */
 const CONFIRM_MS = 500
 /** In `best_effort`: who has not answered by now is not waited for. */
-const BEST_EFFORT_WAIT_MS = 5000
+export const BEST_EFFORT_WAIT_MS = 5000
 /** A forced promotion waits for so long after nobody is bound any more. */
-const FORCE_WAIT_MS = 2000
+export const FORCE_WAIT_MS = 2000
 /** So many epochs in a row may come to nothing before the next one waits, twice as long each time. */
 const BURNT_FREELY = 3
 const BURNT_WAIT_MS_MAX = 10_000
@@ -98,8 +98,9 @@ export function onSealingTick(draft: Draft, isUrgent = false): void {
 export function nextAskMs(state: LeadState, nowMs: number): number {
   const { phase, grantOverMs } = state
   if (phase.kind !== 'sealing') return Number.POSITIVE_INFINITY
-  const soon = [askDueMs(phase, nowMs), phase.notBeforeMs, grantOverMs]
-  return Math.min(...soon.filter((at) => at > nowMs), nowMs + ASK_SLOWLY_MS)
+  const soon = [phase.notBeforeMs, grantOverMs].filter((at) => at > nowMs)
+  // one that is overdue is still due: beats that come before it is carried out must not put it off
+  return Math.min(Math.max(askDueMs(phase, nowMs), nowMs), ...soon, nowMs + ASK_SLOWLY_MS)
 }
 
 /** When members are to be asked: now and then, and when one is not bound any more. */
@@ -177,10 +178,14 @@ function carryForce(draft: Draft, force: Force | null): void {
 
 function isWaitingForPreferred({ record, state, facts }: Draft, phase: Sealing): boolean {
   const { preferred, answers } = state
-  if (preferred === null || answers.has(preferred.server)) return false
-  const untilMs = Math.max(phase.sinceMs, preferred.sinceMs) + preferred.waitMs
+  const untilMs = preferredUntilMs(state, phase)
+  if (preferred === null || untilMs === null || answers.has(preferred.server)) return false
   return record.set.members.includes(preferred.server) && facts.nowMs < untilMs
 }
+
+/** How long the answer of who is preferred is waited for; null when nobody is. */
+export const preferredUntilMs = ({ preferred }: LeadState, phase: Sealing): number | null =>
+  preferred === null ? null : Math.max(phase.sinceMs, preferred.sinceMs) + preferred.waitMs
 
 /** What can be had: an operator takes the loss. A replica that is resyncing has blocks of several moments and never leads. */
 function decideForced(draft: Draft, phase: Sealing, force: Force): void {

@@ -121,7 +121,7 @@ function onBeat(draft: Draft, server: string, beat: LeadBeat): void {
 }
 
 /** What a winner may take to lead, from when it was promoted. */
-const TAKE_MS = 8000
+export const TAKE_MS = 8000
 
 function onMessage(draft: Draft, server: string, message: ToAuthority): void {
   const { record, state, facts } = draft

@@ -294,7 +294,18 @@ describe('the cluster', () => {
       unsafe_count: 1,
       server_count: 3,
       promotions_total: 5,
-      pending: [{ volume: 'vol1', why: 'the old lease runs' }],
+      pending: [
+        {
+          volume: 'vol1',
+          why: 'the old lease runs',
+          reason: 'grant_running',
+          for_ms: 1200,
+          operator_needed: false,
+        },
+      ],
+      refused: [
+        { volume: 'vol1', what: 'move', reason: 'not_drained', message: 'it could not drain', ago_ms: 5 },
+      ],
     })
     const plan = await test.call('POST', '/block/rebalance', { body: { dry_run: true } })
     expect(plan.statusCode).toBe(200)

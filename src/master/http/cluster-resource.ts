@@ -1,6 +1,6 @@
 /** Servers, jobs, events and the cluster as a whole, as the API shows them. */
 import { type Static, Type } from 'typebox'
-import type { ClusterView, Preflight, RebalanceMove, ServerView } from '../master-api.ts'
+import type { ClusterView, Preflight, RebalanceMove, Refusal, ServerView } from '../master-api.ts'
 import type { EventRecord, JobRecord } from '../records.ts'
 import { Count, NextCursor, nullable, Text, Timestamp, timestamp } from './schemas.ts'
 
@@ -121,6 +121,21 @@ export function eventResource(event: EventRecord): Static<typeof Event> {
   return { ...rest, at: timestamp(at), last_at: timestamp(lastAt), request_id: requestId }
 }
 
+const REFUSAL = {
+  what: Type.Enum(['move', 'promote']),
+  reason: Text,
+  message: Text,
+  ago_ms: Count,
+}
+const RefusalResource = Type.Object(REFUSAL)
+
+const refusalResource = ({ what, reason, message, agoMs }: Refusal): Static<typeof RefusalResource> => ({
+  what,
+  reason,
+  message,
+  ago_ms: agoMs,
+})
+
 export const ClusterStatus = Type.Object({
   cluster_id: Text,
   registry_id: Text,
@@ -146,8 +161,18 @@ export const ClusterStatus = Type.Object({
   failovers_total: Count,
   rebuilds_total: Count,
   running_job_count: Count,
-  pending: Type.Array(Type.Object({ volume: Text, why: Text }), {
-    description: 'Promotions that wait, and what for',
+  pending: Type.Array(
+    Type.Object({
+      volume: Text,
+      why: Text,
+      reason: nullable(Text),
+      for_ms: nullable(Type.Integer({ description: 'From now on; null: until somebody does something' })),
+      operator_needed: Type.Boolean(),
+    }),
+    { description: 'Volumes that nobody serves, and what they wait for' },
+  ),
+  refused: Type.Array(Type.Object({ volume: Text, ...REFUSAL }), {
+    description: 'What was asked of leads and did not happen, the last of each volume',
   }),
 })
 
@@ -173,7 +198,14 @@ export function clusterResource(view: ClusterView): Static<typeof ClusterStatus>
     failovers_total: view.failoversTotal,
     rebuilds_total: view.rebuildsTotal,
     running_job_count: view.runningJobs,
-    pending: view.pending.map(({ volume, why }) => ({ volume, why })),
+    pending: view.pending.map(({ volume, why, wait, isOperatorNeeded }) => ({
+      volume,
+      why,
+      reason: wait?.reason ?? null,
+      for_ms: wait?.forMs ?? null,
+      operator_needed: isOperatorNeeded,
+    })),
+    refused: view.refused.map((one) => ({ volume: one.volume, ...refusalResource(one) })),
   }
 }
 
@@ -187,10 +219,21 @@ export const PreflightAnswer = Type.Object({
   at_risk: nullable(
     Type.Object({ first_lsn: Count, last_lsn: Count }, { description: 'What a forced promotion may lose' }),
   ),
+  unreached: Type.Array(Text, { description: 'Members that may still be serving after a forced promotion' }),
+  waits: Type.Array(
+    Type.Object({
+      reason: Text,
+      message: Text,
+      for_ms: nullable(Type.Integer({ description: 'From now on; null: until somebody does something' })),
+      servers: Type.Array(Text),
+    }),
+    { description: 'What it waits for now, the main reason first' },
+  ),
+  refusal: nullable(RefusalResource),
 })
 
 export function preflightResource(preflight: Preflight): Static<typeof PreflightAnswer> {
-  const { atRisk, rejections } = preflight
+  const { atRisk, rejections, waits, refusal } = preflight
   return {
     promotable: preflight.isPromotable,
     reason: preflight.reason,
@@ -199,6 +242,14 @@ export function preflightResource(preflight: Preflight): Static<typeof Preflight
     candidate_server: preflight.candidate,
     rejections: rejections.map(({ server, reason, message }) => ({ server, reason, message })),
     at_risk: atRisk === null ? null : { first_lsn: atRisk.firstLsn, last_lsn: atRisk.lastLsn },
+    unreached: [...preflight.unreached],
+    waits: waits.map(({ reason, message, forMs, servers }) => ({
+      reason,
+      message,
+      for_ms: forMs,
+      servers: [...servers],
+    })),
+    refusal: refusal === null ? null : refusalResource(refusal),
   }
 }
 

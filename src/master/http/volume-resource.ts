@@ -119,7 +119,7 @@ const Path = Type.Object({
   nvme_addrs: Type.Array(Text),
 })
 
-export const pathResource = (path: PathView): Static<typeof Path> => ({
+const pathResource = (path: PathView): Static<typeof Path> => ({
   server: path.server,
   server_name: path.serverName,
   slot: path.slot,

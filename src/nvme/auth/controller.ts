@@ -15,7 +15,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { final, STATUS } from '../status.ts'
-import { DhExchange, type GroupName, publicBytesOf } from './groups.ts'
+import { type DhExchange, type GroupName, publicBytesOf } from './groups.ts'
 import { controllerResponse, HASHES, type HashName, hostResponse, type ResponseInput } from './hash.ts'
 import {
   type Challenge,
@@ -36,8 +36,9 @@ import {
 } from './messages.ts'
 import { type DhchapKey, transformKey } from './secret.ts'
 import type { SequenceNumbers } from './sequence.ts'
+import type { SharedExchanges } from './shared-exchanges.ts'
 
-/** How often a peer may try. An exchange of keys takes milliseconds of the event loop. */
+/** How often a peer may try. A reply takes milliseconds of the event loop. */
 export interface AuthGate {
   /** Asked once for each transaction; false: it is refused without a look at it. */
   admit(): boolean
@@ -54,6 +55,7 @@ export interface DhchapControllerOptions {
   readonly controllerKey: DhchapKey | undefined
   readonly random: Random
   readonly sequence: SequenceNumbers
+  readonly exchanges: SharedExchanges
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly gate: AuthGate
   /** In order of preference. */
@@ -74,6 +76,8 @@ const GROUP_PREFERENCE: readonly GroupName[] = [
   'null',
 ]
 const TIME_LIMIT_MS = 30_000
+/** Transactions that may begin before one succeeds. */
+const NEGOTIATIONS_MAX = 8
 
 /**
  * 'authenticated': with this command the host has proved itself. 'failed': the command is completed, and then the
@@ -115,6 +119,7 @@ export class DhchapController {
   #state: State = IDLE
   #isAuthenticated = false
   #failure: FailureCode | undefined
+  #negotiations = 0
 
   constructor(options: DhchapControllerOptions) {
     this.#o = options
@@ -206,14 +211,15 @@ export class DhchapController {
   }
 
   #negotiate(transaction: number, payload: Uint8Array): AuthSendResult {
-    if (!this.#o.gate.admit()) return this.#refuse(transaction, FAILURE.FAILED)
+    const isTooOften = ++this.#negotiations > NEGOTIATIONS_MAX
+    if (isTooOften || !this.#o.gate.admit()) return this.#refuse(transaction, FAILURE.FAILED)
     const wanted = decodeNegotiate(payload)
     if (typeof wanted === 'number') return this.#refuse(transaction, wanted)
     const chosen = this.#choose(wanted)
     if (typeof chosen === 'number') return this.#refuse(transaction, chosen)
     const { hash, group } = chosen
-    const { random, sequence, clock } = this.#o
-    const exchange = group === 'null' ? undefined : new DhExchange(group, random)
+    const { random, sequence, clock, exchanges } = this.#o
+    const exchange = group === 'null' ? undefined : exchanges.of(group)
     const challenge: Challenge = {
       hash,
       group,
@@ -282,6 +288,7 @@ export class DhchapController {
   #succeed(): AuthSendResult {
     this.#state = IDLE
     this.#isAuthenticated = true
+    this.#negotiations = 0
     return { status: STATUS.SUCCESS, verdict: 'authenticated' }
   }
 

@@ -1,27 +1,20 @@
-/** From access rules to keys: what a host of a volume has to prove itself with. */
-import type { AccessRules } from '../../frontend/access.ts'
+/** From an entry of the access rules to the keys that it holds. */
+import type { DhchapCredential } from '../../frontend/access.ts'
 import type { Secret } from '../../frontend/secret.ts'
 import { type DhchapKey, parseSecret, type SecretFault } from './secret.ts'
 
-export type HostAuthentication =
-  /** The volume asks for no authentication. */
-  | { readonly kind: 'none' }
-  | { readonly kind: 'keys'; readonly hostKey: DhchapKey; readonly controllerKey: DhchapKey | undefined }
-  /** The volume asks for authentication, and the host has no entry, or one that cannot be read. */
-  | { readonly kind: 'refused'; readonly fault: SecretFault | 'unknown-host' }
+export interface DhchapKeys {
+  readonly hostKey: DhchapKey
+  /** What the controller proves itself with to a host that asks. */
+  readonly controllerKey: DhchapKey | undefined
+}
 
-/** How the host of this name has to authenticate; names compare without regard to case. */
-export function authenticationOf(rules: Pick<AccessRules, 'dhchap'>, hostNqn: string): HostAuthentication {
-  if (rules.dhchap.length === 0) return { kind: 'none' }
-  const wanted = hostNqn.toLowerCase()
-  const credential = rules.dhchap.find(({ host }) => host.toLowerCase() === wanted)
-  if (credential === undefined) return { kind: 'refused', fault: 'unknown-host' }
-  const hostKey = read(credential.secret)
-  if (typeof hostKey === 'string') return { kind: 'refused', fault: hostKey }
-  const { controllerSecret } = credential
+/** The keys of an entry, or why one of them cannot be read. */
+export function keysOf({ secret, controllerSecret }: DhchapCredential): DhchapKeys | SecretFault {
+  const hostKey = read(secret)
+  if (typeof hostKey === 'string') return hostKey
   const controllerKey = controllerSecret === undefined ? undefined : read(controllerSecret)
-  if (typeof controllerKey === 'string') return { kind: 'refused', fault: controllerKey }
-  return { kind: 'keys', hostKey, controllerKey }
+  return typeof controllerKey === 'string' ? controllerKey : { hostKey, controllerKey }
 }
 
 const read = (secret: Secret): DhchapKey | SecretFault =>

@@ -4,7 +4,6 @@ import { ManualClock } from '../../../test/e2e/iscsi/manual-clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { Secret } from '../../frontend/secret.ts'
 import { formatStatus } from '../status.ts'
-import { authFieldsOf, putAuthFields } from './command.ts'
 import { type AuthVerdict, DhchapController, type DhchapControllerOptions } from './controller.ts'
 import { GROUP_NAMES, publicBytesOf } from './groups.ts'
 import { HASH_NAMES, HASHES } from './hash.ts'
@@ -12,6 +11,7 @@ import { DhchapHost, type DhchapHostOptions, type HostStep } from './host.ts'
 import { encodeFailure, FAILURE, failureOf, MESSAGE, messageOf } from './messages.ts'
 import { type DhchapKey, generateKey } from './secret.ts'
 import { SequenceNumbers } from './sequence.ts'
+import { SharedExchanges } from './shared-exchanges.ts'
 
 /** Random bytes from a seed: each run is the same. */
 function seeded(seed: string): Random {
@@ -52,6 +52,7 @@ function sides(options: Partial<DhchapControllerOptions> = {}): Sides {
     controllerKey: CONTROLLER_KEY,
     random,
     sequence: new SequenceNumbers(random),
+    exchanges: new SharedExchanges({ random, clock }),
     clock,
     gate: {
       admit: () => {
@@ -371,6 +372,14 @@ describe('the controller', () => {
     expect(gate.admits).toBe(1)
   })
 
+  it('lets a host begin eight times before it succeeds, and no more', () => {
+    const { controller, host } = sides()
+    for (let i = 0; i < 7; i++) controller.send(negotiate(host({ groups: ['null'] })))
+    expect(run(controller, host({ groups: ['null'] })).verdict).toBe('authenticated')
+    for (let i = 0; i < 8; i++) controller.send(negotiate(host({ groups: ['null'] })))
+    expect(failureAfter(controller, negotiate(host({ groups: ['null'] })))).toBe(FAILURE.FAILED)
+  })
+
   it('takes a transaction no further than its time limit', () => {
     const { controller, host, clock } = sides({ timeLimitMs: 1000 })
     expect(controller.deadlineMs).toBeUndefined()
@@ -435,18 +444,20 @@ describe('the host', () => {
   })
 })
 
+it('private values are shared for a minute, by group', () => {
+  const clock = new ManualClock()
+  const exchanges = new SharedExchanges({ random: seeded('shared'), clock })
+  const first = exchanges.of('ffdhe2048')
+  clock.advance(59_999)
+  expect([exchanges.of('ffdhe2048') === first, exchanges.of('ffdhe3072') === first]).toEqual([true, false])
+  clock.advance(1)
+  expect(exchanges.of('ffdhe2048').publicValue).not.toEqual(first.publicValue)
+})
+
 it('sequence numbers leave 0 out', () => {
   const random: Random = { bytes: () => Uint8Array.of(255, 255, 255, 255), u64: () => 1n, integer: () => 0 }
   const numbers = new SequenceNumbers(random)
   expect([numbers.next(), numbers.next()]).toEqual([1, 2])
-})
-
-it('commands name the protocol and a length', () => {
-  const sqe = new Uint8Array(64)
-  expect(authFieldsOf(sqe).isInBand).toBe(false)
-  putAuthFields(sqe, 4096)
-  expect(authFieldsOf(sqe)).toEqual({ isInBand: true, lengthBytes: 4096 })
-  expect(Buffer.from(sqe.subarray(40, 48)).toString('hex')).toBe('000101e900100000')
 })
 
 it('a key without a transformation works like any other', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Random } from '../../base/ports/random.ts'
 import { Secret } from '../../frontend/secret.ts'
-import { authenticationOf } from './credentials.ts'
+import { keysOf } from './credentials.ts'
 import { HASH_NAMES } from './hash.ts'
 import { type DhchapKey, formatSecret, generateKey, parseSecret } from './secret.ts'
 
@@ -73,27 +73,19 @@ describe('secrets', () => {
   })
 })
 
-describe('what a host has to prove itself with', () => {
-  const secret = Secret.fromText(SPDK)
+describe('an entry of the access rules', () => {
+  const [secret, bad] = [Secret.fromText(SPDK), Secret.fromText(BLKTESTS_INVALID)]
 
-  it('is nothing where the volume asks for nothing', () => {
-    expect(authenticationOf({ dhchap: [] }, 'nqn.a')).toEqual({ kind: 'none' })
-  })
-
-  it('is what its own entry says, and nobody else gets in', () => {
-    const rules = { dhchap: [{ host: 'nqn.A', secret, controllerSecret: secret }] }
-    expect(authenticationOf(rules, 'nqn.a')).toMatchObject({ kind: 'keys' })
-    expect(authenticationOf(rules, 'nqn.ab')).toEqual({ kind: 'refused', fault: 'unknown-host' })
-  })
-
-  it('an entry that cannot be read lets nobody in', () => {
-    const bad = Secret.fromText(BLKTESTS_INVALID)
-    expect(authenticationOf({ dhchap: [{ host: 'nqn.a', secret: bad }] }, 'nqn.a')).toEqual({
-      kind: 'refused',
-      fault: 'checksum',
+  it('holds the keys of host and controller', () => {
+    expect(keysOf({ host: 'nqn.a', secret })).toMatchObject({ controllerKey: undefined })
+    expect(keysOf({ host: 'nqn.a', secret, controllerSecret: secret })).toMatchObject({
+      hostKey: { hash: undefined },
+      controllerKey: { hash: undefined },
     })
-    expect(authenticationOf({ dhchap: [{ host: 'nqn.a', secret, controllerSecret: bad }] }, 'nqn.a')).toEqual(
-      { kind: 'refused', fault: 'checksum' },
-    )
+  })
+
+  it('is of no use when either cannot be read', () => {
+    expect(keysOf({ host: 'nqn.a', secret: bad })).toBe('checksum')
+    expect(keysOf({ host: 'nqn.a', secret, controllerSecret: bad })).toBe('checksum')
   })
 })

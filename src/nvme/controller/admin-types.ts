@@ -21,6 +21,8 @@ export interface AdminResult {
   readonly data: Uint8Array | undefined
   /** Offset in the entry of the field that is wrong, for the error log. */
   readonly errorLocation?: number
+  /** The connection ends when the answer has gone out; why. */
+  readonly ends?: string
 }
 
 export const adminStatus = (status: number, errorLocation?: number): AdminResult => ({

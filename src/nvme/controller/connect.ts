@@ -94,7 +94,8 @@ export function readConnect(
       entries: size + 1,
       sqFlowControl: (view.getUint8(SQE.cattr) & CATTR_DISABLE_SQ_FLOW_CONTROL) === 0,
       keepAliveMs: Math.ceil(keepAliveMs / SECOND_MS) * SECOND_MS,
-      hostId: dataOut.slice(DATA.hostId, DATA.hostId + 16),
+      // The data is lent.
+      hostId: Uint8Array.from(dataOut.subarray(DATA.hostId, DATA.hostId + 16)),
       controllerId,
       subsystemNqn,
       hostNqn,

@@ -317,7 +317,7 @@ export class Controller implements FeatureHost {
     const queue = this.queues.get(queueId)
     if (queue === undefined) return adminValue(NOT_ABORTED)
     const done = queue.abort(cid)
-    if (!(done instanceof Promise)) return adminValue(done ? 0 : NOT_ABORTED)
+    if (!(done instanceof Promise)) return adminValue(done === true ? 0 : NOT_ABORTED)
     this.#aborts++
     return done.then((isAborted) => {
       this.#aborts--

@@ -261,7 +261,13 @@ export class NvmeHostController {
       const queue = await openQueue(this.#options, { entries, capsuleDataBytes: ADMIN_CAPSULE_BYTES })
       this.#ioQueues.push(queue)
       this.#watch(queue)
-      const wish = { qid, entries, keepAliveMs: 0, controllerId: this.controllerId }
+      const wish = {
+        qid,
+        entries,
+        keepAliveMs: 0,
+        controllerId: this.controllerId,
+        withoutFlowControl: true,
+      }
       await connectQueue(queue, this.#options, wish)
       queue.setLimits({ capsuleDataBytes })
     }
@@ -325,7 +331,13 @@ function openQueue(
 async function connectQueue(
   queue: NvmeQueue,
   options: NvmeConnectOptions,
-  wish: { qid: number; entries: number; keepAliveMs: number; controllerId?: number },
+  wish: {
+    qid: number
+    entries: number
+    keepAliveMs: number
+    controllerId?: number
+    withoutFlowControl?: boolean
+  },
 ): Promise<number> {
   const { hostNqn, hostId, subsystemNqn = DISCOVERY_NQN, authenticate } = options
   const { controllerId = CNTLID_DYNAMIC } = wish

@@ -81,7 +81,7 @@ export const AnaState = {
   change: 15,
 } as const
 
-export interface AnaGroup {
+interface AnaGroup {
   readonly group: number
   /** An `AnaState`, or what the controller says instead. */
   readonly state: number

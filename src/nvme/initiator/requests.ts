@@ -1,7 +1,7 @@
 /** Commands as requests: Fabrics and admin commands that a host sends (NVM Express Base Specification 2.0 §5, §6). */
 import { viewOf } from '../../base/binary.ts'
 import { AdminOpcode, FABRICS_OPCODE, FabricsType } from '../commands.ts'
-import { ConnectData, NQN_FIELD_BYTES, writeNqn } from '../fabrics.ts'
+import { CATTR_DISABLE_SQ_FLOW_CONTROL, ConnectData, NQN_FIELD_BYTES, writeNqn } from '../fabrics.ts'
 import type { NvmeRequest } from './command.ts'
 
 export interface ConnectFields {
@@ -16,7 +16,11 @@ export interface ConnectFields {
   readonly hostId: Uint8Array
   readonly hostNqn: string
   readonly subsystemNqn: string
+  /** The host counts what is outstanding by itself; a read may then end with its last data. False by default. */
+  readonly withoutFlowControl?: boolean
 }
+
+const WITHOUT_FLOW_CONTROL = CATTR_DISABLE_SQ_FLOW_CONTROL << 16
 
 export function connect(fields: ConnectFields): NvmeRequest {
   const dataOut = new Uint8Array(ConnectData.lengthBytes)
@@ -29,7 +33,7 @@ export function connect(fields: ConnectFields): NvmeRequest {
     opcode: FABRICS_OPCODE,
     fctype: FabricsType.connect,
     cdw10: (fields.qid << 16) >>> 0,
-    cdw11: fields.entries - 1,
+    cdw11: (fields.entries - 1) | (fields.withoutFlowControl === true ? WITHOUT_FLOW_CONTROL : 0),
     cdw12: fields.keepAliveMs,
     dataOut,
   }
@@ -82,11 +86,6 @@ export const setFeatures = (feature: number, value: number): NvmeRequest => ({
   opcode: AdminOpcode.setFeatures,
   cdw10: feature,
   cdw11: value,
-})
-
-export const getFeatures = (feature: number): NvmeRequest => ({
-  opcode: AdminOpcode.getFeatures,
-  cdw10: feature,
 })
 
 export const keepAlive: NvmeRequest = { opcode: AdminOpcode.keepAlive }

@@ -29,7 +29,7 @@ const MASK_BITS = {
   'reservation-preempted': 0x08,
 } as const satisfies Record<What, number>
 
-export const NOTIFICATION_MASK_ALL = 0x0e
+const NOTIFICATION_MASK_ALL = 0x0e
 
 export class ReservationLog {
   readonly #nsid: number

@@ -46,7 +46,6 @@ export const fuseOf = (sqe: Uint8Array): number => (sqe[1] ?? 0) & 0x03
 export const nsidOf = (sqe: Uint8Array): number => u32At(sqe, NSID_AT)
 export const cdw10Of = (sqe: Uint8Array): number => u32At(sqe, CDW10_AT)
 export const cdw11Of = (sqe: Uint8Array): number => u32At(sqe, CDW11_AT)
-export const cdw12Of = (sqe: Uint8Array): number => u32At(sqe, CDW12_AT)
 
 /** SLBA, in command dwords 10 and 11. */
 export const startLbaOf = (sqe: Uint8Array): number => u64At(sqe, CDW10_AT)

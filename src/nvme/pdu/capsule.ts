@@ -1,4 +1,5 @@
 /** Capsules: a submission queue entry on its way to the controller, with data or without, and a completion back. */
+import { assert } from '../../base/assert.ts'
 import { bytes, layout, u8, u32 } from '../../base/layout.ts'
 import { writeCommonHeader } from './common-header.ts'
 import { PduType } from './types.ts'
@@ -10,7 +11,7 @@ import { PduType } from './types.ts'
  *     8 | SQE, 64 bytes
  *       | in-capsule data at PDO
  */
-export const CapsuleCmdHeader = layout('CapsuleCmdHeader', 72, {
+const CapsuleCmdHeader = layout('CapsuleCmdHeader', 72, {
   pduType: u8(0),
   flags: u8(1),
   hlen: u8(2),
@@ -25,7 +26,7 @@ export const CapsuleCmdHeader = layout('CapsuleCmdHeader', 72, {
  *     0 | CH, 8 bytes; HLEN and, without digest, PLEN 24
  *     8 | CQE, 16 bytes
  */
-export const CapsuleRespHeader = layout('CapsuleRespHeader', 24, {
+const CapsuleRespHeader = layout('CapsuleRespHeader', 24, {
   pduType: u8(0),
   flags: u8(1),
   hlen: u8(2),
@@ -36,6 +37,7 @@ export const CapsuleRespHeader = layout('CapsuleRespHeader', 24, {
 
 /** Offset of the SQE in a CapsuleCmd, and of the CQE in a CapsuleResp. */
 export const ENTRY_OFFSET = CapsuleCmdHeader.at.sqe
+assert(CapsuleRespHeader.at.cqe === ENTRY_OFFSET, 'both entries stand behind the common header')
 
 /** Writes the common header; the caller writes all 64 bytes of the SQE at `offset + ENTRY_OFFSET`. */
 export const beginCapsuleCmd = (view: DataView, offset: number): void =>

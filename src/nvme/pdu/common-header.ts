@@ -43,8 +43,6 @@ export const pduTypeOf = (view: DataView, offset: number): number => view.getUin
 
 export const flagsOf = (view: DataView, offset: number): number => view.getUint8(offset + AT.flags)
 
-export const plenOf = (view: DataView, offset: number): number => view.getUint32(offset + AT.plen, true)
-
 /** The common header of a PDU of only a header; `PduWriter` adds what data and digests change. */
 export function writeCommonHeader(view: DataView, offset: number, pduType: PduType, flags = 0): void {
   const hlen = HEADER_BYTES[pduType]

@@ -14,7 +14,7 @@ import { DATA_ALIGNMENT_MAX, FatalErrorStatus, type PduFault, PduType } from './
  *       | MAXH2CDATA     (ICResp) bytes of data of an H2CData at most; a multiple of 4, at least 4096
  *    16 | reserved
  */
-export const IcHeader = layout('IcHeader', 128, {
+const IcHeader = layout('IcHeader', 128, {
   pduType: u8(0),
   flags: u8(1),
   hlen: u8(2),
@@ -30,7 +30,7 @@ const AT = IcHeader.at
 
 /** The only format version that there is. */
 export const PDU_FORMAT_VERSION = 0
-export const MAXH2CDATA_MIN = 4096
+const MAXH2CDATA_MIN = 4096
 
 const DIGEST_HEADER = 0x01
 const DIGEST_DATA = 0x02

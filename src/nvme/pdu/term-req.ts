@@ -12,7 +12,7 @@ import type { PduType } from './types.ts'
  *    14 | reserved
  *    24 | DATA     the header of the PDU in error, at most 128 bytes
  */
-export const TermReqHeader = layout('TermReqHeader', 24, {
+const TermReqHeader = layout('TermReqHeader', 24, {
   pduType: u8(0),
   flags: u8(1),
   hlen: u8(2),
@@ -25,7 +25,7 @@ export const TermReqHeader = layout('TermReqHeader', 24, {
 const AT = TermReqHeader.at
 
 /** Bytes of the header in error that a TermReq carries at most. */
-export const TERM_REQ_DATA_BYTES_MAX = 128
+const TERM_REQ_DATA_BYTES_MAX = 128
 export const TERM_REQ_BYTES_MIN = 24
 /** A TermReq with a PLEN outside these two is answered by nothing but the end of the connection. */
 export const TERM_REQ_BYTES_MAX = TERM_REQ_BYTES_MIN + TERM_REQ_DATA_BYTES_MAX

@@ -38,7 +38,7 @@ const DATA = DataHeader.at
  *    16 | R2TL     bytes that are asked for
  *    20 | reserved
  */
-export const R2tHeader = layout('R2tHeader', 24, {
+const R2tHeader = layout('R2tHeader', 24, {
   pduType: u8(0),
   flags: u8(1),
   hlen: u8(2),

@@ -45,7 +45,6 @@ export interface QueueConnection {
   authenticationFailed(): void
   /** The queue takes data in capsules of this size from now on. */
   setCapsuleBytes(bytes: number): void
-  endAfterOutput(reason: string): void
 }
 
 export interface AssociationsContext {
@@ -146,10 +145,7 @@ export class Associations {
   ): AdminResult | Promise<AdminResult> {
     if (command.view.getUint16(40, true) !== 0) return CONNECT_REFUSAL.format
     if (queueId === 0) return adminStatus(final(STATUS.INVALID_QUEUE_TYPE))
-    return connection.queue.quiesce(command).then(() => {
-      connection.endAfterOutput('disconnect')
-      return ADMIN_SUCCESS
-    })
+    return connection.queue.quiesce(command).then(() => ({ ...ADMIN_SUCCESS, ends: 'disconnect' }))
   }
 
   #connect(command: Command, connection: QueueConnection): AdminResult {

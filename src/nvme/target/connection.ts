@@ -66,6 +66,8 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
   #paused = false
   #pausedTicks = 0
   #isEnding = false
+  /** The TermReq is out. */
+  #isTerminated = false
   #finishing = false
   /** Chunks that came so far. */
   #chunks = 0
@@ -183,6 +185,9 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
     const at = this.#writer.begin(PduType.c2hTermReq)
     encodeTermReq(this.#writer.view, at, PduType.c2hTermReq, fault)
     this.#writer.end(header)
+    // A TermReq is the last PDU: what commands still under way say after it goes nowhere.
+    this.#flush()
+    this.#isTerminated = true
     this.endAfterOutput(`the host broke the protocol: status ${fault.fes}, information ${fault.fei}`)
   }
 
@@ -279,6 +284,10 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
 
   #flush(): void {
     if (this.#phase === 'ended' || this.#writer.pendingBytes === 0) return
+    if (this.#isTerminated) {
+      this.#writer.discard()
+      return
+    }
     const batch = this.#writer.take()
     const isTaken = this.#connection.write(batch.buffers, batch.written)
     if (isTaken || this.#paused || this.#isEnding) return

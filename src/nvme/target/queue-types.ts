@@ -36,6 +36,8 @@ export interface QueueHost {
   /** There is output to be taken. Called often; cheap. */
   wake(): void
   nowMs(): number
+  /** The connection ends when everything that was said has gone out. */
+  endAfterOutput(reason: string): void
   /** The host broke the protocol: a C2HTermReq says so, and the connection ends. */
   fault(fault: PduFault, view: DataView, offset: number): void
   /** Cuts the connection; resolves when nothing of it is under way. */

@@ -18,15 +18,17 @@ import { type AdminCommand, type AdminResult, adminStatus } from '../controller/
 import type { ControllerQueue } from '../controller/controller.ts'
 import { ENTRY_OFFSET } from '../pdu/capsule.ts'
 import type { DataSink } from '../pdu/stream.ts'
-import { DataHeader } from '../pdu/transfer.ts'
-import { FatalErrorStatus, type PduFault, PduFlag, PduType } from '../pdu/types.ts'
+import { PduType } from '../pdu/types.ts'
 import type { PduWriter } from '../pdu/writer.ts'
 import { final, STATUS } from '../status.ts'
+import { AbortWaits } from './abort-waits.ts'
 import { Command } from './command.ts'
 import { type CapsuleRange, readDataPointer } from './data-pointer.ts'
+import { FUSE, FusedPairs } from './fused-pairs.ts'
 import { Memory } from './memory.ts'
 import type { Attachment, QueueHost } from './queue-types.ts'
 import { Responder } from './responder.ts'
+import { OUT_OF_SEQUENCE, Transfers } from './transfers.ts'
 
 export interface QueueOptions {
   readonly writer: PduWriter
@@ -37,18 +39,10 @@ export interface QueueOptions {
   readonly host: QueueHost
 }
 
-const AT = DataHeader.at
-const TAG_MAX = 0xffff
 /** Entries before Connect has said how many there are: it comes alone. */
 const FRESH_ENTRIES = 1
-/** Seconds for which an Abort waits for the end of its command. */
-const ABORT_SECONDS = 2
 /** Commands that are kept for use again. */
 const SPARE_MAX = 128
-
-const OUT_OF_SEQUENCE: PduFault = { fes: FatalErrorStatus.pduSequenceError, fei: 0 }
-const OUT_OF_RANGE: PduFault = { fes: FatalErrorStatus.dataTransferOutOfRange, fei: 0 }
-const wrongField = (fei: number): PduFault => ({ fes: FatalErrorStatus.invalidPduHeaderField, fei })
 
 export class Queue implements ControllerQueue {
   readonly #options: QueueOptions
@@ -57,20 +51,17 @@ export class Queue implements ControllerQueue {
   readonly #range: CapsuleRange = { start: 0, end: 0 }
   /** By their ids; commands that are answered in the turn in which they came never get here. */
   readonly #commands = new Map<number, Command>()
-  /** By the tags of their R2Ts. */
-  readonly #transfers = new Map<number, Command>()
+  readonly #transfers = new Transfers()
+  readonly #pairs = new FusedPairs()
+  readonly #abortWaits = new AbortWaits()
   readonly #spare: Command[] = []
-  readonly #abortWaits: { ticks: number; readonly give: (isAborted: boolean) => void }[] = []
   #attachment: Attachment | undefined
   #entries = FRESH_ENTRIES
   #count = 0
-  #nextTag = 0
   /** What the parser is reading for. */
   #current: Command | undefined
   #isCapsule = true
   #dataBytes = 0
-  /** The first half of a fused pair, until the command behind it has come; 'failed': it is over already. */
-  #first: Command | 'failed' | undefined
   #state: 'open' | 'ending' | 'closed' = 'open'
   #closing: Promise<void> | undefined
 
@@ -140,12 +131,9 @@ export class Queue implements ControllerQueue {
 
   /** Once a second. */
   tick(): void {
-    for (const command of this.#transfers.values()) {
-      if (++command.idleTicks <= this.#options.dataTimeoutSeconds) continue
-      void this.#options.host.reset('the host does not send the data that it owes')
-      return
-    }
-    for (const wait of [...this.#abortWaits]) if (++wait.ticks > ABORT_SECONDS) wait.give(false)
+    const isLate = this.#transfers.tick(this.#options.dataTimeoutSeconds)
+    if (isLate) void this.#options.host.reset('the host does not send the data that it owes')
+    this.#abortWaits.tick()
   }
 
   /** The connection is gone, or is to be cut. Resolves when nothing that was begun here is under way. Idempotent. */
@@ -164,7 +152,7 @@ export class Queue implements ControllerQueue {
     }
     this.#transfers.clear()
     await this.#abortAll(undefined)
-    for (const wait of this.#abortWaits.splice(0)) wait.give(false)
+    this.#abortWaits.close()
   }
 
   // ── What the controller asks for ──
@@ -174,7 +162,7 @@ export class Queue implements ControllerQueue {
     if (command === undefined || command.state === 'draining') return false
     if (command.state === 'executing') {
       command.abort()
-      return this.#whenOver(command)
+      return this.#abortWaits.whenOver(command)
     }
     if (command.state === 'parked') this.#attachment?.controller.events.withdraw(command)
     this.#breakOff(command, STATUS.ABORT_REQUESTED)
@@ -221,10 +209,14 @@ export class Queue implements ControllerQueue {
       command.fuse = 0
       return 'discard'
     }
-    if (attachment?.io === undefined) {
-      if (command.fuse !== 0) command.failure = final(STATUS.INVALID_FIELD)
+    if (command.fuse !== 0 && (attachment?.io === undefined || command.fuse === 3)) {
+      command.failure = final(STATUS.INVALID_FIELD)
       command.fuse = 0
-    } else if (command.fuse !== 0 || this.#first !== undefined) this.#pair(command)
+    }
+    if (attachment?.io !== undefined && (command.fuse !== 0 || this.#pairs.isWaiting)) {
+      const alone = this.#pairs.take(command)
+      if (alone !== undefined) this.#breakOff(alone, STATUS.ABORTED_MISSING_FUSED)
+    }
     if (command.failure === 0) command.failure = readDataPointer(command, dataBytes, this.#range)
     if (command.failure === 0 && attachment?.io !== undefined)
       command.failure = attachment.io.refusal(command)
@@ -264,33 +256,15 @@ export class Queue implements ControllerQueue {
     }
     command.dataOut = command.buffer!
     command.state = 'collecting'
-    command.transferTag = this.#freeTag()
     this.#commands.set(command.cid, command)
-    this.#transfers.set(command.transferTag, command)
+    this.#transfers.add(command)
     this.#responder.r2t(command)
   }
 
-  #freeTag(): number {
-    do this.#nextTag = this.#nextTag === TAG_MAX ? 0 : this.#nextTag + 1
-    while (this.#transfers.has(this.#nextTag))
-    return this.#nextTag
-  }
-
   #beginData(view: DataView, offset: number, dataBytes: number): DataSink {
-    const { host } = this.#options
-    const datao = view.getUint32(offset + AT.datao, true)
-    const command = this.#transfers.get(view.getUint16(offset + AT.ttag, true))
-    let fault: PduFault | undefined
-    if (command === undefined) fault = wrongField(AT.ttag)
-    else if (view.getUint16(offset + AT.cccid, true) !== command.cid) fault = wrongField(AT.cccid)
-    else if (datao + dataBytes > command.wantedBytes) fault = OUT_OF_RANGE
-    else if (datao !== command.arrivedBytes) fault = OUT_OF_SEQUENCE
-    else {
-      const isLast = (view.getUint8(offset + AT.flags) & PduFlag.last) !== 0
-      if (isLast !== (datao + dataBytes === command.wantedBytes)) fault = wrongField(AT.flags)
-    }
-    if (fault !== undefined || command === undefined) {
-      host.fault(fault!, view, offset)
+    const command = this.#transfers.commandOf(view, offset, dataBytes)
+    if (!(command instanceof Command)) {
+      this.#options.host.fault(command, view, offset)
       return 'discard'
     }
     if (this.#attachment !== undefined) this.#attachment.controller.isAlive = true
@@ -298,7 +272,9 @@ export class Queue implements ControllerQueue {
     command.idleTicks = 0
     if (command.state === 'draining') return 'discard'
     const buffer = command.buffer!
-    return dataBytes === buffer.byteLength ? buffer : buffer.subarray(datao, datao + dataBytes)
+    return dataBytes === buffer.byteLength
+      ? buffer
+      : buffer.subarray(command.arrivedBytes, command.arrivedBytes + dataBytes)
   }
 
   #endData(command: Command): void {
@@ -307,7 +283,7 @@ export class Queue implements ControllerQueue {
       if (command.state === 'draining') this.#memory.giveBackBuffer(command)
       return
     }
-    this.#transfers.delete(command.transferTag)
+    this.#transfers.delete(command)
     if (command.state === 'draining') this.#letGo(command)
     else if (command.failure !== 0) this.#fail(command, command.failure)
     else this.#start(command)
@@ -340,31 +316,12 @@ export class Queue implements ControllerQueue {
 
   // ── Fused pairs ──
 
-  /** Finds what comes before or behind `command`: the halves of a pair stand one behind the other. */
-  #pair(command: Command): void {
-    const first = this.#first
-    this.#first = undefined
-    if (command.fuse === 2) {
-      if (first === undefined) command.failure = STATUS.ABORTED_MISSING_FUSED
-      else if (first === 'failed') command.failure = STATUS.ABORTED_FAILED_FUSED
-      else {
-        first.partner = command
-        command.partner = first
-      }
-      if (command.partner === undefined) command.fuse = 0
-    } else if (first !== undefined && first !== 'failed') {
-      first.fuse = 0
-      this.#breakOff(first, STATUS.ABORTED_MISSING_FUSED)
-    }
-    if (command.fuse === 1) this.#first = command
-  }
-
   #startFused(command: Command): void {
     command.state = 'paired'
     this.#commands.set(command.cid, command)
     const { partner } = command
     if (partner?.state !== 'paired') return
-    const [first, second] = command.fuse === 1 ? [command, partner] : [partner, command]
+    const [first, second] = command.fuse === FUSE.first ? [command, partner] : [partner, command]
     // From here each ends by itself.
     first.partner = undefined
     second.partner = undefined
@@ -405,6 +362,7 @@ export class Queue implements ControllerQueue {
     if (this.#state !== 'closed') {
       this.#note(command, status, result.errorLocation)
       this.#responder.result(command, status, dword0, dword1, data, undefined)
+      if (result.ends !== undefined) this.#options.host.endAfterOutput(result.ends)
     }
     this.#forget(command)
   }
@@ -448,7 +406,7 @@ export class Queue implements ControllerQueue {
 
   /** A command that cannot be carried out, and its other half. Nothing of it has begun. */
   #fail(command: Command, status: number): void {
-    if (this.#first === command) this.#first = 'failed'
+    this.#pairs.failed(command)
     const { partner } = command
     command.partner = undefined
     this.#finishAdmin(command, adminStatus(status))
@@ -461,7 +419,7 @@ export class Queue implements ControllerQueue {
   /** Answers a command before it was executed; what the host still sends for it is dropped. */
   #breakOff(command: Command, status: number): void {
     this.#memory.stopWaiting(command)
-    const isOwed = this.#transfers.get(command.transferTag) === command
+    const isOwed = this.#transfers.has(command)
     if (!isOwed && command !== this.#current) {
       this.#fail(command, status)
       return
@@ -477,7 +435,7 @@ export class Queue implements ControllerQueue {
     command.state = 'draining'
     command.idleTicks = 0
     this.#count--
-    if (this.#first === command) this.#first = 'failed'
+    this.#pairs.failed(command)
     const { partner } = command
     command.partner = undefined
     if (partner !== undefined) {
@@ -507,23 +465,6 @@ export class Queue implements ControllerQueue {
   async quiesce(except: Command): Promise<void> {
     this.#state = 'ending'
     await this.#abortAll(except)
-  }
-
-  #whenOver(command: Command): Promise<boolean> {
-    command.isWatched = true
-    return new Promise((resolve) => {
-      const wait = {
-        ticks: 0,
-        give: (isAborted: boolean): void => {
-          const index = this.#abortWaits.indexOf(wait)
-          if (index >= 0) this.#abortWaits.splice(index, 1)
-          resolve(isAborted)
-        },
-      }
-      this.#abortWaits.push(wait)
-      const { running } = command
-      void running?.then(() => wait.give((command.status & 0x7ff) === STATUS.ABORT_REQUESTED))
-    })
   }
 
   #note(command: Command, status: number, errorLocation: number | undefined): void {

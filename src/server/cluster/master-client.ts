@@ -108,7 +108,9 @@ export class MasterClient {
 
   /** Facts of the hello changed: it is said again, on the stream there is. */
   helloChanged(): void {
-    if (this.#state === 'connected') this.#call?.write({ hello: this.#hello() })
+    // also before the welcome: the first hello is on its way with what was so then
+    if (this.#state === 'connected' || this.#state === 'connecting')
+      this.#call?.write({ hello: this.#hello() })
   }
 
   /** Says goodbye and ends the stream for good. Idempotent. */

@@ -57,7 +57,7 @@ export interface ConnectFields {
 
 const CC_ENABLED = 0x0046_0001
 export const HOST_ID = Buffer.from('c0ffee00112233445566778899aabbcc', 'hex')
-export const HOST_NQN = 'nqn.2014-08.org.nvmexpress:uuid:c0ffee00-1122-3344-5566-778899aabbcc'
+const HOST_NQN = 'nqn.2014-08.org.nvmexpress:uuid:c0ffee00-1122-3344-5566-778899aabbcc'
 
 /** What one case has: connections to the target, closed when the case is over. */
 export class Context {

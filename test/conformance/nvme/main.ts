@@ -29,6 +29,8 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
+const CONNECT_MS = 5_000
+
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS })
   const isForeign = values.portal !== undefined
@@ -46,10 +48,17 @@ async function main(): Promise<number> {
     values.expected === undefined ? {} : JSON.parse(readFileSync(values.expected, 'utf8'))
   if (isForeign) {
     const portal = parseHostPort(values.portal ?? '', '--portal')
+    // Nobody there is one failure, not one for each case.
+    const connection = await net.connect({ ...portal, timeoutMs: CONNECT_MS })
+    connection.destroy()
     return await judge({ net, clock, portal, nqn: values.nqn ?? '' }, pattern, known)
   }
-  await using own = await OwnTarget.start(values.block === '4096' ? 4096 : 512)
-  return await judge({ net, clock, portal: own.portal, nqn: NQN, owner: own }, pattern, known)
+  const own = await OwnTarget.start(values.block === '4096' ? 4096 : 512)
+  try {
+    return await judge({ net, clock, portal: own.portal, nqn: NQN, owner: own }, pattern, known)
+  } finally {
+    await own[Symbol.asyncDispose]()
+  }
 }
 
 async function judge(

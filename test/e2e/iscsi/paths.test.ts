@@ -136,6 +136,17 @@ describe('a failover', () => {
     await Promise.all([two.logout(), three.logout()])
   })
 
+  it('tells of a size that was not told before', async () => {
+    const { a, b } = cluster.servers
+    const session = await b.connect()
+    await attentions(session)
+    await a.stop()
+    cluster.device.grow(2 * cluster.device.sizeBytes)
+    await b.activate()
+    expect(await attentions(session)).toEqual(['6/2a/06', '6/2a/09', '00'])
+    await session.logout()
+  })
+
   it('resets what serves before it is a standby path, and may go back', async () => {
     const { a, b } = cluster.servers
     for (const [from, to] of [

@@ -11,6 +11,7 @@ import type { SeededRandom } from '../random.ts'
 import type { ClusterSim } from './cluster-sim.ts'
 import { MASTER } from './control.ts'
 import { RealMaster } from './master/real-master.ts'
+import { masterTrouble } from './master/troubles.ts'
 import type { NetFault } from './net.ts'
 import type { Trouble } from './profile.ts'
 import { REPLICATION_PORT, type SimServer } from './server.ts'
@@ -82,6 +83,13 @@ export class Faults {
     }
   }
 
+  /** Something goes on later, unless the faults have stopped. */
+  readonly #again = (afterMs: number, run: () => void): void => {
+    this.#sim.scheduler.schedule('trouble goes on', '', afterMs, () => {
+      if (!this.#isStopped) run()
+    })
+  }
+
   #trouble(): void {
     const { weights } = this.#sim.profile
     if (Object.values(weights).every((weight) => weight === 0)) return
@@ -126,7 +134,10 @@ export class Faults {
       case 'registryFails':
       case 'registryRestored':
       case 'registryLost':
-        return sim.master instanceof RealMaster && this.#ofRealMaster(sim.master, kind)
+        return (
+          sim.master instanceof RealMaster &&
+          masterTrouble(kind, { master: sim.master, random, again: this.#again })
+        )
       case 'wallJump':
         return this.#jumpWall(server)
       case 'cutOneWay':
@@ -255,54 +266,6 @@ export class Faults {
     const to = this.#random.pick(master.registry.set.members)
     log.note(MASTER, `moves to ${to}`)
     master.move(to)
-  }
-
-  #ofRealMaster(
-    master: RealMaster,
-    kind:
-      | 'masterPause'
-      | 'registryCut'
-      | 'leaderFlap'
-      | 'registryCall'
-      | 'registryFails'
-      | 'registryRestored'
-      | 'registryLost',
-  ): boolean {
-    switch (kind) {
-      case 'masterPause':
-        return this.#pauseMaster(master)
-      case 'registryCut':
-        return master.pick().cutRegistry(500 + this.#random.integer(12_000))
-      case 'leaderFlap':
-        return this.#flap(master, 3)
-      case 'registryCall':
-        return master.pick().dieAtACall()
-      case 'registryFails':
-        return master.pick().failACommit()
-      case 'registryRestored':
-        return master.recovery.restore()
-      case 'registryLost':
-        return master.recovery.lose()
-    }
-  }
-
-  #pauseMaster(master: RealMaster): boolean {
-    const random = this.#random
-    // of two long enough for the other to take over, as often as not
-    const longMs = master.names.length > 1 && random.chance(0.5) ? 5000 : 0
-    return master.pick().pause(200 + longMs + random.integer(7000), random.chance(0.4))
-  }
-
-  /** Who leads loses the registry until the other has taken over; then that one does, and so on. */
-  #flap(master: RealMaster, times: number): boolean {
-    const leading = master.machines.find(({ life }) => life !== undefined && life === master.life)
-    if (leading === undefined || this.#isStopped || !leading.cutRegistry(6500)) return false
-    if (times > 1) {
-      this.#sim.scheduler.schedule('flap', '', 7000, () => {
-        if (!master.isBeingRecovered) this.#flap(master, times - 1)
-      })
-    }
-    return true
   }
 
   /** Somebody sets clocks, an hour back or ahead, of a server or a master. */

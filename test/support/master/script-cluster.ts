@@ -150,8 +150,8 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
   status(uuid: string): LeadStatus {
     const isServing = this.#store.view.volume(uuid)?.lead.state === 'serving'
     return isServing
-      ? { phase: 'serving', why: null, isOperatorNeeded: false }
-      : { phase: 'sealing', why: 'a primary is sought', isOperatorNeeded: false }
+      ? { phase: 'serving', why: null, isOperatorNeeded: false, waits: [], refusal: null }
+      : { phase: 'sealing', why: 'a primary is sought', isOperatorNeeded: false, waits: [], refusal: null }
   }
 
   preflight(uuid: string): LeadPreflight {

@@ -114,10 +114,11 @@ export class MasterLife {
   }
 
   async #actIn(term: Term): Promise<Acting> {
-    const registry = this.#open(`term ${++this.#terms}`)
+    const turn = ++this.#terms
+    const registry = this.#open(`term ${turn}`)
     const { store, runtime } = await this.#act(registry, term)
-    // it may be over by now, and is closed then
-    if (term.leadershipMs() > 0 || this.#leadership?.term === term.number) {
+    // it may be over by now, or begun anew, and is closed then
+    if (turn === this.#terms && this.#leadership?.term === term.number) {
       this.term = term.number
       this.#lead(store, runtime)
     }

@@ -51,6 +51,8 @@ export class MemberStream implements MemberLink {
   readonly #link: AuthorityLink
   #stream: StreamEnd | undefined
   #isWelcome = false
+  /** Since the hello that is on its way. */
+  #hasMoved = false
   #isClosed = false
   #hellos = 0
   #dueMs = 0
@@ -89,6 +91,7 @@ export class MemberStream implements MemberLink {
 
   moved(): void {
     if (this.#isWelcome) this.#hello()
+    else this.#hasMoved = true
   }
 
   close(): void {
@@ -133,6 +136,7 @@ export class MemberStream implements MemberLink {
       process,
       registrySeen: server.member.seen,
     }
+    this.#hasMoved = false
     this.#stream?.hello(hello, ++this.#hellos)
   }
 
@@ -148,6 +152,7 @@ export class MemberStream implements MemberLink {
   welcomed(stream: StreamEnd): void {
     if (this.#stream !== stream || this.#isWelcome) return
     this.#isWelcome = true
+    if (this.#hasMoved) this.#hello()
     this.#beats.wantFull()
   }
 

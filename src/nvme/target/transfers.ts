@@ -1,0 +1,55 @@
+/** Data that hosts were asked for by R2T: who it is for, by transfer tag, and what is wrong with an H2CData. */
+import { DataHeader } from '../pdu/transfer.ts'
+import { FatalErrorStatus, type PduFault, PduFlag } from '../pdu/types.ts'
+import type { Command } from './command.ts'
+
+const AT = DataHeader.at
+const TAG_MAX = 0xffff
+
+export const OUT_OF_SEQUENCE: PduFault = { fes: FatalErrorStatus.pduSequenceError, fei: 0 }
+const OUT_OF_RANGE: PduFault = { fes: FatalErrorStatus.dataTransferOutOfRange, fei: 0 }
+const wrongField = (fei: number): PduFault => ({ fes: FatalErrorStatus.invalidPduHeaderField, fei })
+
+export class Transfers {
+  readonly #commands = new Map<number, Command>()
+  #nextTag = 0
+
+  /** Gives `command` a tag that no other has. */
+  add(command: Command): void {
+    do this.#nextTag = this.#nextTag === TAG_MAX ? 0 : this.#nextTag + 1
+    while (this.#commands.has(this.#nextTag))
+    command.transferTag = this.#nextTag
+    this.#commands.set(this.#nextTag, command)
+  }
+
+  /** Whether the host still owes data of `command`. */
+  has(command: Command): boolean {
+    return this.#commands.get(command.transferTag) === command
+  }
+
+  delete(command: Command): void {
+    this.#commands.delete(command.transferTag)
+  }
+
+  clear(): void {
+    this.#commands.clear()
+  }
+
+  /** Once a second; true: some host has owed data for more than `secondsMax`. */
+  tick(secondsMax: number): boolean {
+    for (const command of this.#commands.values()) if (++command.idleTicks > secondsMax) return true
+    return false
+  }
+
+  /** The command that the H2CData at `offset`, with `dataBytes` of data, is for. */
+  commandOf(view: DataView, offset: number, dataBytes: number): Command | PduFault {
+    const datao = view.getUint32(offset + AT.datao, true)
+    const command = this.#commands.get(view.getUint16(offset + AT.ttag, true))
+    if (command === undefined) return wrongField(AT.ttag)
+    if (view.getUint16(offset + AT.cccid, true) !== command.cid) return wrongField(AT.cccid)
+    if (datao + dataBytes > command.wantedBytes) return OUT_OF_RANGE
+    if (datao !== command.arrivedBytes) return OUT_OF_SEQUENCE
+    const isLast = (view.getUint8(offset + AT.flags) & PduFlag.last) !== 0
+    return isLast === (datao + dataBytes === command.wantedBytes) ? command : wrongField(AT.flags)
+  }
+}

@@ -1,0 +1,32 @@
+/** Somebody else's controller: it writes and reads back all the time, and must not notice anything. */
+import type { NvmeBlockClient } from '../../../src/nvme/initiator/block-client.ts'
+import type { SeededRandom } from '../../sim/random.ts'
+
+const BLOCK_BYTES = 512
+const BLOCKS_MAX = 16
+const RANGE_BLOCKS = 4096
+
+export class Witness {
+  operations = 0
+  readonly #client: NvmeBlockClient
+  readonly #random: SeededRandom
+
+  constructor(client: NvmeBlockClient, random: SeededRandom) {
+    this.#client = client
+    this.#random = random
+  }
+
+  /** Writes some blocks, reads them back, and throws when they differ. */
+  async step(): Promise<void> {
+    const blocks = 1 + this.#random.integer(BLOCKS_MAX)
+    const lba = this.#random.integer(RANGE_BLOCKS)
+    const data = this.#random.bytes(16)
+    const written = new Uint8Array(blocks * BLOCK_BYTES)
+    for (let at = 0; at < written.byteLength; at += data.byteLength) written.set(data, at)
+    await this.#client.write({ lba, blocks }, written)
+    const found = new Uint8Array(written.byteLength)
+    await this.#client.read({ lba, blocks }, found)
+    if (Buffer.compare(found, written) !== 0) throw new Error(`block ${lba} of another host changed`)
+    this.operations += 2
+  }
+}
