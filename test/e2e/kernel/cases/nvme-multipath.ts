@@ -1,0 +1,23 @@
+import type { KernelCase } from '../fixture/case.ts'
+import { SyncedFiles } from '../fixture/synced-files.ts'
+
+const MIB = 1 << 20
+
+export const nvmeMultipath: KernelCase = {
+  name: 'nvme-multipath',
+  summary:
+    "NVMe/TCP: the kernel's multipath over three servers: the lead is moved, the primary is killed and comes back",
+  limitSeconds: 900,
+  async run(context) {
+    const cluster = await context.cluster({
+      ...{ volume: 'nvme-paths', sizeBytes: 256 * MIB, isMultipath: true, protocol: 'nvme' },
+    })
+    const files = new SyncedFiles()
+    await context.guest({
+      script: 'nvme-multipath.sh',
+      target: cluster,
+      handlers: { ...files.handlers(() => context.guestFolder), ...cluster.handlers },
+    })
+    await context.finishCluster(cluster)
+  },
+}
