@@ -28,7 +28,7 @@ check 'a subsystem that there is not is refused, and does not hang' \
 check 'and leaves no controller' no_controllers
 forget_alarms
 
-check 'the host that may discovers it' shows nvme_discover "$NVME_PORTAL" --hostnqn="$HOST_NQN" -- "^subnqn: +$NQN\$"
+check 'the host that may discovers it' shows nvme_discover "$NVME_PORTAL" --hostnqn="$HOST_NQN" -- "^subnqn: *$NQN\$"
 need 'and connects' nvme_login --hostnqn="$HOST_NQN"
 check 'and writes' verified_writes "$DISK" 8M
 check 'a stranger is refused while it is there' refused_soon --hostnqn="$STRANGER"

@@ -30,7 +30,7 @@ live_controllers() { (($(paths | awk '$2 == "live"' | wc -l) == $1)) || { paths;
 
 need 'the modules are there' nvme_modules
 check 'native multipath is on' grep -q Y /sys/module/nvme_core/parameters/multipath
-need 'discovery at one server lists a portal of each' shows nvme_discover -- "${NVME_PORTAL_LIST[@]/#*:/^trsvcid: +}"
+need 'discovery at one server lists a portal of each' shows nvme_discover -- "${NVME_PORTAL_LIST[@]/#*:/^trsvcid: *}"
 for portal in "${NVME_PORTAL_LIST[@]}"; do need "connect at $portal" attach "$portal"; done
 need 'the disk is there' wait_for_nvme_disk
 equal 'one disk' 1 "$(nvme_disks | wc -l)"

@@ -34,7 +34,7 @@ conflicts() { # COMMAND...: fails as nvme-cli says it
   local output
   output=$("$@" 2>&1) && { echo "succeeded: $output"; return 1; }
   echo "$output"
-  grep -qiE 'Reservation Conflict' <<<"$output"
+  grep -qiE 'Reservation[ _]Conflict' <<<"$output"
 }
 refuses() { ! "$@"; }
 holds() { dd if="$1" bs=4k count=1 iflag=direct status=none | cmp - "$2"; }
@@ -55,7 +55,7 @@ check 'a host that is not registered acquires nothing' conflicts acquire "$A" "$
 check 'a registers' register "$A" "$KEY_A"
 check 'b registers' register "$B" "$KEY_B"
 equal 'both keys are there, seen by either' "a1 b2" "$(keys "$B")"
-check 'the report counts both' shows report "$A" -- '^regctl +: 2'
+check 'the report counts both' shows report "$A" -- '^regctl\s*:\s*2'
 
 check 'exclusive access: a acquires' acquire "$A" "$KEY_A" "$EXCLUSIVE_ACCESS"
 check 'exclusive access: b cannot acquire' conflicts acquire "$B" "$KEY_B" "$EXCLUSIVE_ACCESS"
@@ -94,7 +94,7 @@ need 'the target is killed and back' ask kill
 need 'a is back' eventually 60 disk_of a
 need 'b is back' eventually 60 disk_of b
 equal 'the key is there' a1 "$(keys "$B")"
-check 'the reservation is there' shows report "$B" -- '^rtype +: 3' '^ptpls +: 1'
+check 'the reservation is there' shows report "$B" -- '^rtype\s*:\s*3' '^ptpls\s*:\s*1'
 check 'b cannot write' refuses writes "$B" /tmp/two
 check 'a writes' writes "$A"
 check 'what a wrote is there' holds "$B" /tmp/one

@@ -20,7 +20,7 @@ check 'the volume is expanded' ask expand "$NEW_SIZE_BYTES"
 check 'the kernel sees the new size' eventually 30 has_bytes "$NEW_SIZE_BYTES"
 equal 'by the controller that it had' "$CONTROLLER" "$(basename /sys/class/nvme/nvme*)"
 refused 'without having reconnected' eval "dmesg | grep -iE 'reconnect|resetting controller'"
-check 'nvme id-ns says it too' shows nvme id-ns "$DISK" -- "^nsze +: 0x$(printf %x $((NEW_SIZE_BYTES / 512)))\$"
+check 'nvme id-ns says it too' shows nvme id-ns "$DISK" -- "^nsze\s*:\s*0x$(printf %x $((NEW_SIZE_BYTES / 512)))\$"
 check 'resize2fs, mounted' resize2fs "$DISK"
 check 'fio beyond the old end' verified_writes "$MOUNT" $((SIZE_BYTES + (8 << 20)))
 check 'umount' umount "$MOUNT"
