@@ -77,6 +77,7 @@ describe('a block server', () => {
         const address = expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/)
         expect(ready).toEqual({
           ...{ ready: true, pid: expect.any(Number), server: expect.any(String) },
+          ...{ nvme: address, nvmePortals: [ready.nvme] },
           ...{ iscsi: address, portals: [ready.iscsi], replication: address, http: address, grpc: null },
         })
         ids.push(ready.server)
