@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseHostPort } from '../../../src/base/address.ts'
 import { BEHAVIOURS } from './cases/all.ts'
-import { NvmetJudge } from './judge/nvmet.ts'
+import { NvmetJudge } from './nvmet.ts'
 import { nameOf, runAll, type Served } from './runner.ts'
 import { clock, NQN, net, OwnTarget } from './target.ts'
 

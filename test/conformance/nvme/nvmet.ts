@@ -1,23 +1,23 @@
 /**
  * An independent judge of the suite: the NVMe/TCP target of Debian's kernel, in a guest. What it does otherwise than a
- * case demands is listed, with the reason, in `nvmet.json`.
+ * case demands is listed, with the reason, in `nvmet.json`. Port and name are those of `nvmet-guest.sh`.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { HostPort } from '../../../../src/base/address.ts'
-import { RIG } from '../../../e2e/kernel/fixture/guest.ts'
-import { freePorts } from '../../../e2e/kernel/fixture/ports.ts'
-import { ManagedProcess } from '../../../e2e/kernel/fixture/process.ts'
-import { missingRequirements } from '../../../e2e/kernel/fixture/requirements.ts'
+import type { HostPort } from '../../../src/base/address.ts'
+import { RIG } from '../../e2e/kernel/fixture/guest.ts'
+import { freePorts } from '../../e2e/kernel/fixture/ports.ts'
+import { ManagedProcess } from '../../e2e/kernel/fixture/process.ts'
+import { missingRequirements } from '../../e2e/kernel/fixture/requirements.ts'
 
 const GUEST_PORT = 4420
 const BOOT_MS = 180_000
 const LIMIT_SECONDS = 1800
 
 export class NvmetJudge implements AsyncDisposable {
-  static readonly nqn = 'nqn.2026-11.io.basalt.test:judge'
+  static readonly nqn = 'nqn.2026-11.org.example:nvmet'
   /** Names of the cases that it is known to fail, and why. */
   static readonly expectedFile = join(import.meta.dirname, 'nvmet.json')
   readonly portal: HostPort
@@ -31,8 +31,8 @@ export class NvmetJudge implements AsyncDisposable {
     this.#rig = new ManagedProcess(
       [
         ...[RIG, 'run', '--timeout', String(LIMIT_SECONDS), '--forward', `${port}:${GUEST_PORT}`],
-        ...['--console', this.#console, '--env', `NQN=${NvmetJudge.nqn}`, '--env', `PORT=${GUEST_PORT}`],
-        join(import.meta.dirname, 'nvmet.sh'),
+        ...['--console', this.#console],
+        ...[join(import.meta.dirname, 'nvmet-guest.sh'), String(LIMIT_SECONDS)],
       ],
       {
         deathSignal: 'TERM',
