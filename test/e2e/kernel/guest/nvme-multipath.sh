@@ -26,6 +26,12 @@ led_with() { states_are optimized 1 && states_are inaccessible "$1"; }
 leads() { # PORTAL
   paths | grep -E '^nvme[0-9]+ live optimized ' | grep -qF "traddr=${1%:*},trsvcid=${1##*:}" || { paths; return 1; }
 }
+# kept PORTAL: its controller never lost its connections.
+kept() {
+  local controller
+  controller=$(paths | grep -F "traddr=${1%:*},trsvcid=${1##*:}" | cut -d ' ' -f 1)
+  [[ -n $controller ]] && ! dmesg | grep -E "nvme $controller: (starting error recovery|Reconnecting|resetting)"
+}
 live_controllers() { (($(paths | awk '$2 == "live"' | wc -l) == $1)) || { paths; return 1; }; }
 
 need 'the modules are there' nvme_modules
@@ -50,6 +56,7 @@ need 'writes are verified' rounds_pass 1 "$writer"
 forget_beats
 MOVED=$(ask move) || fail 'the lead is moved as planned' "$MOVED"
 check 'after the move another path leads' eventually "$PATH_SECONDS" leads "$MOVED"
+check 'by the connections that it had' kept "$MOVED"
 check 'after the move writes go on and verify' rounds_pass 1 "$writer"
 at_most 'the slowest write around the move took, in ms' "$SLOWEST_MS" "$(slowest_beat)"
 check 'after the move the others are inaccessible' eventually "$PATH_SECONDS" led_with 2
@@ -77,6 +84,12 @@ check 'fsck finds the file system clean' fsck.ext4 -fn "$DISK"
 need 'mount' mount "$DISK" "$MOUNT"
 check 'every synced file has its checksum' as_told
 check 'umount' umount "$MOUNT"
+check 'disconnect' shows nvme_logout -- 'disconnected 3 controller'
+check 'the disk is gone' eventually 10 no_nvme_disk
+
+# shellcheck disable=SC2046
+check 'nvme connect-all at one server' nvme connect-all $(at_portal "$NVME_PORTAL")
+check 'brings every path' eventually "$PATH_SECONDS" led_with 2
 check 'disconnect' shows nvme_logout -- 'disconnected 3 controller'
 check 'the disk is gone' eventually 10 no_nvme_disk
 no_alarms "$NVME_ALARMS_ABOVE_PATHS"

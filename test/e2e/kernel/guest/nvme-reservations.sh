@@ -85,6 +85,24 @@ check 'b clears' clear_all "$B" "$KEY_B"
 equal 'no key is left' '' "$(keys "$B")"
 check 'a writes again' writes "$A"
 
+# ---- fencing: what a was writing when b took over never lands after it
+
+writers_gone() { ! kill -0 "${writers[@]}" 2>/dev/null; }
+register "$A" "$KEY_A" && register "$B" "$KEY_B"
+need 'a acquires' acquire "$A" "$KEY_A" "$WRITE_EXCLUSIVE_REGISTRANTS"
+writers=()
+for _ in {1..6}; do
+  (while [[ ! -e /tmp/stop ]] && writes "$A" 2>/dev/null; do :; done) &
+  writers+=($!)
+done
+check 'b preempts a and aborts its commands amid writes' preempt "$B" "$KEY_B" "$KEY_A" "$WRITE_EXCLUSIVE_REGISTRANTS" 2
+check 'b writes' writes "$B" /tmp/two
+for ((round = 0; round < 20; round++)); do holds "$B" /tmp/two || break; done
+equal 'what b wrote stays' 20 "$round"
+check 'the writers of a ended with an error' eventually 60 writers_gone
+touch /tmp/stop # for those that did not
+check 'b clears' clear_all "$B" "$KEY_B"
+
 # ---- what outlives the target
 
 check 'a registers through power loss' register "$A" "$KEY_A" --cptpl=3
