@@ -273,8 +273,8 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     if (this.#phase !== 'establishing') return
     const { targetName, parameters } = login
     const node = targetName === undefined ? undefined : this.#context.node(targetName)
-    if (targetName !== undefined && (node === undefined || node.volume.lost)) {
-      this.#cut('the target went away during the login')
+    if (targetName !== undefined && node?.admits(login, this.#context.portalIndex) !== true) {
+      this.#cut('the target went away, or has other rules, since the login began')
       return
     }
     this.#timer.cancel()
