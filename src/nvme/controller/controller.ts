@@ -52,6 +52,16 @@ export interface LogRequest {
   /** LSP. */
   readonly specific: number
   readonly nsid: number
+  /** What of the page is asked for. */
+  readonly offset: number
+  readonly lengthBytes: number
+}
+
+/** A part of a page that is too long to be made whole for each of its parts. */
+export interface LogPart {
+  /** From the offset that was asked for. */
+  readonly part: Uint8Array
+  readonly totalBytes: number
 }
 
 /** What a controller is the controller of. A number is a status: there is no such page. */
@@ -59,7 +69,7 @@ export interface ControllerPages {
   readonly isDiscovery: boolean
   readonly logPages: readonly number[]
   identify(request: IdentifyRequest, controller: Controller): Uint8Array | number
-  log(request: LogRequest, controller: Controller): Uint8Array | number
+  log(request: LogRequest, controller: Controller): Uint8Array | LogPart | number
   reservationFeature(
     command: AdminCommand,
     isSet: boolean,
@@ -296,13 +306,15 @@ export class Controller implements FeatureHost {
     if ((view.getUint32(CDW14, true) & OFFSET_TYPE_INDEX) !== 0 || offset % 4 !== 0) {
       return adminStatus(final(STATUS.INVALID_FIELD), CDW12)
     }
-    const content = this.pages.log(
-      { page, specific: flags & 0x7f, nsid: view.getUint32(NSID_AT, true) },
-      this,
-    )
+    const lengthBytes = Math.min(dwords * 4, dataInLengthMax)
+    const nsid = view.getUint32(NSID_AT, true)
+    const content = this.pages.log({ page, specific: flags & 0x7f, nsid, offset, lengthBytes }, this)
     if (typeof content === 'number') return adminStatus(content, CDW10)
-    if (offset > content.byteLength) return adminStatus(final(STATUS.INVALID_FIELD), CDW12)
-    const result = adminData(content, Math.min(dwords * 4, dataInLengthMax), offset)
+    const isPart = 'part' in content
+    if (offset > (isPart ? content.totalBytes : content.byteLength)) {
+      return adminStatus(final(STATUS.INVALID_FIELD), CDW12)
+    }
+    const result = isPart ? adminData(content.part, lengthBytes) : adminData(content, lengthBytes, offset)
     if ((flags & RETAIN_EVENT) === 0) {
       if (page === LogPage.changedNamespaces) this.namespacesChanged = false
       this.events.cleared(page)

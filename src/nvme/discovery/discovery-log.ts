@@ -3,6 +3,7 @@
  * subsystem that the host may use.
  */
 import { viewOf, writeU64 } from '../../base/binary.ts'
+import type { LogPart } from '../controller/controller.ts'
 import { writeAscii } from '../controller/facts.ts'
 import {
   AddressFamily,
@@ -31,19 +32,36 @@ const TREQ = 0x06
 /** EFLAGS bit 1: the discovery service keeps the connections of hosts that ask for it. */
 const EFLAGS_PERSISTENT = 0x02
 const ENTRY_BYTES = DiscoveryLogEntry.lengthBytes
+const NOTHING = new Uint8Array(0)
 
+/**
+ * The page from `offset` on, at most `lengthBytes` of it: with thousands of volumes it is megabytes long, and hosts read
+ * it in pieces.
+ */
 export function discoveryLog(options: {
   readonly generation: number
   readonly entries: readonly DiscoveryEntry[]
   readonly adminEntries: number
-}): Uint8Array {
-  const { generation, entries, adminEntries } = options
-  const page = new Uint8Array(DiscoveryLogHeader.lengthBytes + entries.length * ENTRY_BYTES)
+  readonly offset: number
+  readonly lengthBytes: number
+}): LogPart {
+  const { generation, entries, adminEntries, offset, lengthBytes } = options
+  const totalBytes = (1 + entries.length) * ENTRY_BYTES
+  // Header and entries are units of one size.
+  const first = Math.floor(offset / ENTRY_BYTES)
+  const end = Math.min(1 + entries.length, Math.ceil((offset + lengthBytes) / ENTRY_BYTES))
+  if (first >= end) return { part: NOTHING, totalBytes }
+  const page = new Uint8Array((end - first) * ENTRY_BYTES)
   const view = viewOf(page)
-  writeU64(view, HEADER.genctr, generation)
-  writeU64(view, HEADER.numrec, entries.length)
-  for (const [i, { nqn, host, port, portId }] of entries.entries()) {
-    const at = DiscoveryLogHeader.lengthBytes + i * ENTRY_BYTES
+  for (let unit = first; unit < end; unit++) {
+    const at = (unit - first) * ENTRY_BYTES
+    const entry = entries[unit - 1]
+    if (entry === undefined) {
+      writeU64(view, HEADER.genctr, generation)
+      writeU64(view, HEADER.numrec, entries.length)
+      continue
+    }
+    const { nqn, host, port, portId } = entry
     const isDiscovery = nqn === DISCOVERY_NQN
     view.setUint8(at + AT.trtype, TransportType.tcp)
     view.setUint8(at + AT.adrfam, host.includes(':') ? AddressFamily.ipv6 : AddressFamily.ipv4)
@@ -57,5 +75,6 @@ export function discoveryLog(options: {
     writeNqn(page.subarray(at + AT.subNqn, at + AT.traddr), nqn)
     writeAscii(page, at + AT.traddr, 256, host)
   }
-  return page
+  const start = offset - first * ENTRY_BYTES
+  return { part: page.subarray(start, start + lengthBytes), totalBytes }
 }

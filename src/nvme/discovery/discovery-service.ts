@@ -5,7 +5,13 @@
  */
 import { type AdminResult, adminStatus } from '../controller/admin-types.ts'
 import { ASYNC_EVENTS } from '../controller/async-events.ts'
-import type { Controller, ControllerPages, IdentifyRequest, LogRequest } from '../controller/controller.ts'
+import type {
+  Controller,
+  ControllerPages,
+  IdentifyRequest,
+  LogPart,
+  LogRequest,
+} from '../controller/controller.ts'
 import { ControllerIds } from '../controller/controller-ids.ts'
 import { featuresOf } from '../controller/features.ts'
 import { identifyDiscovery } from '../controller/identify-controller.ts'
@@ -67,7 +73,11 @@ export class DiscoveryService {
     })
   }
 
-  #log({ page }: LogRequest, controller: Controller, localAddress: string): Uint8Array | number {
+  #log(
+    { page, offset, lengthBytes }: LogRequest,
+    controller: Controller,
+    localAddress: string,
+  ): Uint8Array | LogPart | number {
     switch (page) {
       case LogPage.supported:
         return supportedPages(LOG_PAGES)
@@ -80,6 +90,8 @@ export class DiscoveryService {
           generation: this.#generation,
           entries: this.#entries(controller.hostNqn, localAddress),
           adminEntries: this.#queueEntries,
+          offset,
+          lengthBytes,
         })
     }
   }

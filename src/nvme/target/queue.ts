@@ -14,7 +14,8 @@
 import type { BufferPool } from '../../base/buffer-pool.ts'
 import type { ByteBudget } from '../../frontend/byte-budget.ts'
 import { FABRICS_OPCODE } from '../commands.ts'
-import { type AdminCommand, type AdminResult, adminStatus } from '../controller/admin-types.ts'
+import type { AdminCommand, AdminResult } from '../controller/admin-types.ts'
+import { ADMIN_CAPSULE_BYTES } from '../controller/capabilities.ts'
 import type { ControllerQueue } from '../controller/controller.ts'
 import { ENTRY_OFFSET } from '../pdu/capsule.ts'
 import type { DataSink } from '../pdu/stream.ts'
@@ -23,12 +24,13 @@ import type { PduWriter } from '../pdu/writer.ts'
 import { final, STATUS } from '../status.ts'
 import { AbortWaits } from './abort-waits.ts'
 import { Command } from './command.ts'
+import { CommandTable } from './command-table.ts'
 import { type CapsuleRange, readDataPointer } from './data-pointer.ts'
-import { FUSE, FusedPairs } from './fused-pairs.ts'
+import { FUSE } from './fused-pairs.ts'
 import { Memory } from './memory.ts'
 import type { Attachment, QueueHost } from './queue-types.ts'
 import { Responder } from './responder.ts'
-import { OUT_OF_SEQUENCE, Transfers } from './transfers.ts'
+import { OUT_OF_SEQUENCE } from './transfers.ts'
 
 export interface QueueOptions {
   readonly writer: PduWriter
@@ -41,25 +43,14 @@ export interface QueueOptions {
 
 /** Entries before Connect has said how many there are: it comes alone. */
 const FRESH_ENTRIES = 1
-/** Commands that are kept for use again. */
-const SPARE_MAX = 128
-
 export class Queue implements ControllerQueue {
   readonly #options: QueueOptions
   readonly #responder: Responder
   readonly #memory: Memory
   readonly #range: CapsuleRange = { start: 0, end: 0 }
-  /** By their ids; commands that are answered in the turn in which they came never get here. */
-  readonly #commands = new Map<number, Command>()
-  readonly #transfers = new Transfers()
-  readonly #pairs = new FusedPairs()
+  readonly #table: CommandTable
   readonly #abortWaits = new AbortWaits()
-  readonly #spare: Command[] = []
-  #attachment: Attachment | undefined
   #entries = FRESH_ENTRIES
-  #count = 0
-  /** What the parser is reading for. */
-  #current: Command | undefined
   #isCapsule = true
   #dataBytes = 0
   #state: 'open' | 'ending' | 'closed' = 'open'
@@ -74,25 +65,27 @@ export class Queue implements ControllerQueue {
       queueBytesMax: options.queueBytesMax,
       resume: (command) => this.#resume(command),
     })
+    const { host } = options
+    this.#table = new CommandTable({ memory: this.#memory, responder: this.#responder, host })
   }
 
   get queueId(): number {
-    return this.#attachment?.queueId ?? 0
+    return this.#table.attachment?.queueId ?? 0
   }
 
   /** Commands that were taken and not answered, but for those that wait for an event. */
   get isBusy(): boolean {
-    for (const { state } of this.#commands.values()) if (state !== 'parked') return true
+    for (const { state } of this.#table.commands.values()) if (state !== 'parked') return true
     return false
   }
 
   get attachment(): Attachment | undefined {
-    return this.#attachment
+    return this.#table.attachment
   }
 
   /** Connect has succeeded. */
   attach(attachment: Attachment): void {
-    this.#attachment = attachment
+    this.#table.attachment = attachment
     this.#entries = attachment.entries
     this.#responder.connected(attachment)
   }
@@ -102,7 +95,7 @@ export class Queue implements ControllerQueue {
   /** A CapsuleCmd or an H2CData. */
   header(view: DataView, offset: number, dataBytes: number): DataSink {
     if (this.#state !== 'open') {
-      this.#current = undefined
+      this.#table.current = undefined
       return 'discard'
     }
     this.#dataBytes = dataBytes
@@ -113,15 +106,15 @@ export class Queue implements ControllerQueue {
   }
 
   end(): void {
-    const command = this.#current
+    const command = this.#table.current
     if (command === undefined) return
-    this.#current = undefined
+    this.#table.current = undefined
     if (this.#isCapsule) this.#endCommand(command)
     else this.#endData(command)
   }
 
   dataDamaged(): void {
-    const command = this.#current
+    const command = this.#table.current
     if (command === undefined) return
     if (command.failure === 0) command.failure = STATUS.TRANSIENT_TRANSPORT_ERROR
     this.end()
@@ -131,7 +124,7 @@ export class Queue implements ControllerQueue {
 
   /** Once a second. */
   tick(): void {
-    const isLate = this.#transfers.tick(this.#options.dataTimeoutSeconds)
+    const isLate = this.#table.transfers.tick(this.#options.dataTimeoutSeconds)
     if (isLate) void this.#options.host.reset('the host does not send the data that it owes')
     this.#abortWaits.tick()
   }
@@ -144,13 +137,14 @@ export class Queue implements ControllerQueue {
 
   async #close(): Promise<void> {
     this.#state = 'closed'
-    const current = this.#current
-    this.#current = undefined
+    this.#table.isClosed = true
+    const current = this.#table.current
+    this.#table.current = undefined
     if (current !== undefined) {
       current.abort()
-      this.#letGo(current)
+      this.#table.letGo(current)
     }
-    this.#transfers.clear()
+    this.#table.transfers.clear()
     await this.#abortAll(undefined)
     this.#abortWaits.close()
   }
@@ -158,14 +152,14 @@ export class Queue implements ControllerQueue {
   // ── What the controller asks for ──
 
   abort(cid: number): boolean | Promise<boolean> {
-    const command = this.#commands.get(cid)
+    const command = this.#table.commands.get(cid)
     if (command === undefined || command.state === 'draining') return false
     if (command.state === 'executing') {
       command.abort()
       return this.#abortWaits.whenOver(command)
     }
-    if (command.state === 'parked') this.#attachment?.controller.events.withdraw(command)
-    this.#breakOff(command, STATUS.ABORT_REQUESTED)
+    if (command.state === 'parked') this.#table.attachment?.controller.events.withdraw(command)
+    this.#table.breakOff(command, STATUS.ABORT_REQUESTED)
     return true
   }
 
@@ -176,12 +170,12 @@ export class Queue implements ControllerQueue {
 
   complete(command: AdminCommand, result: AdminResult): void {
     if (this.#state === 'closed') return
-    this.#finishAdmin(command as Command, result)
+    this.#table.finishAdmin(command as Command, result)
     this.#options.host.wake()
   }
 
   drop(command: AdminCommand): void {
-    this.#forget(command as Command)
+    this.#table.forget(command as Command)
   }
 
   reset(reason: string): Promise<void> {
@@ -191,20 +185,19 @@ export class Queue implements ControllerQueue {
   // ── Commands ──
 
   #beginCommand(view: DataView, offset: number, dataBytes: number): DataSink {
-    if (this.#count >= this.#entries) {
+    if (this.#table.count >= this.#entries) {
       // More than the submission queue holds.
       this.#options.host.fault(OUT_OF_SEQUENCE, view, offset - ENTRY_OFFSET)
       return 'discard'
     }
-    this.#count++
-    const attachment = this.#attachment
-    const command = this.#spare.pop() ?? new Command()
+    const attachment = this.#table.attachment
+    const command = this.#table.take()
     command.begin(view, offset, attachment?.host ?? command.host)
     if (attachment !== undefined) attachment.controller.isAlive = true
     this.#responder.consumed()
-    this.#current = command
+    this.#table.current = command
     if (attachment?.observer !== undefined) command.startedMs = this.#options.host.nowMs()
-    if (this.#commands.has(command.cid)) {
+    if (this.#table.commands.has(command.cid)) {
       command.failure = final(STATUS.COMMAND_ID_CONFLICT)
       command.fuse = 0
       return 'discard'
@@ -213,11 +206,15 @@ export class Queue implements ControllerQueue {
       command.failure = final(STATUS.INVALID_FIELD)
       command.fuse = 0
     }
-    if (attachment?.io !== undefined && (command.fuse !== 0 || this.#pairs.isWaiting)) {
-      const alone = this.#pairs.take(command)
-      if (alone !== undefined) this.#breakOff(alone, STATUS.ABORTED_MISSING_FUSED)
+    if (attachment?.io !== undefined && (command.fuse !== 0 || this.#table.pairs.isWaiting)) {
+      const alone = this.#table.pairs.take(command)
+      if (alone !== undefined) this.#table.breakOff(alone, STATUS.ABORTED_MISSING_FUSED)
     }
     if (command.failure === 0) command.failure = readDataPointer(command, dataBytes, this.#range)
+    // No admin command has more, and who has not come to Connect yet shall not hold memory.
+    if (attachment?.io === undefined && command.wantedBytes > ADMIN_CAPSULE_BYTES) {
+      command.failure = final(STATUS.INVALID_FIELD)
+    }
     if (command.failure === 0 && attachment?.io !== undefined)
       command.failure = attachment.io.refusal(command)
     if (command.failure !== 0 || this.#range.end === 0) return 'discard'
@@ -232,12 +229,12 @@ export class Queue implements ControllerQueue {
   }
 
   #endCommand(command: Command): void {
-    if (command.failure !== 0) this.#fail(command, command.failure)
+    if (command.failure !== 0) this.#table.fail(command, command.failure)
     else if (command.wantedBytes > 0 || command.dataInLengthMax > 0) {
       if (this.#memory.take(command)) this.#proceed(command)
       else {
         command.state = 'waiting'
-        this.#commands.set(command.cid, command)
+        this.#table.commands.set(command.cid, command)
       }
     } else this.#start(command)
   }
@@ -256,19 +253,19 @@ export class Queue implements ControllerQueue {
     }
     command.dataOut = command.buffer!
     command.state = 'collecting'
-    this.#commands.set(command.cid, command)
-    this.#transfers.add(command)
+    this.#table.commands.set(command.cid, command)
+    this.#table.transfers.add(command)
     this.#responder.r2t(command)
   }
 
   #beginData(view: DataView, offset: number, dataBytes: number): DataSink {
-    const command = this.#transfers.commandOf(view, offset, dataBytes)
+    const command = this.#table.transfers.commandOf(view, offset, dataBytes)
     if (!(command instanceof Command)) {
       this.#options.host.fault(command, view, offset)
       return 'discard'
     }
-    if (this.#attachment !== undefined) this.#attachment.controller.isAlive = true
-    this.#current = command
+    if (this.#table.attachment !== undefined) this.#table.attachment.controller.isAlive = true
+    this.#table.current = command
     command.idleTicks = 0
     if (command.state === 'draining') return 'discard'
     const buffer = command.buffer!
@@ -283,34 +280,34 @@ export class Queue implements ControllerQueue {
       if (command.state === 'draining') this.#memory.giveBackBuffer(command)
       return
     }
-    this.#transfers.delete(command)
-    if (command.state === 'draining') this.#letGo(command)
-    else if (command.failure !== 0) this.#fail(command, command.failure)
+    this.#table.transfers.delete(command)
+    if (command.state === 'draining') this.#table.letGo(command)
+    else if (command.failure !== 0) this.#table.fail(command, command.failure)
     else this.#start(command)
   }
 
   /** All data of the command is there. */
   #start(command: Command): void {
-    const attachment = this.#attachment
+    const attachment = this.#table.attachment
     if (attachment?.io === undefined || command.sqe[0] === FABRICS_OPCODE) {
       this.#settleAdmin(command, this.#options.host.execute(command))
     } else if (command.fuse !== 0) this.#startFused(command)
     else {
       const result = attachment.io.execute(command)
       if (!(result instanceof Promise)) {
-        this.#finishIo(command, result.status, result.dword0, result.dataIn, result.release)
+        this.#table.finishIo(command, result.status, result.dword0, result.dataIn, result.release)
         return
       }
       this.#await(
         command,
-        result.then((r) => this.#finishIo(command, r.status, r.dword0, r.dataIn, r.release)),
+        result.then((r) => this.#table.finishIo(command, r.status, r.dword0, r.dataIn, r.release)),
       )
     }
   }
 
   #await(command: Command, done: Promise<void>): void {
     command.state = 'executing'
-    this.#commands.set(command.cid, command)
+    this.#table.commands.set(command.cid, command)
     command.running = done.then(() => this.#options.host.wake())
   }
 
@@ -318,17 +315,23 @@ export class Queue implements ControllerQueue {
 
   #startFused(command: Command): void {
     command.state = 'paired'
-    this.#commands.set(command.cid, command)
+    this.#table.commands.set(command.cid, command)
     const { partner } = command
     if (partner?.state !== 'paired') return
     const [first, second] = command.fuse === FUSE.first ? [command, partner] : [partner, command]
     // From here each ends by itself.
     first.partner = undefined
     second.partner = undefined
-    const result = this.#attachment!.io!.executeFused(first, second)
+    const result = this.#table.attachment!.io!.executeFused(first, second)
     const settle = (pair: Awaited<typeof result>): void => {
-      this.#finishIo(first, pair.first.status, pair.first.dword0, pair.first.dataIn, pair.first.release)
-      this.#finishIo(second, pair.second.status, pair.second.dword0, pair.second.dataIn, pair.second.release)
+      this.#table.finishIo(first, pair.first.status, pair.first.dword0, pair.first.dataIn, pair.first.release)
+      this.#table.finishIo(
+        second,
+        pair.second.status,
+        pair.second.dword0,
+        pair.second.dataIn,
+        pair.second.release,
+      )
     }
     if (!(result instanceof Promise)) {
       settle(result)
@@ -346,117 +349,26 @@ export class Queue implements ControllerQueue {
       // Some are answered at once, from within.
       if (command.state === 'over') return
       command.state = 'parked'
-      this.#commands.set(command.cid, command)
+      this.#table.commands.set(command.cid, command)
     } else if (result instanceof Promise) {
       this.#await(
         command,
-        result.then((settled) => this.#finishAdmin(command, settled)),
+        result.then((settled) => this.#table.finishAdmin(command, settled)),
       )
-    } else this.#finishAdmin(command, result)
-  }
-
-  #finishAdmin(command: Command, result: AdminResult): void {
-    const { status, dword0, dword1, data } = result
-    this.#memory.giveBackBuffer(command)
-    this.#memory.giveBack(command)
-    if (this.#state !== 'closed') {
-      this.#note(command, status, result.errorLocation)
-      this.#responder.result(command, status, dword0, dword1, data, undefined)
-      if (result.ends !== undefined) this.#options.host.endAfterOutput(result.ends)
-    }
-    this.#forget(command)
-  }
-
-  #finishIo(
-    command: Command,
-    status: number,
-    dword0: number,
-    dataIn: Uint8Array | undefined,
-    release: (() => void) | undefined,
-  ): void {
-    const attachment = this.#attachment!
-    const writtenBytes = command.dataOut.byteLength
-    this.#memory.giveBackBuffer(command)
-    if (this.#state === 'closed') {
-      release?.()
-      this.#memory.giveBack(command)
-      this.#forget(command)
-      return
-    }
-    if (status !== 0) this.#note(command, status, undefined)
-    const readBytes = dataIn?.byteLength ?? 0
-    this.#responder.result(command, status, dword0, 0, dataIn, this.#releaseOf(command, release))
-    attachment.io!.answered(command, status === 0 ? writtenBytes : 0, readBytes)
-    this.#forget(command)
-  }
-
-  /** What is to be called when the data of `command` has gone: what it reserved goes back with it. */
-  #releaseOf(command: Command, release: (() => void) | undefined): (() => void) | undefined {
-    const bytes = this.#memory.takeOver(command)
-    if (bytes === 0) return release
-    if (release === undefined) {
-      this.#memory.release(bytes)
-      return undefined
-    }
-    return () => {
-      release()
-      this.#memory.release(bytes)
-    }
-  }
-
-  /** A command that cannot be carried out, and its other half. Nothing of it has begun. */
-  #fail(command: Command, status: number): void {
-    this.#pairs.failed(command)
-    const { partner } = command
-    command.partner = undefined
-    this.#finishAdmin(command, adminStatus(status))
-    if (partner === undefined) return
-    partner.partner = undefined
-    if (partner === this.#current) partner.failure = STATUS.ABORTED_FAILED_FUSED
-    else this.#breakOff(partner, STATUS.ABORTED_FAILED_FUSED)
-  }
-
-  /** Answers a command before it was executed; what the host still sends for it is dropped. */
-  #breakOff(command: Command, status: number): void {
-    this.#memory.stopWaiting(command)
-    const isOwed = this.#transfers.has(command)
-    if (!isOwed && command !== this.#current) {
-      this.#fail(command, status)
-      return
-    }
-    if (command === this.#current && !isOwed) {
-      command.failure = status
-      return
-    }
-    command.abort()
-    this.#note(command, status, undefined)
-    this.#responder.result(command, status, 0, 0, undefined, undefined)
-    this.#commands.delete(command.cid)
-    command.state = 'draining'
-    command.idleTicks = 0
-    this.#count--
-    this.#pairs.failed(command)
-    const { partner } = command
-    command.partner = undefined
-    if (partner !== undefined) {
-      partner.partner = undefined
-      this.#breakOff(partner, STATUS.ABORTED_FAILED_FUSED)
-    }
-    if (command !== this.#current) this.#memory.giveBackBuffer(command)
-    this.#memory.giveBack(command)
+    } else this.#table.finishAdmin(command, result)
   }
 
   async #abortAll(except: unknown): Promise<void> {
     const running: Promise<void>[] = []
-    for (const command of [...this.#commands.values()]) {
+    for (const command of [...this.#table.commands.values()]) {
       if (command === except) continue
       if (command.state === 'executing') {
         command.abort()
         if (command.running !== undefined) running.push(command.running)
       } else if (this.#state === 'closed') {
         this.#memory.stopWaiting(command)
-        this.#forget(command)
-      } else if (command.state !== 'parked') this.#breakOff(command, STATUS.ABORT_REQUESTED)
+        this.#table.forget(command)
+      } else if (command.state !== 'parked') this.#table.breakOff(command, STATUS.ABORT_REQUESTED)
     }
     await Promise.all(running)
   }
@@ -465,26 +377,5 @@ export class Queue implements ControllerQueue {
   async quiesce(except: Command): Promise<void> {
     this.#state = 'ending'
     await this.#abortAll(except)
-  }
-
-  #note(command: Command, status: number, errorLocation: number | undefined): void {
-    command.status = status
-    if (status !== 0) this.#attachment?.note(command, status, errorLocation)
-  }
-
-  /** The command is over. */
-  #forget(command: Command): void {
-    if (this.#commands.get(command.cid) === command) this.#commands.delete(command.cid)
-    this.#count--
-    this.#letGo(command)
-  }
-
-  /** Gives back what it holds, and keeps it for use again. */
-  #letGo(command: Command): void {
-    this.#memory.giveBackBuffer(command)
-    this.#memory.giveBack(command)
-    command.state = 'over'
-    // An Abort that waits for its end still reads its status.
-    if (!command.isWatched && this.#spare.length < SPARE_MAX) this.#spare.push(command)
   }
 }
