@@ -96,6 +96,8 @@ export class LogicalUnit {
   readonly #nexuses = new Set<Nexus>()
   /** Of the unit before, as far as they are still there. */
   readonly #arriving: ReadonlySet<Nexus>
+  /** The unit that takes this one's place: what happens here by those who are still here happens there. */
+  #next: LogicalUnit | undefined
   readonly #subscriptions: (() => void)[]
   #lost = false
 
@@ -113,10 +115,11 @@ export class LogicalUnit {
     const { before } = options
     this.modes = before?.modes ?? new ModeParameters()
     this.#arriving = before === undefined ? new Set() : before.#nexuses
+    if (before !== undefined) before.#next = this
     this.#logger = options.logger
     this.#subscriptions = [
       device.subscribe((event) => this.#onDevice(event)),
-      options.path.subscribe(() => this.raise(UNIT_ATTENTION.ACCESS_STATE_CHANGED)),
+      options.path.subscribe(() => this.#raiseHere(UNIT_ATTENTION.ACCESS_STATE_CHANGED)),
       this.reservationPort.subscribe((notices) => this.#onReservations(notices)),
       reservations.subscribeAborts((preempted, except) => this.#abortTasks(preempted, except)),
     ]
@@ -175,6 +178,10 @@ export class LogicalUnit {
    * their defaults and tells every nexus.
    */
   reset(): void {
+    if (this.#next !== undefined) {
+      this.#next.reset()
+      return
+    }
     this.reservations.setUnitHolder(undefined)
     this.modes.reset()
     this.raise(UNIT_ATTENTION.BUS_DEVICE_RESET_OCCURRED)
@@ -187,6 +194,10 @@ export class LogicalUnit {
 
   /** Establishes a unit attention condition for every nexus but `except`. */
   raise(attention: UnitAttention, except?: Nexus): void {
+    ;(this.#next ?? this).#raiseHere(attention, except)
+  }
+
+  #raiseHere(attention: UnitAttention, except?: Nexus): void {
     for (const nexus of this.#known()) if (nexus !== except) nexus.raise(attention)
   }
 
@@ -351,7 +362,7 @@ export class LogicalUnit {
   #onDevice(event: DeviceEvent): void {
     switch (event.kind) {
       case 'resized':
-        this.raise(UNIT_ATTENTION.CAPACITY_CHANGED)
+        this.#raiseHere(UNIT_ATTENTION.CAPACITY_CHANGED)
         break
       case 'lost':
         this.#lost = true
