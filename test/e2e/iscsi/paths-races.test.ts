@@ -81,6 +81,18 @@ describe('a login that is under way', () => {
   })
 })
 
+describe('a target that takes no sessions now', () => {
+  it('tells a stranger no more than one that does', async () => {
+    cluster = await PathCluster.start({ access: { ...OPEN_ACCESS, initiators: [HOST] } })
+    cluster.tell({ a: 'active', b: 'standby' })
+    const { a } = cluster.servers
+    a.serve()
+    await a.target.drain({ timeoutMs: 1000 })
+    await expect(a.connect(5, `${HOST}2`)).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
+    await expect(a.connect()).rejects.toMatchObject({ code: 'BUSY' })
+  })
+})
+
 describe('a session that is being read empty', () => {
   const preempt = encodeQuestion({
     kind: 'request',
