@@ -1,6 +1,6 @@
 /**
  * `npm run bench:nvme [-- --only TEXT] [--rounds 5] [--seconds 2] [--directory DIR] [--json]`: Basalt over NVMe/TCP
- * against Basalt over iSCSI, as ratios: one volume, one process, two front ends. Rounds alternate between the two,
+ * against Basalt over iSCSI, as ratios: one volume of one `basalt target`, by its two front ends. Rounds alternate between the two,
  * target on core 0 and client on core 1. A row counts only if the client used less than 85 % of its core in every
  * round. A whole run is kept in `bench/results/`. Exit 1 when a bar is missed.
  */
@@ -12,9 +12,8 @@ import { MIB } from '../src/base/units.ts'
 import { runClient } from './iscsi/client.ts'
 import { TASKSET, whatIsMissing } from './iscsi/programs.ts'
 import { describe, measure, type Row } from './iscsi/rows.ts'
-import type { ServedTarget } from './iscsi/servers.ts'
+import { type ServedTarget, startBasalt } from './iscsi/servers.ts'
 import { NVME_WORKS } from './iscsi/works.ts'
-import { startBoth } from './nvme/servers.ts'
 import { conditions, preferThisSession } from './session.ts'
 
 const SIZE_BYTES = 512 * MIB
@@ -51,7 +50,11 @@ async function run(): Promise<Row[]> {
     rmSync(directory, { recursive: true, force: true })
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
-  targets = await startBoth({ directory, sizeBytes: SIZE_BYTES, cpu: TARGET_CPU })
+  const basalt = await startBasalt({ directory, sizeBytes: SIZE_BYTES, cpu: TARGET_CPU })
+  targets = [
+    { ...basalt, name: 'nvme', url: basalt.nvmeUrl },
+    { ...basalt, name: 'iscsi' },
+  ]
   // Reads are to find data, and writes to replace some.
   await runClient(targets[0], FILL)
   await targets[0].settle()

@@ -44,6 +44,8 @@ const PEER_TRIES = 100
 
 export interface ServedBasalt extends ServedTarget {
   readonly process: BasaltProcess
+  /** The same volume over NVMe/TCP. */
+  readonly nvmeUrl: string
 }
 
 export async function startBasalt(
@@ -58,11 +60,12 @@ export async function startBasalt(
     ],
     environment,
   )
-  const { pid, iscsi, iqn, admin } = await child.ready()
+  const { pid, iscsi, iqn, nvme, nqn, admin } = await child.ready()
   pin(pid, cpu)
   return {
     name: 'basalt',
     url: `iscsi://${iscsi}/${iqn}/0`,
+    nvmeUrl: `nvme://${nvme}/${nqn}`,
     pid,
     process: child,
     async settle() {
@@ -134,12 +137,11 @@ function untilItWorks(action: () => void): void {
 }
 
 /** Binds all threads of a process, and those that they will make, to one core. */
-export function pin(pid: number, cpu: number): void {
+function pin(pid: number, cpu: number): void {
   execFileSync(TASKSET, ['--all-tasks', '--cpu-list', '--pid', String(cpu), String(pid)], { stdio: 'pipe' })
 }
 
-/** Reads every file of `directory`, so that the page cache has it. */
-export function readAll(directory: string): void {
+function readAll(directory: string): void {
   const buffer = new Uint8Array(MIB)
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue

@@ -143,11 +143,6 @@ export const IoFlag = {
   deallocate: 0x0200_0000,
 } as const
 
-export const opcodeOf = (view: DataView, offset: number): number => view.getUint8(offset)
-export const cidOf = (view: DataView, offset: number): number => view.getUint16(offset + Sqe.at.cid, true)
-/** FCTYPE of a Fabrics command. */
-export const fabricsTypeOf = (view: DataView, offset: number): number => view.getUint8(offset + Sqe.at.nsid)
-
 /** Type, subtype and length of the data pointer of the SQE at `offset`. */
 export const sglIdentifierOf = (view: DataView, offset: number): number =>
   view.getUint8(offset + Sqe.at.sgl1 + SglDescriptor.at.identifier)

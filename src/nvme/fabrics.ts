@@ -10,9 +10,8 @@ export const NQN_FIELD_BYTES = 256
 export const NQN_BYTES_MAX = 223
 /** CNTLID of a Connect to the admin queue under the dynamic controller model. */
 export const CNTLID_DYNAMIC = 0xffff
-/** IANA's ports of NVMe/TCP. */
+/** IANA's port of NVMe/TCP. */
 export const NVME_PORT = 4420
-export const NVME_DISCOVERY_PORT = 8009
 
 /** CDW10 to CDW12 of Connect. SQSIZE is minus one; KATO in milliseconds, for the admin queue. */
 export const ConnectSqe = layout('ConnectSqe', 64, {

@@ -30,6 +30,7 @@ import {
   propertySet,
   setFeatures,
 } from './requests.ts'
+import { TASKS_MAX } from './tasks.ts'
 
 /** Proves the host to the controller on one queue, after Connect and before anything else; rejects when that fails. */
 export type AuthenticateQueue = (
@@ -69,7 +70,6 @@ export interface NvmeConnectOptions {
 const ADMIN_ENTRIES = 32
 const ADMIN_CAPSULE_BYTES = 8 * KIB
 const QUEUE_DEPTH = 127
-const TASKS_MAX = 4095
 const KEEP_ALIVE_MS = 15_000
 const CONNECT_TIMEOUT_MS = 5_000
 const COMMAND_TIMEOUT_MS = 30_000

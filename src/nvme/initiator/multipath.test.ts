@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { clock, net, OwnTarget } from '../../../test/conformance/nvme/target.ts'
-import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
+import { TwoPaths } from '../../../test/conformance/nvme/two-paths.ts'
 import { volumeOver } from '../../../test/e2e/iscsi/fixture.ts'
+import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
 import { silentLogger } from '../../base/log.ts'
 import { MIB } from '../../base/units.ts'
-import { formatUuid } from '../../base/uuid.ts'
 import { OPEN_ACCESS } from '../../frontend/access.ts'
-import type { PathRole, VolumePaths } from '../../frontend/paths.ts'
 import type { FrontendVolume } from '../../frontend/volume.ts'
 import { RealRandom } from '../../io/random.ts'
 import { IoOpcode } from '../commands.ts'
@@ -22,42 +21,8 @@ const HOST = {
   hostNqn: 'nqn.2014-08.org.nvmexpress:uuid:01020304-0506-0708-090a-0b0c0d0e0f10',
 }
 
-/** The paths of a volume on two servers, as both are told. */
-class Paths {
-  readonly #device: MemoryDevice
-  readonly #listeners = new Set<() => void>()
-  #roles: readonly [PathRole, PathRole] = ['active', 'standby']
-
-  constructor(device: MemoryDevice) {
-    this.#device = device
-  }
-
-  get paths(): VolumePaths {
-    return {
-      volume: formatUuid(this.#device.uuid),
-      name: 'shared',
-      sizeBytes: this.#device.sizeBytes,
-      logicalBlockBytes: 512,
-      isMultipath: true,
-      initiators: null,
-      hosts: null,
-      paths: this.#roles.map((role, slot) => ({ server: `s${slot}`, slot, role, iscsi: [], nvme: [] })),
-    }
-  }
-
-  become(roles: readonly [PathRole, PathRole]): void {
-    this.#roles = roles
-    for (const listener of this.#listeners) listener()
-  }
-
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-}
-
 const device = (): MemoryDevice => new MemoryDevice({ sizeBytes: MIB })
-let paths: Paths
+let paths: TwoPaths
 let volume: FrontendVolume
 let targets: readonly [NvmeTarget, NvmeTarget]
 let portals: readonly { host: string; port: number }[]
@@ -66,9 +31,10 @@ const controllers: NvmeHostController[] = []
 
 beforeEach(async () => {
   const shared = device()
-  paths = new Paths(shared)
+  paths = new TwoPaths(shared)
   volume = volumeOver(shared)
-  const make = (): NvmeTarget => new NvmeTarget({ net, clock, random: new RealRandom(), logger: silentLogger })
+  const make = (): NvmeTarget =>
+    new NvmeTarget({ net, clock, random: new RealRandom(), logger: silentLogger })
   targets = [make(), make()]
   targets[0].addVolume({ nqn: NQN, volume, slot: 0, paths })
   targets[1].addStandby({ nqn: NQN, paths, access: OPEN_ACCESS, slot: 1 })
@@ -93,7 +59,9 @@ afterEach(async () => {
 })
 
 const write = (lba: number) =>
-  multipath.execute(blockRequest(IoOpcode.write, { lba, blocks: 1 }, { dataOut: new Uint8Array(512).fill(lba) }))
+  multipath.execute(
+    blockRequest(IoOpcode.write, { lba, blocks: 1 }, { dataOut: new Uint8Array(512).fill(lba) }),
+  )
 
 async function contentAt(lba: number): Promise<number> {
   const dataIn = new Uint8Array(512)
@@ -104,7 +72,10 @@ async function contentAt(lba: number): Promise<number> {
 
 describe('a namespace over several paths', () => {
   it('is used where it is served', async () => {
-    expect(multipath.paths.map(({ anaState }) => anaState)).toEqual([AnaState.optimized, AnaState.inaccessible])
+    expect(multipath.paths.map(({ anaState }) => anaState)).toEqual([
+      AnaState.optimized,
+      AnaState.inaccessible,
+    ])
     for (let lba = 1; lba < 20; lba++) expect((await write(lba)).status).toBe(0)
     expect(await contentAt(7)).toBe(7)
     expect(controllers[1]!.outstanding).toBe(0)
@@ -114,7 +85,7 @@ describe('a namespace over several paths', () => {
     const writes = Array.from({ length: 40 }, (_, lba) => write(lba + 1))
     await targets[0].close()
     const late = [write(50), write(51)]
-    paths.become(['unavailable', 'active'])
+    paths.become('unavailable', 'active')
     await targets[1].activate({ nqn: NQN, volume })
     for (const { status } of await Promise.all([...writes, ...late])) expect(status).toBe(0)
     expect(await contentAt(51)).toBe(51)
@@ -125,7 +96,9 @@ describe('a namespace over several paths', () => {
     await targets[0].close()
     const short = new NvmeMultipath({ clock, retryMs: 300 })
     await short.add(controllers[1]!)
-    await expect(short.execute({ opcode: IoOpcode.flush, nsid: 1 })).rejects.toMatchObject({ code: 'TIMED_OUT' })
+    await expect(short.execute({ opcode: IoOpcode.flush, nsid: 1 })).rejects.toMatchObject({
+      code: 'TIMED_OUT',
+    })
     short.close()
     await expect(short.execute({ opcode: IoOpcode.flush, nsid: 1 })).rejects.toMatchObject({
       code: 'DISCONNECTED',

@@ -12,18 +12,19 @@
  */
 import type { BufferPool } from '../../base/buffer-pool.ts'
 import { BlockError } from '../../base/errors.ts'
-import { Cqe, decodeCqe, Fuse, PSDT_SGL, SglIdentifier, Sqe, writeSgl } from '../commands.ts'
-import { beginCapsuleCmd, ENTRY_OFFSET } from '../pdu/capsule.ts'
+import { Cqe, decodeCqe, Fuse } from '../commands.ts'
+import { ENTRY_OFFSET } from '../pdu/capsule.ts'
 import { HEADER_BYTES, pduTypeOf } from '../pdu/common-header.ts'
 import { decodeIcResp, encodeIcReq, type IcReq, type IcResp, icRespFault } from '../pdu/initialize.ts'
 import { type DataSink, type PduHandler, PduStream } from '../pdu/stream.ts'
 import { decodeTermReq, encodeTermReq } from '../pdu/term-req.ts'
-import { type C2hData, decodeC2hData, decodeR2t, encodeH2cData } from '../pdu/transfer.ts'
+import { type C2hData, decodeC2hData, decodeR2t } from '../pdu/transfer.ts'
 import { alignmentBytesOf, FatalErrorStatus, type PduFault, PduType } from '../pdu/types.ts'
 import { type Batch, PduWriter } from '../pdu/writer.ts'
 import { STATUS } from '../status.ts'
 import type { NvmeHandler, NvmeRequest } from './command.ts'
 import { Task, TaskTable } from './tasks.ts'
+import { writeCommand, writeData } from './transmit.ts'
 
 export interface QueueOptions {
   /** Entries of the submission queue, 2 to 4096: one fewer commands are outstanding. */
@@ -282,34 +283,9 @@ export class QueueCore implements PduHandler {
   }
 
   #send(task: Task): void {
-    const { request, dataOut, dataIn } = task
     task.isSent = true
     this.#outstanding++
-    const at = this.#writer.begin(PduType.capsuleCmd)
-    const { view } = this.#writer
-    beginCapsuleCmd(view, at)
-    const sqe = at + ENTRY_OFFSET
-    view.setUint8(sqe, request.opcode)
-    view.setUint8(sqe + Sqe.at.flags, PSDT_SGL | (request.fuse ?? 0))
-    view.setUint16(sqe + Sqe.at.cid, task.cid, true)
-    view.setUint32(sqe + Sqe.at.nsid, request.fctype ?? request.nsid ?? 0, true)
-    view.setUint32(sqe + Sqe.at.cdw2, request.cdw2 ?? 0, true)
-    view.setUint32(sqe + Sqe.at.cdw3, request.cdw3 ?? 0, true)
-    view.setUint32(sqe + Sqe.at.mptr, 0)
-    view.setUint32(sqe + Sqe.at.mptr + 4, 0)
-    const isInCapsule = dataOut.byteLength > 0 && dataOut.byteLength <= this.#capsuleDataBytes
-    if (isInCapsule) writeSgl(view, sqe, SglIdentifier.inCapsule, dataOut.byteLength)
-    else writeSgl(view, sqe, SglIdentifier.transport, dataOut.byteLength + dataIn.byteLength)
-    view.setUint32(sqe + Sqe.at.cdw10, request.cdw10 ?? 0, true)
-    view.setUint32(sqe + Sqe.at.cdw11, request.cdw11 ?? 0, true)
-    view.setUint32(sqe + Sqe.at.cdw12, request.cdw12 ?? 0, true)
-    view.setUint32(sqe + Sqe.at.cdw13, request.cdw13 ?? 0, true)
-    view.setUint32(sqe + Sqe.at.cdw14, request.cdw14 ?? 0, true)
-    view.setUint32(sqe + Sqe.at.cdw15, request.cdw15 ?? 0, true)
-    if (isInCapsule) {
-      task.nextR2tOffset = dataOut.byteLength
-      this.#writer.end(dataOut)
-    } else this.#writer.end()
+    writeCommand(this.#writer, task, this.#capsuleDataBytes)
   }
 
   #complete(task: Task, status: number, dw0: number, dw1: number): void {
@@ -379,16 +355,7 @@ export class QueueCore implements PduHandler {
       this.#violated(fault ?? BAD_CCCID, headerOf(view, offset))
       return
     }
-    const end = r2to + r2tl
-    task.nextR2tOffset = end
-    for (let datao = r2to; datao < end; ) {
-      const datal = Math.min(this.#maxH2cData, end - datao)
-      const at = this.#writer.begin(PduType.h2cData)
-      encodeH2cData(this.#writer.view, at, { last: datao + datal === end, cccid, ttag, datao, datal })
-      const isWhole = datal === task.dataOut.byteLength
-      this.#writer.end(isWhole ? task.dataOut : task.dataOut.subarray(datao, datao + datal))
-      datao += datal
-    }
+    writeData(this.#writer, task, { cccid, ttag, r2to, r2tl }, this.#maxH2cData)
   }
 
   /** Tells the controller what it did, and ends the queue. */

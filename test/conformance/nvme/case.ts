@@ -162,6 +162,16 @@ export class Context {
 export interface TargetOwner {
   /** Serves one more volume until the returned call. */
   addVolume(nqn: string): Promise<() => Promise<void>>
+  /** One more volume, which another server serves. */
+  addStandby(nqn: string): Promise<StandbyOwner>
+}
+
+export interface StandbyOwner {
+  /** What this path is from now on; the other one is what follows from it. */
+  become(role: 'standby' | 'transitioning'): void
+  /** This path serves from now on. */
+  activate(): Promise<void>
+  remove(): Promise<void>
 }
 
 export class Admin {

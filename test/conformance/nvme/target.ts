@@ -10,7 +10,8 @@ import { RealRandom } from '../../../src/io/random.ts'
 import { plainSyscalls } from '../../../src/io/syscalls.ts'
 import { NvmeTarget } from '../../../src/nvme/target/nvme-target.ts'
 import { MemoryDevice } from '../../e2e/iscsi/memory-device.ts'
-import type { TargetOwner } from './case.ts'
+import type { StandbyOwner, TargetOwner } from './case.ts'
+import { TwoPaths } from './two-paths.ts'
 
 export const NQN = 'nqn.2026-11.io.basalt:scratch'
 
@@ -48,6 +49,25 @@ export class OwnTarget implements TargetOwner {
     return async () => {
       await this.target.removeVolume(nqn)
       volume.close()
+    }
+  }
+
+  async addStandby(nqn: string): Promise<StandbyOwner> {
+    const device = new MemoryDevice({ sizeBytes: MIB, uuid: random.bytes(16) })
+    const volume = volumeOver(device)
+    const paths = new TwoPaths(device)
+    paths.become('active', 'standby')
+    this.target.addStandby({ nqn, paths, access: OPEN_ACCESS, slot: 1 })
+    return {
+      become: (role) => paths.become(role === 'standby' ? 'active' : 'transitioning', role),
+      activate: async () => {
+        paths.become('unavailable', 'active')
+        await this.target.activate({ nqn, volume })
+      },
+      remove: async () => {
+        await this.target.removeVolume(nqn)
+        volume.close()
+      },
     }
   }
 

@@ -7,6 +7,7 @@ import * as controller from './controller.ts'
 import * as discovery from './discovery.ts'
 import * as fused from './fused.ts'
 import * as initialize from './initialize-connection.ts'
+import * as paths from './paths.ts'
 import * as headers from './pdu-headers.ts'
 import * as reservations from './reservations.ts'
 import * as transfers from './transfers.ts'
@@ -22,4 +23,5 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   fused,
   reservations,
   discovery,
+  paths,
 ].flatMap((file) => Object.values(file))
