@@ -94,8 +94,10 @@ async function carryOut(
 ): Promise<IoResult> {
   const verdict = await reservations.execute(change)
   if (!verdict.ok) return plainResult(statusOf(verdict.reason))
-  if (isAborting) await reservations.abortTasks(verdict.preempted, signal)
-  return SUCCESS
+  if (!isAborting) return SUCCESS
+  await reservations.abortTasks(verdict.preempted, signal)
+  // It was carried out, but who was preempted may still be at work.
+  return signal.aborted ? plainResult(STATUS.ABORT_REQUESTED) : SUCCESS
 }
 
 function statusOf(reason: Extract<ReservationVerdict, { ok: false }>['reason']): number {

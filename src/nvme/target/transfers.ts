@@ -5,6 +5,8 @@ import type { Command } from './command.ts'
 
 const AT = DataHeader.at
 const TAG_MAX = 0xffff
+/** Far more than a queue has entries, and far fewer than there are tags. */
+const TRANSFERS_MAX = 1024
 
 export const OUT_OF_SEQUENCE: PduFault = { fes: FatalErrorStatus.pduSequenceError, fei: 0 }
 const OUT_OF_RANGE: PduFault = { fes: FatalErrorStatus.dataTransferOutOfRange, fei: 0 }
@@ -13,6 +15,11 @@ const wrongField = (fei: number): PduFault => ({ fes: FatalErrorStatus.invalidPd
 export class Transfers {
   readonly #commands = new Map<number, Command>()
   #nextTag = 0
+
+  /** No more may be added. */
+  get isFull(): boolean {
+    return this.#commands.size >= TRANSFERS_MAX
+  }
 
   /** Gives `command` a tag that no other has. */
   add(command: Command): void {
