@@ -26,8 +26,8 @@ export class NoNvme implements FrontEnd<NvmeView> {
     }
   }
 
-  know(): void {}
-  knowsAll(): void {}
-  async drain(): Promise<void> {}
-  async close(): Promise<void> {}
+  readonly know = (): void => undefined
+  readonly knowsAll = (): void => undefined
+  readonly drain = nothing
+  readonly close = nothing
 }

@@ -6,6 +6,7 @@
 import { formatHostPort, type HostPort } from '../../base/address.ts'
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { VolumePaths } from '../../frontend/paths.ts'
+import { DhchapAuthentication } from '../../nvme/auth/authentication.ts'
 import { NvmeTarget } from '../../nvme/target/nvme-target.ts'
 import type { NvmeDirectory } from '../../nvme/target/target-types.ts'
 import type { TargetSettings } from '../config/settings.ts'
@@ -52,6 +53,7 @@ export class NvmeFrontEnd implements FrontEnd<NvmeView> {
       ...ports,
       ...(server === undefined ? {} : { directory: places }),
       resolve: (nqn) => places.resolve(nqn),
+      authentication: new DhchapAuthentication(ports),
     })
     const addresses: HostPort[] = []
     try {

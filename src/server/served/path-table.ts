@@ -12,7 +12,7 @@ import type { ToServer } from '../../master/links.ts'
 
 type PathsMessage = Extract<ToServer, { readonly kind: 'paths' }>
 
-export interface PathChange {
+interface PathChange {
   readonly name: string
   /** What is known of that name now; undefined: nothing any more. */
   readonly paths: VolumePaths | undefined

@@ -1,98 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
+import { IQN, pathsAt, TestServer } from '../../../test/e2e/server/front-ends.ts'
 import { HOST_NAME, initiatorOf, login, send } from '../../../test/e2e/target/support/host.ts'
-import { realPorts } from '../../../test/e2e/target/support/volume.ts'
-import { formatHostPort } from '../../base/address.ts'
 import { MIB } from '../../base/units.ts'
 import { formatUuid } from '../../base/uuid.ts'
 import type { PathRole, VolumePaths } from '../../frontend/paths.ts'
-import { RealNet } from '../../io/net.ts'
 import { parseSense } from '../../iscsi/initiator/sense.ts'
 import type { InitiatorSession } from '../../iscsi/initiator/session.ts'
-import { loadTargetConfig } from '../config/target-config.ts'
-import { makeLatencyRecorders } from '../latencies.ts'
-import { PathTable } from './path-table.ts'
-import type { ServedVolume } from './served-volume.ts'
-import { ServedVolumes } from './served-volumes.ts'
 
-const IQN = 'iqn.2026-11.io.basalt:vol1'
 const STRANGER = 'iqn.2026-11.org.example:stranger'
 const TEST_UNIT_READY = '00 00 00 00 00 00'
 const REPORT_TARGET_PORT_GROUPS = 'a3 0a 00 00 00 00 00 00 01 00 00 00'
 
-/** What one server is to its hosts. */
-class Server {
-  readonly id: string
-  readonly table = new PathTable()
-  readonly served: ServedVolumes
-
-  private constructor(id: string, served: ServedVolumes, table: PathTable) {
-    this.id = id
-    this.served = served
-    this.table = table
-  }
-
-  static async open(id: string, flags: Record<string, string> = {}): Promise<Server> {
-    const config = await loadTargetConfig({
-      flags: { data: '/nowhere', volume: 'unused', iscsi: '127.0.0.1:0', nvme: '127.0.0.1:0', ...flags },
-      environment: {},
-    })
-    const table = new PathTable()
-    const onFatal = (error: unknown): never => {
-      throw error
-    }
-    const ports = { ...realPorts(), net: new RealNet() }
-    return new Server(id, await ServedVolumes.open(ports, config, { server: id, table, onFatal }), table)
-  }
-
-  get iscsi(): string {
-    return formatHostPort(this.served.addresses.iscsi[0]!)
-  }
-
-  volume(uuid: Uint8Array): ServedVolume {
-    return this.served.volume({
-      name: 'vol1',
-      volume: formatUuid(uuid),
-      latencies: makeLatencyRecorders(),
-      first: 'failover',
-      standby: {
-        reservations: {
-          read: () => 'unit-held',
-          request: async () => ({ ok: true }),
-          subscribe: () => () => undefined,
-        },
-        atomicWriteBytesMax: () => 0,
-      },
-    })
-  }
-
-  login(name?: string) {
-    return login({ iscsi: this.iscsi, iqn: IQN }, name === undefined ? {} : { name })
-  }
-}
-
 describe('volumes of a cluster, as hosts see them at each server', () => {
   const device = new MemoryDevice({ sizeBytes: MIB, name: 'vol1' })
   const volumeId = formatUuid(device.uuid)
-  let servers: [Server, Server, Server]
+  let servers: [TestServer, TestServer, TestServer]
 
   beforeEach(async () => {
-    servers = await Promise.all([Server.open('s1'), Server.open('s2'), Server.open('s3')])
+    servers = await Promise.all([TestServer.open('s1'), TestServer.open('s2'), TestServer.open('s3')])
   })
   afterEach(() => Promise.all(servers.map(({ served }) => served.close())))
 
-  const paths = (roles: readonly PathRole[], of: Partial<VolumePaths> = {}): VolumePaths => ({
-    ...{ volume: volumeId, name: 'vol1', sizeBytes: MIB, logicalBlockBytes: 512 },
-    ...{ isMultipath: false, initiators: null, hosts: null },
-    paths: roles.map((role, slot) => ({
-      server: servers[slot]?.id ?? '',
-      slot,
-      role,
-      iscsi: [servers[slot]?.iscsi ?? ''],
-      nvme: [],
-    })),
-    ...of,
-  })
+  const paths = (roles: readonly PathRole[], of: Partial<VolumePaths> = {}): VolumePaths =>
+    pathsAt(servers, roles, { volume: volumeId, ...of })
   const tell = (...volumes: VolumePaths[]): void => {
     for (const { table } of servers) table.apply({ isFirst: true, isLast: true, volumes, removed: [] })
   }

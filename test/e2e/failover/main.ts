@@ -17,6 +17,7 @@ import { round, type Signal } from './rounds.ts'
 
 const USAGE = `usage: npm run e2e:failover -- [OPTION]...
   --rounds N    so many losses of the primary, SIGKILL and SIGSTOP in turn (default 4)
+  --signal NAME only losses by SIGKILL, or by SIGSTOP
   --moves N     so many planned moves of each volume (default 4)
   --json        figures and checks as one JSON document on stdout, progress on stderr
   --keep        keep data and logs, also when nothing failed`
@@ -24,6 +25,7 @@ const USAGE = `usage: npm run e2e:failover -- [OPTION]...
 const OPTIONS = {
   rounds: { type: 'string', default: '4' },
   moves: { type: 'string', default: '4' },
+  signal: { type: 'string' },
   json: { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -33,14 +35,15 @@ const SIGNALS: readonly Signal[] = ['SIGKILL', 'SIGSTOP']
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS })
   const [rounds, moveCount] = [Number(values.rounds), Number(values.moves)]
-  if (values.help || !isCount(rounds) || !isCount(moveCount)) {
+  const signals = SIGNALS.filter((signal) => signal === (values.signal ?? signal))
+  if (values.help || !isCount(rounds) || !isCount(moveCount) || signals.length === 0) {
     console.log(USAGE)
     return values.help ? 0 : 2
   }
   const print = values.json ? (line: string) => console.error(line) : (line: string) => console.log(line)
   const report = new Report(print)
   const folder = mkdtempSync(join(tmpdir(), 'basalt-failover-'))
-  const figures = await run(folder, report, { rounds, moves: moveCount })
+  const figures = await run(folder, report, { rounds, moves: moveCount, signals })
   if (values.keep || report.failures() > 0) print(`left in ${folder}`)
   else rmSync(folder, { recursive: true, force: true })
   if (figures !== undefined) printFigures(figures, print)
@@ -54,11 +57,11 @@ const isCount = (value: number): boolean => Number.isInteger(value) && value >= 
 async function run(
   folder: string,
   report: Report,
-  wish: { readonly rounds: number; readonly moves: number },
+  wish: { readonly rounds: number; readonly moves: number; readonly signals: readonly Signal[] },
 ): Promise<Figures | undefined> {
   const scene = await Scene.open(folder, report)
   try {
-    for (let i = 0; i < wish.rounds; i++) await round(scene, i + 1, SIGNALS[i % SIGNALS.length]!)
+    for (let i = 0; i < wish.rounds; i++) await round(scene, i + 1, wish.signals[i % wish.signals.length]!)
     if (wish.moves > 0) await moves(scene, wish.moves)
     await scene.check('all replicas are equal on disk, and hold what was acknowledged', () => scene.compare())
   } catch (error) {

@@ -143,7 +143,7 @@ describe('a block server of a cluster', () => {
         replication: ready.replication,
         http: ready.http,
         iscsi: [ready.iscsi],
-        nvme: [],
+        nvme: [ready.nvme],
       },
       registrySeen: null,
     })
