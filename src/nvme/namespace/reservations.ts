@@ -77,6 +77,8 @@ const reservationCommand =
     isAborting: (fields: Fields) => boolean = () => false,
   ): CommandHandler =>
   (namespace, command) => {
+    // 0 is the identifier of hosts that have none, and all of them would be one registrant
+    if (command.host.hostId.every((byte) => byte === 0)) return plainResult(INVALID_FIELD)
     if (command.dataOut.byteLength < dataBytes) return plainResult(final(STATUS.DATA_SGL_LENGTH_INVALID))
     // whoever holds the unit by RESERVE of SPC-2 has put reservations out of use for all
     if (namespace.reservations.unitHolder !== undefined) return plainResult(CONFLICT)

@@ -124,7 +124,6 @@ export class CommandTable {
     this.#responder.result(command, status, 0, 0, undefined, undefined)
     this.commands.delete(command.cid)
     command.state = 'draining'
-    command.idleTicks = 0
     this.count--
     this.pairs.failed(command)
     const { partner } = command

@@ -61,6 +61,31 @@ describe('memory', () => {
     expect([h.pool.lentBytes, h.target.bytesInFlight]).toEqual([0, 0])
   })
 
+  it('a slow link is no idle host, but data that never comes to an end is', async () => {
+    const h = await new NvmeTargetHarness().serve()
+    const admin = await raw(h).admin()
+    const io = await admin.context.ioOf(admin)
+    const sgl = { identifier: SglIdentifier.transport, lengthBytes: 64 * KIB }
+    const write = { opcode: IoOpcode.write, nsid: 1, cdw12: 127, sgl }
+    const cids = [begin(io.queue, write), begin(io.queue, write)]
+    const [first, second] = [await r2tOf(io.queue, cids[0]!), await r2tOf(io.queue, cids[1]!)]
+    // The second waits for its turn while the first is on its way, for longer than a host may be silent.
+    for (let part = 0; part < 4; part++) {
+      for (let second = 0; second < 20; second++) h.clock.advance(1000)
+      io.queue.h2cData({ ...first, datao: part * 16 * KIB, last: part === 3 }, new Uint8Array(16 * KIB))
+      await turns(2)
+    }
+    expect((await completionOf(io.queue, cids[0]!)).status).toBe(0)
+    for (let part = 0; part < 30 && !io.queue.isClosed; part++) {
+      io.queue.h2cData({ ...second, datao: part * 4, last: false }, new Uint8Array(4))
+      for (let second = 0; second < 20; second++) h.clock.advance(1000)
+      await turns(2)
+    }
+    expect(io.queue.isClosed).toBe(true)
+    await h.target.close()
+    expect([h.pool.lentBytes, h.target.bytesInFlight]).toEqual([0, 0])
+  })
+
   it('the first half of a pair whose second half does not come ends', async () => {
     const h = await new NvmeTargetHarness().serve()
     const admin = await raw(h).admin()

@@ -21,7 +21,7 @@ export interface NvmeTargetLimits {
   readonly idleSecondsMax: number
   /** Longest keep alive time that a host may ask for, in ms; a longer wish is refused. */
   readonly keepAliveMsMax: number
-  /** Seconds that a host may take for the next data that it owes. */
+  /** Seconds that a host may take for the next data that it owes; ten times as long for all data of one command. */
   readonly dataTimeoutSeconds: number
   /** Seconds for which a host may take none of the answers that wait for it. */
   readonly outputStallSeconds: number

@@ -281,7 +281,6 @@ export class Queue implements ControllerQueue {
     }
     if (this.#table.attachment !== undefined) this.#table.attachment.controller.isAlive = true
     this.#table.current = command
-    command.idleTicks = 0
     if (command.state === 'draining') return 'discard'
     const buffer = command.buffer!
     return dataBytes === buffer.byteLength
