@@ -90,6 +90,8 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
       pool,
       budget,
       queueBytesMax: limits.connectionBytesMax,
+      adminBytesMax: limits.adminBytesMax,
+      capsuleBytesMax: limits.capsuleBytesMax,
       dataTimeoutSeconds: limits.dataTimeoutSeconds,
       host: this,
     })

@@ -110,6 +110,20 @@ describe('a simulated network', () => {
     expect(other.closed).toBe('broken')
   })
 
+  it('delivers nothing behind bytes that a reset took', async () => {
+    for (let round = 0; round < 40; round++) {
+      const [near, far] = await connected(8000 + round)
+      network.rates = { ...network.rates, reset: 0.3 }
+      for (let i = 0; i < 20; i++) {
+        send(near, 3 * i, 3 * i + 1, 3 * i + 2)
+        await scheduler.pass(0.3)
+      }
+      await scheduler.pass(20)
+      network.rates = { ...network.rates, reset: 0 }
+      expect(far.got).toEqual(far.got.map((_, i) => i))
+    }
+  })
+
   it('ends both ends of a connection that one ends, after what was sent', async () => {
     const [near, far] = await connected()
     send(near, 7)

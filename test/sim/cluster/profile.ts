@@ -70,7 +70,7 @@ export interface ClusterProfile {
   readonly blocks: number
   readonly tuning: Partial<Tuning>
   readonly clients: number
-  /** Hosts over iSCSI; they use blocks of their own (`PATH_BLOCKS`). */
+  /** Hosts over iSCSI; they use blocks of their own. */
   readonly pathHosts: number
   /** Alone on their blocks, or taking them from each other by reservations. */
   readonly pathHostsKind: 'alone' | 'fenced'

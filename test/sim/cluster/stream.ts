@@ -80,6 +80,8 @@ class SimConnection implements Connection {
   #isEndSent = false
   #isEndReceived = false
   #isClosed = false
+  /** Bytes were lost: it is about to be reset. */
+  #isBroken = false
   #isTold = false
   #error: Error | undefined
 
@@ -160,7 +162,7 @@ class SimConnection implements Connection {
   }
 
   #send(): void {
-    if (this.#isClosed) return
+    if (this.#isClosed || this.#isBroken) return
     while (this.#unsent.length > 0 && this.#flightBytes < WINDOW_BYTES) {
       let takenBytes = 0
       const taken: Output[] = []
@@ -297,6 +299,8 @@ class SimConnection implements Connection {
       this.#hit('reset')
       const part = bytes.subarray(0, random.integer(bytes.byteLength))
       if (part.byteLength > 0 && this.#peer !== undefined) this.#peer.#receive(part)
+      // what comes behind the gap is never delivered
+      this.#isBroken = true
       this.#flight = []
       this.#reset(random.fraction())
       this.#resetPeer(random.fraction())

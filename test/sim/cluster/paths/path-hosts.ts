@@ -18,7 +18,7 @@ import type { ReservationRule } from './reservation-rule.ts'
 import { EntryWay, MultipathWay, type Way } from './way.ts'
 
 /** Blocks that other hosts leave alone. */
-export const PATH_BLOCKS = { first: 192, count: 64 } as const
+const PATH_BLOCKS = { first: 192, count: 64 } as const
 const BLOCKS_PER_HOST = 16
 const LANES = 3
 /** Of a fenced pair: two blocks of the engine where they are small. */
