@@ -8,12 +8,14 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parseHostPort } from '../../../src/base/address.ts'
 import { BEHAVIOURS } from './cases/all.ts'
+import { NvmetJudge } from './nvmet.ts'
 import { nameOf, runAll, type Served } from './runner.ts'
 import { clock, NQN, net, OwnTarget } from './target.ts'
 
 const USAGE = `usage: npm run conformance:nvme -- [OPTION]...
   --portal HOST:PORT   a target of others, with --nqn; its namespace 1 is overwritten
   --nqn NQN            of its subsystem
+  --judge nvmet        the kernel's target, in a guest; what it is known to do otherwise counts as passed
   --filter PATTERN     only cases whose name matches this regular expression
   --expected FILE      JSON object: names of cases that are known to fail, and why
   --block BYTES        logical block of our own volume, 512 (default) or 4096
@@ -22,6 +24,7 @@ const USAGE = `usage: npm run conformance:nvme -- [OPTION]...
 const OPTIONS = {
   portal: { type: 'string' },
   nqn: { type: 'string' },
+  judge: { type: 'string' },
   filter: { type: 'string', default: '' },
   expected: { type: 'string' },
   block: { type: 'string', default: '512' },
@@ -34,7 +37,11 @@ const CONNECT_MS = 5_000
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS })
   const isForeign = values.portal !== undefined
-  const isWrong = isForeign !== (values.nqn !== undefined) || !['512', '4096'].includes(values.block)
+  const isJudged = values.judge !== undefined
+  const isWrong =
+    isForeign !== (values.nqn !== undefined) ||
+    !['512', '4096'].includes(values.block) ||
+    (isJudged && (isForeign || values.judge !== 'nvmet'))
   if (values.help || isWrong) {
     console.log(USAGE)
     return values.help ? 0 : 2
@@ -44,8 +51,10 @@ async function main(): Promise<number> {
     for (const behaviour of BEHAVIOURS) for (const one of behaviour.cases) console.log(nameOf(behaviour, one))
     return 0
   }
+  const expectedFile = values.expected ?? (isJudged ? NvmetJudge.expectedFile : undefined)
   const known: Readonly<Record<string, string>> =
-    values.expected === undefined ? {} : JSON.parse(readFileSync(values.expected, 'utf8'))
+    expectedFile === undefined ? {} : JSON.parse(readFileSync(expectedFile, 'utf8'))
+  if (isJudged) return await judgeByKernel(pattern, known)
   if (isForeign) {
     const portal = parseHostPort(values.portal ?? '', '--portal')
     // Nobody there is one failure, not one for each case.
@@ -58,6 +67,17 @@ async function main(): Promise<number> {
     return await judge({ net, clock, portal: own.portal, nqn: NQN, owner: own }, pattern, known)
   } finally {
     await own[Symbol.asyncDispose]()
+  }
+}
+
+async function judgeByKernel(pattern: RegExp, known: Readonly<Record<string, string>>): Promise<number> {
+  const kernel = await NvmetJudge.start()
+  try {
+    const status = await judge({ net, clock, portal: kernel.portal, nqn: NvmetJudge.nqn }, pattern, known)
+    for (const line of kernel.alarms) console.log(`the guest's kernel: ${line}`)
+    return kernel.alarms.length === 0 ? status : 1
+  } finally {
+    await kernel[Symbol.asyncDispose]()
   }
 }
 

@@ -7,6 +7,12 @@ import { ext4, xfs } from './filesystem.ts'
 import { kill } from './kill.ts'
 import { logical4096 } from './logical4096.ts'
 import { multipath } from './multipath.ts'
+import { nvmeAccess } from './nvme-access.ts'
+import { nvmeFilesystems } from './nvme-filesystems.ts'
+import { nvmeMultipath } from './nvme-multipath.ts'
+import { nvmeReservations } from './nvme-reservations.ts'
+import { nvmeResize } from './nvme-resize.ts'
+import { nvmeSmoke } from './nvme-smoke.ts'
 import { parameters } from './parameters.ts'
 import { redirect } from './redirect.ts'
 import { reservations } from './reservations.ts'
@@ -17,11 +23,15 @@ import { tools } from './tools.ts'
 
 export const CASES: readonly KernelCase[] = [
   smoke,
+  nvmeSmoke,
   chap,
   logical4096,
   parameters,
   tools,
   reservations,
+  nvmeAccess,
+  nvmeReservations,
+  nvmeResize,
   restartCase,
   stall,
   kill,
@@ -29,6 +39,8 @@ export const CASES: readonly KernelCase[] = [
   failoverReservations,
   redirect,
   alua,
+  nvmeMultipath,
+  nvmeFilesystems,
   ext4,
   xfs,
 ]
