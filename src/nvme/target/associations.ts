@@ -39,6 +39,8 @@ export interface QueueConnection {
   readonly remoteAddress: string
   readonly queue: Queue
   gate: AuthenticationGate | undefined
+  /** Connects that were refused. */
+  refusals: number
   /** The queue is connected; and authenticated, when it has to be. */
   ready(): void
   /** The host did not prove itself. */
@@ -70,6 +72,8 @@ interface Association {
 }
 
 const FCTYPE_AT = 4
+/** Connects of one connection that may fail. */
+const REFUSALS_MAX = 8
 
 export class Associations {
   readonly #context: AssociationsContext
@@ -159,6 +163,9 @@ export class Associations {
         status: result.status,
         parameter: result.dword0,
       })
+      // Each is in the log.
+      if (++connection.refusals >= REFUSALS_MAX)
+        return { ...result, ends: 'its Connects were refused too often' }
     }
     return result
   }

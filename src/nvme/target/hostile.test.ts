@@ -205,6 +205,29 @@ describe('fused pairs', () => {
 })
 
 describe('strangers', () => {
+  it('cannot keep hosts out by connections on which they say nothing', async () => {
+    const h = await new NvmeTargetHarness({ limits: { handshakesMax: 3 } }).serve()
+    const silent = Array.from({ length: 10 }, () => h.net.open())
+    expect((await h.connect({ queues: 2 })).isOpen).toBe(true)
+    await turns(2)
+    expect(silent.filter(({ isClosed }) => !isClosed).length).toBeLessThan(3)
+    await h.target.close()
+  })
+
+  it('are answered when their Connect is refused, and sent away when they go on', async () => {
+    const h = await new NvmeTargetHarness().serve()
+    const context = raw(h)
+    const connection = await context.initialized()
+    let answers = 0
+    for (; answers < 100 && !connection.isClosed; answers++) {
+      const { status } = await context.connect(connection, { subsystemNqn: `${NQN}-x` })
+      expect(status & 0x7ff).toBe(STATUS.CONNECT_INVALID_PARAMETERS)
+      await turns(2)
+    }
+    expect(answers).toBe(8)
+    await h.target.close()
+  })
+
   it('cannot take the places of all controllers by asking for discovery', async () => {
     const h = await new NvmeTargetHarness({
       limits: { controllersMax: 4, discoveryControllersMax: 2 },
