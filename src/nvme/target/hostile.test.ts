@@ -8,7 +8,7 @@ import { KIB, MIB } from '../../base/units.ts'
 import { AdminOpcode, IoOpcode, SglIdentifier } from '../commands.ts'
 import { DISCOVERY_NQN } from '../fabrics.ts'
 import { NvmeBlockClient } from '../initiator/block-client.ts'
-import { STATUS } from '../status.ts'
+import { final, formatStatus, STATUS } from '../status.ts'
 
 const raw = (h: NvmeTargetHarness): Context =>
   new Context({ net: h.net, clock: h.clock, portal: PORTAL, nqn: NQN })
@@ -59,6 +59,41 @@ describe('memory', () => {
     expect(admin.queue.isClosed).toBe(false)
     await h.target.close()
     expect([h.pool.lentBytes, h.target.bytesInFlight]).toEqual([0, 0])
+  })
+
+  it('what comes when nothing at all is left is to come again, on a path that the host does not give up', async () => {
+    const h = await new NvmeTargetHarness({
+      limits: { bytesMax: 64 * KIB, connectionBytesMax: 64 * KIB, capsuleBytesMax: 0 },
+    }).serve()
+    const admin = await raw(h).admin()
+    const io = await admin.context.ioOf(admin)
+    h.device.hold()
+    const sgl = { identifier: SglIdentifier.transport, lengthBytes: 64 * KIB }
+    const large = begin(io.queue, { opcode: IoOpcode.write, nsid: 1, cdw12: 127, sgl })
+    io.queue.h2cData(await r2tOf(io.queue, large), new Uint8Array(64 * KIB))
+    const small = { opcode: IoOpcode.write, nsid: 1, capsuleData: new Uint8Array(512) }
+    const refused = await completionOf(io.queue, io.queue.capsule(small))
+    expect(formatStatus(refused.status)).toBe(formatStatus(STATUS.ANA_TRANSITION))
+    h.device.letGo()
+    expect((await completionOf(io.queue, large)).status).toBe(0)
+    expect((await completionOf(io.queue, io.queue.capsule(small))).status).toBe(0)
+    await h.target.close()
+  })
+
+  it('halves of pairs that are too long hold none', async () => {
+    const h = await new NvmeTargetHarness().serve()
+    const admin = await raw(h).admin()
+    const io = await admin.context.ioOf(admin)
+    const sgl = { identifier: SglIdentifier.transport, lengthBytes: MIB }
+    const half = { nsid: 1, cdw12: 2047, sgl }
+    const first = io.queue.capsule({ ...half, opcode: IoOpcode.compare, flags: 0x41 })
+    expect(formatStatus((await completionOf(io.queue, first)).status)).toBe(
+      formatStatus(final(STATUS.ATOMIC_WRITE_UNIT_EXCEEDED)),
+    )
+    const second = io.queue.capsule({ ...half, opcode: IoOpcode.write, flags: 0x42 })
+    expect((await completionOf(io.queue, second)).status & 0x7ff).toBe(STATUS.ABORTED_FAILED_FUSED)
+    expect(h.target.bytesInFlight).toBe(0)
+    await h.target.close()
   })
 
   it('a slow link is no idle host, but data that never comes to an end is', async () => {
