@@ -19,10 +19,10 @@ export class ByteBudget {
     return this.#usedBytes
   }
 
-  /** Whether `bytes` could be had. */
-  reserve(bytes: number): boolean {
+  /** Whether `bytes` could be had. What cannot wait may use `beyondBytes` more than there is. */
+  reserve(bytes: number, beyondBytes = 0): boolean {
     const used = this.#usedBytes
-    if (used > 0 && used + bytes > this.#bytesMax) return false
+    if (used > 0 && used + bytes > this.#bytesMax + beyondBytes) return false
     this.#usedBytes = used + bytes
     return true
   }

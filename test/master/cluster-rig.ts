@@ -45,6 +45,8 @@ export interface ServerWorld {
   readonly runtime: ServerStreams
   readonly clock: Pick<Clock, 'bootMs'>
   later(delayMs: number, run: () => void): void
+  /** What reaches the master: at once, or when it goes on. */
+  deliver?(run: () => void): void
 }
 
 export class RigServer {
@@ -120,7 +122,8 @@ export class RigServer {
   down(): void {
     this.isUp = false
     this.#process += 1
-    if (this.stream !== null) this.#rig.runtime.onDisconnect(this.stream)
+    const { stream } = this
+    if (stream !== null) this.#deliver(() => this.#rig.runtime.onDisconnect(stream))
     this.stream = null
     for (const held of this.held.values()) {
       held.opening += 1
@@ -180,12 +183,24 @@ export class RigServer {
   }
 
   beat(isFull: boolean): void {
-    if (this.stream !== null) this.#rig.runtime.onBeat(this.stream, this.beatNow(isFull))
+    this.#say(() => this.beatNow(isFull))
+  }
+
+  #say(beat: () => ServerBeat): void {
+    const { stream } = this
+    if (stream === null) return
+    const said = beat()
+    this.#deliver(() => this.#rig.runtime.onBeat(stream, said))
+  }
+
+  #deliver(run: () => void): void {
+    if (this.#rig.deliver === undefined) run()
+    else this.#rig.deliver(run)
   }
 
   /** Of these replicas only. */
   #beatOf(held: Iterable<Held>): void {
-    if (this.stream !== null) this.#rig.runtime.onBeat(this.stream, this.beatNow(false, held))
+    this.#say(() => this.beatNow(false, held))
   }
 
   hear(message: ToServer): void {
@@ -271,7 +286,9 @@ export class RigServer {
 
 export class ClusterRig implements ServerWorld {
   readonly scheduler = new Scheduler(1)
-  readonly clock = new SimClock(this.scheduler, new Life())
+  /** Of the master. */
+  readonly life = new Life()
+  readonly clock = new SimClock(this.scheduler, this.life)
   readonly random: SeededRandom
   readonly storage: MemoryStorage
   readonly servers: RigServer[] = []
@@ -342,6 +359,17 @@ export class ClusterRig implements ServerWorld {
 
   later(delayMs: number, run: () => void): void {
     this.scheduler.schedule('rig', '', delayMs, run)
+  }
+
+  deliver(run: () => void): void {
+    this.life.deliver(run)
+  }
+
+  /** The master's process is not scheduled for so long. */
+  async pause(forMs: number): Promise<void> {
+    this.life.stop()
+    await this.wait(forMs)
+    this.life.resume(this.scheduler)
   }
 
   wait(forMs: number): Promise<void> {

@@ -88,6 +88,36 @@ describe('a volume in the cluster', () => {
     }))
 })
 
+describe('a master that was stopped for a while', () => {
+  it('hears what servers said meanwhile before it takes their silence for anything', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      const { epoch, primary } = rig.record(uuid).lead
+      const events = rig.kinds().length
+      await rig.pause(10_000)
+      await rig.wait(5000)
+      expect(rig.record(uuid).lead).toMatchObject({ state: 'serving', epoch, primary })
+      expect(rig.kinds().slice(events)).toEqual([])
+      const held = rig.servers[0]?.held.get(uuid)
+      const grants = held?.grants ?? 0
+      await rig.wait(2000)
+      expect(held?.grants ?? 0).toBeGreaterThanOrEqual(grants + 3)
+    }))
+
+  it('lets another server take over from one that died meanwhile, a lease later', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      const [first] = rig.servers
+      const paused = rig.pause(10_000)
+      await rig.wait(100)
+      first?.down()
+      await paused
+      const wokeMs = rig.scheduler.nowMs
+      await rig.until('service', () => rig.record(uuid).lead.primary !== first?.id && rig.isServed(uuid))
+      expect(rig.scheduler.nowMs - wokeMs).toBeLessThan(4500)
+    }))
+})
+
 describe('a planned move', () => {
   it('goes to the server that was named, quickly', () =>
     ClusterRig.play(async (rig) => {

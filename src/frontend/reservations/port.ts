@@ -27,6 +27,6 @@ export interface ReservationPort {
   ): Promise<ReservationOutcome | 'unit-held'>
   /** Calls `listener` with what becomes known of changes that concern somebody; returns the call that ends it. */
   subscribe(listener: NoticeListener): () => void
-  /** The path turns active, with this state: what changed unseen is told. */
+  /** The state in force as the path turns active, and as it was left when it is that no more: what changed unseen is told. */
   caughtUp?(state: ReservationState): void
 }

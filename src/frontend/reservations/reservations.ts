@@ -91,9 +91,14 @@ export class Reservations implements ReservationPort {
     return { ok: true }
   }
 
-  /** For PREEMPT AND ABORT: aborts the tasks of `preempted` at every front end of the volume. */
+  /**
+   * For PREEMPT AND ABORT: aborts the tasks of `preempted` at every front end of the volume. `except`, the task of the
+   * command itself, waits no longer when it is aborted: two that abort each other would wait for ever.
+   */
   async abortTasks(preempted: readonly RegistrantId[], except: TaskSignal | undefined): Promise<void> {
-    await Promise.all([...this.#aborters].map((abort) => abort(preempted, except)))
+    const { promise: given, resolve: giveUp } = Promise.withResolvers<void>()
+    except?.onAbort(giveUp)
+    await Promise.race([Promise.all([...this.#aborters].map((abort) => abort(preempted, except))), given])
   }
 
   async #execute(command: ReservationCommand): Promise<ReservationVerdict> {

@@ -49,8 +49,11 @@ export interface LogicalUnitOptions {
   readonly identity?: ProductIdentity
   /** Where PERSISTENT RESERVE commands go, when not to the volume itself: on a path that leads to no device. */
   readonly reservations?: ReservationPort
-  /** Of the unit in whose place this one comes. */
-  readonly modes?: ModeParameters
+  /**
+   * In whose place this one comes: its mode parameters stay, and its nexuses hear of what happens here although they are
+   * still to be taken over (`adopt`).
+   */
+  readonly before?: LogicalUnit
 }
 
 const DEFAULT_IDENTITY: ProductIdentity = {
@@ -91,6 +94,10 @@ export class LogicalUnit {
   readonly copies = new CopyResults()
   readonly #logger: Logger
   readonly #nexuses = new Set<Nexus>()
+  /** Of the unit before, as far as they are still there. */
+  readonly #arriving: ReadonlySet<Nexus>
+  /** The unit that takes this one's place: what happens here by those who are still here happens there. */
+  #next: LogicalUnit | undefined
   readonly #subscriptions: (() => void)[]
   #lost = false
 
@@ -105,11 +112,14 @@ export class LogicalUnit {
     this.path = options.path
     this.identity = options.identity ?? DEFAULT_IDENTITY
     this.blockBytes = device.logicalBlockBytes
-    this.modes = options.modes ?? new ModeParameters()
+    const { before } = options
+    this.modes = before?.modes ?? new ModeParameters()
+    this.#arriving = before === undefined ? new Set() : before.#nexuses
+    if (before !== undefined) before.#next = this
     this.#logger = options.logger
     this.#subscriptions = [
       device.subscribe((event) => this.#onDevice(event)),
-      options.path.subscribe(() => this.raise(UNIT_ATTENTION.ACCESS_STATE_CHANGED)),
+      options.path.subscribe(() => this.#raiseHere(UNIT_ATTENTION.ACCESS_STATE_CHANGED)),
       this.reservationPort.subscribe((notices) => this.#onReservations(notices)),
       reservations.subscribeAborts((preempted, except) => this.#abortTasks(preempted, except)),
     ]
@@ -144,9 +154,10 @@ export class LogicalUnit {
     if (from.device.sizeBytes !== this.device.sizeBytes) nexus.raise(UNIT_ATTENTION.CAPACITY_CHANGED)
   }
 
-  /** The nexuses of a registrant, at most one unless a session is being reinstated. */
-  nexusesOf(registrant: string): Nexus[] {
-    return [...this.#nexuses].filter((nexus) => nexus.registrant === registrant)
+  /** Those who are told what happens here. */
+  *#known(): Iterable<Nexus> {
+    yield* this.#nexuses
+    yield* this.#arriving
   }
 
   /** Executes one command. `request` and its buffers are lent until the result is there. */
@@ -167,6 +178,10 @@ export class LogicalUnit {
    * their defaults and tells every nexus.
    */
   reset(): void {
+    if (this.#next !== undefined) {
+      this.#next.reset()
+      return
+    }
     this.reservations.setUnitHolder(undefined)
     this.modes.reset()
     this.raise(UNIT_ATTENTION.BUS_DEVICE_RESET_OCCURRED)
@@ -179,7 +194,11 @@ export class LogicalUnit {
 
   /** Establishes a unit attention condition for every nexus but `except`. */
   raise(attention: UnitAttention, except?: Nexus): void {
-    for (const nexus of this.#nexuses) if (nexus !== except) nexus.raise(attention)
+    ;(this.#next ?? this).#raiseHere(attention, except)
+  }
+
+  #raiseHere(attention: UnitAttention, except?: Nexus): void {
+    for (const nexus of this.#known()) if (nexus !== except) nexus.raise(attention)
   }
 
   /** CHECK CONDITION in the sense format that the control mode page chose. */
@@ -343,7 +362,7 @@ export class LogicalUnit {
   #onDevice(event: DeviceEvent): void {
     switch (event.kind) {
       case 'resized':
-        this.raise(UNIT_ATTENTION.CAPACITY_CHANGED)
+        this.#raiseHere(UNIT_ATTENTION.CAPACITY_CHANGED)
         break
       case 'lost':
         this.#lost = true
@@ -352,13 +371,16 @@ export class LogicalUnit {
   }
 
   async #abortTasks(preempted: readonly RegistrantId[], except: TaskSignal | undefined): Promise<void> {
-    const victims = preempted.flatMap((id) => this.nexusesOf(id))
+    // what those have under way who are still to be taken over changes nothing here
+    const victims = [...this.#nexuses].filter(({ registrant }) => preempted.includes(registrant))
     await Promise.all(victims.map((nexus) => nexus.abortTasks(except)))
   }
 
   #onReservations(notices: readonly ReservationNotice[]): void {
     for (const { to, what } of notices) {
-      for (const nexus of this.nexusesOf(to)) nexus.raise(NOTICE_ATTENTIONS[what])
+      for (const nexus of this.#known()) {
+        if (nexus.registrant === to) nexus.raise(NOTICE_ATTENTIONS[what])
+      }
     }
   }
 }

@@ -60,7 +60,9 @@ export interface ConnectionContext {
   sendTargets(login: EstablishedLogin, value: string, localAddress: string): readonly TextPair[] | undefined
   /** The login waits, or goes on: meanwhile it takes no place among the logins. */
   readonly loginHeld: (isHeld: boolean) => void
-  /** The login is over, well or not; not told of one that is held. */
+  /** Whether one more login may wait. */
+  readonly mayHold: () => boolean
+  /** The login is over, well or not. */
   loginEnded(connection: IscsiConnection): void
   sessionBegan(connection: IscsiConnection): void
   /** The connection is gone, and nothing of it is under way. */
@@ -136,11 +138,8 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
 
   closed(error: Error | undefined): void {
     this.#stream.stop()
-    const wasLogin = this.#phase === 'login' || this.#phase === 'establishing'
+    this.#loginOver()
     this.#phase = 'ended'
-    this.#timer.cancel()
-    this.#holding?.cancel()
-    if (wasLogin) this.#context.loginEnded(this)
     if (error !== undefined && !this.#loggedOut) this.#log('iscsi.connection_lost', error.message)
     void this.#finish()
   }
@@ -201,7 +200,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     const step = this.#login.step(request, data)
     const isFirst = this.#isFirstRequest
     this.#isFirstRequest = false
-    if (isFirst && isUnavailable(step)) this.#hold(request, Uint8Array.from(data))
+    if (isFirst && isUnavailable(step) && this.#context.mayHold()) this.#hold(request, Uint8Array.from(data))
     else this.#take(step)
   }
 
@@ -273,8 +272,8 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     if (this.#phase !== 'establishing') return
     const { targetName, parameters } = login
     const node = targetName === undefined ? undefined : this.#context.node(targetName)
-    if (targetName !== undefined && (node === undefined || node.volume.lost)) {
-      this.#cut('the target went away during the login')
+    if (targetName !== undefined && node?.admits(login, this.#context.portalIndex) !== true) {
+      this.#cut('the target went away, or has other rules, since the login began')
       return
     }
     this.#timer.cancel()
@@ -360,13 +359,18 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
   #cut(reason: string): void {
     if (this.#phase === 'ended') return
     this.#log('iscsi.connection_cut', reason)
-    if (this.#phase === 'login' || this.#phase === 'establishing') this.#context.loginEnded(this)
+    this.#loginOver()
     this.#phase = 'ended'
-    this.#timer.cancel()
-    this.#holding?.cancel()
     this.#stream.stop()
     this.#connection.destroy()
     void this.#finish()
+  }
+
+  #loginOver(): void {
+    this.#timer.cancel()
+    this.#holding?.cancel()
+    if (this.#phase === 'held') this.#context.loginHeld(false)
+    if (this.#phase !== 'session' && this.#phase !== 'ended') this.#context.loginEnded(this)
   }
 
   async #finish(): Promise<void> {

@@ -7,6 +7,7 @@ import { InitiatorLogin } from '../initiator/login.ts'
 import type { RawConnection } from '../initiator/raw-connection.ts'
 import { encodeLoginRequest } from '../pdu/login.ts'
 import { LoginStatus, Opcode } from '../pdu/opcodes.ts'
+import { TARGET_LIMITS } from './limits.ts'
 
 let cluster: PathCluster
 afterEach(() => cluster.close())
@@ -100,5 +101,23 @@ describe('a login at a target that nobody serves', () => {
     const three = await b.raw()
     login(three)
     expect(await status(three)).toBe(LoginStatus.targetMovedTemporarily)
+  })
+
+  it('is told at once when so many others wait that nobody else would find a connection', async () => {
+    const { clock, b } = await setup()
+    const raws = await Promise.all(Array.from({ length: TARGET_LIMITS.heldLoginsMax }, () => b.raw()))
+    for (const raw of raws) login(raw)
+    await until(() => clock.held === raws.length)
+    const one = await b.raw()
+    login(one)
+    expect(await status(one)).toBe(LoginStatus.serviceUnavailable)
+    // one that goes makes room
+    raws[0]!.close()
+    const isHeld = until(() => clock.held > raws.length)
+    while (clock.held === raws.length) {
+      const next = await b.raw()
+      login(next)
+      await Promise.race([isHeld, status(next)])
+    }
   })
 })

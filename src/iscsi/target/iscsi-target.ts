@@ -115,6 +115,7 @@ export class IscsiTarget {
   readonly #connections = new Set<IscsiConnection>()
   readonly #sessions = new Set<IscsiConnection>()
   #logins = 0
+  #held = 0
   #ticker: Timer | undefined
   #draining = false
   #whenEmpty: (() => void) | undefined
@@ -308,7 +309,9 @@ export class IscsiTarget {
         sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
         loginHeld: (isHeld) => {
           this.#logins += isHeld ? -1 : 1
+          this.#held += isHeld ? 1 : -1
         },
+        mayHold: () => this.#held < this.#limits.heldLoginsMax,
         loginEnded: () => {
           this.#logins--
         },
@@ -327,8 +330,9 @@ export class IscsiTarget {
   #find(targetName: string, portalIndex: number): TargetVerdict {
     const node = this.#nodes.get(targetName)
     if (node === undefined) return this.#options.elsewhere?.find(targetName) ?? { kind: 'unknown' }
-    if (this.#draining || node.volume.lost) return { kind: 'unavailable' }
     const { alias } = node
+    const { initiators } = node.volume.access
+    if (this.#draining || node.volume.lost) return { kind: 'unavailable', initiators }
     const { portalGroupTag } = node.port(portalIndex)
     return {
       kind: 'here',

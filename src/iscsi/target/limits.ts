@@ -14,6 +14,8 @@ export interface TargetLimits extends SessionLimits {
   readonly loginTimeoutMs: number
   /** How long the login at a target that nobody serves is not answered, unless somebody does before. */
   readonly unavailableHoldMs: number
+  /** Logins that wait so; the next one is answered at once, so that others find a connection. */
+  readonly heldLoginsMax: number
   /** Seconds for which an initiator may take none of the answers that wait for it. */
   readonly outputStallSeconds: number
   /** Data in flight of all sessions together. */
@@ -27,6 +29,7 @@ export const TARGET_LIMITS: TargetLimits = {
   sessionsPerTargetMax: 128,
   loginTimeoutMs: 15_000,
   unavailableHoldMs: 500,
+  heldLoginsMax: 512,
   outputStallSeconds: 60,
   bytesMax: 256 * MIB,
   queueDepth: 128,

@@ -14,6 +14,7 @@ import type { Clock } from '../../base/ports/clock.ts'
 import { mayConnect } from '../../frontend/access.ts'
 import type { ReservationPort } from '../../frontend/reservations/port.ts'
 import type { FrontendVolume, VolumeEvent } from '../../frontend/volume.ts'
+import type { EstablishedLogin } from '../login/target-login.ts'
 import { LogicalUnit, type ProductIdentity } from '../scsi/lun.ts'
 import type { TargetPort } from '../scsi/nexus.ts'
 import { type PathState, singlePath } from '../scsi/path-state.ts'
@@ -129,6 +130,15 @@ export class TargetNode {
     }
   }
 
+  /** Whether a login that was let in when it began may have its session now: rules and ports may be others by then. */
+  admits(login: EstablishedLogin, portalIndex: number): boolean {
+    return (
+      !this.volume.lost &&
+      login.portalGroupTag === this.port(portalIndex).portalGroupTag &&
+      this.#isAllowed(login)
+    )
+  }
+
   /** Whether the last session of these two ports ended without logout. */
   wasLost(nexus: string): boolean {
     return this.#lostPorts.has(nexus)
@@ -201,7 +211,7 @@ export class TargetNode {
       path: this.#pathOf(backing),
       ...(identity !== undefined && { identity }),
       ...(backing.role === 'standby' && { reservations: backing.reservations }),
-      ...(before !== undefined && { modes: before.modes }),
+      ...(before !== undefined && { before }),
     })
   }
 
@@ -228,11 +238,11 @@ export class TargetNode {
 
   #resetStrangers(): void {
     for (const attached of [...this.sessions]) {
-      if (!this.#isAllowed(attached.session)) void attached.reset('the access rules have changed')
+      if (!this.#isAllowed(attached.session.login)) void attached.reset('the access rules have changed')
     }
   }
 
-  #isAllowed({ login }: Session): boolean {
+  #isAllowed(login: EstablishedLogin): boolean {
     const { access } = this.volume
     if (!mayConnect(access, login.initiatorName)) return false
     return access.chap.length === 0 || access.chap.some(({ user }) => user === login.user)

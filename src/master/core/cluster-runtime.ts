@@ -47,6 +47,8 @@ export interface ClusterOptions {
 
 /** How often servers that are silent, volumes that are unknown and the registry's number are looked at. */
 const SWEEP_MS = 500
+/** A turn that comes so much later than the last one: the process was stopped, or its machine slept. */
+const SLEPT_MS = 1000
 const TELL_REGISTRY_MS = 5000
 /** A volume may be unknown for a moment, while its last replica is being removed. */
 const STRAY_MS = 5000
@@ -59,6 +61,9 @@ export class ClusterRuntime implements Cluster {
   readonly #wheel: TimerWheel
   #timer: Timer | null = null
   #sweptMs: number
+  #tickedMs: number
+  /** What servers said while it was stopped is still to be read. */
+  #isDeaf = false
   #toldRegistryMs: number
   #toldSeq = 0
   /** Since when an unknown volume is seen; of those that were told of, Infinity. */
@@ -70,7 +75,7 @@ export class ClusterRuntime implements Cluster {
   #isLocking = false
 
   constructor(options: ClusterOptions) {
-    const { store, clock, random, logger, bounds = DEFAULT_BOUNDS } = options
+    const { store, clock, logger, bounds = DEFAULT_BOUNDS } = options
     const { leadershipMs = SOLE_LEADERSHIP.leadershipMs } = options
     // nothing reaches a server while this master does not lead for certain
     const links = ledLinks(options.links, leadershipMs)
@@ -78,11 +83,11 @@ export class ClusterRuntime implements Cluster {
     const nowMs = clock.bootMs()
     this.#wheel = new TimerWheel(nowMs)
     this.#sweptMs = nowMs
+    this.#tickedMs = nowMs
     this.#toldRegistryMs = nowMs
-    this.leads = new ClusterLeads(
-      { store, links, clock, random, logger, bounds, wheel: this.#wheel, leadershipMs },
-      this.#live,
-    )
+    const knownMs = (): number => (this.#isDeaf ? 0 : leadershipMs())
+    const forLeads = { ...options, links, bounds, wheel: this.#wheel, leadershipMs: knownMs }
+    this.leads = new ClusterLeads(forLeads, this.#live)
     this.leads.onNotes = (volume, notes) => this.#onNotes(volume, notes)
     this.#paths = new PathsTeller({
       ...{ store, nowMs, live: this.#live },
@@ -121,7 +126,13 @@ export class ClusterRuntime implements Cluster {
   #tick(): void {
     const { clock, store } = this.#o
     const nowMs = clock.bootMs()
+    const hasSlept = nowMs - this.#tickedMs > SLEPT_MS
+    this.#tickedMs = nowMs
+    // nobody is silent who was not listened to: leases that ran out meanwhile are waited for once more
+    this.#isDeaf = hasSlept
     this.#wheel.run(nowMs)
+    this.#isDeaf = false
+    if (hasSlept) this.#sweptMs = nowMs
     if (nowMs - this.#sweptMs < SWEEP_MS) return
     this.#sweptMs = nowMs
     for (const server of this.#live.sweep(nowMs)) this.#tellLost(server)

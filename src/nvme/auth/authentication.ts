@@ -73,9 +73,11 @@ export class DhchapAuthentication implements Authentication {
   #exchange(controller: DhchapController, subject: AuthenticationSubject): AuthenticationExchange {
     let state: AuthenticationExchange['state'] = 'running'
     const after = (verdict: AuthVerdict): void => {
-      if (verdict === 'continue') return
-      state = verdict
-      if (verdict === 'authenticated') return
+      if (verdict === 'authenticated') state = verdict
+      if (verdict !== 'failed' && controller.failure === undefined) return
+      const isKnown = state === 'failing' || state === 'failed'
+      state = verdict === 'failed' ? 'failed' : 'failing'
+      if (isKnown) return
       const { hostNqn: host, subsystemNqn: subsystem, queueId, controllerId } = subject
       const facts = { host, subsystem, queueId, controllerId, code: controller.failure }
       this.#o.logger.warn('nvme.authentication_refused', facts)

@@ -14,9 +14,12 @@ export interface AuthenticationSubject {
   readonly credential: DhchapCredential
 }
 
-/** One transaction on one queue. After `failed` the queue's connection ends, once the host has had its answer. */
+/**
+ * One transaction on one queue. `failing`: it has failed, and the host may ask for the reason yet. After `failed` the
+ * queue's connection ends, once the host has had its answer.
+ */
 export interface AuthenticationExchange {
-  readonly state: 'running' | 'authenticated' | 'failed'
+  readonly state: 'running' | 'authenticated' | 'failing' | 'failed'
   /** A message of Authentication Send, all of it. */
   send(message: Uint8Array): void
   /** The message for Authentication Receive; undefined when it is not the controller's turn to speak. */

@@ -123,6 +123,8 @@ export class Controller implements FeatureHost {
   /** Namespaces changed since the host read log page 04h. */
   namespacesChanged = false
   keepAliveMs: number
+  /** Its host has proved itself, or cannot use it before it has. */
+  isAskedForProof = false
   /** Set by every command that arrives on any queue. */
   isAlive = true
   readonly #options: ControllerOptions

@@ -43,7 +43,6 @@ const AT = {
   oaes: 92,
   ctratt: 96,
   cntrltype: 111,
-  crdt1: 128,
   acl: 258,
   aerl: 259,
   frmw: 260,
@@ -83,8 +82,6 @@ const FRMW = 0x03
 /** Kelvin; there is no sensor, and 0 would mean that nothing is reported. */
 const WARNING_KELVIN = 343
 const CRITICAL_KELVIN = 353
-/** CRDT1, in units of 100 ms: when a command that says so shall be tried again. */
-const RETRY_DELAY_UNITS = 1
 const UNIT_BYTES = 16
 const SQE_BYTES = 64
 
@@ -127,7 +124,6 @@ export function identifyController(
   view.setUint32(AT.oaes, OAES_VOLUME, true)
   view.setUint32(AT.ctratt, CTRATT, true)
   view.setUint8(AT.cntrltype, CNTRLTYPE_IO)
-  view.setUint16(AT.crdt1, RETRY_DELAY_UNITS, true)
   view.setUint8(AT.acl, ABORT_LIMIT)
   view.setUint8(AT.avscc, 1)
   view.setUint16(AT.wctemp, WARNING_KELVIN, true)

@@ -64,6 +64,8 @@ export class Subsystem {
   /** Of a standby: the size that hosts were told. */
   #knownBytes: number
   readonly #unsubscribes: (() => void)[] = []
+  /** Of controllers that have been told to end. */
+  readonly #endings = new Set<Promise<void>>()
 
   constructor(options: SubsystemOptions) {
     const { nqn, slot, firstId, paths, access, namespace } = options
@@ -128,11 +130,20 @@ export class Subsystem {
     this.accessChanged()
   }
 
-  /** Ends the associations of hosts that the rules do not admit any more. */
+  /** Ends the associations of hosts that the rules do not admit any more, or not without a proof that they never gave. */
   accessChanged(): void {
     for (const controller of [...this.controllers.values()]) {
-      if (this.admits(controller.hostNqn) === undefined) void controller.end('the access rules have changed')
+      const admitted = this.admits(controller.hostNqn)
+      const isAdmitted =
+        admitted !== undefined && (admitted.credential === undefined || controller.isAskedForProof)
+      if (!isAdmitted) void controller.end('the access rules have changed')
     }
+  }
+
+  /** A controller is ending: it is none of `controllers` any more, but `reset` waits for it. */
+  waitFor(over: Promise<void>): void {
+    this.#endings.add(over)
+    void over.then(() => this.#endings.delete(over))
   }
 
   /** It is to serve `namespace` soon: hosts are told to wait. */
@@ -159,7 +170,8 @@ export class Subsystem {
 
   /** Ends every association; resolves when nothing of them is under way. */
   async reset(reason: string): Promise<void> {
-    await Promise.all([...this.controllers.values()].map((controller) => controller.end(reason)))
+    for (const controller of [...this.controllers.values()]) void controller.end(reason)
+    await Promise.all(this.#endings)
   }
 
   /** As `reset`, and stops listening. */

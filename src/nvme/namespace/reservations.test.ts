@@ -63,6 +63,14 @@ class Hosts extends NamespaceHarness {
 }
 
 describe('Reservation Register', () => {
+  it('are not for hosts without an identifier: all of them would be one registrant', async () => {
+    const hosts = new Hosts()
+    const nobody = hostOf(0)
+    expect(await hosts.register(nobody, REGISTER, 0n, 1n)).toBe(INVALID)
+    expect(await hosts.acquire(nobody, TYPE.WE, 1n)).toBe(INVALID)
+    expect(await hosts.release(nobody, TYPE.WE, 1n)).toBe(INVALID)
+  })
+
   it('registers once, with any current key, and again with the same key only', async () => {
     const h = new Hosts()
     expect(await h.register(A, REGISTER, 99n, 1n)).toBe(OK)

@@ -77,6 +77,8 @@ const reservationCommand =
     isAborting: (fields: Fields) => boolean = () => false,
   ): CommandHandler =>
   (namespace, command) => {
+    // 0 is the identifier of hosts that have none, and all of them would be one registrant
+    if (command.host.hostId.every((byte) => byte === 0)) return plainResult(INVALID_FIELD)
     if (command.dataOut.byteLength < dataBytes) return plainResult(final(STATUS.DATA_SGL_LENGTH_INVALID))
     // whoever holds the unit by RESERVE of SPC-2 has put reservations out of use for all
     if (namespace.reservations.unitHolder !== undefined) return plainResult(CONFLICT)
@@ -94,8 +96,10 @@ async function carryOut(
 ): Promise<IoResult> {
   const verdict = await reservations.execute(change)
   if (!verdict.ok) return plainResult(statusOf(verdict.reason))
-  if (isAborting) await reservations.abortTasks(verdict.preempted, signal)
-  return SUCCESS
+  if (!isAborting) return SUCCESS
+  await reservations.abortTasks(verdict.preempted, signal)
+  // It was carried out, but who was preempted may still be at work.
+  return signal.aborted ? plainResult(STATUS.ABORT_REQUESTED) : SUCCESS
 }
 
 function statusOf(reason: Extract<ReservationVerdict, { ok: false }>['reason']): number {

@@ -39,6 +39,8 @@ export interface QueueConnection {
   readonly remoteAddress: string
   readonly queue: Queue
   gate: AuthenticationGate | undefined
+  /** Connects that were refused. */
+  refusals: number
   /** The queue is connected; and authenticated, when it has to be. */
   ready(): void
   /** The host did not prove itself. */
@@ -70,6 +72,8 @@ interface Association {
 }
 
 const FCTYPE_AT = 4
+/** Connects of one connection that may fail. */
+const REFUSALS_MAX = 8
 
 export class Associations {
   readonly #context: AssociationsContext
@@ -159,6 +163,9 @@ export class Associations {
         status: result.status,
         parameter: result.dword0,
       })
+      // Each is in the log.
+      if (++connection.refusals >= REFUSALS_MAX)
+        return { ...result, ends: 'its Connects were refused too often' }
     }
     return result
   }
@@ -168,6 +175,7 @@ export class Associations {
     const { subsystemNqn, queueId, hostNqn } = request
     if (subsystemNqn === DISCOVERY_NQN) {
       if (queueId !== 0) return CONNECT_REFUSAL.queueId
+      if (discovery.controllers.size >= limits.discoveryControllersMax) return CONNECT_REFUSAL.busy
       const pages = discovery.pages(connection.localAddress)
       const made = this.#make(request, connection, { ids: discovery.ids, of: discovery.controllers, pages })
       if (made === undefined) return CONNECT_REFUSAL.busy
@@ -187,7 +195,12 @@ export class Associations {
     if (queueId !== 0) return this.#connectIo(request, connection, node, credential)
     if (subsystem.controllers.size >= limits.controllersPerSubsystemMax) return CONNECT_REFUSAL.busy
     const pages = new VolumePages(subsystem, limits)
-    const made = this.#make(request, connection, { ids: subsystem.ids, of: subsystem.controllers, pages })
+    const made = this.#make(request, connection, {
+      ids: subsystem.ids,
+      of: subsystem.controllers,
+      pages,
+      ending: (over) => subsystem.waitFor(over),
+    })
     if (made === undefined) return CONNECT_REFUSAL.busy
     pages.host = made.host
     const result = this.#attach(made, request, connection, undefined, credential)
@@ -221,6 +234,8 @@ export class Associations {
       readonly ids: ControllerIds
       readonly of: Map<number, Controller>
       readonly pages: VolumePages | ControllerPages
+      /** Told of a controller that is ending, with what resolves when nothing of it is under way. */
+      readonly ending?: (over: Promise<void>) => void
     },
   ): Association | undefined {
     const { limits, clock } = this.#context
@@ -247,8 +262,10 @@ export class Associations {
           controllerId: id,
           reason,
         })
+        const over = controller.end(reason)
+        kind.ending?.(over)
         // An id is free when nothing of its controller is under way.
-        queueMicrotask(() => void controller.end(reason).then(() => kind.ids.giveBack(id)))
+        void over.then(() => kind.ids.giveBack(id))
       },
     })
     const association: Association = {
@@ -284,7 +301,10 @@ export class Associations {
   ): AdminResult {
     const { queueId, entries, sqFlowControl } = request
     const { queue } = connection
-    if (credential !== undefined) connection.gate = this.#gate(controller, request, connection, credential)
+    if (credential !== undefined) {
+      connection.gate = this.#gate(controller, request, connection, credential)
+      if (queueId === 0) controller.isAskedForProof = true
+    }
     const io = node && this.#ioOf(node, controller, connection)
     controller.queues.set(queueId, queue)
     queue.attach({

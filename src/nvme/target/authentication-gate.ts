@@ -79,7 +79,9 @@ export class AuthenticationGate {
       this.#isOpen = true
       this.#opened()
     }
-    if (this.#exchange.state !== 'failed' || this.#hasFailed) return
+    // A host that does not ask for the reason has failed all the same.
+    const isLost = this.#exchange.state === 'failing' || this.#exchange.state === 'failed'
+    if (!isLost || this.#hasFailed) return
     this.#hasFailed = true
     this.#isOpen = false
     this.#failed()

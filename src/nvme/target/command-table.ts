@@ -14,6 +14,7 @@ import { Transfers } from './transfers.ts'
 
 /** Commands that are kept for use again. */
 const SPARE_MAX = 128
+const noop = (): void => undefined
 
 export class CommandTable {
   /** By their ids; commands that are answered in the turn in which they came never get here. */
@@ -48,10 +49,10 @@ export class CommandTable {
   finishAdmin(command: Command, result: AdminResult): void {
     const { status, dword0, dword1, data } = result
     this.#memory.giveBackBuffer(command)
-    this.#memory.giveBack(command)
     if (!this.isClosed) {
       this.#note(command, status, result.errorLocation)
-      this.#responder.result(command, status, dword0, dword1, data, undefined)
+      const release = this.#releaseOf(command, data && noop)
+      this.#responder.result(command, status, dword0, dword1, data, release)
       if (result.ends !== undefined) this.#host.endAfterOutput(result.ends)
     }
     this.forget(command)
@@ -123,7 +124,6 @@ export class CommandTable {
     this.#responder.result(command, status, 0, 0, undefined, undefined)
     this.commands.delete(command.cid)
     command.state = 'draining'
-    command.idleTicks = 0
     this.count--
     this.pairs.failed(command)
     const { partner } = command

@@ -55,8 +55,8 @@ export class Command implements IoCommand, AdminCommand, TaskSignal {
   /** Settles when the namespace or the controller is done with it. */
   running: Promise<void> | undefined = undefined
   startedMs = 0
-  /** Ticks since the host last sent of the data that it owes. */
-  idleTicks = 0
+  /** Ticks since the host was asked for its data. */
+  owedTicks = 0
   /** What it was answered with. */
   status = 0
   /** Somebody looks at it after its end. */
@@ -99,7 +99,7 @@ export class Command implements IoCommand, AdminCommand, TaskSignal {
     this.fuse = this.sqe[1]! & 3
     this.partner = undefined
     this.running = undefined
-    this.idleTicks = 0
+    this.owedTicks = 0
     this.status = 0
     this.#aborted = false
     this.#whenAborted = undefined

@@ -21,7 +21,7 @@ import { ENTRY_OFFSET } from '../pdu/capsule.ts'
 import type { DataSink } from '../pdu/stream.ts'
 import { PduType } from '../pdu/types.ts'
 import type { PduWriter } from '../pdu/writer.ts'
-import { final, STATUS } from '../status.ts'
+import { DEVICE_STATUS, final, STATUS } from '../status.ts'
 import { AbortWaits } from './abort-waits.ts'
 import { Command } from './command.ts'
 import { CommandTable } from './command-table.ts'
@@ -37,6 +37,8 @@ export interface QueueOptions {
   readonly pool: BufferPool
   readonly budget: ByteBudget
   readonly queueBytesMax: number
+  readonly adminBytesMax: number
+  readonly capsuleBytesMax: number
   readonly dataTimeoutSeconds: number
   readonly host: QueueHost
 }
@@ -63,6 +65,7 @@ export class Queue implements ControllerQueue {
       pool: options.pool,
       budget: options.budget,
       queueBytesMax: options.queueBytesMax,
+      capsuleBytesMax: options.capsuleBytesMax,
       resume: (command) => this.#resume(command),
     })
     const { host } = options
@@ -87,6 +90,7 @@ export class Queue implements ControllerQueue {
   attach(attachment: Attachment): void {
     this.#table.attachment = attachment
     this.#entries = attachment.entries
+    if (attachment.io === undefined) this.#memory.restrict(this.#options.adminBytesMax)
     this.#responder.connected(attachment)
   }
 
@@ -124,8 +128,14 @@ export class Queue implements ControllerQueue {
 
   /** Once a second. */
   tick(): void {
-    const isLate = this.#table.transfers.tick(this.#options.dataTimeoutSeconds)
-    if (isLate) void this.#options.host.reset('the host does not send the data that it owes')
+    const { dataTimeoutSeconds, host } = this.#options
+    const isLate = this.#table.transfers.tick(dataTimeoutSeconds)
+    if (isLate) void host.reset('the host does not send the data that it owes')
+    const alone = this.#table.pairs.tick(dataTimeoutSeconds)
+    if (alone !== undefined) {
+      this.#table.breakOff(alone, STATUS.ABORTED_MISSING_FUSED)
+      host.wake()
+    }
     this.#abortWaits.tick()
   }
 
@@ -160,6 +170,8 @@ export class Queue implements ControllerQueue {
     }
     if (command.state === 'parked') this.#table.attachment?.controller.events.withdraw(command)
     this.#table.breakOff(command, STATUS.ABORT_REQUESTED)
+    // The Abort came by another connection.
+    this.#options.host.wake()
     return true
   }
 
@@ -200,9 +212,7 @@ export class Queue implements ControllerQueue {
     if (this.#table.commands.has(command.cid)) {
       command.failure = final(STATUS.COMMAND_ID_CONFLICT)
       command.fuse = 0
-      return 'discard'
-    }
-    if (command.fuse !== 0 && (attachment?.io === undefined || command.fuse === 3)) {
+    } else if (command.fuse !== 0 && (attachment?.io === undefined || command.fuse === 3)) {
       command.failure = final(STATUS.INVALID_FIELD)
       command.fuse = 0
     }
@@ -219,7 +229,7 @@ export class Queue implements ControllerQueue {
       command.failure = attachment.io.refusal(command)
     if (command.failure !== 0 || this.#range.end === 0) return 'discard'
     if (!this.#memory.takeNow(command, dataBytes)) {
-      command.failure = STATUS.COMMAND_INTERRUPTED
+      command.failure = DEVICE_STATUS.BUSY
       return 'discard'
     }
     const { buffer } = command
@@ -254,6 +264,11 @@ export class Queue implements ControllerQueue {
     command.dataOut = command.buffer!
     command.state = 'collecting'
     this.#table.commands.set(command.cid, command)
+    if (this.#table.transfers.isFull) {
+      // Aborted commands are no longer counted, but the host still owes their data.
+      void this.#options.host.reset('the host owes the data of too many commands')
+      return
+    }
     this.#table.transfers.add(command)
     this.#responder.r2t(command)
   }
@@ -266,7 +281,6 @@ export class Queue implements ControllerQueue {
     }
     if (this.#table.attachment !== undefined) this.#table.attachment.controller.isAlive = true
     this.#table.current = command
-    command.idleTicks = 0
     if (command.state === 'draining') return 'discard'
     const buffer = command.buffer!
     return dataBytes === buffer.byteLength
@@ -370,6 +384,7 @@ export class Queue implements ControllerQueue {
         this.#table.forget(command)
       } else if (command.state !== 'parked') this.#table.breakOff(command, STATUS.ABORT_REQUESTED)
     }
+    this.#options.host.wake()
     await Promise.all(running)
   }
 

@@ -5,6 +5,9 @@ import type { Command } from './command.ts'
 
 const AT = DataHeader.at
 const TAG_MAX = 0xffff
+/** Far more than a queue has entries, and far fewer than there are tags. */
+const TRANSFERS_MAX = 1024
+const OWED_FACTOR = 10
 
 export const OUT_OF_SEQUENCE: PduFault = { fes: FatalErrorStatus.pduSequenceError, fei: 0 }
 const OUT_OF_RANGE: PduFault = { fes: FatalErrorStatus.dataTransferOutOfRange, fei: 0 }
@@ -13,12 +16,20 @@ const wrongField = (fei: number): PduFault => ({ fes: FatalErrorStatus.invalidPd
 export class Transfers {
   readonly #commands = new Map<number, Command>()
   #nextTag = 0
+  #idleTicks = 0
+
+  /** No more may be added. */
+  get isFull(): boolean {
+    return this.#commands.size >= TRANSFERS_MAX
+  }
 
   /** Gives `command` a tag that no other has. */
   add(command: Command): void {
     do this.#nextTag = this.#nextTag === TAG_MAX ? 0 : this.#nextTag + 1
     while (this.#commands.has(this.#nextTag))
     command.transferTag = this.#nextTag
+    command.owedTicks = 0
+    if (this.#commands.size === 0) this.#idleTicks = 0
     this.#commands.set(this.#nextTag, command)
   }
 
@@ -35,9 +46,16 @@ export class Transfers {
     this.#commands.clear()
   }
 
-  /** Once a second; true: some host has owed data for more than `secondsMax`. */
+  /**
+   * Once a second; true: the host owes data, and has sent none of any command for more than `secondsMax`, or not all of
+   * one for ten times as long. Commands wait for each other on a slow link, so one alone is not asked how it goes on.
+   */
   tick(secondsMax: number): boolean {
-    for (const command of this.#commands.values()) if (++command.idleTicks > secondsMax) return true
+    if (this.#commands.size === 0) return false
+    if (++this.#idleTicks > secondsMax) return true
+    for (const command of this.#commands.values()) {
+      if (++command.owedTicks > secondsMax * OWED_FACTOR) return true
+    }
     return false
   }
 
@@ -50,6 +68,8 @@ export class Transfers {
     if (datao + dataBytes > command.wantedBytes) return OUT_OF_RANGE
     if (datao !== command.arrivedBytes) return OUT_OF_SEQUENCE
     const isLast = (view.getUint8(offset + AT.flags) & PduFlag.last) !== 0
-    return isLast === (datao + dataBytes === command.wantedBytes) ? command : wrongField(AT.flags)
+    if (isLast !== (datao + dataBytes === command.wantedBytes)) return wrongField(AT.flags)
+    this.#idleTicks = 0
+    return command
   }
 }

@@ -18,7 +18,7 @@ import {
 import { answerForwarded } from '../../frontend/reservations/answering.ts'
 import { FrontendVolume } from '../../frontend/volume.ts'
 import type { FrontEndsView, IscsiView, NvmeView } from '../volume-host.ts'
-import type { FrontEndVolume, VolumeService } from './front-end.ts'
+import type { FrontEndVolume, StandbyMeans, VolumeService } from './front-end.ts'
 
 /** Rules of one volume; what is null is as the server's own configuration says. */
 export interface OwnAccess {
@@ -33,6 +33,8 @@ export interface ServedVolumeOptions {
   readonly volume: string | undefined
   readonly iscsi: FrontEndVolume<IscsiView>
   readonly nvme: FrontEndVolume<NvmeView>
+  /** Undefined: it is never a standby path. */
+  readonly standby: StandbyMeans | undefined
   /** Rules of the server's own configuration. */
   readonly access: () => AccessRules
   /** What the first device of this process comes after, as hosts are told. */
@@ -105,13 +107,17 @@ export class ServedVolume implements VolumeService {
 
   /** Resolves when its connections are reset and nothing that came from them is under way. */
   async detach(): Promise<void> {
+    const volume = this.#volume
     // what waits for its turn would be waited for
     this.#limiter?.close()
-    await Promise.all(this.#frontEnds.map((frontEnd) => frontEnd.detach()))
-    this.#volume?.close()
-    this.#volume = undefined
     this.#earlierQos = this.qosCounters
+    // the next opening may come before the end of this one
     this.#limiter = undefined
+    this.#volume = undefined
+    // a standby path tells its hosts what they were not told here
+    if (volume !== undefined) this.#o.standby?.reservations.caughtUp?.(volume.reservations.state)
+    await Promise.all(this.#frontEnds.map((frontEnd) => frontEnd.detach()))
+    volume?.close()
   }
 
   /** Its name is not known any more. */

@@ -118,6 +118,7 @@ export class ServedVolumes {
       volume: uuid,
       iscsi: this.#iscsi.volume(offered),
       nvme: this.#nvme.volume(offered),
+      standby,
       first,
       access: () => this.#access,
       clock,

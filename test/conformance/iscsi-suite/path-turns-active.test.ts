@@ -4,12 +4,13 @@ import type { RawConnection } from '../../../src/iscsi/initiator/raw-connection.
 import { encodeDataOut } from '../../../src/iscsi/pdu/data-out.ts'
 import type { NopIn } from '../../../src/iscsi/pdu/nop.ts'
 import { encodeNopOut } from '../../../src/iscsi/pdu/nop.ts'
-import { Opcode, RESERVED_TAG } from '../../../src/iscsi/pdu/opcodes.ts'
+import { Opcode, RESERVED_TAG, TaskManagementFunction } from '../../../src/iscsi/pdu/opcodes.ts'
 import { encodeScsiCommand, type ScsiCommand } from '../../../src/iscsi/pdu/scsi-command.ts'
 import type { ScsiResponse } from '../../../src/iscsi/pdu/scsi-response.ts'
+import { encodeTaskManagementRequest } from '../../../src/iscsi/pdu/task-management.ts'
 import { rawLogin, until } from '../../e2e/iscsi/fixture.ts'
 import { ManualClock } from '../../e2e/iscsi/manual-clock.ts'
-import { NAME, outcomeOf, PathCluster } from '../../e2e/iscsi/paths-fixture.ts'
+import { ask, attentions, NAME, outcomeOf, PathCluster } from '../../e2e/iscsi/paths-fixture.ts'
 
 const BLOCK = 512
 const TUR = '000000000000'
@@ -155,6 +156,32 @@ describe('a session on a path that turns active', () => {
     expect(await answer(3)).toBe('6/2a/06')
     sendWrite(4, 0)
     expect(await answer(4)).toBe('00')
+  })
+
+  it('tells those who are served already what it does to the unit before its answer', async () => {
+    const { active, tag } = await failOver()
+    const fresh = await cluster.servers.b.connect(9)
+    expect((await attentions(fresh)).at(-1)).toBe('00')
+    // MODE SELECT(6) of the control page with D_SENSE
+    const page = (await ask(fresh, '1a080a001000', { dataInLengthBytes: 16 })).data.slice()
+    page.fill(0, 0, 4)
+    page[6]! |= 0x04
+    const { byteLength } = page
+    send(2, '151000001000', { write: true, expectedDataTransferLength: byteLength }, page)
+    expect(await answer(2)).toBe('00')
+    expect(await attentions(fresh)).toEqual(['6/2a/01', '00'])
+    raw.send((view, at) =>
+      encodeTaskManagementRequest(view, at, {
+        ...{ immediate: true, function: TaskManagementFunction.logicalUnitReset, lun: 0n },
+        ...{ initiatorTaskTag: 3, referencedTaskTag: RESERVED_TAG, cmdSn, expStatSn: 0 },
+        ...{ refCmdSn: 0, expDataSn: 0 },
+      }),
+    )
+    expect((await raw.next()).pdu).toMatchObject({ initiatorTaskTag: 3, response: 0 })
+    expect(await attentions(fresh)).toEqual(['6/29/03', '00'])
+    nopOut(tag)
+    await active
+    await fresh.logout()
   })
 
   it('one that ends meanwhile is not waited for', async () => {
