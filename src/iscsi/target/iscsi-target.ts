@@ -305,7 +305,7 @@ export class IscsiTarget {
           random,
         },
         portalIndex,
-        node: (targetName) => this.#nodes.get(targetName),
+        node: (targetName) => (this.#draining ? undefined : this.#nodes.get(targetName)),
         sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
         loginHeld: (isHeld) => {
           this.#logins += isHeld ? -1 : 1

@@ -45,6 +45,32 @@ describe.each([512, 4096] as const)('blocks of %i bytes', (blockBytes) => {
     expect(h.pool.lentBytes).toBe(0)
   })
 
+  it('are put where they go out when they are at hand, and into a buffer when they are not', async () => {
+    const { h } = start({ logicalBlockBytes: blockBytes })
+    const data = bytesOf(2 * blockBytes)
+    expect(await h.statusOf(WRITE, { slba: 5, nlb: 1, dataOut: data })).toBe(OK)
+    const place = new Uint8Array(data.byteLength)
+    const read = { slba: 5, nlb: 1, dataInMax: data.byteLength, place }
+    const result = h.start(READ, read)
+    if (result instanceof Promise) throw new Error('the read waited')
+    expect(result).toEqual({ status: 0, dword0: 0, dataIn: data, release: undefined })
+    expect(result.dataIn).toBe(place)
+    expect(h.pool.lentBytes).toBe(0)
+
+    h.device.isCached = false
+    h.device.calls.length = 0
+    const later = await h.start(READ, read)
+    expect(Uint8Array.from(later.dataIn!)).toEqual(data)
+    expect(later.dataIn).not.toBe(place)
+    expect(h.device.calls).toEqual(['readNow', 'read'])
+    later.release?.()
+    expect(h.pool.lentBytes).toBe(0)
+
+    h.device.failNext('MEDIUM')
+    expect(await h.statusOf(READ, read)).not.toBe(OK)
+    expect(h.pool.lentBytes).toBe(0)
+  })
+
   it('end where the capacity ends', async () => {
     const { h } = start({ logicalBlockBytes: blockBytes })
     const data = bytesOf(2 * blockBytes)

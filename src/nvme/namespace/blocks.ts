@@ -1,7 +1,8 @@
 /**
- * Read, Write, Flush, Write Zeroes, Dataset Management, Compare, Verify (NVM Command Set 1.0). A read gets one buffer of
- * its length from the pool; when the device has the bytes at hand the result is there at once. One command is one change
- * of the device, except a Dataset Management, whose ranges are changes of their own.
+ * Read, Write, Flush, Write Zeroes, Dataset Management, Compare, Verify (NVM Command Set 1.0). When the device has the
+ * bytes of a read at hand the result is there at once: a short one straight in the output, any other in one buffer of its
+ * length from the pool. One command is one change of the device, except a Dataset Management, whose ranges are changes of
+ * their own.
  *
  * A write of several blocks of the medium that is within the atomic limit, and every read that waits for the disk, keep
  * apart from each other: a namespace that has an atomic unit promises that a read never sees a part of such a write.
@@ -64,10 +65,17 @@ function readBlocks(
   lengthBytes: number,
 ): IoResult | Promise<IoResult> {
   const { device, pool } = namespace
+  const place = command.place(lengthBytes)
+  if (place !== undefined && device.readNow(offsetBytes, place)) {
+    return { status: 0, dword0: 0, dataIn: place, release: undefined }
+  }
   const buffer = pool.acquire(lengthBytes)
   const release = (): void => pool.release(buffer)
   try {
-    if (device.readNow(offsetBytes, buffer)) return { status: 0, dword0: 0, dataIn: buffer, release }
+    // What the cache did not have a moment ago is not looked for twice.
+    if (place === undefined && device.readNow(offsetBytes, buffer)) {
+      return { status: 0, dword0: 0, dataIn: buffer, release }
+    }
   } catch (error) {
     release()
     throw error

@@ -26,6 +26,12 @@ export interface IoCommand {
   readonly dataInLengthMax: number
   readonly host: NvmeHost
   readonly signal: TaskSignal
+  /**
+   * Where `lengthBytes` of its data would stand on their way out, for who can fill them and give the result within this
+   * turn, with nothing else done in between; the result's `dataIn` is then this very view, without `release`. Undefined:
+   * nowhere. It may be left unused.
+   */
+  place(lengthBytes: number): Uint8Array | undefined
 }
 
 export interface IoResult {

@@ -126,6 +126,8 @@ export interface CommandFields {
   readonly dataInMax?: number
   readonly host?: NvmeHost
   readonly signal?: TaskSignal
+  /** Where data may be put on its way out. */
+  readonly place?: Uint8Array
 }
 
 const NOT_ABORTED: TaskSignal = { aborted: false, onAbort: () => undefined }
@@ -170,6 +172,7 @@ export class NamespaceHarness {
       dataInLengthMax: fields.dataInMax ?? 0,
       host: fields.host ?? hostOf(1),
       signal: fields.signal ?? NOT_ABORTED,
+      place: () => fields.place,
     }
   }
 

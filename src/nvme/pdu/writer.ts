@@ -1,7 +1,7 @@
 /**
- * The PDUs of one turn as buffers for one gathering write. Headers, digests and small data stand one behind the other in
- * slabs from the pool; larger data is referred to where it lies. So a payload is never copied, and a hundred responses
- * are one buffer.
+ * The PDUs of one turn as buffers for one gathering write. Headers, digests and data up to 16 KiB stand one behind the
+ * other in slabs from the pool, so that a turn's answers are a few buffers: copying 4 KiB costs less than naming one more
+ * buffer to the kernel and keeping it until it has gone. Larger data is referred to where it lies.
  *
  *     const at = writer.begin(PduType.c2hData)
  *     encodeC2hData(writer.view, at, { … })
@@ -10,22 +10,24 @@
  *     const batch = writer.take()        // once per turn
  *     connection.write(batch.buffers, batch.written)
  *
- * A batch owns its slabs and the `owner` buffers that `end` was given until `written` is called; then they return to the
+ * A batch owns its slabs, and the `owner` of data that was not copied, until `written` is called; then they return to the
  * pool. A writer that is dropped with PDUs in it gives its buffers back by `discard`.
  */
 import { assert } from '../../base/assert.ts'
 import { viewOf } from '../../base/binary.ts'
 import type { BufferPool } from '../../base/buffer-pool.ts'
 import { crc32c, crc32cOfRange } from '../../base/crc32c.ts'
+import { KIB } from '../../base/units.ts'
 import { CommonHeader, HEADER_BYTES } from './common-header.ts'
 import { alignmentBytesOf, DATA_ALIGNMENT_MAX, DIGEST_BYTES, PduFlag, PduType } from './types.ts'
 
-const SLAB_BYTES = 8192
+const SLAB_BYTES = 64 * KIB
 /** Beyond this, naming a buffer to the kernel costs less than copying it. */
-const COPY_BYTES_MAX = 512
+const COPY_BYTES_MAX = 16 * KIB
 /** Header, digest and padding: PDO is a byte. */
 const HEAD_BYTES_MAX = 256
-const ROOM_BYTES = HEAD_BYTES_MAX + COPY_BYTES_MAX + DIGEST_BYTES
+/** What a PDU takes of the slab in which it begins, but for data that is copied. */
+const ROOM_BYTES = HEAD_BYTES_MAX + DIGEST_BYTES
 const EMPTY = new Uint8Array(0)
 const NO_VIEW = viewOf(EMPTY)
 const AT = CommonHeader.at
@@ -52,6 +54,8 @@ export class PduWriter {
   #position = 0
   #headerEnd = 0
   #pendingBytes = 0
+  /** What `place` gave for the next PDU. */
+  #place: Uint8Array = EMPTY
 
   constructor(pool: BufferPool) {
     this.#pool = pool
@@ -87,6 +91,20 @@ export class PduWriter {
     return this.#pendingBytes
   }
 
+  /**
+   * Where `dataBytes` of data of the next PDU, which is of `type`, will stand: who has them made there and gives this view
+   * to `end` spares a copy. Undefined for data that is not copied. It may be left unused; another PDU takes it away.
+   */
+  place(type: PduType, dataBytes: number): Uint8Array | undefined {
+    if (dataBytes > COPY_BYTES_MAX) return undefined
+    const dataAt = this.#pdoOf(HEADER_BYTES[type] + (this.#headerDigest ? DIGEST_BYTES : 0))
+    const neededBytes = Math.max(dataAt + dataBytes + DIGEST_BYTES, ROOM_BYTES)
+    if (this.#slab.byteLength - this.#position < neededBytes) this.#nextSlab()
+    const { buffer, byteOffset } = this.#slab
+    this.#place = new Uint8Array(buffer, byteOffset + this.#position + dataAt, dataBytes)
+    return this.#place
+  }
+
   /** Makes room for a header; returns its offset in `view`. */
   begin(type: PduType): number {
     if (this.#slab.byteLength - this.#position < ROOM_BYTES) this.#nextSlab()
@@ -96,8 +114,8 @@ export class PduWriter {
 
   /**
    * Ends the PDU: flags, PDO and PLEN of the common header as the data and the digests want them, header digest,
-   * padding, data, data digest. Above 512 bytes `data` is lent until the batch was written. `owner`: a buffer of the
-   * pool that is given away and returns to it then, or a call to be made then.
+   * padding, data, data digest. Above 16 KiB `data` is lent until the batch was written. `owner`: a buffer of the pool
+   * that is given away, or a call: it returns, or is made, when `data` is not needed any more, which may be at once.
    */
   end(data: Uint8Array = EMPTY, owner?: Uint8Array | (() => void)): void {
     const start = this.#position
@@ -115,8 +133,7 @@ export class PduWriter {
       if (dataBytes > 0) {
         pdo = headEnd - start
         if (isDigested) {
-          const alignment = this.#alignmentBytes
-          pdo = Math.ceil(pdo / alignment) * alignment
+          pdo = this.#pdoOf(pdo)
           view.setUint8(start + AT.pdo, pdo)
         }
         position = start + pdo
@@ -127,22 +144,50 @@ export class PduWriter {
       if (headerDigest) view.setUint32(this.#headerEnd, crc32cOfRange(slab, start, this.#headerEnd), true)
       for (let at = headEnd; at < position; at++) slab[at] = 0
     }
-    if (dataBytes > COPY_BYTES_MAX) {
-      this.#buffers.push(slab.subarray(this.#runStart, position), data)
-      this.#runStart = position
-      this.#pendingBytes += dataBytes
-    } else if (dataBytes > 0) {
-      slab.set(data, position)
-      position += dataBytes
-    }
-    if (dataDigest) {
-      view.setUint32(position, crc32c(data), true)
-      position += DIGEST_BYTES
-    }
-    this.#pendingBytes += position - start
+    this.#pendingBytes += position - start + dataBytes
     this.#position = position
-    if (typeof owner === 'function') this.#releases.push(owner)
-    else if (owner !== undefined) this.#owned.push(owner)
+    const isCopied = dataBytes <= COPY_BYTES_MAX
+    if (!isCopied) {
+      this.#closeRun()
+      this.#buffers.push(data)
+    } else if (dataBytes > 0) this.#copy(data)
+    if (dataDigest) {
+      this.#view.setUint32(this.#position, crc32c(data), true)
+      this.#position += DIGEST_BYTES
+      this.#pendingBytes += DIGEST_BYTES
+    }
+    this.#place = EMPTY
+    if (owner !== undefined) this.#letGo(owner, isCopied)
+  }
+
+  /** Calls `call` when all that was written until now has gone out, or was dropped. */
+  whenWritten(call: () => void): void {
+    this.#releases.push(call)
+  }
+
+  /** Offset of data behind `headBytes` of header and digest. */
+  #pdoOf(headBytes: number): number {
+    const alignment = this.#alignmentBytes
+    return Math.ceil(headBytes / alignment) * alignment
+  }
+
+  #copy(data: Uint8Array): void {
+    const dataBytes = data.byteLength
+    if (data === this.#place) {
+      assert(data.byteOffset === this.#slab.byteOffset + this.#position, 'the place is that of this PDU')
+    } else {
+      if (this.#slab.byteLength - this.#position < dataBytes + DIGEST_BYTES) this.#nextSlab()
+      this.#slab.set(data, this.#position)
+    }
+    this.#position += dataBytes
+  }
+
+  #letGo(owner: Uint8Array | (() => void), isCopied: boolean): void {
+    if (typeof owner === 'function') {
+      if (isCopied) owner()
+      else this.#releases.push(owner)
+    } else if (isCopied) this.#pool.release(owner)
+    else this.#owned.push(owner)
   }
 
   /** What was written since the last call. Empty buffers when nothing was. */
@@ -177,9 +222,9 @@ export class PduWriter {
   }
 
   #closeRun(): void {
-    if (this.#position > this.#runStart) {
-      this.#buffers.push(this.#slab.subarray(this.#runStart, this.#position))
-    }
+    if (this.#position === this.#runStart) return
+    this.#buffers.push(this.#slab.subarray(this.#runStart, this.#position))
+    this.#runStart = this.#position
   }
 
   #reset(): void {
@@ -192,5 +237,6 @@ export class PduWriter {
     this.#position = 0
     this.#headerEnd = 0
     this.#pendingBytes = 0
+    this.#place = EMPTY
   }
 }

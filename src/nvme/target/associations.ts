@@ -127,13 +127,17 @@ export class Associations {
     return adminStatus(final(STATUS.INVALID_OPCODE), FCTYPE_AT)
   }
 
+  /** The connection of a queue is gone; commands of it may be under way. The admin queue takes the others along. */
+  lost({ queue }: QueueConnection): void {
+    if (queue.attachment?.queueId === 0) void queue.attachment.controller.end('the admin connection is gone')
+  }
+
   /** The connection of a queue is gone, and nothing of it is under way. */
   gone({ queue }: QueueConnection): void {
     const { attachment } = queue
     if (attachment === undefined) return
     const { controller, queueId } = attachment
     if (controller.queues.get(queueId) === queue) controller.queues.delete(queueId)
-    if (queueId === 0) void controller.end('the admin connection is gone')
   }
 
   /** Once a second. */

@@ -14,7 +14,6 @@ import { Transfers } from './transfers.ts'
 
 /** Commands that are kept for use again. */
 const SPARE_MAX = 128
-const noop = (): void => undefined
 
 export class CommandTable {
   /** By their ids; commands that are answered in the turn in which they came never get here. */
@@ -42,7 +41,7 @@ export class CommandTable {
   /** A command to be begun. */
   take(): Command {
     this.count++
-    return this.#spare.pop() ?? new Command()
+    return this.#spare.pop() ?? new Command(this.#responder)
   }
 
   /** Answers an admin or Fabrics command. */
@@ -51,8 +50,8 @@ export class CommandTable {
     this.#memory.giveBackBuffer(command)
     if (!this.isClosed) {
       this.#note(command, status, result.errorLocation)
-      const release = this.#releaseOf(command, data && noop)
-      this.#responder.result(command, status, dword0, dword1, data, release)
+      this.#responder.result(command, status, dword0, dword1, data, undefined)
+      this.#giveBackLater(command, data !== undefined)
       if (result.ends !== undefined) this.#host.endAfterOutput(result.ends)
     }
     this.forget(command)
@@ -76,23 +75,18 @@ export class CommandTable {
     }
     if (status !== 0) this.#note(command, status, undefined)
     const readBytes = dataIn?.byteLength ?? 0
-    this.#responder.result(command, status, dword0, 0, dataIn, this.#releaseOf(command, release))
+    this.#responder.result(command, status, dword0, 0, dataIn, release)
+    this.#giveBackLater(command, readBytes > 0)
     attachment.io!.answered(command, status === 0 ? writtenBytes : 0, readBytes)
     this.forget(command)
   }
 
-  /** What is to be called when the data of `command` has gone: what it reserved goes back with it. */
-  #releaseOf(command: Command, release: (() => void) | undefined): (() => void) | undefined {
+  /** What `command` reserved goes back when its data, if it has any, is out of the process. */
+  #giveBackLater(command: Command, hasData: boolean): void {
     const bytes = this.#memory.takeOver(command)
-    if (bytes === 0) return release
-    if (release === undefined) {
-      this.#memory.release(bytes)
-      return undefined
-    }
-    return () => {
-      release()
-      this.#memory.release(bytes)
-    }
+    if (bytes === 0) return
+    if (hasData) this.#responder.whenWritten(() => this.#memory.release(bytes))
+    else this.#memory.release(bytes)
   }
 
   /** A command that cannot be carried out, and its other half. Nothing of it has begun. */

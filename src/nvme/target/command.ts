@@ -29,6 +29,11 @@ export const NO_DATA = new Uint8Array(0)
 /** Before Connect nobody is known; no command reaches a namespace then. */
 const NOBODY: NvmeHost = { hostNqn: '', hostId: new Uint8Array(16), registrant: '', controllerId: 0 }
 
+/** Where the data of commands goes; see `IoCommand.place`. */
+interface Output {
+  place(lengthBytes: number): Uint8Array | undefined
+}
+
 export class Command implements IoCommand, AdminCommand, TaskSignal {
   readonly sqe = new Uint8Array(SQE_BYTES)
   readonly view = viewOf(this.sqe)
@@ -63,6 +68,11 @@ export class Command implements IoCommand, AdminCommand, TaskSignal {
   isWatched = false
   #aborted = false
   #whenAborted: (() => void) | undefined
+  readonly #output: Output
+
+  constructor(output: Output) {
+    this.#output = output
+  }
 
   get aborted(): boolean {
     return this.#aborted
@@ -70,6 +80,10 @@ export class Command implements IoCommand, AdminCommand, TaskSignal {
 
   get signal(): TaskSignal {
     return this
+  }
+
+  place(lengthBytes: number): Uint8Array | undefined {
+    return this.#output.place(lengthBytes)
   }
 
   /** Final, until the command is used again. */

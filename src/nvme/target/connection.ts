@@ -318,6 +318,7 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
   async #finish(): Promise<void> {
     if (this.#finishing) return
     this.#finishing = true
+    this.#context.associations.lost(this)
     await this.queue.close()
     this.#writer.discard()
     this.#context.associations.gone(this)

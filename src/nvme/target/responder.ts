@@ -36,7 +36,7 @@ export class Responder {
     if (++this.#head >= this.#entries) this.#head = 0
   }
 
-  /** Ends `command`. `data` is lent until it was sent, which `release` tells. */
+  /** Ends `command`. `data` is lent until it was copied or sent, which `release` tells. */
   result(
     command: Command,
     status: number,
@@ -60,6 +60,16 @@ export class Responder {
       if (success) return
     } else release?.()
     this.#completion(command.cid, status, dw0, dw1)
+  }
+
+  /** Calls `call` when all that was said until now has gone out, or was dropped. */
+  whenWritten(call: () => void): void {
+    this.#writer.whenWritten(call)
+  }
+
+  /** Where data of the next command that is answered, with no word before it, will stand; see `IoCommand.place`. */
+  place(lengthBytes: number): Uint8Array | undefined {
+    return this.#writer.place(PduType.c2hData, lengthBytes)
   }
 
   r2t(command: Command): void {

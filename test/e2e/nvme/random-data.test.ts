@@ -5,7 +5,6 @@
  */
 import { describe, expect, it } from 'vitest'
 import { BufferPool } from '../../../src/base/buffer-pool.ts'
-import type { Connection, ConnectionHandlers, Net } from '../../../src/base/ports/net.ts'
 import { AdminOpcode, decodeCqe, IoOpcode, SglIdentifier } from '../../../src/nvme/commands.ts'
 import { ENTRY_OFFSET } from '../../../src/nvme/pdu/capsule.ts'
 import { decodeC2hData, decodeR2t, type R2t } from '../../../src/nvme/pdu/transfer.ts'
@@ -14,6 +13,7 @@ import { STATUS } from '../../../src/nvme/status.ts'
 import { Context } from '../../conformance/nvme/case.ts'
 import type { Pdu, RawConnection } from '../../conformance/nvme/raw-connection.ts'
 import { SeededRandom } from '../../sim/random.ts'
+import { CutNet } from '../../support/cut-net.ts'
 import { NQN, NvmeTargetHarness, PORTAL, turn } from './target-harness.ts'
 
 const SCRIBBLE = 0xa5
@@ -40,66 +40,6 @@ interface Pending {
   readonly before: Uint8Array
   readonly isFusedFirst: boolean
   readonly mayMismatch: boolean
-}
-
-/** What a host sends, held until some of it is let go: a PDU may end anywhere, and go on later. */
-class CutConnection implements Connection {
-  readonly #inner: Connection
-  #held = Buffer.alloc(0)
-  isCutting = false
-
-  constructor(inner: Connection) {
-    this.#inner = inner
-  }
-
-  get localAddress(): string {
-    return this.#inner.localAddress
-  }
-
-  get remoteAddress(): string {
-    return this.#inner.remoteAddress
-  }
-
-  get queuedBytes(): number {
-    return this.#inner.queuedBytes
-  }
-
-  start(handlers: ConnectionHandlers): void {
-    this.#inner.start(handlers)
-  }
-
-  write(buffers: readonly Uint8Array[], written?: () => void): boolean {
-    this.#held = Buffer.concat([this.#held, ...buffers])
-    written?.()
-    if (!this.isCutting) this.letGo(this.#held.byteLength)
-    return true
-  }
-
-  get heldBytes(): number {
-    return this.#held.byteLength
-  }
-
-  letGo(bytes: number): void {
-    const part = Uint8Array.from(this.#held.subarray(0, bytes))
-    this.#held = this.#held.subarray(bytes)
-    if (part.byteLength > 0) this.#inner.write([part])
-  }
-
-  pause(): void {
-    this.#inner.pause()
-  }
-
-  resume(): void {
-    this.#inner.resume()
-  }
-
-  end(): void {
-    this.#inner.end()
-  }
-
-  destroy(): void {
-    this.#inner.destroy()
-  }
 }
 
 class Queue {
@@ -132,15 +72,8 @@ class Model {
   }
 
   async run(): Promise<void> {
-    const cut: CutConnection[] = []
-    const net: Net = {
-      listen: (address, accept) => this.#h.net.listen(address, accept),
-      connect: async () => {
-        const connection = new CutConnection(await this.#h.net.connect())
-        cut.push(connection)
-        return connection
-      },
-    }
+    const net = new CutNet(this.#h.net)
+    const cut = net.connections
     const context = new Context({ net, clock: this.#h.clock, portal: PORTAL, nqn: NQN })
     const admin = await context.admin()
     const ic = { headerDigest: this.#chance(2), dataDigest: this.#chance(2) }
