@@ -8,7 +8,7 @@ import type { Effects } from './effects.ts'
 import { type History, trimHistory } from './history.ts'
 import type { Opening, ServerId } from './identity.ts'
 import { replaceImage } from './local-cuts.ts'
-import type { Local, Marks } from './marks.ts'
+import type { Local, Marks, ResyncMark } from './marks.ts'
 import { Outbox } from './outbox.ts'
 import type { Bounds } from './policy.ts'
 import type { ReplicaState } from './state.ts'
@@ -50,7 +50,7 @@ export function openReplica(facts: OpenFacts): { state: ReplicaState; effects: E
     served: stored?.served ?? epochNumber(0),
     isDoubtful: (stored?.isDoubtful ?? false) || !isSameCache,
     isDamaged: facts.isDamaged || (stored === null ? facts.madeIn !== null : stored.isDamaged),
-    resync: stored?.resync ?? null,
+    resync: resyncOf(facts),
     set: stored?.set ?? null,
   }
   const state: ReplicaState = {
@@ -70,4 +70,14 @@ export function openReplica(facts: OpenFacts): { state: ReplicaState; effects: E
   out.persist.push({ kind: 'marks', marks })
   if (marks.resync?.phase === 'forgetting') replaceImage(state, marks.resync, out)
   return { state, effects: out.effects(null) }
+}
+
+/**
+ * A log that is damaged where a resync was about to flush what is left of it ends before the base: what is gone has to be
+ * sent again, so the base goes down to what is there.
+ */
+function resyncOf({ stored, local }: OpenFacts): ResyncMark | null {
+  const resync = stored?.resync ?? null
+  if (resync?.phase !== 'forgetting' || local.durable >= resync.base) return resync
+  return { ...resync, base: local.durable }
 }
