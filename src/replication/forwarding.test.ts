@@ -93,4 +93,25 @@ describe('what a replica forwards', () => {
       answer(Uint8Array.of(7))
       expect(await asked).toBe('BUSY')
     }))
+
+  it('is not carried out when it comes after the replica has given it up', () =>
+    Trio.run({ policy }, async (trio) => {
+      const leader = await trio.leader()
+      await trio.inSync()
+      const replica = trio.nodes.find((node) => node !== leader)!.open
+      const taken: number[] = []
+      leader.device!.onForward(async (bytes) => {
+        taken.push(bytes[0] ?? 0)
+        return bytes
+      })
+      await new Promise<void>((resolve) => trio.later(500, resolve))
+      expect(await code(replica.forward(Uint8Array.of(1)))).toBe('answered')
+      const hear = trio.machines.deafen(leader.server)
+      expect(await code(replica.forward(Uint8Array.of(2)))).toBe('BUSY')
+      hear()
+      await new Promise<void>((resolve) => trio.later(500, resolve))
+      expect(taken).toEqual([1])
+      expect(await code(replica.forward(Uint8Array.of(3)))).toBe('answered')
+      expect(taken).toEqual([1, 3])
+    }))
 })

@@ -16,6 +16,8 @@ import { FORWARD_BYTES_MAX, FRAME } from './wire/frame.ts'
 /** Questions of one connection that were not answered. */
 const OUTSTANDING_MAX = 32
 const ANSWER_MS = 5_000
+/** The primary carries nothing out that is as old: by clocks that drift a tenth apart the replica has not given it up. */
+const FRESH_MS = 4_500
 
 interface Asked {
   readonly connection: ConnectionId
@@ -38,6 +40,8 @@ export class Forwarding {
   readonly #o: ForwardingOptions
   readonly #asked = new Map<number, Asked>()
   readonly #answering = new Map<ConnectionId, number>()
+  /** What the newest pulse of the primary says of its clock. */
+  readonly #heard = new Map<ConnectionId, number>()
   #lastId = 0
 
   constructor(options: ForwardingOptions) {
@@ -52,6 +56,8 @@ export class Forwarding {
     const leader = this.#o.leader()
     if (leader === undefined || this.#asked.size >= OUTSTANDING_MAX) throw this.#busy()
     const { peer, epoch } = leader
+    const heardMs = this.#heard.get(peer.connection)
+    if (heardMs === undefined) throw this.#busy()
     const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>()
     const id = this.#lastId === 0xffff_ffff ? 1 : this.#lastId + 1
     this.#lastId = id
@@ -62,10 +68,15 @@ export class Forwarding {
     }
     const timer = this.#o.clock.after(ANSWER_MS, () => answered(undefined))
     this.#asked.set(id, { connection: peer.connection, epoch, timer, answered })
-    peer.link.send(FRAME.forward, [encodeForward({ epoch, id, bytes })])
+    peer.link.send(FRAME.forward, [encodeForward({ epoch, heardMs, id, bytes })])
     const answer = await promise
     if (answer === undefined) throw this.#busy()
     return answer
+  }
+
+  /** The primary's pulse: sent at `askedAtMs` of its boot clock. */
+  pulse(connection: ConnectionId, askedAtMs: number): void {
+    this.#heard.set(connection, askedAtMs)
   }
 
   /** An answer. One that came too late is dropped, and so is one of another epoch or connection. */
@@ -79,6 +90,7 @@ export class Forwarding {
     for (const asked of [...this.#asked.values()])
       if (asked.connection === connection) asked.answered(undefined)
     this.#answering.delete(connection)
+    this.#heard.delete(connection)
   }
 
   /** Nothing is answered any more. */
@@ -86,12 +98,16 @@ export class Forwarding {
     for (const asked of [...this.#asked.values()]) asked.answered(undefined)
   }
 
-  /** Answers a replica: as the front ends say while the epoch that it names is served here, else BUSY. */
-  async answer({ connection, link }: PeerLink, { epoch, id, bytes }: Forward): Promise<void> {
+  /**
+   * Answers a replica: as the front ends say while the epoch that it names is served here, else BUSY. What was under way for
+   * so long that the replica may have told the host that it came to nothing is not carried out after that.
+   */
+  async answer({ connection, link }: PeerLink, { epoch, heardMs, id, bytes }: Forward): Promise<void> {
     const led = this.#o.led()
     const underway = this.#answering.get(connection) ?? 0
+    const isFresh = this.#o.clock.bootMs() - heardMs < FRESH_MS
     let answer: Uint8Array | undefined
-    if (led !== undefined && sameEpoch(led.epoch, epoch) && underway < OUTSTANDING_MAX) {
+    if (led !== undefined && sameEpoch(led.epoch, epoch) && isFresh && underway < OUTSTANDING_MAX) {
       this.#answering.set(connection, underway + 1)
       answer = await this.#answered(led, bytes)
       const left = this.#answering.get(connection)

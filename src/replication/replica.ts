@@ -310,6 +310,7 @@ export class Replica {
       link.refuse('protocol', 'entries are acknowledged that were not sent')
       return
     }
+    if (message.kind === 'pulse') this.#forwarding.pulse(connection, message.askedAtMs)
     const event = { kind: 'peer', server, connection, message } as const
     if (attached === undefined) {
       this.#loop.submit(event)

@@ -48,6 +48,15 @@ export class Machines {
     this.sever(machine)
   }
 
+  /** What others send it lies in the network until the call that is returned. */
+  deafen(machine: string): () => void {
+    const own = [...this.#connections].filter(([, owner]) => owner === machine).map(([one]) => one)
+    for (const connection of own) connection.pause()
+    return () => {
+      for (const connection of own) connection.resume()
+    }
+  }
+
   /** Its connections break; it listens on. */
   sever(machine: string): void {
     for (const [connection, owner] of [...this.#connections]) {

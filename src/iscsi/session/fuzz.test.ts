@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { ManualClock } from '../../../test/e2e/iscsi/manual-clock.ts'
 import { SessionHarness } from '../../../test/e2e/iscsi/session-harness.ts'
+import { silentLogger } from '../../base/log.ts'
+import { OPEN_ACCESS } from '../../frontend/access.ts'
+import { FrontendVolume } from '../../frontend/volume.ts'
 import { Opcode, RESERVED_TAG } from '../pdu/opcodes.ts'
+import { LogicalUnit } from '../scsi/lun.ts'
+import { singlePath } from '../scsi/path-state.ts'
 
 /**
  * PDUs that are nearly right: opcodes, tags, numbers and lengths from small sets, so that they meet each other's
@@ -43,7 +49,18 @@ const step = fc.oneof(
   { weight: 12, arbitrary: pdu },
   { weight: 2, arbitrary: fc.constantFrom({ kind: 'hold' as const }, { kind: 'letGo' as const }) },
   { weight: 1, arbitrary: fc.constantFrom({ kind: 'turn' as const }, { kind: 'tick' as const }) },
+  { weight: 1, arbitrary: fc.constantFrom({ kind: 'move' as const }, { kind: 'answer' as const }) },
 )
+
+/** The path by which the session came turns active. */
+const nextUnit = ({ device, pool, unit }: SessionHarness): LogicalUnit =>
+  new LogicalUnit({
+    volume: new FrontendVolume({
+      ...{ device, access: OPEN_ACCESS, after: 'failover', clock: new ManualClock(), logger: silentLogger },
+    }),
+    ...{ pool, logger: silentLogger, before: unit },
+    path: singlePath({ groupId: 1, relativePorts: () => [1] }),
+  })
 
 it('no sequence of PDUs makes it throw, answer twice, or keep memory after its end', async () => {
   await fc.assert(
@@ -60,6 +77,8 @@ it('no sequence of PDUs makes it throw, answer twice, or keep memory after its e
       })
       let cmdSn = h.cmdSn
       let statSn = 500
+      let pinged: number | undefined
+      let moved: Promise<void> | undefined
       const watch = (): void => {
         for (const { pdu: sent } of h.received()) {
           if (!('expCmdSn' in sent)) continue
@@ -67,6 +86,7 @@ it('no sequence of PDUs makes it throw, answer twice, or keep memory after its e
           const showsNext =
             sent.opcode === Opcode.r2t ||
             (sent.opcode === Opcode.nopIn && sent.initiatorTaskTag === RESERVED_TAG)
+          if (sent.opcode === Opcode.nopIn && showsNext) pinged = sent.targetTransferTag
           if (showsNext) expect(sent.statSn).toBe(statSn)
           else if (sent.opcode !== Opcode.dataIn || sent.statusPresent) expect(sent.statSn).toBe(statSn++)
         }
@@ -83,6 +103,22 @@ it('no sequence of PDUs makes it throw, answer twice, or keep memory after its e
           case 'tick':
             h.session.tick()
             break
+          case 'move':
+            moved ??= h.session.moveTo(nextUnit(h), undefined)
+            break
+          case 'answer': {
+            const answered = pinged
+            if (answered === undefined) break
+            h.send((view, at) => {
+              for (let i = 0; i < 48; i++) view.setUint8(at + i, 0)
+              view.setUint8(at, Opcode.nopOut | 0x40)
+              view.setUint8(at + 1, 0x80)
+              view.setUint32(at + 16, RESERVED_TAG)
+              view.setUint32(at + 20, answered)
+              view.setUint32(at + 24, cmdSn)
+            })
+            break
+          }
           case 'turn':
             await new Promise((resolve) => setImmediate(resolve))
             break
@@ -118,6 +154,7 @@ it('no sequence of PDUs makes it throw, answer twice, or keep memory after its e
       const closed = h.session.close()
       h.device.letGo()
       await closed
+      await moved
       expect(h.session.takeOutput()).toBeUndefined()
       expect([h.pool.lentBytes, h.budget.usedBytes]).toEqual([0, 0])
     }),

@@ -59,7 +59,7 @@ export interface ConnectionContext {
   node(targetName: string): TargetNode | undefined
   sendTargets(login: EstablishedLogin, value: string, localAddress: string): readonly TextPair[] | undefined
   /** The login waits, or goes on: meanwhile it takes no place among the logins. */
-  readonly loginHeld: (isHeld: boolean) => void
+  readonly loginHeld: (connection: IscsiConnection, isHeld: boolean) => void
   /** Whether one more login may wait. */
   readonly mayHold: () => boolean
   /** The login is over, well or not. */
@@ -213,7 +213,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
   #hold(request: LoginRequest, data: Uint8Array): void {
     const { clock, limits, loginHeld } = this.#context
     this.#phase = 'held'
-    loginHeld(true)
+    loginHeld(this, true)
     this.#holding = holdLogin({
       clock,
       holdMs: limits.unavailableHoldMs,
@@ -223,7 +223,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
       },
       done: (step) => {
         this.#phase = 'login'
-        loginHeld(false)
+        loginHeld(this, false)
         this.#take(step)
       },
     })
@@ -369,7 +369,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
   #loginOver(): void {
     this.#timer.cancel()
     this.#holding?.cancel()
-    if (this.#phase === 'held') this.#context.loginHeld(false)
+    if (this.#phase === 'held') this.#context.loginHeld(this, false)
     if (this.#phase !== 'session' && this.#phase !== 'ended') this.#context.loginEnded(this)
   }
 

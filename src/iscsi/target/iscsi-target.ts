@@ -114,7 +114,8 @@ export class IscsiTarget {
   #portalsAsked = 0
   readonly #connections = new Set<IscsiConnection>()
   readonly #sessions = new Set<IscsiConnection>()
-  #logins = 0
+  /** Those in their login, the oldest first. */
+  readonly #logins = new Set<IscsiConnection>()
   #held = 0
   #ticker: Timer | undefined
   #draining = false
@@ -276,55 +277,68 @@ export class IscsiTarget {
   }
 
   #accept(connection: Connection, portalIndex: number): void {
-    const { connectionsMax, loginsMax } = this.#limits
-    const isFull = this.#connections.size >= connectionsMax || this.#logins >= loginsMax
-    if (isFull || !this.#limiter.admit(hostOf(connection.remoteAddress))) {
-      this.#options.logger.debug('iscsi.connection_refused', { address: connection.remoteAddress, isFull })
+    const isTooOften = !this.#limiter.admit(hostOf(connection.remoteAddress))
+    if (isTooOften || !this.#hasRoom()) {
+      const { remoteAddress: address } = connection
+      this.#options.logger.debug('iscsi.connection_refused', { address, isTooOften })
       connection.destroy()
       return
     }
-    this.#logins++
     const { clock, logger, random } = this.#options
-    this.#connections.add(
-      new IscsiConnection(connection, {
-        clock,
-        logger,
-        pool: this.#pool,
-        budget: this.#budget,
-        limits: this.#limits,
-        limiter: this.#limiter,
-        registry: this.#registry,
-        login: {
-          directory: {
-            find: (targetName) => this.#find(targetName, portalIndex),
-            discoveryChap: this.#options.discoveryChap ?? [],
-            hasSession: (initiatorName, tsih) => this.#registry.has(initiatorName, tsih),
-            admit: (claim) => this.#registry.admit(claim),
-          },
-          wishes: { ...TARGET_WISHES, ...this.#options.wishes },
-          random,
+    const accepted = new IscsiConnection(connection, {
+      clock,
+      logger,
+      pool: this.#pool,
+      budget: this.#budget,
+      limits: this.#limits,
+      limiter: this.#limiter,
+      registry: this.#registry,
+      login: {
+        directory: {
+          find: (targetName) => this.#find(targetName, portalIndex),
+          discoveryChap: this.#options.discoveryChap ?? [],
+          hasSession: (initiatorName, tsih) => this.#registry.has(initiatorName, tsih),
+          admit: (claim) => this.#registry.admit(claim),
         },
-        portalIndex,
-        node: (targetName) => this.#nodes.get(targetName),
-        sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
-        loginHeld: (isHeld) => {
-          this.#logins += isHeld ? -1 : 1
-          this.#held += isHeld ? 1 : -1
-        },
-        mayHold: () => this.#held < this.#limits.heldLoginsMax,
-        loginEnded: () => {
-          this.#logins--
-        },
-        sessionBegan: (ready) => {
-          this.#sessions.add(ready)
-          this.#tickLater()
-        },
-        ended: (gone) => {
-          this.#connections.delete(gone)
-          if (this.#sessions.delete(gone) && this.#sessions.size === 0) this.#whenEmpty?.()
-        },
-      }),
-    )
+        wishes: { ...TARGET_WISHES, ...this.#options.wishes },
+        random,
+      },
+      portalIndex,
+      node: (targetName) => (this.#draining ? undefined : this.#nodes.get(targetName)),
+      sendTargets: (login, value, localAddress) => this.#sendTargets(login, value, localAddress),
+      loginHeld: (one, isHeld) => {
+        if (isHeld) this.#logins.delete(one)
+        else this.#logins.add(one)
+        this.#held += isHeld ? 1 : -1
+      },
+      mayHold: () => this.#held < this.#limits.heldLoginsMax,
+      loginEnded: (one) => {
+        this.#logins.delete(one)
+      },
+      sessionBegan: (ready) => {
+        this.#sessions.add(ready)
+        this.#tickLater()
+      },
+      ended: (gone) => {
+        this.#connections.delete(gone)
+        if (this.#sessions.delete(gone) && this.#sessions.size === 0) this.#whenEmpty?.()
+      },
+    })
+    this.#connections.add(accepted)
+    this.#logins.add(accepted)
+  }
+
+  /**
+   * Whether one more connection may come. When there are too many, the one that has been in its login for longest gives way:
+   * initiators need milliseconds for theirs, and whoever only keeps places must not keep them out.
+   */
+  #hasRoom(): boolean {
+    const { connectionsMax, loginsMax } = this.#limits
+    if (this.#connections.size < connectionsMax && this.#logins.size < loginsMax) return true
+    const [oldest] = this.#logins
+    if (oldest === undefined) return false
+    void oldest.reset('its login has taken longest, and others want to come')
+    return this.#connections.size <= connectionsMax
   }
 
   #find(targetName: string, portalIndex: number): TargetVerdict {

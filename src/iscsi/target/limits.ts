@@ -5,7 +5,7 @@ import type { SessionLimits } from '../session/session-types.ts'
 export interface TargetLimits extends SessionLimits {
   /** TCP connections of all kinds; the next one is closed at once. */
   readonly connectionsMax: number
-  /** Connections that have not finished their login; the next one is closed at once. */
+  /** Connections that have not finished their login; the oldest gives way to the next one. */
   readonly loginsMax: number
   /** Sessions of all targets together; the next login is told "out of resources". */
   readonly sessionsMax: number

@@ -27,8 +27,11 @@ export interface DiscoveryEntry {
 
 const HEADER = DiscoveryLogHeader.at
 const AT = DiscoveryLogEntry.at
-/** TREQ: a secure channel is not required (10b); bit 2: SQ flow control may be disabled. */
-const TREQ = 0x06
+/**
+ * TREQ, bit 2: SQ flow control may be disabled. Bits 1:0 say nothing of a secure channel (00b), since there is none to be
+ * had: hosts with libnvme take "not required" (10b) for an offer of TLS and ask their kernel for it.
+ */
+const TREQ = 0x04
 /** EFLAGS bit 1: the discovery service keeps the connections of hosts that ask for it. */
 const EFLAGS_PERSISTENT = 0x02
 const ENTRY_BYTES = DiscoveryLogEntry.lengthBytes

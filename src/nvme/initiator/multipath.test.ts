@@ -3,6 +3,7 @@ import { clock, net, OwnTarget } from '../../../test/conformance/nvme/target.ts'
 import { TwoPaths } from '../../../test/conformance/nvme/two-paths.ts'
 import { volumeOver } from '../../../test/e2e/iscsi/fixture.ts'
 import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
+import { CutNet } from '../../../test/support/cut-net.ts'
 import { silentLogger } from '../../base/log.ts'
 import { MIB } from '../../base/units.ts'
 import { OPEN_ACCESS } from '../../frontend/access.ts'
@@ -104,6 +105,20 @@ describe('a namespace over several paths', () => {
       code: 'DISCONNECTED',
     })
   })
+})
+
+it('a path that says nothing holds up nobody who waits for another', async () => {
+  const silent = new CutNet(net)
+  const ports = { net: silent, clock, portal: portals[1]!, subsystemNqn: NQN, ...HOST }
+  const deaf = await NvmeHostController.connect({ ...ports, keepAliveMs: 0 })
+  const short = new NvmeMultipath({ clock, retryMs: 400 })
+  await short.add(deaf)
+  await short.add(controllers[1]!)
+  for (const connection of silent.connections) connection.isCutting = true
+  const flush = { opcode: IoOpcode.flush, nsid: 1 }
+  await expect(short.execute(flush)).rejects.toMatchObject({ code: 'TIMED_OUT' })
+  short.close()
+  deaf.close()
 })
 
 it('two controllers of one subsystem share the load', async () => {

@@ -18,6 +18,7 @@ import { choosePath, type Outcome, outcomeOfError, outcomeOfStatus, type PathFac
 interface Path extends PathFacts {
   readonly controller: NvmeHostController
   anaState: number | undefined
+  isAsked: boolean
 }
 
 interface Waiting {
@@ -51,6 +52,7 @@ export class NvmeMultipath {
     const path: Path = {
       controller,
       anaState: undefined,
+      isAsked: false,
       get isOpen() {
         return controller.isOpen
       },
@@ -141,25 +143,24 @@ export class NvmeMultipath {
     if (this.#timer !== undefined || this.#isClosed || this.#waiting.length === 0) return
     this.#timer = this.#clock.after(RETRY_MS, () => {
       this.#timer = undefined
-      void this.#refresh().then(() => {
-        this.#sendWaiting()
-        this.#arm()
-      })
+      for (const path of this.#paths) if (!path.isAsked) void this.#ask(path)
+      this.#sendWaiting()
+      this.#arm()
     })
   }
 
-  /** Asks every path that is not usable for its state. */
-  async #refresh(): Promise<void> {
-    await Promise.all(
-      this.#paths.map(async (path) => {
-        try {
-          path.anaState = this.#stateIn(await anaLog(path.controller))
-        } catch (error) {
-          // The path is gone, and leaves by itself.
-          if (!(error instanceof BlockError)) throw error
-        }
-      }),
-    )
+  /** Asks a path for its state. Each by itself: one that says nothing holds up nobody. */
+  async #ask(path: Path): Promise<void> {
+    path.isAsked = true
+    try {
+      path.anaState = this.#stateIn(await anaLog(path.controller))
+      this.#sendWaiting()
+    } catch (error) {
+      // The path is gone, and leaves by itself.
+      if (!(error instanceof BlockError)) throw error
+    } finally {
+      path.isAsked = false
+    }
   }
 
   #sendWaiting(): void {

@@ -39,6 +39,8 @@ export interface QueueConnection {
   readonly remoteAddress: string
   readonly queue: Queue
   gate: AuthenticationGate | undefined
+  /** Connects that were refused. */
+  refusals: number
   /** The queue is connected; and authenticated, when it has to be. */
   ready(): void
   /** The host did not prove itself. */
@@ -70,6 +72,8 @@ interface Association {
 }
 
 const FCTYPE_AT = 4
+/** Connects of one connection that may fail. */
+const REFUSALS_MAX = 8
 
 export class Associations {
   readonly #context: AssociationsContext
@@ -123,13 +127,17 @@ export class Associations {
     return adminStatus(final(STATUS.INVALID_OPCODE), FCTYPE_AT)
   }
 
+  /** The connection of a queue is gone; commands of it may be under way. The admin queue takes the others along. */
+  lost({ queue }: QueueConnection): void {
+    if (queue.attachment?.queueId === 0) void queue.attachment.controller.end('the admin connection is gone')
+  }
+
   /** The connection of a queue is gone, and nothing of it is under way. */
   gone({ queue }: QueueConnection): void {
     const { attachment } = queue
     if (attachment === undefined) return
     const { controller, queueId } = attachment
     if (controller.queues.get(queueId) === queue) controller.queues.delete(queueId)
-    if (queueId === 0) void controller.end('the admin connection is gone')
   }
 
   /** Once a second. */
@@ -159,6 +167,9 @@ export class Associations {
         status: result.status,
         parameter: result.dword0,
       })
+      // Each is in the log.
+      if (++connection.refusals >= REFUSALS_MAX)
+        return { ...result, ends: 'its Connects were refused too often' }
     }
     return result
   }

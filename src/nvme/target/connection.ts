@@ -40,7 +40,7 @@ export interface ConnectionContext {
   readonly limiter: LoginLimiter
   readonly associations: Associations
   /** The handshake is over, well or not. */
-  handshakeEnded(): void
+  handshakeEnded(connection: NvmeConnection): void
   /** The connection is gone, and nothing of it is under way. */
   ended(connection: NvmeConnection): void
 }
@@ -59,6 +59,7 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
   readonly #timer: Timer
   readonly queue: Queue
   gate: AuthenticationGate | undefined
+  refusals = 0
   #phase: 'initialize' | 'handshake' | 'ready' | 'ended' = 'initialize'
   #request: IcReq | undefined
   /** Output is flushed when the present turn's work is done; `wake` has nothing to do. */
@@ -241,7 +242,7 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
     if (this.#phase !== 'handshake') return
     this.#phase = 'ready'
     this.#timer.cancel()
-    this.#context.handshakeEnded()
+    this.#context.handshakeEnded(this)
   }
 
   authenticationFailed(): void {
@@ -310,13 +311,14 @@ export class NvmeConnection implements PduHandler, ConnectionHandlers, QueueHost
     const isHandshake = this.#phase === 'initialize' || this.#phase === 'handshake'
     this.#phase = 'ended'
     this.#timer.cancel()
-    if (isHandshake) this.#context.handshakeEnded()
+    if (isHandshake) this.#context.handshakeEnded(this)
     void this.#finish()
   }
 
   async #finish(): Promise<void> {
     if (this.#finishing) return
     this.#finishing = true
+    this.#context.associations.lost(this)
     await this.queue.close()
     this.#writer.discard()
     this.#context.associations.gone(this)

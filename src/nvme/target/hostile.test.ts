@@ -6,12 +6,15 @@ import { ManualClock } from '../../../test/e2e/iscsi/manual-clock.ts'
 import { NQN, NvmeTargetHarness, PORTAL, turn } from '../../../test/e2e/nvme/target-harness.ts'
 import { KIB, MIB } from '../../base/units.ts'
 import { AdminOpcode, IoOpcode, SglIdentifier } from '../commands.ts'
-import { DISCOVERY_NQN } from '../fabrics.ts'
+import { DISCOVERY_NQN, Property } from '../fabrics.ts'
 import { NvmeBlockClient } from '../initiator/block-client.ts'
-import { STATUS } from '../status.ts'
+import { PduType } from '../pdu/types.ts'
+import { final, formatStatus, STATUS } from '../status.ts'
 
 const raw = (h: NvmeTargetHarness): Context =>
   new Context({ net: h.net, clock: h.clock, portal: PORTAL, nqn: NQN })
+
+const CC_ENABLED = 0x0046_0001
 
 const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await turn()
@@ -61,6 +64,41 @@ describe('memory', () => {
     expect([h.pool.lentBytes, h.target.bytesInFlight]).toEqual([0, 0])
   })
 
+  it('what comes when nothing at all is left is to come again, on a path that the host does not give up', async () => {
+    const h = await new NvmeTargetHarness({
+      limits: { bytesMax: 64 * KIB, connectionBytesMax: 64 * KIB, capsuleBytesMax: 0 },
+    }).serve()
+    const admin = await raw(h).admin()
+    const io = await admin.context.ioOf(admin)
+    h.device.hold()
+    const sgl = { identifier: SglIdentifier.transport, lengthBytes: 64 * KIB }
+    const large = begin(io.queue, { opcode: IoOpcode.write, nsid: 1, cdw12: 127, sgl })
+    io.queue.h2cData(await r2tOf(io.queue, large), new Uint8Array(64 * KIB))
+    const small = { opcode: IoOpcode.write, nsid: 1, capsuleData: new Uint8Array(512) }
+    const refused = await completionOf(io.queue, io.queue.capsule(small))
+    expect(formatStatus(refused.status)).toBe(formatStatus(STATUS.ANA_TRANSITION))
+    h.device.letGo()
+    expect((await completionOf(io.queue, large)).status).toBe(0)
+    expect((await completionOf(io.queue, io.queue.capsule(small))).status).toBe(0)
+    await h.target.close()
+  })
+
+  it('halves of pairs that are too long hold none', async () => {
+    const h = await new NvmeTargetHarness().serve()
+    const admin = await raw(h).admin()
+    const io = await admin.context.ioOf(admin)
+    const sgl = { identifier: SglIdentifier.transport, lengthBytes: MIB }
+    const half = { nsid: 1, cdw12: 2047, sgl }
+    const first = io.queue.capsule({ ...half, opcode: IoOpcode.compare, flags: 0x41 })
+    expect(formatStatus((await completionOf(io.queue, first)).status)).toBe(
+      formatStatus(final(STATUS.ATOMIC_WRITE_UNIT_EXCEEDED)),
+    )
+    const second = io.queue.capsule({ ...half, opcode: IoOpcode.write, flags: 0x42 })
+    expect((await completionOf(io.queue, second)).status & 0x7ff).toBe(STATUS.ABORTED_FAILED_FUSED)
+    expect(h.target.bytesInFlight).toBe(0)
+    await h.target.close()
+  })
+
   it('a slow link is no idle host, but data that never comes to an end is', async () => {
     const h = await new NvmeTargetHarness().serve()
     const admin = await raw(h).admin()
@@ -103,6 +141,58 @@ describe('memory', () => {
     expect((await completionOf(io.queue, cid)).status & 0x7ff).toBe(STATUS.ABORTED_MISSING_FUSED)
     expect(h.target.bytesInFlight).toBe(0)
     await h.target.close()
+  })
+})
+
+describe('the end of an association', () => {
+  it('takes its I/O queues along at once, also while an admin command is under way', async () => {
+    const h = await new NvmeTargetHarness().serve()
+    const admin = await raw(h).admin()
+    const io = await admin.context.ioOf(admin)
+    h.device.hold()
+    const cid = io.queue.capsule({ opcode: IoOpcode.write, nsid: 1, capsuleData: new Uint8Array(512) })
+    await turns(2)
+    admin.queue.capsule({ opcode: AdminOpcode.abort, cdw10: 1 | (cid << 16) })
+    await turns(2)
+    admin.queue.close()
+    await turns(2)
+    expect(io.queue.isClosed).toBe(true)
+    h.device.letGo()
+    await h.target.close()
+    expect([h.pool.lentBytes, h.target.bytesInFlight]).toEqual([0, 0])
+  })
+
+  it('or a reset of its controller takes back writes that have no place yet', async () => {
+    for (const how of ['reset', 'end']) {
+      const h = await new NvmeTargetHarness().serve()
+      const admin = await raw(h).admin()
+      const io = await admin.context.ioOf(admin)
+      h.device.hold()
+      io.queue.capsule({ opcode: IoOpcode.write, nsid: 1, capsuleData: new Uint8Array(512).fill(1) })
+      await turns(2)
+      let again = admin
+      if (how === 'reset') {
+        for (const cc of [0, CC_ENABLED]) {
+          expect((await admin.property('set', Property.cc, cc)).status).toBe(0)
+        }
+      } else {
+        admin.queue.close()
+        await turns(2)
+        again = await raw(h).admin()
+      }
+      expect(io.queue.isClosed).toBe(true)
+      const other = await again.context.ioOf(again, { fields: { qid: 2 } })
+      const capsuleData = new Uint8Array(512).fill(2)
+      const cid = other.queue.capsule({ opcode: IoOpcode.write, nsid: 1, capsuleData })
+      await turns(2)
+      h.device.letGo()
+      expect((await completionOf(other.queue, cid)).status).toBe(0)
+      await turns(2)
+      const read = await run(other.queue, { opcode: IoOpcode.read, nsid: 1 }, { dataInBytes: 512 })
+      expect(read.data[0]).toBe(2)
+      await h.target.close()
+      expect([h.pool.lentBytes, h.target.bytesInFlight]).toEqual([0, 0])
+    }
   })
 })
 
@@ -205,6 +295,49 @@ describe('fused pairs', () => {
 })
 
 describe('strangers', () => {
+  it('get their log pages, as far as their small share goes at a time', async () => {
+    const h = await new NvmeTargetHarness({ limits: { adminBytesMax: 128 * KIB } }).serve()
+    const context = raw(h)
+    const discovery = await context.discovery()
+    const lengthBytes = 64 * KIB
+    const cdw10 = 0x70 | ((lengthBytes / 4 - 1) << 16)
+    const sgl = { identifier: SglIdentifier.transport, lengthBytes }
+    for (let i = 0; i < 30; i++) discovery.queue.capsule({ opcode: AdminOpcode.getLogPage, cdw10, sgl })
+    let [pages, completions, most] = [0, 0, 0]
+    while (completions < 30) {
+      most = Math.max(most, h.target.bytesInFlight)
+      const { type } = await discovery.queue.next()
+      if (type === PduType.c2hData) pages++
+      else completions++
+    }
+    expect([pages, most <= 128 * KIB]).toEqual([30, true])
+    await h.target.close()
+    expect(h.target.bytesInFlight).toBe(0)
+  })
+
+  it('cannot keep hosts out by connections on which they say nothing', async () => {
+    const h = await new NvmeTargetHarness({ limits: { handshakesMax: 3 } }).serve()
+    const silent = Array.from({ length: 10 }, () => h.net.open())
+    expect((await h.connect({ queues: 2 })).isOpen).toBe(true)
+    await turns(2)
+    expect(silent.filter(({ isClosed }) => !isClosed).length).toBeLessThan(3)
+    await h.target.close()
+  })
+
+  it('are answered when their Connect is refused, and sent away when they go on', async () => {
+    const h = await new NvmeTargetHarness().serve()
+    const context = raw(h)
+    const connection = await context.initialized()
+    let answers = 0
+    for (; answers < 100 && !connection.isClosed; answers++) {
+      const { status } = await context.connect(connection, { subsystemNqn: `${NQN}-x` })
+      expect(status & 0x7ff).toBe(STATUS.CONNECT_INVALID_PARAMETERS)
+      await turns(2)
+    }
+    expect(answers).toBe(8)
+    await h.target.close()
+  })
+
   it('cannot take the places of all controllers by asking for discovery', async () => {
     const h = await new NvmeTargetHarness({
       limits: { controllersMax: 4, discoveryControllersMax: 2 },

@@ -2,9 +2,9 @@
 import { KIB, MIB } from '../../base/units.ts'
 
 export interface NvmeTargetLimits {
-  /** TCP connections of all kinds; the next one is closed at once. */
+  /** TCP connections of all kinds. */
   readonly connectionsMax: number
-  /** Connections whose queue is not connected yet; the next one is closed at once. */
+  /** Connections whose queue is not connected yet; for the next one the oldest is closed. */
   readonly handshakesMax: number
   /** Controllers of all subsystems together; the next Connect is told "controller busy". */
   readonly controllersMax: number

@@ -49,7 +49,8 @@ export class NvmeTarget {
   readonly #ports: Port[] = []
   readonly #connections = new Set<NvmeConnection>()
   readonly #unsubscribe: (() => void) | undefined
-  #handshakes = 0
+  /** Connections that are not connected to a queue yet, in the order in which they came. */
+  readonly #handshakes = new Set<NvmeConnection>()
   #ticker: Timer | undefined
   #draining = false
 
@@ -247,14 +248,13 @@ export class NvmeTarget {
   }
 
   #accept(connection: Connection): void {
-    const { connectionsMax, handshakesMax } = this.#limits
-    const isFull = this.#connections.size >= connectionsMax || this.#handshakes >= handshakesMax
-    if (isFull || !this.#limiter.admit(hostOf(connection.remoteAddress))) {
-      this.#options.logger.debug('nvme.connection_refused', { address: connection.remoteAddress, isFull })
+    const { remoteAddress: address } = connection
+    const isTooOften = !this.#limiter.admit(hostOf(address))
+    if (isTooOften || !this.#hasRoom()) {
+      this.#options.logger.debug('nvme.connection_refused', { address, isTooOften })
       connection.destroy()
       return
     }
-    this.#handshakes++
     const { clock, logger } = this.#options
     const accepted = new NvmeConnection(connection, {
       clock,
@@ -264,15 +264,29 @@ export class NvmeTarget {
       limits: this.#limits,
       limiter: this.#limiter,
       associations: this.#associations,
-      handshakeEnded: () => {
-        this.#handshakes--
+      handshakeEnded: (one) => {
+        this.#handshakes.delete(one)
       },
       ended: (gone) => {
         this.#connections.delete(gone)
       },
     })
     this.#connections.add(accepted)
+    this.#handshakes.add(accepted)
     this.#tickLater()
+  }
+
+  /**
+   * Whether one more connection may come. When there are too many, the one that has been in its handshake for longest gives
+   * way: hosts need milliseconds for theirs, and whoever only keeps places must not keep hosts out.
+   */
+  #hasRoom(): boolean {
+    const { connectionsMax, handshakesMax } = this.#limits
+    if (this.#connections.size < connectionsMax && this.#handshakes.size < handshakesMax) return true
+    const [oldest] = this.#handshakes
+    if (oldest === undefined) return false
+    void oldest.reset('its handshake has taken longest, and others want to come')
+    return this.#connections.size <= connectionsMax
   }
 
   /** What a host may see: the paths of the directory, and what is here alone at this target's own addresses. */

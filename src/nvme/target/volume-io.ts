@@ -8,6 +8,7 @@ import { commandKind } from '../controller/command-kind.ts'
 import type { Controller } from '../controller/controller.ts'
 import type { Subsystem } from '../controller/subsystem.ts'
 import type { FusedResult } from '../namespace/fused.ts'
+import { compareAndWriteBytesMax } from '../namespace/identify.ts'
 import type { IoResult } from '../namespace/io-types.ts'
 import { NSID } from '../namespace/namespace.ts'
 import { final, STATUS } from '../status.ts'
@@ -35,14 +36,19 @@ export class VolumeIo implements IoService {
     this.#subsystem = options.subsystem
   }
 
-  refusal({ sqe, view }: Command): number {
+  refusal({ sqe, view, fuse, wantedBytes }: Command): number {
     const { gate } = this.#options
-    const refusal = this.#subsystem.refusal
-    if (gate === undefined && refusal === undefined) return 0
+    const { refusal, namespace } = this.#subsystem
+    const isFusedTransfer = fuse !== 0 && wantedBytes > 0
+    if (gate === undefined && refusal === undefined && !isFusedTransfer) return 0
     const opcode = sqe[0]!
     if (opcode === FABRICS_OPCODE) return 0
     if (gate !== undefined && !gate.isOpen) return final(STATUS.AUTHENTICATION_REQUIRED)
-    if (refusal === undefined) return 0
+    if (refusal === undefined) {
+      // A half keeps its memory until the other has its own: what cannot be executed shall not hold any.
+      const isTooLong = isFusedTransfer && wantedBytes > compareAndWriteBytesMax(namespace!.device)
+      return isTooLong ? final(STATUS.ATOMIC_WRITE_UNIT_EXCEEDED) : 0
+    }
     const nsid = view.getUint32(NSID_AT, true)
     const isHere = nsid === NSID || (nsid === NSID_ALL && opcode === IoOpcode.flush)
     return isHere ? refusal.status : final(STATUS.INVALID_NAMESPACE)

@@ -10,7 +10,9 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 describe('FORWARD and FORWARDED', () => {
   it('have the documented bytes', () => {
-    expect(hex(encodeForward({ epoch, id: 5, bytes: Uint8Array.of(1, 2) }))).toBe(`${EPOCH}05000000` + '0102')
+    expect(hex(encodeForward({ epoch, heardMs: 7, id: 5, bytes: Uint8Array.of(1, 2) }))).toBe(
+      `${EPOCH}0700000000000000` + '05000000' + '0102',
+    )
     expect(hex(encodeForwarded({ epoch, id: 5, bytes: Uint8Array.of(3) }))).toBe(
       `${EPOCH}05000000` + '00' + '03',
     )
@@ -19,10 +21,11 @@ describe('FORWARD and FORWARDED', () => {
 
   it('round-trip, and fit their frames when they are as long as they may be', () => {
     for (const length of [0, 1, 64 * KIB]) {
-      const forward = { epoch, id: 2 ** 32 - 1, bytes: new Uint8Array(length).fill(7) }
-      const [asked, answered] = [encodeForward(forward), encodeForwarded(forward)]
+      const common = { epoch, id: 2 ** 32 - 1, bytes: new Uint8Array(length).fill(7) }
+      const forward = { ...common, heardMs: 2 ** 40 }
+      const [asked, answered] = [encodeForward(forward), encodeForwarded(common)]
       expect(decodeForward(asked)).toEqual(forward)
-      expect(decodeForwarded(answered)).toEqual(forward)
+      expect(decodeForwarded(answered)).toEqual(common)
       expect(asked.byteLength).toBeLessThanOrEqual(payloadBytesMax(FRAME.forward, true))
       expect(answered.byteLength).toBeLessThanOrEqual(payloadBytesMax(FRAME.forwarded, true))
     }
@@ -35,12 +38,12 @@ describe('FORWARD and FORWARDED', () => {
     const right = encodeForwarded({ epoch, id: 1, bytes: undefined })
     for (let length = 0; length < right.byteLength; length++) {
       expect(decodeForwarded(right.subarray(0, length)), `${length} bytes`).toBeUndefined()
-      if (length < 20) expect(decodeForward(right.subarray(0, length)), `${length} bytes`).toBeUndefined()
+      if (length < 28) expect(decodeForward(right.subarray(0, length)), `${length} bytes`).toBeUndefined()
     }
     expect(decodeForwarded(Uint8Array.of(...right, 0))).toBeUndefined()
     expect(decodeForwarded(Uint8Array.of(...right.subarray(0, -1), 2))).toBeUndefined()
     const long = new Uint8Array(FORWARD_BYTES_MAX + 1)
-    expect(decodeForward(encodeForward({ epoch, id: 1, bytes: long }))).toBeUndefined()
+    expect(decodeForward(encodeForward({ epoch, heardMs: 1, id: 1, bytes: long }))).toBeUndefined()
     expect(decodeForwarded(encodeForwarded({ epoch, id: 1, bytes: long }))).toBeUndefined()
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {

@@ -10,6 +10,8 @@ import { readEpoch, writeEpoch } from './parts.ts'
 
 export interface Forward {
   readonly epoch: Epoch
+  /** `askedAtMs` of the newest PULSE on this connection: the primary's own clock, from which it knows how old this is. */
+  readonly heardMs: number
   /** Below 2^32; counts up on each connection. */
   readonly id: number
   /** At most `FORWARD_BYTES_MAX`. */
@@ -25,13 +27,14 @@ export interface Forwarded {
 
 const OUTCOMES = ['answered', 'busy'] as const
 
-export const encodeForward = ({ epoch, id, bytes }: Forward): Uint8Array =>
-  writeEpoch(new ByteWriter(), epoch).u32(id).bytes(bytes).done()
+export const encodeForward = ({ epoch, heardMs, id, bytes }: Forward): Uint8Array =>
+  writeEpoch(new ByteWriter(), epoch).u64(heardMs).u32(id).bytes(bytes).done()
 
 /** Undefined when the payload is not that. */
 export function decodeForward(payload: Uint8Array): Forward | undefined {
   const reader = new ByteReader(payload)
-  const forward = { epoch: readEpoch(reader), id: reader.u32(), bytes: reader.bytes(reader.leftBytes) }
+  const [epoch, heardMs, id] = [readEpoch(reader), reader.u64(), reader.u32()]
+  const forward = { epoch, heardMs, id, bytes: reader.bytes(reader.leftBytes) }
   return reader.isDone && forward.bytes.byteLength <= FORWARD_BYTES_MAX ? forward : undefined
 }
 

@@ -53,7 +53,7 @@ const HANDSHAKE_BYTES_MAX = KIB
 const MESSAGE_BYTES_MAX = 64 * KIB
 /** Most that a replica forwards, or gets as an answer, in bytes; the frame has a header before it. */
 export const FORWARD_BYTES_MAX = 64 * KIB
-const FORWARD_HEADER_BYTES_MAX = 21
+const FORWARD_HEADER_BYTES_MAX = 28
 /** Longest payload of a frame that carries entries or blocks, in bytes. */
 export const CONTENT_BYTES_MAX = 4 * MIB
 

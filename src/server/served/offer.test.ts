@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MemoryDevice } from '../../../test/e2e/iscsi/memory-device.ts'
 import { realPorts } from '../../../test/e2e/target/support/volume.ts'
@@ -5,9 +6,9 @@ import { OPEN_ACCESS } from '../../frontend/access.ts'
 import { FrontendVolume } from '../../frontend/volume.ts'
 import { Offer, type OfferDriver } from './offer.ts'
 
-const volumeOf = (): FrontendVolume =>
+const volumeOf = (name = 'vol1'): FrontendVolume =>
   new FrontendVolume({
-    device: new MemoryDevice({ sizeBytes: 1 << 20 }),
+    device: new MemoryDevice({ sizeBytes: 1 << 20, name }),
     access: OPEN_ACCESS,
     after: 'failover',
     ...realPorts(),
@@ -143,5 +144,91 @@ describe('Offer', () => {
     await offer.close()
     await offer.setSlot(2)
     expect(driver.told).toEqual(['standBy 1', 'end'])
+  })
+})
+
+/** Nothing is offered twice, nothing before the end of what was there, and at rest what was said last. */
+class StrictDriver implements OfferDriver {
+  offered: string | undefined
+  isEnding = false
+  pending: (() => void)[] = []
+  readonly problems: string[] = []
+
+  #begin(what: string): void {
+    if (this.isEnding || this.offered !== undefined) this.problems.push(`${what} over ${this.offered}`)
+    this.offered = what
+  }
+  serve(volume: FrontendVolume, slot: number | null): void {
+    this.#begin(`serve ${volume.name} ${slot}`)
+  }
+  standBy(slot: number): void {
+    this.#begin(`standBy ${slot}`)
+  }
+  async activate(volume: FrontendVolume): Promise<void> {
+    if (this.isEnding || this.offered?.startsWith('standBy') !== true)
+      this.problems.push(`activate over ${this.offered}`)
+    this.offered = this.offered?.replace('standBy', `serve ${volume.name}`)
+    await new Promise<void>((resolve) => this.pending.push(resolve))
+  }
+  async end(): Promise<void> {
+    if (this.isEnding) this.problems.push('an end over another')
+    this.offered = undefined
+    this.isEnding = true
+    await new Promise<void>((resolve) => this.pending.push(resolve))
+    this.isEnding = false
+  }
+}
+
+type Act = 'attach' | 'detach' | 'close' | 'turn' | 'let go' | 0 | 1 | null | undefined
+
+describe('Offer, whatever comes when', () => {
+  it('is at rest what was said last', async () => {
+    const act = fc.constantFrom<Act>(
+      ...(['attach', 'detach', 'turn', 'turn', 'let go', 'let go', 0, 1, null, undefined] as const),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 30 }), fc.boolean(), async (acts, isClosed) => {
+        const driver = new StrictDriver()
+        const offer = new Offer(driver)
+        let volume: FrontendVolume | undefined
+        let openings = 0
+        let slot: number | null | undefined
+        const done: Promise<unknown>[] = []
+        for (const one of isClosed ? [...acts, 'close' as const] : acts) {
+          if (one === 'turn') await new Promise((resolve) => setImmediate(resolve))
+          else if (one === 'let go') driver.pending.shift()?.()
+          else if (one === 'attach') {
+            // an opening is over before the next one begins
+            if (volume !== undefined) continue
+            volume = volumeOf(`opening ${++openings}`)
+            done.push(offer.attach(volume))
+          } else if (one === 'detach') {
+            volume = undefined
+            done.push(offer.detach())
+            expect(driver.offered?.startsWith('serve')).not.toBe(true)
+          } else if (one === 'close') done.push(offer.close())
+          else {
+            slot = one
+            done.push(offer.setSlot(one))
+          }
+        }
+        let isDone = false
+        void Promise.all(done).then(() => {
+          isDone = true
+        })
+        for (let turn = 0; turn < 100 && !isDone; turn++) {
+          driver.pending.shift()?.()
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        expect([isDone, driver.problems]).toEqual([true, []])
+        expect(driver.isEnding).toBe(false)
+        if (isClosed) expect(driver.offered).toBeUndefined()
+        else if (volume === undefined)
+          expect(driver.offered).toBe(typeof slot === 'number' ? `standBy ${slot}` : undefined)
+        else if (slot !== undefined) expect(driver.offered).toBe(`serve ${volume.name} ${slot}`)
+        else expect(driver.offered).toContain(`serve ${volume.name}`)
+      }),
+      { numRuns: 300 },
+    )
   })
 })

@@ -62,6 +62,17 @@ describe('a login that is under way', () => {
     }
   })
 
+  it('ends without a session when the target takes none by then', async () => {
+    cluster = await PathCluster.start()
+    cluster.tell({ a: 'active', b: 'standby' })
+    const { a } = cluster.servers
+    a.serve()
+    const { finish } = await halfLogin(await a.raw())
+    await a.target.drain({ timeoutMs: 1000 })
+    expect(await finish()).toBe('none')
+    expect(a.target.sessions()).toEqual([])
+  })
+
   it('ends without a session when the target has other ports by then', async () => {
     cluster = await PathCluster.start()
     cluster.tell({ a: 'active', b: 'standby' })

@@ -65,12 +65,15 @@ export class NvmeTargetHarness {
   readonly clock = new ManualClock()
   readonly net = new MemoryNet()
   readonly pool = new BufferPool()
-  readonly device = new MemoryDevice({ sizeBytes: 16 * 1024 * 1024 })
+  readonly device: MemoryDevice
   readonly volume: FrontendVolume
   readonly target: NvmeTarget
 
-  constructor(options: Partial<NvmeTargetOptions> & { access?: AccessRules } = {}) {
-    const { access = OPEN_ACCESS, ...rest } = options
+  constructor(
+    options: Partial<NvmeTargetOptions> & { access?: AccessRules; atomicWriteBytesMax?: number } = {},
+  ) {
+    const { access = OPEN_ACCESS, atomicWriteBytesMax = 0, ...rest } = options
+    this.device = new MemoryDevice({ sizeBytes: 16 * 1024 * 1024, atomicWriteBytesMax })
     this.volume = new FrontendVolume({
       device: this.device,
       access,

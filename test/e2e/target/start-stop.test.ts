@@ -38,6 +38,9 @@ describe('a target that serves', () => {
         iqn: 'iqn.2026-11.io.basalt:vol1',
         iscsi: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
         portals: [ready.iscsi],
+        nqn: 'nqn.2026-11.io.basalt:vol1',
+        nvme: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
+        nvmePortals: [ready.nvme],
         admin: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
       })
       expect(await getJson(ready.admin, '/healthz')).toEqual({ healthy: true, reasons: [] })
@@ -83,13 +86,13 @@ describe('a target that serves', () => {
     const config = `${directory.path}/basalt.yaml`
     writeFileSync(
       config,
-      `data: ${data}\nvolume: vol1\nsize: 16MiB\niscsi: 127.0.0.1:0\nadmin: 127.0.0.1:0\n`,
+      `data: ${data}\nvolume: vol1\nsize: 16MiB\niscsi: 127.0.0.1:0\nnvme: 127.0.0.1:0\nadmin: 127.0.0.1:0\n`,
     )
     await withBasalt(['target', '--config', config], async (child) => {
       await child.ready()
       writeFileSync(
         config,
-        `data: ${data}\nvolume: vol2\niscsi: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlog-level: debug\n`,
+        `data: ${data}\nvolume: vol2\niscsi: 127.0.0.1:0\nnvme: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlog-level: debug\n`,
       )
       child.signal('SIGHUP')
       expect(await child.logged('config.reloaded')).toMatchObject({

@@ -153,7 +153,7 @@ export class HostilePeer {
   #staleForward(): { readonly kind: FrameKind; readonly payload: Uint8Array } {
     const random = this.#random
     const bytes = random.bytes(random.integer(100))
-    const forward = { epoch: this.#oldEpoch(), id: random.integer(2 ** 31), bytes }
+    const forward = { epoch: this.#oldEpoch(), heardMs: 0, id: random.integer(2 ** 31), bytes }
     return random.chance(0.5)
       ? { kind: FRAME.forward, payload: encodeForward(forward) }
       : { kind: FRAME.forwarded, payload: encodeForwarded(forward) }

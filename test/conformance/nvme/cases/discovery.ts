@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { AdminOpcode, decodeCqe } from '../../../../src/nvme/commands.ts'
-import { DISCOVERY_NQN } from '../../../../src/nvme/fabrics.ts'
+import { DISCOVERY_NQN, DiscoveryLogEntry } from '../../../../src/nvme/fabrics.ts'
 import {
   DISCOVERY_UNIT_BYTES,
   type DiscoveryEntry,
@@ -36,6 +36,15 @@ export const discoveryLog = behaviour('discovery log', 'NVMe Base 2.0 §5.16.1.2
       assert.match(entry.address, /^[0-9a-fA-F.:]+$/)
       assert.match(entry.port, /^\d+$/)
       assert([1, 2].includes(entry.addressFamily))
+    }
+  },
+  'speaks of no secure channel where it has none': async (c) => {
+    const { entries, page } = await entriesOf(await c.discovery())
+    const { lengthBytes, at } = DiscoveryLogEntry
+    for (const index of entries.keys()) {
+      const start = DISCOVERY_UNIT_BYTES + index * lengthBytes
+      const security = page[start + at.tsas]!
+      if (security === 0) assert.equal(page[start + at.treq]! & 3, 0, 'hosts would ask for TLS')
     }
   },
   'has record format 0': async (c) => {

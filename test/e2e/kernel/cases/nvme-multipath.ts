@@ -6,7 +6,7 @@ const MIB = 1 << 20
 export const nvmeMultipath: KernelCase = {
   name: 'nvme-multipath',
   summary:
-    "NVMe/TCP: the kernel's multipath over three servers: the lead is moved, the primary is killed and comes back",
+    "NVMe/TCP: the kernel's multipath over three servers: the lead is moved, the primary is killed, and hangs",
   limitSeconds: 900,
   async run(context) {
     // not a multipath volume: that is a matter of iSCSI, over NVMe every server with a replica is a path

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A volume by the kernel's own multipath: a controller at each of three servers, of which one leads. The lead is moved
-# as planned, then the primary is killed and comes back, under a mounted file system: no error may reach it, the paths must
-# show what they are, and come back by themselves. Settings are those that `basalt volume attach-info` prints.
+# as planned, then the primary is killed and comes back, then it hangs, under a mounted file system: no error may reach it,
+# the paths must show what they are, and come back by themselves. Settings are those that `basalt volume attach-info` prints.
 source ./lib.sh
 source ./nvme-lib.sh
 source ./rounds-lib.sh
@@ -10,7 +10,8 @@ source ./rounds-lib.sh
 PATH_SECONDS=120
 SLOWEST_MS=90000
 
-attach() { connect_at "$1" --reconnect-delay=1 --ctrl-loss-tmo=-1 --keep-alive-tmo=5; }
+HOLDING=(--reconnect-delay=1 --ctrl-loss-tmo=-1 --keep-alive-tmo=5)
+attach() { connect_at "$1" "${HOLDING[@]}"; }
 paths() { # CONTROLLER STATE ANA-STATE ADDRESS
   local controller state
   for controller in /sys/class/nvme/nvme*; do
@@ -71,6 +72,15 @@ check 'two controllers are left' live_controllers 2
 check 'what was synced is there' as_told
 check 'the killed server is back and in sync' ask bring-back
 check 'its path comes back' eventually "$PATH_SECONDS" led_with 2
+
+forget_beats
+LEADS=$(ask stop-primary) || fail 'the primary hangs, another one leads' "$LEADS"
+echo "$LEADS"
+check 'after the hang another path leads' eventually "$PATH_SECONDS" leads "${LEADS%% *}"
+check 'after the hang writes go on and verify' rounds_pass 2 "$writer"
+at_most 'the slowest write around the hang took, in ms' "$SLOWEST_MS" "$(slowest_beat)"
+check 'the primary that hung goes on and is in sync' ask go-on
+check 'its path comes back' eventually "$PATH_SECONDS" led_with 2
 check 'writes go on and verify' rounds_pass 1 "$writer"
 touch /tmp/stop
 check 'no writer saw an error (files)' wait "$new"
@@ -88,7 +98,7 @@ check 'disconnect' shows nvme_logout -- 'disconnected 3 controller'
 check 'the disk is gone' eventually 10 no_nvme_disk
 
 # shellcheck disable=SC2046
-check 'nvme connect-all at one server' nvme connect-all $(at_portal "$NVME_PORTAL")
+check 'nvme connect-all at one server' nvme connect-all $(at_portal "$NVME_PORTAL") "${HOLDING[@]}"
 check 'brings every path' eventually "$PATH_SECONDS" led_with 2
 check 'disconnect' shows nvme_logout -- 'disconnected 3 controller'
 check 'the disk is gone' eventually 10 no_nvme_disk

@@ -10,7 +10,11 @@ KEY_A=0xa1 KEY_B=0xb2
 host_name() { echo "nqn.2014-08.org.nvmexpress:uuid:$(host_id "$1")"; } # a|b
 host_id() { echo "$1$1$1$1$1$1$1$1-0000-4000-8000-000000000001"; }
 
-make_host() { connect_at "$NVME_PORTAL" --hostnqn="$(host_name "$1")" --hostid="$(host_id "$1")" --keep-alive-tmo=5 --reconnect-delay=1 --nr-io-queues=1 --duplicate-connect; }
+# Past nvme-cli, of which some versions take two hosts at one address for one.
+make_host() { # a|b
+  printf 'transport=tcp,traddr=%s,trsvcid=%s,nqn=%s,hostnqn=%s,hostid=%s,nr_io_queues=1,keep_alive_tmo=5,reconnect_delay=1' \
+    "${NVME_PORTAL%:*}" "${NVME_PORTAL##*:}" "$NQN" "$(host_name "$1")" "$(host_id "$1")" >/dev/nvme-fabrics
+}
 disk_of() { # a|b: of its controller, when that is connected
   local controller path
   for controller in /sys/class/nvme/nvme*; do

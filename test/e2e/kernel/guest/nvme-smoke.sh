@@ -19,7 +19,7 @@ check 'it has a cache to flush' grep -q 'write back' "/sys/block/${DISK##*/}/que
 
 check 'nvme list' shows nvme list -- "^$DISK .*Basalt.* 512 +B \+ +0 B"
 check 'nvme id-ctrl' shows nvme id-ctrl "/dev/$CONTROLLER" -- '^mn\s*:\s*Basalt' '^cntrltype\s*:\s*1$' '^cmic\s*:\s*0xb' \
-  '^anacap\s*:\s*87$' '^nn\s*:\s*1$' "^subnqn\s*:\s*$NQN\$" '^vwc\s*:\s*0x7' '^kas\s*:\s*10$'
+  '^anacap\s*:\s*85$' '^nn\s*:\s*1$' "^subnqn\s*:\s*$NQN\$" '^vwc\s*:\s*0x7' '^kas\s*:\s*10$'
 check 'nvme id-ns' shows nvme id-ns "$DISK" -- "^nsze\s*:\s*0x$(printf %x $((SIZE_BYTES / 512)))\$" \
   '^nmic\s*:\s*0x1$' '^anagrpid\s*:\s*1$' '^lbaf +0 : ms:0 +lbads:9 .*in use'
 check 'nvme smart-log' shows nvme smart-log "/dev/$CONTROLLER" -- '^critical_warning\s+: 0' '^percentage_used\s+: 0%' \
