@@ -15,7 +15,7 @@ import type { ServedBasalt, ServedTarget, ServerOptions } from './servers.ts'
 import { type Work, worksNamed } from './works.ts'
 
 /** Two targets, and what they are compared by. */
-export interface Contest {
+interface Contest {
   readonly works: readonly Work[]
   readonly targets: readonly [ServedTarget, ServedTarget]
 }
