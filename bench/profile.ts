@@ -1,6 +1,6 @@
 /**
- * `npm run bench:profile [-- --only TEXT] [--seconds 3] [--top 12] [--directory DIR] [--json]`: what an I/O costs the
- * iSCSI target, row by row. Three runs each: one undisturbed (CPU time, memory allocated, garbage collections, delay of
+ * `npm run bench:profile [-- --nvme] [--only TEXT] [--seconds 3] [--top 12] [--directory DIR] [--json]`: what an I/O costs
+ * the target over iSCSI, or with `--nvme` over NVMe/TCP, row by row. Three runs each: one undisturbed (CPU time, memory allocated, garbage collections, delay of
  * the event loop), one under the profiler of V8 (functions of the main thread), one under strace (system calls).
  * Target on core 0, client on core 1. Figures are per operation of the client.
  */
@@ -11,7 +11,7 @@ import { MIB } from '../src/base/units.ts'
 import { runClient } from './iscsi/client.ts'
 import { STRACE, TASKSET, whatIsMissing } from './iscsi/programs.ts'
 import { type ServedBasalt, startBasalt } from './iscsi/servers.ts'
-import { type Work, worksNamed } from './iscsi/works.ts'
+import { NVME_WORKS, WORKS, type Work, worksNamed } from './iscsi/works.ts'
 import { type HotSpot, INSPECTED, Inspector } from './profile/inspector.ts'
 import { type Meter, startMeter } from './profile/meter.ts'
 import { type SystemCall, systemCallsOf } from './profile/system-calls.ts'
@@ -32,6 +32,7 @@ interface Profile extends Meter {
 
 const { values } = parseArgs({
   options: {
+    nvme: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
     top: { type: 'string', default: '12' },
@@ -53,7 +54,8 @@ if (missing !== undefined) {
 async function run(): Promise<void> {
   mkdirSync(values.directory, { recursive: true })
   const directory = mkdtempSync(join(values.directory, 'profile-'))
-  const target = await startBasalt({ directory, sizeBytes: SIZE_BYTES, cpu: TARGET_CPU }, INSPECTED)
+  const basalt = await startBasalt({ directory, sizeBytes: SIZE_BYTES, cpu: TARGET_CPU }, INSPECTED)
+  const target = values.nvme ? { ...basalt, url: basalt.nvmeUrl } : basalt
   process.once('exit', () => {
     target.kill()
     rmSync(directory, { recursive: true, force: true })
@@ -63,7 +65,7 @@ async function run(): Promise<void> {
   await runClient(target, FILL)
   await target.settle()
   const profiles: Profile[] = []
-  for (const work of worksNamed(values.only)) {
+  for (const work of worksNamed(values.nvme ? NVME_WORKS : WORKS, values.only)) {
     const profile = await profileOf(work, target, inspector, join(directory, 'strace'))
     profiles.push(profile)
     if (!values.json) for (const line of describe(profile)) console.log(line)

@@ -70,9 +70,10 @@ export function describe({ work, ratio, bar, verdict, targets }: Row): string[] 
         `${mbPerSecond.median.toFixed(0).padStart(5)} MB/s`,
         `p50 ${p50Us.median.toFixed(0)} µs  p99 ${p99Us.median.toFixed(0)} µs`.padEnd(26),
         `client ${percent(clientCpu.greatest)}  target ${percent(targetCpu.median)}`,
+        `CPU of an I/O: target ${usOf(targetCpu, iops)}, client ${usOf(clientCpu, iops)}`,
       ].join('  '),
   )
-  return [`${work.padEnd(34)} ${ratio.toFixed(2)}x${told}`, ...lines]
+  return [`${work.padEnd(40)} ${ratio.toFixed(2)}x${told}`, ...lines]
 }
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
@@ -101,5 +102,9 @@ function spread(all: readonly number[]): Spread {
   const median = sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
   return { median, least: sorted[0] ?? Number.NaN, greatest: sorted.at(-1) ?? Number.NaN, all }
 }
+
+/** On a machine that is busy with other work this says more than operations a second. */
+const usOf = (cpu: Spread, iops: Spread): string =>
+  `${spread(cpu.all.map((share, round) => (share / (iops.all[round] ?? Number.NaN)) * 1e6)).median.toFixed(1)} µs`
 
 const percent = (fraction: number): string => `${Math.round(fraction * 100)} %`

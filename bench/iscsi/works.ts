@@ -28,14 +28,15 @@ export const WORKS: readonly Work[] = [
   work('4k write and flush each, depth 1', '--rw randwrite --bs 4k --qd 1 --sync-every 1'),
 ]
 
-/** The rows of `npm run bench:nvme`: the peer is our own iSCSI. */
+/** The rows in which the peer is our own iSCSI. */
 export const NVME_WORKS: readonly Work[] = [
-  work('4k random read, depth 1', '--rw randread --bs 4k --qd 1'),
-  work('4k random read, depth 32', '--rw randread --bs 4k --qd 32', 1.2),
-  work('128k sequential read, depth 32', '--rw read --bs 128k --qd 32'),
-  work('4k random write, depth 32', '--rw randwrite --bs 4k --qd 32', 1.2),
-  work('128k sequential write, depth 32', '--rw write --bs 128k --qd 32'),
+  work('NVMe/TCP 4k random read, depth 1', '--rw randread --bs 4k --qd 1'),
+  work('NVMe/TCP 4k random read, depth 32', '--rw randread --bs 4k --qd 32', 1.2),
+  work('NVMe/TCP 128k sequential read, depth 32', '--rw read --bs 128k --qd 32'),
+  work('NVMe/TCP 4k random write, depth 32', '--rw randwrite --bs 4k --qd 32', 1.2),
+  work('NVMe/TCP 128k sequential write, depth 32', '--rw write --bs 128k --qd 32'),
 ]
 
-/** The works whose name holds `text`; all for none. */
-export const worksNamed = (text: string): readonly Work[] => WORKS.filter(({ name }) => name.includes(text))
+/** Those of `works` whose name holds `text`; all for none. */
+export const worksNamed = (works: readonly Work[], text: string): readonly Work[] =>
+  works.filter(({ name }) => name.includes(text))

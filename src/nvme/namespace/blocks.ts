@@ -15,7 +15,11 @@ import type { NvmeNamespace } from './namespace.ts'
 import { CommandRefusedError, plainResult, SUCCESS } from './result.ts'
 import { blocksOf, cdw10Of, cdw11Of, hasDeallocate, hasFua, startLbaOf, u32At, u64At } from './sqe.ts'
 
-export type CommandHandler = (namespace: NvmeNamespace, command: IoCommand) => IoResult | Promise<IoResult>
+/** A promise without a result is success: one link less between the device and the answer. */
+export type CommandHandler = (
+  namespace: NvmeNamespace,
+  command: IoCommand,
+) => IoResult | Promise<IoResult> | Promise<void>
 
 const OUT_OF_RANGE = Object.freeze(plainResult(final(STATUS.LBA_OUT_OF_RANGE)))
 const LENGTH_INVALID = Object.freeze(plainResult(final(STATUS.DATA_SGL_LENGTH_INVALID)))
@@ -26,8 +30,6 @@ const PIECE_BYTES = MIB
 const RANGE_BYTES = 16
 /** AD: deallocate. IDR and IDW are hints, and context attributes too. */
 const ATTRIBUTE_DEALLOCATE = 0x04
-
-const succeed = (): IoResult => SUCCESS
 
 /** What ends a command that sends exactly its range of blocks, before it begins. */
 export function refuseBlocks(
@@ -55,7 +57,9 @@ export const read: CommandHandler = (namespace, command) => {
   const offsetBytes = lba * namespace.blockBytes
   if (!hasFua(sqe)) return readBlocks(namespace, command, offsetBytes, lengthBytes)
   // FUA: what the volatile cache holds of the range goes to the medium first
-  return namespace.device.flush().then(() => readBlocks(namespace, command, offsetBytes, lengthBytes))
+  return namespace.device
+    .flush()
+    .then<IoResult>(() => readBlocks(namespace, command, offsetBytes, lengthBytes))
 }
 
 function readBlocks(
@@ -103,8 +107,8 @@ export const write: CommandHandler = (namespace, command) => {
   const options = namespace.writeOptions(command, hasFua(sqe))
   const run = (): Promise<void> => device.write(offsetBytes, dataOut, options)
   return needsAtomicRange(namespace, offsetBytes, dataOut.byteLength)
-    ? namespace.atomicRanges.write(offsetBytes, offsetBytes + dataOut.byteLength, run).then(succeed)
-    : run().then(succeed)
+    ? namespace.atomicRanges.write(offsetBytes, offsetBytes + dataOut.byteLength, run)
+    : run()
 }
 
 /** Whether a waiting read could see a part of a write that must be one change: within one block of the medium none can. */
@@ -113,7 +117,7 @@ function needsAtomicRange({ device }: NvmeNamespace, offsetBytes: number, length
   return !isOneBlock && lengthBytes <= device.atomicWriteBytesMax
 }
 
-export const flush: CommandHandler = ({ device }) => device.flush().then(succeed)
+export const flush: CommandHandler = ({ device }) => device.flush()
 
 export const writeZeroes: CommandHandler = (namespace, command) => {
   const { sqe } = command
@@ -127,7 +131,7 @@ export const writeZeroes: CommandHandler = (namespace, command) => {
   const done = hasDeallocate(sqe)
     ? device.trim(lba * blockBytes, blocks * blockBytes, options)
     : device.writeZeroes(lba * blockBytes, blocks * blockBytes, options)
-  return done.then(succeed)
+  return done
 }
 
 /**

@@ -22,7 +22,7 @@ import { type CommandEntry, commandOf } from './command-table.ts'
 import { compareAndWrite, type FusedResult, firstFails, refusePair, secondFails } from './fused.ts'
 import { identificationDescriptors, identifyNamespace } from './identify.ts'
 import type { IoCommand, IoResult, NvmeHost } from './io-types.ts'
-import { CommandRefusedError, plainResult } from './result.ts'
+import { CommandRefusedError, plainResult, SUCCESS } from './result.ts'
 import { fuseOf, NSID_ALL, nsidOf, OPCODE, opcodeOf } from './sqe.ts'
 
 export interface NvmeNamespaceOptions {
@@ -34,6 +34,8 @@ export interface NvmeNamespaceOptions {
 
 /** Every volume is the first and only namespace of its subsystem. */
 export const NSID = 1
+
+const orSuccess = (result: IoResult | undefined): IoResult => result ?? SUCCESS
 
 export class NvmeNamespace {
   readonly volume: FrontendVolume
@@ -134,7 +136,9 @@ export class NvmeNamespace {
     try {
       const result = handler(this, command)
       return result instanceof Promise
-        ? result.catch((error: unknown) => plainResult(this.#statusOf(command, error)))
+        ? (result as Promise<IoResult | undefined>).then(orSuccess, (error: unknown) =>
+            plainResult(this.#statusOf(command, error)),
+          )
         : result
     } catch (error) {
       return plainResult(this.#statusOf(command, error))

@@ -17,6 +17,7 @@ import { FABRICS_OPCODE } from '../commands.ts'
 import type { AdminCommand, AdminResult } from '../controller/admin-types.ts'
 import { ADMIN_CAPSULE_BYTES } from '../controller/capabilities.ts'
 import type { ControllerQueue } from '../controller/controller.ts'
+import type { IoResult } from '../namespace/io-types.ts'
 import { ENTRY_OFFSET } from '../pdu/capsule.ts'
 import type { DataSink } from '../pdu/stream.ts'
 import { PduType } from '../pdu/types.ts'
@@ -309,20 +310,26 @@ export class Queue implements ControllerQueue {
     else {
       const result = attachment.io.execute(command)
       if (!(result instanceof Promise)) {
-        this.#table.finishIo(command, result.status, result.dword0, result.dataIn, result.release)
+        this.#answer(command, result)
         return
       }
       this.#await(
         command,
-        result.then((r) => this.#table.finishIo(command, r.status, r.dword0, r.dataIn, r.release)),
+        result.then((settled) => this.#answer(command, settled)),
       )
     }
   }
 
+  #answer(command: Command, { status, dword0, dataIn, release }: IoResult): void {
+    this.#table.finishIo(command, status, dword0, dataIn, release)
+    this.#options.host.wake()
+  }
+
+  /** `done` answers the command, and wakes the host. */
   #await(command: Command, done: Promise<void>): void {
     command.state = 'executing'
     this.#table.commands.set(command.cid, command)
-    command.running = done.then(() => this.#options.host.wake())
+    command.running = done
   }
 
   // ── Fused pairs ──
@@ -338,14 +345,8 @@ export class Queue implements ControllerQueue {
     second.partner = undefined
     const result = this.#table.attachment!.io!.executeFused(first, second)
     const settle = (pair: Awaited<typeof result>): void => {
-      this.#table.finishIo(first, pair.first.status, pair.first.dword0, pair.first.dataIn, pair.first.release)
-      this.#table.finishIo(
-        second,
-        pair.second.status,
-        pair.second.dword0,
-        pair.second.dataIn,
-        pair.second.release,
-      )
+      this.#answer(first, pair.first)
+      this.#answer(second, pair.second)
     }
     if (!(result instanceof Promise)) {
       settle(result)
@@ -367,7 +368,10 @@ export class Queue implements ControllerQueue {
     } else if (result instanceof Promise) {
       this.#await(
         command,
-        result.then((settled) => this.#table.finishAdmin(command, settled)),
+        result.then((settled) => {
+          this.#table.finishAdmin(command, settled)
+          this.#options.host.wake()
+        }),
       )
     } else this.#table.finishAdmin(command, result)
   }
