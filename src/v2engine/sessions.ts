@@ -41,7 +41,11 @@ function unpin(session: PeerSession, out: Outbox): void {
 
 /** Ends it and asks the replica anew, after a wait that doubles with each failure. */
 export function failSession(state: ReplicaState, peer: Peer, why: string, nowMs: number, out: Outbox): void {
-  if (peer.session?.plan.kind === 'catchUp' && why === 'stalled') peer.stalledCatchUps += 1
+  if (peer.session?.plan.kind === 'catchUp') {
+    if (why === 'stalled') peer.stalledCatchUps += 1
+    // the log cannot give what it lacks, however often it is asked
+    if (why === 'source damaged') peer.stalledCatchUps = state.bounds.stalledCatchUpsMax
+  }
   endSession(peer, why, out)
   peer.failures += 1
   peer.askAtMs = nowMs + backoffMs(state.bounds, peer.failures)

@@ -6,7 +6,7 @@
  *                                                                 (after=N: of the last event only N items were)
  *   seal 2 · assign primary 2 set=v1:a,b mode=sync_all · assign replica 2 · grant 2 asked=0 · setIs 2 v2:a · stop 2
  *   started 2 lsn=6 · log 7 durable=6 · flush 6 · quiet 7 · poisoned · close · tick
- *   up b 1 · down b 1 · pinned s1 [no] · copied s1 · moved s1 · failed s1 · settled s1 9 · diverged b 7
+ *   up b 1 · down b 1 · pinned s1 [no] · copied s1 · moved s1 · failed s1 [damaged] · settled s1 9 · diverged b 7
  *   b/1 follow log=5 …      a message from b on connection 1; the other kinds alike
  *   joined b 1              b connects, follows, takes its plan and acknowledges everything
  */
@@ -252,7 +252,11 @@ export class Script {
       case 'moved':
         return { kind: 'sessionMoved', session: this.#session(words.at(1)), isCopied: verb === 'copied' }
       case 'failed':
-        return { kind: 'sessionFailed', session: this.#session(words.at(1)), why: 'log no longer retained' }
+        return {
+          kind: 'sessionFailed',
+          session: this.#session(words.at(1)),
+          why: words.has('damaged') ? 'source damaged' : 'log no longer retained',
+        }
       case 'settled':
         return { kind: 'settled', session: this.#session(words.at(1)), lsn: lsn(Number(words.at(2))) }
       case 'diverged':
