@@ -110,6 +110,8 @@ export class SimServer implements NetMachine {
     const { scheduler, network } = this.#world
     this.#lives += 1
     this.isPowered = true
+    // a machine that starts a process is awake
+    this.#time.wake()
     this.#hasLostASync = false
     const syncErrors = this.faults.counts.syncError
     const process = startProcess({
