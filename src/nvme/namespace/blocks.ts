@@ -55,21 +55,30 @@ export const read: CommandHandler = (namespace, command) => {
   const lengthBytes = blocks * namespace.blockBytes
   if (command.dataInLengthMax !== lengthBytes) return LENGTH_INVALID
   const offsetBytes = lba * namespace.blockBytes
-  if (!hasFua(sqe)) return readBlocks(namespace, command, offsetBytes, lengthBytes)
+  if (!hasFua(sqe)) {
+    return readBlocks(namespace, command, { offsetBytes, lengthBytes, place: command.place(lengthBytes) })
+  }
   // FUA: what the volatile cache holds of the range goes to the medium first
-  return namespace.device
-    .flush()
-    .then<IoResult>(() => readBlocks(namespace, command, offsetBytes, lengthBytes))
+  return (
+    namespace.device
+      .flush()
+      // it is answered after whatever is said meanwhile, so its place would be another's by then
+      .then<IoResult>(() => readBlocks(namespace, command, { offsetBytes, lengthBytes, place: undefined }))
+  )
 }
 
 function readBlocks(
   namespace: NvmeNamespace,
   command: IoCommand,
-  offsetBytes: number,
-  lengthBytes: number,
+  range: {
+    readonly offsetBytes: number
+    readonly lengthBytes: number
+    /** Where the data go out; only for a command that is answered in this turn. */
+    readonly place: Uint8Array | undefined
+  },
 ): IoResult | Promise<IoResult> {
   const { device, pool } = namespace
-  const place = command.place(lengthBytes)
+  const { offsetBytes, lengthBytes, place } = range
   if (place !== undefined && device.readNow(offsetBytes, place)) {
     return { status: 0, dword0: 0, dataIn: place, release: undefined }
   }

@@ -147,6 +147,7 @@ export class PduWriter {
     this.#pendingBytes += position - start + dataBytes
     this.#position = position
     const isCopied = dataBytes <= COPY_BYTES_MAX
+    assert(data === this.#place || !this.#isOwn(data), 'a place that another PDU has taken is not used')
     if (!isCopied) {
       this.#closeRun()
       this.#buffers.push(data)
@@ -169,6 +170,13 @@ export class PduWriter {
   #pdoOf(headBytes: number): number {
     const alignment = this.#alignmentBytes
     return Math.ceil(headBytes / alignment) * alignment
+  }
+
+  /** Whether the bytes stand in the slab. */
+  #isOwn(data: Uint8Array): boolean {
+    const { buffer, byteOffset, byteLength } = this.#slab
+    const offset = data.byteOffset - byteOffset
+    return data.buffer === buffer && data.byteLength > 0 && offset >= 0 && offset < byteLength
   }
 
   #copy(data: Uint8Array): void {

@@ -15,3 +15,9 @@ it('hostile streams end by the book, keep nothing and disturb nobody (npm run fu
     expect(count).toBeGreaterThan(STREAMS / 5)
   }
 })
+
+it('reads past the volatile cache are not answered with what was said meanwhile', async () => {
+  const fuzz = await InProcessFuzz.start(1)
+  await fuzz.run(15_853, 15_854, 15_855)
+  await fuzz.close()
+})
