@@ -177,11 +177,15 @@ describe('the sample volume', () => {
       rmSync(join(directory.path, `master/registry.sqlite${end}`), { force: true })
     const second = dev('--servers', '2')
     const { master } = await told(second, 'locked')
-    const answer = await fetch(`http://${master}/block/recover`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{}',
-    })
+    const recover = (): Promise<Response> =>
+      fetch(`http://${master}/block/recover`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{}',
+      })
+    // refused until the other member has reported, too
+    let answer = await recover()
+    while (answer.status === 409) answer = await recover()
     expect(answer.status).toBe(200)
     expect(await told(second, 'volume')).toMatchObject({ name: 'demo', isNew: false })
     await second.stop()
