@@ -9,9 +9,9 @@ import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
 import { IQN, LoopbackTarget, net, rawLogin, volumeOver } from '../../e2e/iscsi/fixture.ts'
 import { MemoryDevice } from '../../e2e/iscsi/memory-device.ts'
 import { SeededRandom } from '../../sim/random.ts'
+import { Witness } from '../support/witness.ts'
 import { StrictListener } from './listener.ts'
 import { hostileStream } from './stream.ts'
-import { Witness } from './witness.ts'
 
 const OTHERS = 'iqn.2026-11.io.basalt:others'
 const LIMITS = {

@@ -12,7 +12,7 @@ import { NvmeTarget } from '../../../src/nvme/target/nvme-target.ts'
 import { volumeOver } from '../../e2e/iscsi/fixture.ts'
 import { MemoryDevice } from '../../e2e/iscsi/memory-device.ts'
 import { SeededRandom } from '../../sim/random.ts'
-import { Witness } from './witness.ts'
+import { Witness } from '../support/witness.ts'
 
 export const FUZZED = 'nqn.2026-11.io.basalt:fuzz'
 const OTHERS = 'nqn.2026-11.io.basalt:others'
@@ -83,7 +83,14 @@ export class FuzzedTarget {
 
   async witness(random: SeededRandom): Promise<Witness> {
     this.#others = await this.#connect(WITNESS, OTHERS, 1)
-    return new Witness(new NvmeBlockClient(this.#others), random)
+    const client = new NvmeBlockClient(this.#others)
+    return new Witness(
+      {
+        write: (lba, blocks, data) => client.write({ lba, blocks }, data),
+        read: (lba, blocks, target) => client.read({ lba, blocks }, target),
+      },
+      random,
+    )
   }
 
   /** The id of an enabled controller of the hostile host; another one when that is gone. */

@@ -7,11 +7,11 @@ import { MIB } from '../../../src/base/units.ts'
 import { ManualClock } from '../../e2e/iscsi/manual-clock.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { MemoryNet } from '../../support/memory-net.ts'
+import type { Witness } from '../support/witness.ts'
 import { FUZZED, FuzzedTarget, HOSTILE } from './fixture.ts'
 import { StrictListener } from './listener.ts'
 import { dataDraft, wire } from './pdus.ts'
 import { type HostileStream, hostileStream } from './stream.ts'
-import type { Witness } from './witness.ts'
 
 /** Longer than every wait of the limits together: the handshake, owed data, a controller that is never enabled. */
 const PATIENCE_SECONDS = 200

@@ -5,10 +5,10 @@ import { RealClock } from '../../../src/io/clock.ts'
 import { RealNet } from '../../../src/io/net.ts'
 import { plainSyscalls } from '../../../src/io/syscalls.ts'
 import { SeededRandom } from '../../sim/random.ts'
+import type { Witness } from '../support/witness.ts'
 import { FUZZED, FuzzedTarget, HOSTILE } from './fixture.ts'
 import { StrictListener } from './listener.ts'
 import { hostileStream } from './stream.ts'
-import type { Witness } from './witness.ts'
 
 const LIMITS = {
   bytesMax: 16 * MIB,

@@ -1,18 +1,23 @@
-/** Somebody else's controller: it writes and reads back all the time, and must not notice anything. */
-import type { NvmeBlockClient } from '../../../src/nvme/initiator/block-client.ts'
+/** A host that is somebody else: it writes and reads back all the time, and must not notice anything. */
 import type { SeededRandom } from '../../sim/random.ts'
 
 const BLOCK_BYTES = 512
 const BLOCKS_MAX = 16
 const RANGE_BLOCKS = 4096
 
+/** Its disk, by whatever protocol. */
+export interface WitnessDisk {
+  write(lba: number, blocks: number, data: Uint8Array): Promise<void>
+  read(lba: number, blocks: number, target: Uint8Array): Promise<void>
+}
+
 export class Witness {
   operations = 0
-  readonly #client: NvmeBlockClient
+  readonly #disk: WitnessDisk
   readonly #random: SeededRandom
 
-  constructor(client: NvmeBlockClient, random: SeededRandom) {
-    this.#client = client
+  constructor(disk: WitnessDisk, random: SeededRandom) {
+    this.#disk = disk
     this.#random = random
   }
 
@@ -23,9 +28,9 @@ export class Witness {
     const data = this.#random.bytes(16)
     const written = new Uint8Array(blocks * BLOCK_BYTES)
     for (let at = 0; at < written.byteLength; at += data.byteLength) written.set(data, at)
-    await this.#client.write({ lba, blocks }, written)
+    await this.#disk.write(lba, blocks, written)
     const found = new Uint8Array(written.byteLength)
-    await this.#client.read({ lba, blocks }, found)
+    await this.#disk.read(lba, blocks, found)
     if (Buffer.compare(found, written) !== 0) throw new Error(`block ${lba} of another host changed`)
     this.operations += 2
   }
