@@ -16,24 +16,44 @@ export interface DhchapKey {
   readonly key: Uint8Array
 }
 
-/** INVALID_ARGUMENT, which names `what` and never shows the secret. */
-export function parseDhchapSecret(secret: string, what: string): DhchapKey {
+/** The two parts of the text, before anything else of it is checked. */
+interface Representation extends DhchapKey {
+  /** The check value is that of the key. */
+  readonly isChecked: boolean
+}
+
+/** 'form': the text has not that form; 'base64': its part is none. */
+export function readDhchapSecret(secret: string): Representation | 'form' | 'base64' {
   const found = FORM.exec(secret)
-  if (found === null) throw refused(`${what} is not of the form DHHC-1:HH:BASE64:`)
+  if (found === null) return 'form'
   const [, hashDigit = '', base64 = ''] = found
   const bytes = Buffer.from(base64, 'base64')
-  if (bytes.toString('base64') !== base64) throw refused(`${what} has a part that is no base64`)
-  const hash = Number(hashDigit)
+  if (bytes.toString('base64') !== base64) return 'base64'
+  const lengthBytes = Math.max(0, bytes.length - CHECK_BYTES)
+  const key = Uint8Array.from(bytes.subarray(0, lengthBytes))
+  const isChecked = bytes.length >= CHECK_BYTES && crc32(key) === bytes.readUInt32LE(lengthBytes)
+  return { hash: Number(hashDigit), key, isChecked }
+}
+
+export function formatDhchapSecret({ hash, key }: DhchapKey): string {
+  const whole = Buffer.alloc(key.byteLength + CHECK_BYTES)
+  whole.set(key)
+  whole.writeUInt32LE(crc32(key), key.byteLength)
+  return `DHHC-1:0${hash}:${whole.toString('base64')}:`
+}
+
+/** As it may be set: INVALID_ARGUMENT, which names `what` and never shows the secret. */
+export function parseDhchapSecret(secret: string, what: string): DhchapKey {
+  const read = readDhchapSecret(secret)
+  if (read === 'form') throw refused(`${what} is not of the form DHHC-1:HH:BASE64:`)
+  if (read === 'base64') throw refused(`${what} has a part that is no base64`)
+  const { hash, key, isChecked } = read
   const lengths = LENGTHS[hash] ?? []
-  const lengthBytes = bytes.length - CHECK_BYTES
-  if (!lengths.includes(lengthBytes)) {
-    throw refused(`${what} has a key of ${lengthBytes} bytes; with 0${hash} it has ${lengths.join(', ')}`)
+  if (!lengths.includes(key.byteLength)) {
+    throw refused(`${what} has a key of ${key.byteLength} bytes; with 0${hash} it has ${lengths.join(', ')}`)
   }
-  const key = bytes.subarray(0, lengthBytes)
-  if (crc32(key) !== bytes.readUInt32LE(lengthBytes)) {
-    throw refused(`${what} has a wrong check value: a character of it is wrong or missing`)
-  }
-  return { hash, key: new Uint8Array(key) }
+  if (!isChecked) throw refused(`${what} has a wrong check value: a character of it is wrong or missing`)
+  return { hash, key }
 }
 
 const refused = (message: string): BlockError =>

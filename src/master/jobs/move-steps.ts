@@ -38,6 +38,8 @@ import {
 const FAILURES_MAX = 4
 /** A server that is away for so long gets no replica: another is chosen. */
 const AWAY_MS_MAX = 60_000
+/** So long a job waits for a server that has only an old replica to delete: after a start of the master all come back. */
+const DELETER_AWAY_MS_MAX = 5_000
 const BLOCK_BYTES = 4096
 const TOO_LATE = 'the new replica has taken the place of the old one; move it back instead'
 
@@ -156,7 +158,7 @@ const remove = step(
     const old = from === null ? undefined : replicaOn(volume, from)
     if (from === null || old === undefined) return end('succeeded', null)
     const name = serverName(look.records, from)
-    if (look.live.server(from)?.isConnected !== true) {
+    if (awayMs(look, from) > DELETER_AWAY_MS_MAX) {
       return end('succeeded', `${name} is away; its old replica is deleted when it comes back`)
     }
     return wait(`waits for ${name} to delete the old replica`)
@@ -174,7 +176,7 @@ const undo = step(
     if (made.state !== 'leaving')
       return { writes: [writeOf(withReplica(volume, to, 'leaving'))], message: null }
     if (isMember(volume, to)) return wait(`waits until the primary lets ${name} go`)
-    if (look.live.server(to)?.isConnected !== true) {
+    if (awayMs(look, to) > DELETER_AWAY_MS_MAX) {
       return end(
         outcome,
         textOf(look.job, 'why') ?? `${name} is away; it deletes the replica when it comes back`,
