@@ -19,7 +19,8 @@ await import('./superblock.ts')
 await import('./log-group.ts')
 await import('./map-page.ts')
 await import('./maxima-sector.ts')
-await import('./versions.ts')
+await import('./version-manifest.ts')
+await import('./version-pages.ts')
 const { encodeState } = await import('./state.ts')
 
 interface Row {
@@ -59,7 +60,11 @@ describe('the format pages', () => {
     ['log', 'LogEntry'],
     ['block-map', 'MapSector'],
     ['block-map', 'MaximaSector'],
-    ['versions', 'VersionsHeader'],
+    ['versions', 'VersionManifest'],
+    ['versions', 'VersionList'],
+    ['versions', 'VersionFile'],
+    ['versions', 'VersionPage'],
+    ['versions', 'VersionRecord'],
   ])('%s.md has the table of %s that the code declares', (name, layoutName) => {
     const { fields, lengthBytes } = declared.get(layoutName)!
     const rows = tableOf(name, `layout ${layoutName}`)
@@ -80,7 +85,11 @@ describe('the format pages', () => {
       'MapSector',
       'MaximaSector',
       'Superblock',
-      'VersionsHeader',
+      'VersionFile',
+      'VersionList',
+      'VersionManifest',
+      'VersionPage',
+      'VersionRecord',
     ])
   })
 
