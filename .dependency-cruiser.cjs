@@ -91,7 +91,8 @@ module.exports = {
     },
     {
       name: 'backup-touches-the-world-in-its-shell',
-      comment: 'formats, planning and the steps of a backup reach stores, disks and threads through ports; src/backup/io has them',
+      comment:
+        'formats, planning and the steps of a backup reach stores, disks and threads through ports; src/backup/io has them',
       severity: 'error',
       from: { path: '^src/backup/(?!io/)', pathNot: '\\.test\\.ts$' },
       to: {
