@@ -6,6 +6,7 @@ import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Logger } from '../base/log.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import type { Disk } from '../base/ports/disk.ts'
+import type { OriginSource } from '../base/ports/origin.ts'
 import type { Random } from '../base/ports/random.ts'
 import type { BlockNumber, Lsn } from '../base/units.ts'
 import type { Tuning } from './tuning.ts'
@@ -45,6 +46,8 @@ export interface OpenVolumeOptions {
   readonly logDirectory?: string
   readonly tuning?: Partial<Tuning>
   readonly repairSource?: RepairSource
+  /** Of a clone that is not filled yet: without it reads of what it does not have itself are BUSY. */
+  readonly origin?: OriginSource
   readonly readOnly?: boolean
   /**
    * An operator's decision to go on without log entries that were durable and are damaged: the exact LSN range
