@@ -150,6 +150,7 @@ export const aBeat = (
     outage: null,
     usedBytes: 0,
     settingsTag: 0,
+    led: null,
     kept: null,
     messages: [],
     ...facts,
