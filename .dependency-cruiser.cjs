@@ -89,6 +89,31 @@ module.exports = {
       },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|assert|crypto)$' },
     },
+    {
+      name: 'backup-touches-the-world-in-its-shell',
+      comment:
+        'formats, planning and the steps of a backup reach stores, disks and threads through ports; src/backup/io has them',
+      severity: 'error',
+      from: { path: '^src/backup/(?!io/)', pathNot: '\\.test\\.ts$' },
+      to: {
+        dependencyTypes: ['core', 'npm', 'npm-dev'],
+        pathNot: '^(node:)?(buffer|assert|crypto)$',
+      },
+    },
+    {
+      name: 'backup-knows-its-shell-nowhere',
+      comment: 'only who composes a repository imports src/backup/io',
+      severity: 'error',
+      from: { path: '^src/backup/(?!io/)', pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/backup/io/' },
+    },
+    {
+      name: 'backup-formats-are-pure',
+      comment: 'formats and decisions of backups know neither the store nor the steps around them',
+      severity: 'error',
+      from: { path: '^src/backup/core/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/backup/(?!core/)' },
+    },
   ],
   options: {
     parser: 'swc',

@@ -14,11 +14,14 @@ const NQN_BYTES_MAX = 223
 const ISCSI_NAME_BYTES_MAX = 223
 
 /** Returns `text` if it is a volume name; else INVALID_ARGUMENT. `what` names the flag or key. */
-export function parseVolumeName(text: string, what: string): string {
+export const parseVolumeName = (text: string, what: string): string => parseName(text, what, 'a volume name')
+
+/** The same for other things that are named by the rule of volumes; `kind` is what they are: `a snapshot name`. */
+export function parseName(text: string, what: string, kind: string): string {
   if (VOLUME_NAME.test(text)) return text
   throw new BlockError(
     'INVALID_ARGUMENT',
-    `${what}: '${printable(text)}' is not a volume name; use 1 to 63 of a-z, 0-9, '.' and '-', beginning and ending with a letter or digit`,
+    `${what}: '${printable(text)}' is not ${kind}; use 1 to 63 of a-z, 0-9, '.' and '-', beginning and ending with a letter or digit`,
   )
 }
 

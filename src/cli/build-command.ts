@@ -75,6 +75,8 @@ export function addCommand(
   const command = parentOf(program, description.words)
     .command(description.words.at(-1) ?? '')
     .description(description.summary)
+  const alias = ALIASES[command.name()]
+  if (alias !== undefined) command.alias(alias)
   const args = description.args ?? []
   for (const argument of args) command.addArgument(argumentOf(argument))
   for (const flag of flags) command.addOption(optionOf(flag))
@@ -82,6 +84,7 @@ export function addCommand(
     refuseFlagsBefore(command)
     const values = args.map(({ name }, index): [string, string | undefined] => {
       const value = given[index]
+      if (Array.isArray(value)) return [name, value.join(',')]
       return [name, typeof value === 'string' ? value : undefined]
     })
     await run(Object.fromEntries(values), valuesOf(flags, command.opts()))
@@ -110,8 +113,13 @@ function parentOf(program: Command, words: readonly string[]): Command {
   return parent
 }
 
-const argumentOf = ({ name, help, isOptional }: ArgumentDescription): Argument =>
-  new Argument(isOptional === true ? `[${name}]` : `<${name}>`, help)
+function argumentOf({ name, help, isOptional, isList }: ArgumentDescription): Argument {
+  const words = isList === true ? `${name}...` : name
+  return new Argument(isOptional === true ? `[${words}]` : `<${words}>`, help)
+}
+
+/** Both words are what people try; each command has one of them as its name. */
+const ALIASES: Readonly<Record<string, string>> = { get: 'show', show: 'get' }
 
 const SHORT: Readonly<Record<string, string>> = { output: '-o, ', yes: '-y, ', follow: '-f, ' }
 

@@ -29,6 +29,8 @@ export interface ArgumentDescription {
   readonly name: string
   readonly help: string
   readonly isOptional?: boolean
+  /** The last one, of which there may be several; its value is then all of them with commas between. */
+  readonly isList?: boolean
 }
 
 export interface Output {
@@ -54,9 +56,13 @@ export interface Noun {
   readonly more?: string
 }
 
+/** Environment variables: what a secret may come from, for a command line is seen by every user of the machine. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 export interface CallParts {
   readonly args: Readonly<Record<string, string | undefined>>
   readonly flags: FlagValues
+  readonly environment: Environment
   readonly terminal: Terminal
   readonly stdout: Output
   readonly stderr: Output
@@ -96,10 +102,20 @@ export class Call {
     return this.#parts.args[name]
   }
 
+  /** All that were given for the list `name`. */
+  listArg(name: string): string[] {
+    return this.arg(name).split(',')
+  }
+
   /** The flag's text, or undefined when it was not given. */
   text(name: string): string | undefined {
     const value = this.flags[name]
     return typeof value === 'string' ? value : undefined
+  }
+
+  /** What the environment says; undefined for an empty variable, too. */
+  variable(name: string): string | undefined {
+    return this.#parts.environment[name] || undefined
   }
 
   isSet(name: string): boolean {

@@ -4,13 +4,13 @@
  */
 import { Command, CommanderError } from 'commander'
 import { addCommand, addDaemon, addNoun, addPlain } from './build-command.ts'
-import { Call, type FlagDescription, type FlagValues, type Output } from './command.ts'
+import { Call, type Environment, type FlagDescription, type FlagValues, type Output } from './command.ts'
 import { COMMANDS, NOUNS } from './commands/all.ts'
 import { candidates } from './completion/candidates.ts'
 import { completionScript, SHELLS } from './completion/scripts.ts'
 import { describeError } from './describe-error.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { connectTo, type Environment, flagsOf } from './services.ts'
+import { connectTo, flagsOf } from './services.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
 export type { FlagDescription, FlagValues } from './command.ts'
@@ -92,6 +92,7 @@ function buildProgram(options: CliOptions, ended: (exitCode: number) => void): C
         new Call({
           args,
           flags,
+          environment,
           terminal,
           stdout,
           stderr,

@@ -1,9 +1,8 @@
 /** How each service that the CLI talks to is found and entered: its flags, their variables, and what it is called. */
-import type { FlagDescription, FlagValues } from './command.ts'
+import type { Environment, FlagDescription, FlagValues } from './command.ts'
 import { ApiClient } from './http/api-client.ts'
 
 type Service = 'master' | 'target'
-export type Environment = Readonly<Record<string, string | undefined>>
 
 const OUTPUT_FLAGS: readonly FlagDescription[] = [
   { name: 'json', placeholder: undefined, help: 'print JSON, for programs' },

@@ -8,25 +8,25 @@
  *     clock ─────▶┘                       └▶ device.ts ─▶ hosts
  */
 import { assert } from '../base/assert.ts'
-import { BlockError, isBlockError } from '../base/errors.ts'
+import { BlockError } from '../base/errors.ts'
 import type { Epoch } from '../base/units.ts'
 import type { SpaceReport } from '../blockvol/api.ts'
 import type { ReplicaEvents } from '../blockvol/replica/replica-facts.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import { FORMAT_LEVEL } from '../blockvol/state-keeper.ts'
-import type { Effects, Envelope, LinkCommand, Reply, Serve } from '../v2engine/effects.ts'
-import { type Opening, sameEpoch, serverId } from '../v2engine/identity.ts'
+import type { Effects, Envelope, LinkCommand, Reply } from '../v2engine/effects.ts'
+import { type Opening, serverId } from '../v2engine/identity.ts'
 import type { Marks } from '../v2engine/marks.ts'
 import type { AuthorityMessage, PeerMessage } from '../v2engine/messages.ts'
 import type { ReplicaState } from '../v2engine/state.ts'
-import { isReceiving, viewOf } from '../v2engine/view.ts'
+import { isReceiving, relativesOf } from '../v2engine/view.ts'
 import { Alarm } from './alarm.ts'
-import { LedDevice } from './device.ts'
 import { EngineLoop } from './engine-loop.ts'
 import { FaultLog } from './fault-log.ts'
+import { Fetching } from './fetching.ts'
 import { Forwarding, type ForwardingOptions } from './forwarding.ts'
 import type { VolumeIdentity } from './handshake.ts'
-import { Leftovers } from './leftovers.ts'
+import { Leading } from './leading.ts'
 import type { ReplicationLink } from './link.ts'
 import { openStorage, type ReplicaOptions, reopen } from './opening.ts'
 import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './peer-links.ts'
@@ -35,9 +35,9 @@ import { ResyncPacer } from './resync/pacer.ts'
 import { ResyncSender } from './resync/sender.ts'
 import { type BaseOptions, PrimarySessions } from './sessions.ts'
 import { SideFrames } from './side-frames.ts'
-import { lagOf, type ReplicaProgress, type ReplicaStatus } from './status.ts'
+import { progressOf, type ReplicaProgress, type ReplicaStatus, type Shown, statusOf } from './status.ts'
 import { type Entries, StorageDriver } from './storage-driver.ts'
-import type { Hello } from './wire/hello.ts'
+import { type Hello, REPAIRS_VERSION } from './wire/hello.ts'
 
 /** Bytes that a shipper sends ahead of what its replica acknowledged. */
 const WINDOW_BYTES = 8 * 1024 * 1024
@@ -53,13 +53,13 @@ export class Replica {
   readonly #links: PeerLinks
   readonly #sessions: PrimarySessions
   readonly #forwarding: Forwarding
+  readonly #fetching: Fetching
   readonly #frames: SideFrames
   readonly #alarm: Alarm
   readonly #faults: FaultLog
   readonly #base: BaseReceiving
   readonly #pacer: ResyncPacer
-  #led: LedDevice | undefined
-  readonly #leftovers: Leftovers
+  readonly #leading: Leading
   #failure: string | undefined
   #closed: Promise<void> | undefined
 
@@ -71,7 +71,8 @@ export class Replica {
     // storage may speak before there is a replica to hear it
     let events: ReplicaEvents | undefined
     let poisoned: string | undefined
-    const storage = await openStorage(options, {
+    let replica: Replica | undefined
+    const early: ReplicaEvents = {
       progress: () => events?.progress(),
       flushAsked: (lsn) => events?.flushAsked(lsn),
       poisoned: (reason) => {
@@ -79,8 +80,10 @@ export class Replica {
         events?.poisoned(reason)
       },
       pinsLost: (keys) => events?.pinsLost(keys),
-    })
-    let replica: Replica | undefined
+    }
+    const storage = await openStorage(options, early, async (wanted) =>
+      replica === undefined ? undefined : replica.#fetching.fetch(wanted),
+    )
     try {
       const { stored, state, effects } = reopen(options, storage)
       replica = new Replica(options, storage, state, stored)
@@ -114,14 +117,24 @@ export class Replica {
     this.#alarm = new Alarm(ports.clock, () => this.#loop.submit({ kind: 'tick' }))
     this.#faults = new FaultLog(ports.logger, storage.name)
     this.#base = new BaseReceiving(storage, ports.logger)
-    this.#leftovers = new Leftovers(ports.clock, storage)
     this.#pacer = new ResyncPacer(ports.clock.monotonicMs())
+    this.#leading = new Leading({
+      clock: ports.clock,
+      storage,
+      lead: options.lead,
+      onQuiet: (lsn, isStill) => {
+        this.#driver.report()
+        this.#loop.submit(() => (isStill() ? { kind: 'quiet', lsn } : undefined))
+      },
+      onLatency: (ms, nowMs) => this.#pacer.latency(ms, nowMs),
+    })
     this.#driver = new StorageDriver({
       storage,
       stored,
       submit: (source) => this.#loop.submit(source),
       baseSettled: (session) => this.#base.settled(session),
       endBase: () => this.#base.end(),
+      giveUpRepairs: () => this.#fetching.giveUp(),
       onFailed: (error) => this.#failed(error),
       onMissed: (what, error) =>
         ports.logger.warn('replication.command-failed', { volume: storage.name, what }, error),
@@ -141,7 +154,10 @@ export class Replica {
       handlers: {
         up: (peer) => this.#linkUp(peer),
         down: (peer, connection) => {
-          if (connection !== null) this.#forwarding.lost(connection)
+          if (connection !== null) {
+            this.#forwarding.lost(connection)
+            this.#fetching.lost(connection)
+          }
           this.#loop.submit({ kind: 'linkDown', server: peer, connection })
         },
         message: (peer, message, attached) => this.#message(peer, message, attached),
@@ -169,11 +185,20 @@ export class Replica {
       logger: ports.logger,
       volume: storage.name,
       leader: () => this.#leader(),
-      led: () => this.#led,
+      led: () => this.#leading.device,
+    })
+    this.#fetching = new Fetching({
+      clock: ports.clock,
+      storage,
+      peers: () => ({
+        epoch: state.marks.sealed,
+        links: this.#links.all(relativesOf(state)).filter(({ link }) => link.version >= REPAIRS_VERSION),
+      }),
     })
     this.#frames = new SideFrames({
       storage,
       forwarding: this.#forwarding,
+      fetching: this.#fetching,
       isReceiving: (session) => isReceiving(state, session),
       wantSync: (lsn) => this.#driver.wantSync(lsn),
       base: this.#base,
@@ -200,26 +225,7 @@ export class Replica {
   }
 
   progress(): ReplicaProgress {
-    const { local } = this.#state
-    const { sealed, set, standing, commit, peers } = viewOf(this.#state)
-    const { resyncs } = this.#sessions
-    return {
-      sizeBytes: this.#storage.device.sizeBytes,
-      sealed,
-      set,
-      standing,
-      appended: local.appended,
-      committed: commit,
-      durable: local.durable,
-      servedUntilMs: this.#led?.untilMs ?? null,
-      peers: peers.map(({ server, isConnected, appended }) => ({
-        server,
-        isConnected,
-        lagEntries: Math.max(0, local.appended - appended),
-        lagBytes: this.#storage.logBytesAfter(appended),
-        resync: resyncs.find((resync) => resync.server === server) ?? null,
-      })),
-    }
+    return progressOf(this.#shown())
   }
 
   /** Space that the replica takes on the disk. */
@@ -233,13 +239,7 @@ export class Replica {
    * one or not allowed; BUSY and CLOSED as a write.
    */
   async expand(epoch: number, sizeBytes: number): Promise<void> {
-    const led = this.#led
-    if (led === undefined || led.epoch.number !== epoch) {
-      throw new BlockError('CONFLICT', `volume ${this.#storage.name} is not led here in epoch ${epoch}`, {
-        facts: { epoch, leads: led?.epoch.number },
-      })
-    }
-    await led.resize(sizeBytes)
+    await this.#leading.in(epoch).resize(sizeBytes)
   }
 
   /**
@@ -279,7 +279,7 @@ export class Replica {
     this.#end('closed')
     await this.#base.end()
     await this.#storage.close()
-    this.#leftovers.stop()
+    this.#leading.stop()
   }
 
   /** Nothing is carried out any more, at once and for good; the files stay as they are until `close`. */
@@ -290,9 +290,10 @@ export class Replica {
   #end(why: string): void {
     this.#loop.end()
     this.#alarm.set(null)
-    this.#loseHosts(why)
+    this.#leading.lose(why)
     this.#sessions.endAll()
     this.#forwarding.end()
+    this.#fetching.end()
     void this.#base.end()
     this.#links.closeAll()
   }
@@ -333,7 +334,7 @@ export class Replica {
         this.#sessions.sync(lsn)
       },
       poisoned: (reason) => {
-        this.#led?.lose(reason)
+        this.#leading.fail(reason)
         const done = (): void => this.#failed(new BlockError('POISONED', reason))
         this.#loop.submit({ kind: 'poisoned' }, { done })
       },
@@ -352,20 +353,17 @@ export class Replica {
   // ---- effects
 
   #halt(why: string): void | Promise<void> {
-    this.#loseHosts(why)
+    this.#leading.lose(why)
     return this.#o.halt(why)
   }
 
-  #loseHosts(why: string): void {
-    const led = this.#led
-    if (led === undefined) return
-    this.#led = undefined
-    led.lose(why)
-    this.#leftovers.add(led)
-  }
-
   #after({ after, wakeAtMs }: Effects, entries: Entries | undefined): void {
-    if (after.serve !== null) this.#serve(after.serve)
+    if (after.serve !== null) {
+      assert(this.#state.role.kind === 'primary', 'only a primary serves')
+      // what older epochs wrote is committed with the start of this one
+      this.#storage.acknowledge(this.#state.role.acknowledged)
+      this.#leading.serve(after.serve)
+    }
     for (const command of after.storage) this.#driver.run(command, entries)
     for (const command of after.sessions) this.#sessions.run(command)
     for (const envelope of after.send) this.#send(envelope)
@@ -382,43 +380,6 @@ export class Replica {
     const source = this.#storage.resyncSource({ base, target, unknown })
     const state = (): Uint8Array => this.#storage.encodeState()
     return new ResyncSender({ ...options, source, state, clock, pool, pacer: this.#pacer })
-  }
-
-  #serve(serve: Serve): void {
-    const { role } = this.#state
-    assert(role.kind === 'primary', 'only a primary serves')
-    // what older epochs wrote is committed with the start of this one
-    this.#storage.acknowledge(role.acknowledged)
-    const isFirst = this.#led === undefined || !sameEpoch(this.#led.epoch, serve.epoch)
-    if (isFirst) {
-      this.#leftovers.stop()
-      this.#led = this.#newDevice(serve.epoch)
-    }
-    this.#led?.serve(serve)
-    if (isFirst && this.#led !== undefined) this.#o.lead(this.#led)
-  }
-
-  #newDevice(epoch: Epoch): LedDevice {
-    const led: LedDevice = new LedDevice({
-      volume: this.#storage.device,
-      clock: this.#o.ports.clock,
-      epoch,
-      onQuiet: () => void this.#quiet(led),
-      onLatency: (ms, nowMs) => this.#pacer.latency(ms, nowMs),
-    })
-    return led
-  }
-
-  async #quiet(led: LedDevice): Promise<void> {
-    const lsn = await this.#storage.quiet().catch((error: unknown) => {
-      // it failed or is closed, which is told otherwise
-      if (!isBlockError(error)) throw error
-      return undefined
-    })
-    if (lsn === undefined) return
-    this.#driver.report()
-    // what is held back may go on already, when the draining took too long
-    this.#loop.submit(() => (led.isQuiet && this.#led === led ? { kind: 'quiet', lsn } : undefined))
   }
 
   #send(envelope: Envelope): void {
@@ -449,17 +410,11 @@ export class Replica {
   }
 
   status(): ReplicaStatus {
-    const { local } = this.#state
-    const view = viewOf(this.#state)
-    const at = { appended: local.appended, nowMs: this.#loop.nowMs() }
-    return {
-      view,
-      volume: this.#storage.status(),
-      servedUntilMs: this.#led?.untilMs ?? null,
-      lags: view.peers.map((peer) => lagOf(peer, at, this.#storage.logBytesAfter(peer.appended))),
-      resyncs: this.#sessions.resyncs,
-      resyncedBytes: this.#sessions.resyncedBytes,
-      failure: this.#failure ?? null,
-    }
+    return statusOf(this.#shown(), this.#loop.nowMs(), this.#failure)
+  }
+
+  #shown(): Shown {
+    const servedUntilMs = this.#leading.device?.untilMs ?? null
+    return { state: this.#state, storage: this.#storage, sessions: this.#sessions, servedUntilMs }
   }
 }

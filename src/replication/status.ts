@@ -1,10 +1,13 @@
 /** What a replica shows of itself to status pages, metrics and operators. */
 import type { Epoch, Lsn } from '../base/units.ts'
 import type { VolumeStatus } from '../blockvol/api.ts'
+import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { ServerId } from '../v2engine/identity.ts'
 import type { SetRecord, Standing } from '../v2engine/marks.ts'
-import type { ReplicaView } from '../v2engine/view.ts'
+import type { ReplicaState } from '../v2engine/state.ts'
+import { type ReplicaView, viewOf } from '../v2engine/view.ts'
 import type { ResyncProgress } from './resync/progress.ts'
+import type { PrimarySessions } from './sessions.ts'
 
 /** How far a peer is behind the end of the primary's log. */
 export interface PeerLag {
@@ -59,7 +62,7 @@ interface PeerProgress {
 }
 
 /** Bytes of log between what a peer acknowledged and the end. */
-export function lagOf(
+function lagOf(
   peer: { readonly server: ServerId; readonly appended: Lsn; readonly lateSinceMs: number | null },
   at: { readonly appended: Lsn; readonly nowMs: number },
   bytes: number,
@@ -68,4 +71,53 @@ export function lagOf(
   const entries = Math.max(0, at.appended - appended)
   const ms = lateSinceMs === null || entries === 0 ? 0 : Math.max(0, at.nowMs - lateSinceMs)
   return { server, entries, bytes: entries === 0 ? 0 : bytes, ms }
+}
+
+/** What is looked at. */
+export interface Shown {
+  readonly state: ReplicaState
+  readonly storage: ReplicaVolume
+  readonly sessions: PrimarySessions
+  readonly servedUntilMs: number | null
+}
+
+export function progressOf({ state, storage, sessions, servedUntilMs }: Shown): ReplicaProgress {
+  const { local } = state
+  const { sealed, set, standing, commit, peers } = viewOf(state)
+  const { resyncs } = sessions
+  return {
+    sizeBytes: storage.device.sizeBytes,
+    sealed,
+    set,
+    standing,
+    appended: local.appended,
+    committed: commit,
+    durable: local.durable,
+    servedUntilMs,
+    peers: peers.map(({ server, isConnected, appended }) => ({
+      server,
+      isConnected,
+      lagEntries: Math.max(0, local.appended - appended),
+      lagBytes: storage.logBytesAfter(appended),
+      resync: resyncs.find((resync) => resync.server === server) ?? null,
+    })),
+  }
+}
+
+export function statusOf(
+  { state, storage, sessions, servedUntilMs }: Shown,
+  nowMs: number,
+  failure: string | undefined,
+): ReplicaStatus {
+  const view = viewOf(state)
+  const at = { appended: state.local.appended, nowMs }
+  return {
+    view,
+    volume: storage.status(),
+    servedUntilMs,
+    lags: view.peers.map((peer) => lagOf(peer, at, storage.logBytesAfter(peer.appended))),
+    resyncs: sessions.resyncs,
+    resyncedBytes: sessions.resyncedBytes,
+    failure: failure ?? null,
+  }
 }

@@ -31,6 +31,8 @@ export interface AllocationRun {
 
 export type DeviceEvent =
   | { readonly kind: 'resized'; readonly sizeBytes: number }
+  /** All of the content is another: it was set back to a snapshot. What hosts remember of it is out of date. */
+  | { readonly kind: 'restored' }
   /** Acknowledgements have ended; connections of this opening must be reset. */
   | { readonly kind: 'lost'; readonly reason: string }
 

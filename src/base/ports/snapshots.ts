@@ -1,4 +1,5 @@
 /** Snapshots of a volume, as those drive them who serve it. The same on every replica, for they are entries of the log. */
+import type { WriteOptions } from './block-device.ts'
 import type { VolumeImage } from './image.ts'
 
 export interface SnapshotInfo {
@@ -28,6 +29,7 @@ export interface SnapshotUsage {
   readonly metadataBytes: number
 }
 
+/** `options.admit` is called where a change gets its place in the log, as that of a write. */
 export interface SnapshotDevice {
   /** Oldest first. */
   snapshots(): readonly SnapshotInfo[]
@@ -37,14 +39,17 @@ export interface SnapshotDevice {
    * counts when the promise resolves. The same id again answers alike. CONFLICT when the name is taken, or while a clone is
    * filled; NO_SPACE past `SNAPSHOTS_MAX`; BUSY as a write.
    */
-  createSnapshot(request: { readonly id: bigint; readonly name: string }): Promise<SnapshotInfo>
+  createSnapshot(
+    request: { readonly id: bigint; readonly name: string },
+    options?: WriteOptions,
+  ): Promise<SnapshotInfo>
   /** Its space comes back soon after. No error when it is not there. CONFLICT while an image of it is open here. */
-  deleteSnapshot(id: bigint): Promise<void>
+  deleteSnapshot(id: bigint, options?: WriteOptions): Promise<void>
   /**
    * The volume is as the snapshot from here on, in one change; its size stays, and what is beyond the snapshot's is zeros.
    * Reads see it at once; the disk follows. NOT_FOUND.
    */
-  restoreSnapshot(id: bigint): Promise<void>
+  restoreSnapshot(id: bigint, options?: WriteOptions): Promise<void>
   /** NOT_FOUND. */
   openSnapshot(id: bigint): Promise<VolumeImage>
 }

@@ -2,12 +2,12 @@
  * `basalt volume access`: which hosts may log in to a volume, and by which secrets. Secrets are read from files, for
  * what stands on a command line is seen by every user of the machine; they are never shown again.
  */
-import { readFile } from 'node:fs/promises'
 import { BlockError } from '../../base/errors.ts'
 import { parseIscsiName, parseNqn } from '../../base/names.ts'
 import { type Call, type CommandDescription, VOLUME } from '../command.ts'
 import { accessFacts } from '../views/volume.ts'
 import { type AccessWish, type ChapWish, type DhchapWish, fetchVolume, setAccess } from '../wire/volume.ts'
+import { readSecret } from './secret-files.ts'
 
 export const VOLUME_ACCESS: CommandDescription = {
   words: ['volume', 'access'],
@@ -177,14 +177,6 @@ async function readChap(call: Call): Promise<ChapWish | null | undefined> {
   if (mutualUser === undefined || mutualFile === undefined) return { user, secret, mutual: null }
   const mutual = { user: mutualUser, secret: await readSecret(mutualFile, '--mutual-secret-file') }
   return { user, secret, mutual }
-}
-
-async function readSecret(path: string, flag: string): Promise<string> {
-  try {
-    return (await readFile(path, 'utf8')).trim()
-  } catch (cause) {
-    throw new BlockError('NOT_FOUND', `${flag}: cannot read ${path}`, { cause })
-  }
 }
 
 const usage = (message: string): BlockError => new BlockError('INVALID_ARGUMENT', message)

@@ -5,8 +5,8 @@
  */
 import type { Argument, Command, Option } from 'commander'
 import { isBlockError } from '../../base/errors.ts'
-import type { FlagValues } from '../command.ts'
-import { connectTo, type Environment } from '../services.ts'
+import type { Environment, FlagValues } from '../command.ts'
+import { connectTo } from '../services.ts'
 import { namesOf } from '../wire/names.ts'
 import { SHELLS } from './scripts.ts'
 

@@ -55,6 +55,21 @@ describe('unit attention', () => {
     ])
   })
 
+  it('tells every nexus that the content is another after a restore, once', async () => {
+    const h = harness()
+    const other = h.unit.attach({
+      initiatorPort: 'iqn.b,i,0x1',
+      port: portOf(1),
+      abortTasks: async () => undefined,
+    })
+    await h.send(TUR, { nexus: other })
+    await h.send(WRITE10, { dataOut: new Uint8Array(512).fill(9) })
+    h.memory.restore()
+    expect(outcome(await h.send(READ10)), 'no command passes before it is told').toBe('6/28/00')
+    expect(outcome(await h.send(READ10, { nexus: other }))).toBe('6/28/00')
+    expect(hexOf((await h.send(READ10)).dataIn)).toBe('00'.repeat(512))
+  })
+
   it('tells a reinstated nexus of the loss of the one before', async () => {
     const h = harness()
     h.unit.detach(h.nexus)

@@ -364,6 +364,10 @@ export class LogicalUnit {
       case 'resized':
         this.#raiseHere(UNIT_ATTENTION.CAPACITY_CHANGED)
         break
+      case 'restored':
+        // neither size nor INQUIRY data are others (2Ah/09h, 3Fh/03h), and nothing was reset (29h): what was read is
+        this.#raiseHere(UNIT_ATTENTION.MEDIUM_MAY_HAVE_CHANGED)
+        break
       case 'lost':
         this.#lost = true
         break

@@ -14,6 +14,7 @@ export interface UnitAttention {
 
 /** The conditions that arise here, with the codes that SPC-5 assigns to them. */
 export const UNIT_ATTENTION = {
+  MEDIUM_MAY_HAVE_CHANGED: { asc: 0x28, ascq: 0x00 },
   POWER_ON_OCCURRED: { asc: 0x29, ascq: 0x01 },
   BUS_DEVICE_RESET_OCCURRED: { asc: 0x29, ascq: 0x03 },
   NEXUS_LOSS_OCCURRED: { asc: 0x29, ascq: 0x07 },

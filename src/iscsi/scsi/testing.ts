@@ -26,6 +26,7 @@ import type { ScsiResult } from './task.ts'
 /** A device that a test can change from behind. */
 interface TestDevice extends BlockDevice {
   grow(sizeBytes: number): void
+  restore(): void
   lose(reason: string): void
   /** Operations that wait, between `hold` and `letGo`. */
   hold(): void

@@ -22,6 +22,7 @@ import { Beats } from './beats.ts'
 import { MasterClient, type MasterConnection } from './master-client.ts'
 import { MemberFiles } from './member-files.ts'
 import { serverHandlers } from './server-service.ts'
+import { NO_VOLUME_CALLS, type VolumeCalls } from './volume-handlers.ts'
 
 export interface ClusterMemberOptions {
   readonly disk: Disk
@@ -118,11 +119,12 @@ export class ClusterMember {
   }
 
   /** Listens for calls and joins the master. IN_USE, INVALID_ARGUMENT: the address. */
-  async join(host: Host): Promise<void> {
+  async join(host: Host, calls: VolumeCalls = NO_VOLUME_CALLS): Promise<void> {
     const { clock, logger, listen } = this.#o
     this.#host = host
     const handlers = serverHandlers({
       host,
+      calls,
       callToken: this.#callToken,
       isInMaintenance: () => this.#files.isInMaintenance,
       setMaintenance: (isInMaintenance) => this.#files.setMaintenance(isInMaintenance),

@@ -242,6 +242,7 @@ export class HostedReplica {
       // without its secrets they are asked for again
       settingsTag: settings === null || this.#isMute ? 0 : settings.tag,
       kept: settings?.keep ?? null,
+      led: null,
     }
     if (heartbeat === undefined || progress === undefined) {
       return { ...common, sizeBytes: this.#sizeBytes, open: null }

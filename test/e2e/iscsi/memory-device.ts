@@ -179,6 +179,12 @@ export class MemoryDevice implements BlockDevice {
     this.#tell({ kind: 'resized', sizeBytes })
   }
 
+  /** All content is gone, as when the volume was set back to before it was written. */
+  restore(): void {
+    this.#blocks.clear()
+    this.#tell({ kind: 'restored' })
+  }
+
   /** Ends this opening of the device, as a failover would. */
   lose(reason: string): void {
     this.#lost = true

@@ -1,0 +1,47 @@
+/** Snapshots, as the master's API shows them. */
+import { type Static, Type } from 'typebox'
+import type { ApiClient } from '../http/api-client.ts'
+import { Count, fetchAll, Nullable, pathOf } from './common.ts'
+
+const Exposure = Type.Object({
+  iqn: Type.String(),
+  nqn: Type.String(),
+  iscsi: Type.Array(Type.String()),
+  nvme: Type.Array(Type.String()),
+})
+export type Exposure = Static<typeof Exposure>
+
+export const Snapshot = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  volume: Type.String(),
+  volume_name: Type.String(),
+  state: Type.String(),
+  lsn: Nullable(Count),
+  size_bytes: Count,
+  created_at: Type.String(),
+  held_bytes: Nullable(Count),
+  exclusive_bytes: Nullable(Count),
+  exposed: Nullable(Exposure),
+  schedule: Nullable(Type.String()),
+  group: Nullable(Type.String()),
+})
+export type Snapshot = Static<typeof Snapshot>
+
+const SnapshotPage = Type.Object({
+  snapshots: Type.Array(Snapshot),
+  next_cursor: Nullable(Type.String()),
+})
+
+export const snapshotPath = (
+  name: { readonly volume: string; readonly snapshot: string },
+  ...more: readonly string[]
+): string => pathOf('volume', name.volume, 'snapshots', name.snapshot, ...more)
+
+/** Oldest first. */
+export const fetchSnapshots = (api: ApiClient, volume: string, limit?: number): Promise<Snapshot[]> =>
+  fetchAll(api, pathOf('volume', volume, 'snapshots'), {
+    schema: SnapshotPage,
+    limit,
+    read: (page) => ({ items: page.snapshots, next: page.next_cursor }),
+  })
