@@ -6,7 +6,7 @@
  *                           └──append or fsync failed──► poisoned ──close──► closed
  */
 import { assert, InvariantError } from '../base/assert.ts'
-import { BlockError } from '../base/errors.ts'
+import { BlockError, isBlockError } from '../base/errors.ts'
 import type {
   AllocationRun,
   BlockDevice,
@@ -39,7 +39,7 @@ import { IdleFlush } from './idle-flush.ts'
 import type { AppendedEntry } from './log/group-composer.ts'
 import type { LogIndex } from './log/log-index.ts'
 import { refuseReplica } from './marks-file.ts'
-import { putBack } from './put-back.ts'
+import { type PutBackParts, putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
 import { type Recovered, type RecoveredReplica, recover, recoverReplica } from './recovery.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
@@ -153,8 +153,14 @@ export class Volume implements BlockDevice, SnapshotDevice {
       groupAppended: () => this.#groupAppended(),
       failed: (error: unknown) => this.#poison(error),
       repaired: (block: number, source: BlockSource, content: Uint8Array) => {
-        const parts = { ...this.#parts, extents: this.#files.extents, isServing: hooks.isServing }
-        this.#repairs.add(putBack(parts, block, source, content).catch(hooks.failed))
+        const { map, checkpointer } = this.#parts
+        const alone: PutBackParts['alone'] = (run) => checkpointer.alone(run)
+        const parts = { map, alone, extents: this.#files.extents, isServing: hooks.isServing }
+        const failed = (error: unknown): void => {
+          // the bad copy stays, and is found again
+          if (!isBlockError(error, 'MEDIUM') && !isBlockError(error, 'NO_SPACE')) hooks.failed(error)
+        }
+        this.#repairs.add(putBack(parts, block, source, content).catch(failed))
       },
       ensureServing: () => this.#ensureServing(),
       isServing: () =>

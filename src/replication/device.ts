@@ -312,8 +312,8 @@ export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
   }
 
   /** INVALID_ARGUMENT when the volume would shrink, or cannot have that size. */
-  resize(sizeBytes: number): Promise<void> {
-    return this.#change(undefined, (admitted) => this.#volume.resize(sizeBytes, admitted))
+  resize(sizeBytes: number, options?: WriteOptions): Promise<void> {
+    return this.#change(options, (admitted) => this.#volume.resize(sizeBytes, admitted))
   }
 
   snapshots(): readonly SnapshotInfo[] {
