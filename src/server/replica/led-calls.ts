@@ -31,7 +31,9 @@ export class LedCalls implements VolumeCalls {
     const snapshot = idOf(id)
     const sessions = lead.exposed.sessionsOf(snapshot)
     if (sessions > 0) {
-      throw new BlockError('CONFLICT', `${sessions} hosts are logged in to the snapshot`, { facts: { sessions } })
+      throw new BlockError('CONFLICT', `${sessions} hosts are logged in to the snapshot`, {
+        facts: { sessions },
+      })
     }
     const wasExposed = lead.exposed.has(snapshot)
     await lead.exposed.hide(snapshot)

@@ -1,5 +1,5 @@
 /** Backups of a repository, as tasks tell of them. */
-import type { BackupInfo as StoredBackup, FullBecause } from '../../backup/repository.ts'
+import type { FullBecause, BackupInfo as StoredBackup } from '../../backup/repository.ts'
 import type { BackupInfo } from '../../rpc/tasks.ts'
 
 const WHY_FULL: Readonly<Record<FullBecause, string | null>> = {
@@ -9,10 +9,7 @@ const WHY_FULL: Readonly<Record<FullBecause, string | null>> = {
     'the backups in the repository are of a history that this volume is not of any more, so nothing is known of what changed since',
 }
 
-export function backupResource(
-  backup: StoredBackup,
-  fullBecause: FullBecause | null,
-): BackupInfo {
+export function backupResource(backup: StoredBackup, fullBecause: FullBecause | null): BackupInfo {
   const { createdAt, encrypted, epochId: _, ...same } = backup
   return {
     ...same,

@@ -1,11 +1,18 @@
 /** The work of each kind of task, of what the master or an administrator asked for. */
+
+import type { Repository } from '../../backup/repository.ts'
+import type { RepositorySpec as BackupRepositorySpec } from '../../backup/spec.ts'
 import { BlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { VolumeImage } from '../../base/ports/image.ts'
-import type { Repository } from '../../backup/repository.ts'
-import type { RepositorySpec as BackupRepositorySpec } from '../../backup/spec.ts'
 import type { LedDevice } from '../../replication/device.ts'
-import { type RepositorySpec, type TaskKind, type TaskResults, type TaskSpec, taskResultText } from '../../rpc/tasks.ts'
+import {
+  type RepositorySpec,
+  type TaskKind,
+  type TaskResults,
+  type TaskSpec,
+  taskResultText,
+} from '../../rpc/tasks.ts'
 import { checkOrigin, hydrate } from '../clones/hydrator.ts'
 import type { Lead } from '../replica/lead.ts'
 import { backupResource } from './backup-resource.ts'
@@ -188,5 +195,8 @@ const interruptible = (run: TaskRun): Pick<TaskRun, 'signal'> & { onProgress: Ta
 /** In the words of who stores backups. */
 function placeOf(spec: RepositorySpec): BackupRepositorySpec {
   if (spec.kind === 'directory') return spec
-  return { ...spec, prefix: spec.prefix === '' || spec.prefix.endsWith('/') ? spec.prefix : `${spec.prefix}/` }
+  return {
+    ...spec,
+    prefix: spec.prefix === '' || spec.prefix.endsWith('/') ? spec.prefix : `${spec.prefix}/`,
+  }
 }
