@@ -53,7 +53,7 @@ export async function createVolume(ports: VolumePorts, options: CreateVolumeOpti
       formatLevel: FORMAT_LEVEL,
       epochs: [],
       snapshots: [],
-      pendingRestores: [],
+      origin: undefined,
       frontendState: new Uint8Array(0),
     }),
   )

@@ -9,7 +9,7 @@ import {
   type Refused,
 } from './handshake.ts'
 import { FRAME } from './wire/frame.ts'
-import { decodeHello, encodeHello, type Hello, NONCE_BYTES, type Refusal } from './wire/hello.ts'
+import { decodeHello, encodeHello, type Hello, NONCE_BYTES, type Refusal, VERSIONS } from './wire/hello.ts'
 
 const id = (fill: number): Uint8Array => new Uint8Array(16).fill(fill)
 const volume = { volumeUuid: id(2), epoch: { number: epochNumber(7), id: 99n }, formatLevel: 1 }
@@ -64,10 +64,10 @@ describe('a handshake', () => {
     const { a, b } = meet(connector(), acceptor())
     expect(a).toMatchObject({
       kind: 'known',
-      version: 1,
+      version: VERSIONS.max,
       peer: { server: 'b', epoch: { number: 7, id: 99n } },
     })
-    expect(b).toMatchObject({ kind: 'known', version: 1, peer: { server: 'a', wanted: 'b' } })
+    expect(b).toMatchObject({ kind: 'known', version: VERSIONS.max, peer: { server: 'a', wanted: 'b' } })
   })
 
   it('tells both sides why it came to nothing', () => {
@@ -131,7 +131,7 @@ describe('a handshake', () => {
       const hello = frame.kind === FRAME.hello ? decodeHello(frame.payload) : undefined
       return hello === undefined ? frame : { ...frame, payload: encodeHello({ ...hello, ...versions }) }
     }
-    const { b } = meet(connector(), acceptor(), change({ minVersion: 2, maxVersion: 3 }))
+    const { b } = meet(connector(), acceptor(), change({ minVersion: 3, maxVersion: 4 }))
     expect(refusalOf(b)).toBe('version by us')
   })
 

@@ -1,7 +1,7 @@
 /** What a replica is opened with, and its state from what storage kept of the opening before. */
 import type { Net } from '../base/ports/net.ts'
 import type { Epoch } from '../base/units.ts'
-import type { VolumePorts } from '../blockvol/api.ts'
+import type { RepairSource, VolumePorts } from '../blockvol/api.ts'
 import type { ReplicaEvents } from '../blockvol/replica/replica-facts.ts'
 import { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { Tuning } from '../blockvol/tuning.ts'
@@ -44,8 +44,12 @@ export interface ReplicaOptions {
   readonly failed?: (error: unknown) => void
 }
 
-/** The volume's files, recovered. */
-export function openStorage(options: ReplicaOptions, events: ReplicaEvents): Promise<ReplicaVolume> {
+/** The volume's files, recovered. `repairSource` is asked for good copies of bad blocks, perhaps at once. */
+export function openStorage(
+  options: ReplicaOptions,
+  events: ReplicaEvents,
+  repairSource: RepairSource,
+): Promise<ReplicaVolume> {
   const { ports, directory, logDirectory, tuning } = options
   return ReplicaVolume.open(ports, {
     directory,
@@ -53,6 +57,7 @@ export function openStorage(options: ReplicaOptions, events: ReplicaEvents): Pro
     ...(tuning !== undefined && { tuning }),
     isFilling: (bytes) => bytes !== undefined && decodeMarks(bytes, directory).resync !== null,
     events,
+    repairSource,
   })
 }
 
