@@ -74,6 +74,8 @@ class VolumeSim {
   readonly #seed: number
   readonly #steps: number
   readonly #random: SeededRandom
+  /** Draws what hits preserved versions, so that all else of a seed is what it was. */
+  readonly #ofVersions: SeededRandom
   readonly #scheduler: Scheduler
   readonly #profile: SimProfile
   readonly #faults: FaultPlan
@@ -96,12 +98,13 @@ class VolumeSim {
     this.#seed = seed
     this.#steps = steps
     this.#random = new SeededRandom(seed)
+    this.#ofVersions = this.#random.fork('versions')
     this.#scheduler = new Scheduler(seed)
     this.#profile = drawProfile(this.#random.fork('profile'), faults)
     this.#faults = new FaultPlan(this.#random.fork('faults'))
     // where a lost write of bookkeeping goes unnoticed is described in docs/formats; here it hits content and log
     if ((this.#profile.faults.misdirectedWrite ?? 0) > 0) {
-      this.#faults.targets = (path) => /\/(log|extents\/\d+)$/.test(path)
+      this.#faults.targets = (path) => /\/(log|extents\/\d+|versions\/\d+)$/.test(path)
     }
     const { shape } = this.#profile
     const model = new VolumeModel({
@@ -398,12 +401,19 @@ class VolumeSim {
     const { rot, evictions } = this.#profile
     if (random.chance(evictions)) this.#storage.dropCache(this.#drawFile().fileId)
     if (!random.chance(rot)) return
-    const { name, fileId } = this.#drawFile()
+    const { name, fileId } = this.#drawVersions() ?? this.#drawFile()
     const pages = [...this.#storage.durableOf(fileId).pageIndexes()]
     if (pages.length === 0) return
     this.#rotted++
     if (name === 'log') this.#hasLogRotted = true
     this.#storage.flipBit(fileId, random.pick(pages) * 4096 + random.integer(4096), random.integer(8))
+  }
+
+  /** A file of what is preserved, sometimes, if there is one. */
+  #drawVersions(): { name: string; fileId: number } | undefined {
+    const files = this.#storage.filesIn(`${DIRECTORY}/versions`)
+    if (files.length === 0 || !this.#ofVersions.chance(0.4)) return undefined
+    return { name: 'versions', fileId: this.#ofVersions.pick(files) }
   }
 
   #drawFile(): { name: string; fileId: number } {
