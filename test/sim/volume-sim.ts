@@ -34,6 +34,7 @@ import { damageOf, drawProfile, type SimProfile, type Swarm } from './profile.ts
 import { SeededRandom } from './random.ts'
 import { Register } from './register.ts'
 import { Scheduler, StuckError } from './scheduler.ts'
+import { SnapshotClient } from './snapshot-client.ts'
 import type { Storage } from './storage.ts'
 
 const DIRECTORY = `${DATA_DIRECTORY}/volume`
@@ -114,6 +115,7 @@ class VolumeSim {
       frontendState: new Register(model, ''),
       stepsLeft: steps,
       outcomes: new Map(),
+      unanswered: [],
       afterStep: () => this.#betweenSteps(),
     }
   }
@@ -296,7 +298,8 @@ class VolumeSim {
   async #verify(volume: Volume): Promise<void> {
     const { model, size, frontendState, damage } = this.#load
     const values = await this.#readAll(volume)
-    const valueAt = (sector: number): number => values[sector] ?? 0
+    const list = volume.snapshots()
+    const valueAt = model.snapshots.found(list, (sector) => values[sector] ?? 0)
     const { epoch, appendedLsn } = volume.status()
     const { durableLsn } = this.#reported
     if (damage.mayLie && this.#faults.counts.misdirectedWrite > 0) this.#wasDeceived = true
@@ -325,10 +328,21 @@ class VolumeSim {
     model.rebase(valueAt)
     size.rebase(volume.sizeBytes)
     frontendState.rebase(Buffer.from(volume.frontendState()).toString())
+    await this.#verifySnapshots(volume)
     this.#judgeBy = 'process'
     this.#wasDeceived = false
     this.#hasLogRotted = false
     this.#note(volume)
+  }
+
+  /** Snapshots hold what they held when they were made. */
+  async #verifySnapshots(volume: Volume): Promise<void> {
+    const { model, damage } = this.#load
+    const client = new SnapshotClient(volume, model)
+    for (const { id } of client.list()) {
+      const content = await client.readAll(id, damage.mayBreak || damage.mayLie, this.#wasDeceived)
+      if (this.#wasDeceived) model.snapshots.learn(id, content)
+    }
   }
 
   /** The value of every sector, UNREADABLE where a block cannot be read. */

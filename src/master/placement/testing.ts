@@ -98,6 +98,7 @@ export const aRecord = (
     logicalBlockBytes: 512,
     ...aVolume(servers.length),
     isMultipath: false,
+    origin: null,
     replicas: servers.map((server, slot) => ({ server, state: 'ready', slot })),
     lead: {
       epoch: { number: 3, id: '77' },
