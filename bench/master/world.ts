@@ -3,6 +3,7 @@
  * small behind the port by which it reaches them: they beat, seal, lead and answer, and hold no data. What the master
  * does for beats of the clock is counted apart from what it does for decisions.
  */
+
 import { formatHostPort } from '../../src/base/address.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { RealClock } from '../../src/io/clock.ts'
@@ -23,6 +24,7 @@ import type { VolumeRecord } from '../../src/master/records.ts'
 import { SqliteRegistry } from '../../src/master/registry/sqlite-registry.ts'
 import { MetricsRegistry } from '../../src/metrics/registry.ts'
 import { BEAT_MS, RigServer, type ServerWorld } from '../../test/master/cluster-rig.ts'
+import { NO_CALLS } from '../../test/support/master/no-calls.ts'
 
 export const REPLICAS = 3
 const CLUSTER = testUuid(1, 9)
@@ -57,6 +59,7 @@ export class BenchWorld implements ServerWorld {
     this.store = store
     this.registry = registry
     const links: ServerLinks = {
+      ...NO_CALLS,
       send: (server, message) => {
         setImmediate(() => this.#server(server)?.hear(message))
       },

@@ -6,7 +6,7 @@ import { BlockError } from '../base/errors.ts'
 import { BLOCK_BYTES, type Lsn } from '../base/units.ts'
 import { Admission } from './admission.ts'
 import { findAllocation } from './allocation.ts'
-import type { OpenVolumeOptions, VolumePorts } from './api.ts'
+import type { OpenVolumeOptions, RepairSource, VolumePorts } from './api.ts'
 import { BlockLocks } from './block-locks.ts'
 import { Checkpointer, type StatefulCut } from './checkpointer.ts'
 import { type Commitment, CommittedAlone, CommittedByReplicas } from './commitment.ts'
@@ -23,6 +23,7 @@ import { BlockMap } from './map/block-map.ts'
 import { GrainMaxima } from './map/maxima.ts'
 import { BlockReader, type BlockSource } from './reader.ts'
 import type { Recovered } from './recovery.ts'
+import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrub.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { StateChanges } from './state-changes.ts'
@@ -99,8 +100,14 @@ export async function assemble(
   const { superblocks, extents } = files
   const { log, state, epoch, dirty } = recovered
   const moved = replication?.hooks.moved ?? nothing
-  const { repairSource } = options
   const superblock = superblocks.current
+  const repairs = new Repairs({
+    source: options.repairSource,
+    logger: ports.logger,
+    volume: superblock.name,
+    onRepaired: () => telemetry.repaired(),
+  })
+  const repairSource: RepairSource = (wanted) => repairs.copyOf(wanted)
   const locks = new BlockLocks()
   const writer: LogWriter = new LogWriter({
     file: log,
@@ -207,6 +214,7 @@ export async function assemble(
     extents,
     state,
     superblocks,
+    versions: files.versions,
     repairSource,
     provenLsn: (cut) => (replica === undefined ? writer.durableLsn : cut.lsn),
     onMapped: (block) => telemetry.mapped(block),

@@ -8,7 +8,7 @@
  * from a peer or fails with MEDIUM, never zeros, never old data.
  */
 import { BlockError, isBlockError } from '../base/errors.ts'
-import { BLOCK_BYTES, blockNumber, lsn as toLsn } from '../base/units.ts'
+import { BLOCK_BYTES } from '../base/units.ts'
 import type { RepairSource } from './api.ts'
 import { blockChecksum } from './checksum.ts'
 import type { Commitment } from './commitment.ts'
@@ -255,7 +255,8 @@ export class BlockReader {
 
   async #repair(block: number, source: BlockSource, target: Uint8Array): Promise<void> {
     const { repairSource, onVerdict, onRepair } = this.#o
-    const wanted = { block: blockNumber(block), lsn: toLsn(source.lsn), crc32c: source.checksum }
+    const { lsn, seedBlock, checksum } = source
+    const wanted = { block, lsn, crc32c: checksum, seedBlock }
     const copy = await repairSource?.(wanted)
     if (copy === undefined || !matches(copy, source)) {
       onVerdict(block, 'bad')

@@ -8,6 +8,7 @@ import type { DiskFile } from '../base/ports/disk.ts'
 import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
 import { readSlots, writeSlot } from './format/dual-slot.ts'
 import { ENTRY_KIND, type EntryKind } from './format/log-group.ts'
+import { decodeCreate, decodeDelete, decodeOrigin } from './format/snapshot-entries.ts'
 import {
   decodeState,
   EPOCH_HISTORY_MAX,
@@ -17,7 +18,9 @@ import {
 } from './format/state.ts'
 
 /** Entry kinds up to this level are understood. */
-export const FORMAT_LEVEL = 1
+export const FORMAT_LEVEL = 2
+/** From this level on there are snapshots, restores and clones. */
+export const SNAPSHOT_LEVEL = 2
 
 /** An entry, as far as the state is concerned. */
 export interface StateEntry {
@@ -58,10 +61,23 @@ function applyToState(state: VolumeState, entry: StateEntry): VolumeState {
       return { ...state, asOfLsn: entry.lsn, sizeBytes: entry.blocks * BLOCK_BYTES }
     case ENTRY_KIND.frontendState:
       return { ...state, asOfLsn: entry.lsn, frontendState: copyOf(entry.data!.subarray(0, entry.argument)) }
-    case ENTRY_KIND.snapshotCreate:
-    case ENTRY_KIND.snapshotDelete:
+    case ENTRY_KIND.snapshotCreate: {
+      const { id, createdWallMs, name } = decodeCreate(entry.data, entry.lsn)
+      const made = { id, lsn: entry.lsn, createdWallMs, sizeBytes: state.sizeBytes, name }
+      return { ...state, asOfLsn: entry.lsn, snapshots: [...state.snapshots, made] }
+    }
+    case ENTRY_KIND.snapshotDelete: {
+      const id = decodeDelete(entry.data, entry.lsn)
+      const snapshots = state.snapshots.filter((snapshot) => snapshot.id !== id)
+      return { ...state, asOfLsn: entry.lsn, snapshots }
+    }
     case ENTRY_KIND.restore:
-      throw unknownEntry(entry.lsn)
+      // that concerns blocks only (snapshots/boundaries.ts)
+      return { ...state, asOfLsn: entry.lsn }
+    case ENTRY_KIND.origin: {
+      const origin = entry.argument === 0 ? undefined : decodeOrigin(entry.data, entry.lsn)
+      return { ...state, asOfLsn: entry.lsn, origin }
+    }
   }
 }
 

@@ -6,7 +6,7 @@
  *                           └──append or fsync failed──► poisoned ──close──► closed
  */
 import { assert, InvariantError } from '../base/assert.ts'
-import { BlockError } from '../base/errors.ts'
+import { BlockError, isBlockError } from '../base/errors.ts'
 import type {
   AllocationRun,
   BlockDevice,
@@ -14,7 +14,11 @@ import type {
   DeviceEvent,
   WriteOptions,
 } from '../base/ports/block-device.ts'
+import type { VolumeImage } from '../base/ports/image.ts'
+import type { Origin } from '../base/ports/origin.ts'
+import type { SnapshotDevice, SnapshotInfo, SnapshotUsage } from '../base/ports/snapshots.ts'
 import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
+import { formatUuid } from '../base/uuid.ts'
 import { allocationOf } from './allocation.ts'
 import type {
   CreateVolumeOptions,
@@ -35,7 +39,7 @@ import { IdleFlush } from './idle-flush.ts'
 import type { AppendedEntry } from './log/group-composer.ts'
 import type { LogIndex } from './log/log-index.ts'
 import { refuseReplica } from './marks-file.ts'
-import { putBack } from './put-back.ts'
+import { type PutBackParts, putBack } from './put-back.ts'
 import type { BlockSource } from './reader.ts'
 import { type Recovered, type RecoveredReplica, recover, recoverReplica } from './recovery.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
@@ -54,7 +58,9 @@ export interface OpenReplica {
   readonly telemetry: VolumeTelemetry
 }
 
-export class Volume implements BlockDevice {
+const notYet = (): BlockError => new BlockError('CONFLICT', 'there are no snapshots yet')
+
+export class Volume implements BlockDevice, SnapshotDevice {
   readonly uuid: Uint8Array
   readonly name: string
   readonly logicalBlockBytes: 512 | 4096
@@ -85,7 +91,7 @@ export class Volume implements BlockDevice {
    */
   static async open(ports: VolumePorts, options: OpenVolumeOptions): Promise<Volume> {
     await refuseReplica(ports.disk, options.directory)
-    const volume = new Volume(ports, options, await VolumeFiles.open(ports.disk, options))
+    const volume = new Volume(ports, options, await VolumeFiles.open(ports, options))
     return volume.#opened(async () => {
       const recovered = await recover(ports, options, volume.#files)
       const parts = await volume.#assemble(options, recovered, undefined)
@@ -104,7 +110,7 @@ export class Volume implements BlockDevice {
     options: OpenVolumeOptions,
     hooks: ReplicaHooks,
   ): Promise<OpenReplica> {
-    const files = await VolumeFiles.open(ports.disk, options)
+    const files = await VolumeFiles.open(ports, options)
     const volume = new Volume(ports, options, files)
     return volume.#opened(async () => {
       const recovered = await recoverReplica(ports, files)
@@ -147,8 +153,14 @@ export class Volume implements BlockDevice {
       groupAppended: () => this.#groupAppended(),
       failed: (error: unknown) => this.#poison(error),
       repaired: (block: number, source: BlockSource, content: Uint8Array) => {
-        const parts = { ...this.#parts, extents: this.#files.extents, isServing: hooks.isServing }
-        this.#repairs.add(putBack(parts, block, source, content).catch(hooks.failed))
+        const { map, checkpointer } = this.#parts
+        const alone: PutBackParts['alone'] = (run) => checkpointer.alone(run)
+        const parts = { map, alone, extents: this.#files.extents, isServing: hooks.isServing }
+        const failed = (error: unknown): void => {
+          // the bad copy stays, and is found again
+          if (!isBlockError(error, 'MEDIUM') && !isBlockError(error, 'NO_SPACE')) hooks.failed(error)
+        }
+        this.#repairs.add(putBack(parts, block, source, content).catch(failed))
       },
       ensureServing: () => this.#ensureServing(),
       isServing: () =>
@@ -311,6 +323,68 @@ export class Volume implements BlockDevice {
     this.#ensureServing()
     await this.#parts.changes.resize(sizeBytes, this.logicalBlockBytes, options.admit)
     this.#emit({ kind: 'resized', sizeBytes: this.sizeBytes })
+  }
+
+  snapshots(): readonly SnapshotInfo[] {
+    return this.#parts.state.current.snapshots
+  }
+
+  async snapshotUsage(): Promise<SnapshotUsage> {
+    throw notYet()
+  }
+
+  async createSnapshot(
+    _request: { readonly id: bigint; readonly name: string },
+    _options: WriteOptions = {},
+  ): Promise<SnapshotInfo> {
+    throw notYet()
+  }
+
+  async deleteSnapshot(_id: bigint, _options: WriteOptions = {}): Promise<void> {
+    throw notYet()
+  }
+
+  async restoreSnapshot(_id: bigint, _options: WriteOptions = {}): Promise<void> {
+    throw notYet()
+  }
+
+  async openSnapshot(_id: bigint): Promise<VolumeImage> {
+    throw notYet()
+  }
+
+  /** Of a clone until it is filled; null of every other volume. */
+  get origin(): Origin | null {
+    const { origin } = this.#parts.state.current
+    return origin === undefined ? null : { ...origin, volume: formatUuid(origin.volume) }
+  }
+
+  /**
+   * Makes the volume a clone, before anything was written to it; durable when the promise resolves. The same again is right.
+   * CONFLICT when something was written, or it is a clone of something else.
+   */
+  async setOrigin(_origin: Origin, _options: WriteOptions = {}): Promise<void> {
+    throw notYet()
+  }
+
+  /** Blocks from `fromBlock` on, below the origin's size, that are as the origin has them still. May find few or none and go on. */
+  async untouched(
+    _fromBlock: number,
+    _limit: number,
+  ): Promise<{ readonly blocks: readonly number[]; readonly nextBlock: number | null }> {
+    throw notYet()
+  }
+
+  /**
+   * Writes those of the blocks from `fromBlock` on that nobody touched, as an ordinary write does; `data`, whole blocks, is what
+   * the origin has. Returns how many it wrote.
+   */
+  async hydrate(_fromBlock: number, _data: Uint8Array, _options: WriteOptions = {}): Promise<number> {
+    throw notYet()
+  }
+
+  /** Every block that the origin has content for was filled: from now on untouched blocks are zeros. Durable. */
+  async finishOrigin(_options: WriteOptions = {}): Promise<void> {
+    throw notYet()
   }
 
   subscribe(listener: (event: DeviceEvent) => void): () => void {

@@ -12,6 +12,7 @@ import type { Chap as _basalt_master_v1_Chap, Chap__Output as _basalt_master_v1_
 import type { Credential as _basalt_master_v1_Credential, Credential__Output as _basalt_master_v1_Credential__Output } from './basalt/master/v1/Credential.ts';
 import type { Dhchap as _basalt_master_v1_Dhchap, Dhchap__Output as _basalt_master_v1_Dhchap__Output } from './basalt/master/v1/Dhchap.ts';
 import type { Epoch as _basalt_master_v1_Epoch, Epoch__Output as _basalt_master_v1_Epoch__Output } from './basalt/master/v1/Epoch.ts';
+import type { Filling as _basalt_master_v1_Filling, Filling__Output as _basalt_master_v1_Filling__Output } from './basalt/master/v1/Filling.ts';
 import type { ForReplica as _basalt_master_v1_ForReplica, ForReplica__Output as _basalt_master_v1_ForReplica__Output } from './basalt/master/v1/ForReplica.ts';
 import type { Goodbye as _basalt_master_v1_Goodbye, Goodbye__Output as _basalt_master_v1_Goodbye__Output } from './basalt/master/v1/Goodbye.ts';
 import type { Grant as _basalt_master_v1_Grant, Grant__Output as _basalt_master_v1_Grant__Output } from './basalt/master/v1/Grant.ts';
@@ -19,10 +20,12 @@ import type { Hello as _basalt_master_v1_Hello, Hello__Output as _basalt_master_
 import type { Hosts as _basalt_master_v1_Hosts, Hosts__Output as _basalt_master_v1_Hosts__Output } from './basalt/master/v1/Hosts.ts';
 import type { InSyncSet as _basalt_master_v1_InSyncSet, InSyncSet__Output as _basalt_master_v1_InSyncSet__Output } from './basalt/master/v1/InSyncSet.ts';
 import type { Initiators as _basalt_master_v1_Initiators, Initiators__Output as _basalt_master_v1_Initiators__Output } from './basalt/master/v1/Initiators.ts';
+import type { Led as _basalt_master_v1_Led, Led__Output as _basalt_master_v1_Led__Output } from './basalt/master/v1/Led.ts';
 import type { MasterClient as _basalt_master_v1_MasterClient, MasterDefinition as _basalt_master_v1_MasterDefinition } from './basalt/master/v1/Master.ts';
 import type { MasterMessage as _basalt_master_v1_MasterMessage, MasterMessage__Output as _basalt_master_v1_MasterMessage__Output } from './basalt/master/v1/MasterMessage.ts';
 import type { Member as _basalt_master_v1_Member, Member__Output as _basalt_master_v1_Member__Output } from './basalt/master/v1/Member.ts';
 import type { OpenReplica as _basalt_master_v1_OpenReplica, OpenReplica__Output as _basalt_master_v1_OpenReplica__Output } from './basalt/master/v1/OpenReplica.ts';
+import type { Origin as _basalt_master_v1_Origin, Origin__Output as _basalt_master_v1_Origin__Output } from './basalt/master/v1/Origin.ts';
 import type { Path as _basalt_master_v1_Path, Path__Output as _basalt_master_v1_Path__Output } from './basalt/master/v1/Path.ts';
 import type { Paths as _basalt_master_v1_Paths, Paths__Output as _basalt_master_v1_Paths__Output } from './basalt/master/v1/Paths.ts';
 import type { Peer as _basalt_master_v1_Peer, Peer__Output as _basalt_master_v1_Peer__Output } from './basalt/master/v1/Peer.ts';
@@ -33,6 +36,7 @@ import type { RegistrySeen as _basalt_master_v1_RegistrySeen, RegistrySeen__Outp
 import type { Replica as _basalt_master_v1_Replica, Replica__Output as _basalt_master_v1_Replica__Output } from './basalt/master/v1/Replica.ts';
 import type { ReplicaMessage as _basalt_master_v1_ReplicaMessage, ReplicaMessage__Output as _basalt_master_v1_ReplicaMessage__Output } from './basalt/master/v1/ReplicaMessage.ts';
 import type { Resync as _basalt_master_v1_Resync, Resync__Output as _basalt_master_v1_Resync__Output } from './basalt/master/v1/Resync.ts';
+import type { Scrub as _basalt_master_v1_Scrub, Scrub__Output as _basalt_master_v1_Scrub__Output } from './basalt/master/v1/Scrub.ts';
 import type { Seal as _basalt_master_v1_Seal, Seal__Output as _basalt_master_v1_Seal__Output } from './basalt/master/v1/Seal.ts';
 import type { SealLater as _basalt_master_v1_SealLater, SealLater__Output as _basalt_master_v1_SealLater__Output } from './basalt/master/v1/SealLater.ts';
 import type { SealRefused as _basalt_master_v1_SealRefused, SealRefused__Output as _basalt_master_v1_SealRefused__Output } from './basalt/master/v1/SealRefused.ts';
@@ -41,6 +45,7 @@ import type { ServerMessage as _basalt_master_v1_ServerMessage, ServerMessage__O
 import type { Serving as _basalt_master_v1_Serving, Serving__Output as _basalt_master_v1_Serving__Output } from './basalt/master/v1/Serving.ts';
 import type { SetIs as _basalt_master_v1_SetIs, SetIs__Output as _basalt_master_v1_SetIs__Output } from './basalt/master/v1/SetIs.ts';
 import type { Settings as _basalt_master_v1_Settings, Settings__Output as _basalt_master_v1_Settings__Output } from './basalt/master/v1/Settings.ts';
+import type { Snapshot as _basalt_master_v1_Snapshot, Snapshot__Output as _basalt_master_v1_Snapshot__Output } from './basalt/master/v1/Snapshot.ts';
 import type { Standing as _basalt_master_v1_Standing, Standing__Output as _basalt_master_v1_Standing__Output } from './basalt/master/v1/Standing.ts';
 import type { Stop as _basalt_master_v1_Stop, Stop__Output as _basalt_master_v1_Stop__Output } from './basalt/master/v1/Stop.ts';
 import type { StopFailed as _basalt_master_v1_StopFailed, StopFailed__Output as _basalt_master_v1_StopFailed__Output } from './basalt/master/v1/StopFailed.ts';
@@ -72,6 +77,7 @@ export interface ProtoGrpcType {
         Dhchap: MessageTypeDefinition<_basalt_master_v1_Dhchap, _basalt_master_v1_Dhchap__Output>
         DiskType: EnumTypeDefinition
         Epoch: MessageTypeDefinition<_basalt_master_v1_Epoch, _basalt_master_v1_Epoch__Output>
+        Filling: MessageTypeDefinition<_basalt_master_v1_Filling, _basalt_master_v1_Filling__Output>
         ForReplica: MessageTypeDefinition<_basalt_master_v1_ForReplica, _basalt_master_v1_ForReplica__Output>
         Goodbye: MessageTypeDefinition<_basalt_master_v1_Goodbye, _basalt_master_v1_Goodbye__Output>
         Grant: MessageTypeDefinition<_basalt_master_v1_Grant, _basalt_master_v1_Grant__Output>
@@ -79,10 +85,12 @@ export interface ProtoGrpcType {
         Hosts: MessageTypeDefinition<_basalt_master_v1_Hosts, _basalt_master_v1_Hosts__Output>
         InSyncSet: MessageTypeDefinition<_basalt_master_v1_InSyncSet, _basalt_master_v1_InSyncSet__Output>
         Initiators: MessageTypeDefinition<_basalt_master_v1_Initiators, _basalt_master_v1_Initiators__Output>
+        Led: MessageTypeDefinition<_basalt_master_v1_Led, _basalt_master_v1_Led__Output>
         Master: SubtypeConstructor<typeof grpc.Client, _basalt_master_v1_MasterClient> & { service: _basalt_master_v1_MasterDefinition }
         MasterMessage: MessageTypeDefinition<_basalt_master_v1_MasterMessage, _basalt_master_v1_MasterMessage__Output>
         Member: MessageTypeDefinition<_basalt_master_v1_Member, _basalt_master_v1_Member__Output>
         OpenReplica: MessageTypeDefinition<_basalt_master_v1_OpenReplica, _basalt_master_v1_OpenReplica__Output>
+        Origin: MessageTypeDefinition<_basalt_master_v1_Origin, _basalt_master_v1_Origin__Output>
         Path: MessageTypeDefinition<_basalt_master_v1_Path, _basalt_master_v1_Path__Output>
         PathRole: EnumTypeDefinition
         Paths: MessageTypeDefinition<_basalt_master_v1_Paths, _basalt_master_v1_Paths__Output>
@@ -96,6 +104,7 @@ export interface ProtoGrpcType {
         ReplicaState: EnumTypeDefinition
         Resync: MessageTypeDefinition<_basalt_master_v1_Resync, _basalt_master_v1_Resync__Output>
         Role: EnumTypeDefinition
+        Scrub: MessageTypeDefinition<_basalt_master_v1_Scrub, _basalt_master_v1_Scrub__Output>
         Seal: MessageTypeDefinition<_basalt_master_v1_Seal, _basalt_master_v1_Seal__Output>
         SealLater: MessageTypeDefinition<_basalt_master_v1_SealLater, _basalt_master_v1_SealLater__Output>
         SealRefused: MessageTypeDefinition<_basalt_master_v1_SealRefused, _basalt_master_v1_SealRefused__Output>
@@ -104,6 +113,7 @@ export interface ProtoGrpcType {
         Serving: MessageTypeDefinition<_basalt_master_v1_Serving, _basalt_master_v1_Serving__Output>
         SetIs: MessageTypeDefinition<_basalt_master_v1_SetIs, _basalt_master_v1_SetIs__Output>
         Settings: MessageTypeDefinition<_basalt_master_v1_Settings, _basalt_master_v1_Settings__Output>
+        Snapshot: MessageTypeDefinition<_basalt_master_v1_Snapshot, _basalt_master_v1_Snapshot__Output>
         Standing: MessageTypeDefinition<_basalt_master_v1_Standing, _basalt_master_v1_Standing__Output>
         Stop: MessageTypeDefinition<_basalt_master_v1_Stop, _basalt_master_v1_Stop__Output>
         StopFailed: MessageTypeDefinition<_basalt_master_v1_StopFailed, _basalt_master_v1_StopFailed__Output>

@@ -5,6 +5,7 @@
  */
 import type { Epoch } from '../base/units.ts'
 import type { VolumePaths } from '../frontend/paths.ts'
+import type { TaskSpec, TaskView } from '../rpc/tasks.ts'
 import type { Opening } from '../v2engine/identity.ts'
 import type { SetRecord, Standing } from '../v2engine/marks.ts'
 import type { AuthorityMessage, ToAuthority } from '../v2engine/messages.ts'
@@ -59,7 +60,54 @@ export interface ReplicaBeat {
   readonly settingsTag: number
   /** In full beats: `keep` of those settings, as it came; null before the first. A lost registry is made again from it. */
   readonly kept: string | null
+  /** Of a primary; null: it does not lead, or all is as this process said last of this volume. */
+  readonly led: LedBeat | null
   readonly messages: readonly ToAuthority[]
+}
+
+/**
+ * What a primary says of what it leads, whole each time: when it begins to lead, when something of it changed, and soon after
+ * a full beat was asked for (in a beat of its own where a full one would grow too large).
+ */
+export interface LedBeat {
+  /** The epoch that it leads: what is said of another one is old. */
+  readonly epoch: number
+  /** Committed ones, oldest first. */
+  readonly snapshots: readonly SnapshotBeat[]
+  /** A clone that is still filled from a snapshot of another volume. */
+  readonly origin: (Origin & { readonly doneBytes: number; readonly totalBytes: number }) | null
+  /** The last pass over this volume that ended; null: there was none since the process started. */
+  readonly scrub: {
+    /** Of the server's wall clock, for people. */
+    readonly endedWallMs: number
+    readonly errors: number
+    readonly repaired: number
+  } | null
+}
+
+/** A snapshot as the volume's log has it. */
+export interface SnapshotFacts {
+  /** 16 hex digits, not all zero. */
+  readonly id: string
+  readonly name: string
+  /** It sees every change up to here. */
+  readonly lsn: number
+  readonly createdWallMs: number
+  /** Of the volume, then. */
+  readonly sizeBytes: number
+}
+export interface SnapshotBeat extends SnapshotFacts {
+  /** Hosts can log in to it at this server. */
+  readonly isExposed: boolean
+}
+
+/** What a clone is filled from. */
+export interface Origin {
+  /** UUID. */
+  readonly volume: string
+  /** Id. */
+  readonly snapshot: string
+  readonly sizeBytes: number
 }
 
 export interface PeerBeat {
@@ -151,20 +199,98 @@ export interface RemoveRequest {
   readonly set: { readonly epoch: number; readonly version: number }
 }
 
+/** A volume at the server that leads it in the epoch of this number; CONFLICT where it does not. */
+export interface LedVolume {
+  /** UUID. */
+  readonly volume: string
+  readonly epoch: number
+}
+export interface OneSnapshot extends LedVolume {
+  readonly id: string
+}
+
+export interface VolumeSnapshots {
+  /** Oldest first. */
+  readonly snapshots: readonly (SnapshotBeat & {
+    /** Kept for it and older ones: of the snapshots that see a kept block, the newest counts it. */
+    readonly heldBytes: number
+    /** What its deletion alone would give back. */
+    readonly exclusiveBytes: number
+  })[]
+  /** Of no snapshot any more, and about to be given back. */
+  readonly freeingBytes: number
+  /** Of the lists of what is kept. */
+  readonly metadataBytes: number
+}
+
+/** Writes are held for no longer than this. */
+export const HOLD_MS_MAX = 5000
+
+/**
+ * What a server does for its master when it is called. All of it is idempotent: the same again is answered alike.
+ * DISCONNECTED, TIMED_OUT: nothing is known.
+ */
+export interface ServerCalls {
+  /** Resolves when the replica is made. CONFLICT, NO_SPACE: refused. */
+  allocate(request: AllocateRequest): Promise<void>
+  /**
+   * Resolves when nothing of the replica is left. Refused with CONFLICT while it leads, or obeys an epoch above, or knows a
+   * later in-sync set: it may be in that one.
+   */
+  remove(request: RemoveRequest): Promise<void>
+  /** At the primary; resolves when the new size is committed. */
+  expand(request: LedVolume & { readonly sizeBytes: number }): Promise<void>
+
+  /**
+   * Of all that was acknowledged before the call; committed when it resolves. CONFLICT: the name is another one's, or the volume
+   * is a clone that is still filled. NO_SPACE: there are too many. UNKNOWN_FORMAT: a replica runs a release that knows none.
+   */
+  createSnapshot(request: OneSnapshot & { readonly name: string }): Promise<SnapshotFacts>
+  /** No error when it is not there. CONFLICT while it is read: exposed with hosts logged in, or by a backup or a clone. */
+  deleteSnapshot(request: OneSnapshot): Promise<void>
+  /** The volume is as the snapshot was, but for its size; hosts that are logged in are told that data changed. NOT_FOUND. */
+  restoreSnapshot(request: OneSnapshot): Promise<void>
+  snapshotUsage(request: LedVolume): Promise<VolumeSnapshots>
+  /** Hosts may log in to it, read-only, at this server as long as it leads; or no longer. NOT_FOUND. */
+  exposeSnapshot(request: OneSnapshot & { readonly isExposed: boolean }): Promise<void>
+  /** The volume, on which nobody wrote yet, is a clone from here on. CONFLICT: it has another origin, or was written to. */
+  setOrigin(request: LedVolume & { readonly origin: Origin }): Promise<void>
+  /**
+   * New writes wait, and those under way are over when it resolves. It ends by itself after `holdMs` (at most HOLD_MS_MAX), and
+   * whenever the server stops leading. BUSY: somebody holds them already.
+   */
+  holdWrites(request: LedVolume & { readonly holdMs: number }): Promise<{ readonly hold: string }>
+  /** `wasHeld`: it never ended in between. */
+  releaseWrites(request: LedVolume & { readonly hold: string }): Promise<{ readonly wasHeld: boolean }>
+  /**
+   * Opens a snapshot for another server, which reads it by the calls of `Images` with this ticket. A ticket ends with the
+   * process, with the lead, and when it was not used for a minute.
+   */
+  openImage(request: LedVolume & { readonly snapshot: string }): Promise<{ readonly ticket: string }>
+
+  /**
+   * Begins a task, or finds it begun under this UUID. `led`: the volume that it is of, which this server leads; null for tasks
+   * of no volume. A task of a volume ends as failed with CONFLICT when the lead is lost. BUSY: too many run here.
+   */
+  startTask(request: {
+    readonly task: string
+    readonly led: LedVolume | null
+    readonly spec: TaskSpec
+  }): Promise<void>
+  /** How it is with a task; `unknown` of one that this process did not begin, or ended an hour ago. */
+  task(request: { readonly task: string }): Promise<TaskView>
+  /** It ends as soon as it can, leaving nothing that a later one could take for whole. No error when there is none. */
+  cancelTask(request: { readonly task: string }): Promise<void>
+}
+
+type AtServer<Calls> = {
+  readonly [Name in keyof Calls]: Calls[Name] extends (request: infer Request) => infer Answer
+    ? (server: string, request: Request) => Answer
+    : never
+}
+
 /** The port by which decisions reach servers. Implemented over gRPC, and by the simulator. */
-export interface ServerLinks {
+export interface ServerLinks extends AtServer<ServerCalls> {
   /** Sent in order if there is a stream; else dropped: it is said again when it matters. */
   send(server: string, message: ToServer): void
-  /** Idempotent; resolves when the replica is made. DISCONNECTED, TIMED_OUT: nothing is known. CONFLICT, NO_SPACE: refused. */
-  allocate(server: string, request: AllocateRequest): Promise<void>
-  /**
-   * Idempotent; resolves when nothing of the replica is left. Refused with CONFLICT while it leads, or obeys an epoch above,
-   * or knows a later in-sync set: it may be in that one.
-   */
-  remove(server: string, request: RemoveRequest): Promise<void>
-  /** At the primary, idempotent; resolves when the new size is committed. */
-  expand(
-    server: string,
-    request: { readonly volume: string; readonly epoch: number; readonly sizeBytes: number },
-  ): Promise<void>
 }

@@ -16,6 +16,7 @@ import type {
   ServerRecord,
   VolumeRecord,
 } from './records.ts'
+import type { BackupApi, ScheduleApi, SnapshotApi } from './snapshot-api.ts'
 
 /** Who asks, for events and jobs. */
 export interface Caller {
@@ -118,6 +119,15 @@ export interface VolumeView {
   readonly paths: readonly PathView[]
   readonly replicas: readonly ReplicaView[]
   readonly usedBytes: number
+  readonly snapshots: {
+    readonly count: number
+    /** Space that they take at the primary; null while it is not known. */
+    readonly bytes: number | null
+  }
+  /** A clone that is still filled: names of its origin, and how much of it is there, 0 to 1. */
+  readonly clone: { readonly source: string; readonly ratio: number } | null
+  /** The last pass over it; null: none that is known. */
+  readonly scrub: { readonly lastAt: number; readonly errors: number; readonly repaired: number } | null
   readonly jobs: readonly string[]
 }
 /** A path of hosts to it, as servers are told. */
@@ -269,7 +279,7 @@ export interface EventQuery extends EventFilter {
   readonly limit: number
 }
 
-export interface MasterApi {
+export interface MasterApi extends SnapshotApi, ScheduleApi, BackupApi {
   resolveVolume(wish: CreateVolume): ResolvedPolicy
   planVolume(wish: CreateVolume): VolumePlan
   /** Idempotent by name and parameters: the same again returns the volume that is there; other parameters are CONFLICT. */

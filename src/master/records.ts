@@ -9,8 +9,12 @@
  *   job/ID               JobRecord
  *   event/NUMBER         EventRecord, NUMBER in 12 digits so that keys sort
  *   token/ID             TokenRecord
+ *   snapshot/UUID/ID     SnapshotRecord, of the volume with that UUID
+ *   schedule/NAME        ScheduleRecord
+ *   repository/NAME      RepositoryRecord
  *   head/head            which opening of a record store wrote last (src/master/core/record-schemas.ts)
  */
+import type { KeepRules } from '../rpc/tasks.ts'
 import type { Policy } from '../v2engine/policy.ts'
 
 export interface ClusterRecord {
@@ -141,6 +145,8 @@ export interface VolumeRecord {
   readonly lead: LeadRecord
   readonly access: AccessRecord
   readonly qos: QosRecord
+  /** A clone that is still filled: from which snapshot (id) of which volume (UUID); null when it is whole. */
+  readonly origin: { readonly volume: string; readonly snapshot: string; readonly sizeBytes: number } | null
   /** `creating` until the first promotion; `deleting` from the moment that was asked, for good. */
   readonly state: 'creating' | 'active' | 'deleting'
   readonly createdAt: number
@@ -150,7 +156,99 @@ export interface NameRecord {
   readonly uuid: string
 }
 
-export type JobKind = 'create' | 'expand' | 'delete' | 'replace' | 'move' | 'drain' | 'rebalance'
+/** A snapshot as the registry knows it: what was asked for, and what its volume's log said. The log is right. */
+export interface SnapshotRecord {
+  /** 16 hex digits, random. */
+  readonly id: string
+  /** UUID. */
+  readonly volume: string
+  /** Unique among the volume's. */
+  readonly name: string
+  /**
+   * `creating`: its server is being asked to make it. `deleting`: to delete it. `lost`: the volume's log does not have it any
+   * more, after a promotion that lost writes.
+   */
+  readonly state: 'creating' | 'ready' | 'deleting' | 'lost'
+  /** Null while it is being made. */
+  readonly lsn: number | null
+  /** Of the volume, then. */
+  readonly sizeBytes: number
+  readonly createdAt: number
+  /** Name of the schedule that made it, by whose rules it goes; null: it stays until somebody deletes it. */
+  readonly schedule: string | null
+  readonly isExposed: boolean
+  /** Id of the group that it was made with, at one moment. */
+  readonly group: string | null
+  /** Made for a backup to this repository, and kept as the base of the next; `id` null: that is not complete. */
+  readonly backup: { readonly repository: string; readonly id: string | null } | null
+}
+
+export interface ScheduleRecord {
+  readonly name: string
+  /** Names of volumes, with `*` for any characters: those that are there when it is due. */
+  readonly volumes: readonly string[]
+  /** `every`: so long after the last one was due, counted from 1970. `at`: minute, hour, day, month, weekday as in crontab(5), UTC. */
+  readonly when: { readonly everyMs: number } | { readonly at: string }
+  /** Of its snapshots, by volume. Without any rule none is kept but for backups. */
+  readonly keep: KeepRules
+  /** Backups instead of snapshots alone. `fullEveryMs`: a full one when the last is so old; null: increments for ever. */
+  readonly backup: {
+    readonly repository: string
+    readonly fullEveryMs: number | null
+    /** Of the backups of its volumes; null: all stay. */
+    readonly keep: KeepRules | null
+  } | null
+  readonly isPaused: boolean
+  readonly createdAt: number
+  /** The last run; null: there was none. `endedAt` null: it is under way. */
+  readonly last: {
+    readonly dueAt: number
+    readonly startedAt: number
+    readonly endedAt: number | null
+    readonly made: number
+    readonly failed: number
+    /** Why the first that failed did. */
+    readonly message: string | null
+  } | null
+}
+
+/** Where backups go. Secrets are sealed as those of AccessRecord. */
+export interface RepositoryRecord {
+  readonly name: string
+  readonly target:
+    | {
+        readonly kind: 's3'
+        readonly endpoint: string | null
+        readonly region: string
+        readonly bucket: string
+        readonly prefix: string
+        readonly accessKeyId: string
+        readonly sealedSecretAccessKey: string
+        readonly sealedSessionToken: string | null
+        readonly forcePathStyle: boolean
+      }
+    | { readonly kind: 'directory'; readonly path: string }
+  /** 32 bytes in hex; null: backups are not encrypted. */
+  readonly sealedEncryptionKey: string | null
+  readonly createdAt: number
+}
+
+export type JobKind =
+  | 'create'
+  | 'expand'
+  | 'delete'
+  | 'replace'
+  | 'move'
+  | 'drain'
+  | 'rebalance'
+  | 'restore'
+  | 'clone'
+  | 'scrub'
+  | 'backup'
+  | 'restore_backup'
+  | 'verify_backup'
+  | 'delete_backup'
+  | 'prune_backups'
 type JobState = 'running' | 'succeeded' | 'failed' | 'cancelling' | 'cancelled'
 
 export interface JobRecord {
@@ -169,7 +267,7 @@ export interface JobRecord {
   readonly progress: {
     readonly done: number
     readonly total: number
-    readonly unit: 'bytes' | 'volumes' | 'steps'
+    readonly unit: 'bytes' | 'volumes' | 'steps' | 'blocks' | 'objects'
   }
   /** Why it failed, or what it waits for. */
   readonly message: string | null

@@ -20,6 +20,9 @@ const ms = fc.double({ min: 0, max: 2 ** 50, noNaN: true }).map((value) => (Obje
 const uuid = fc.uuid()
 const word = fc.stringMatching(/^[a-z0-9.-]{1,40}$/)
 const id = word.map(serverId)
+const snapshotId = fc
+  .bigInt({ min: 1n, max: 2n ** 64n - 1n })
+  .map((value) => value.toString(16).padStart(16, '0'))
 const epoch = fc.record({ number: exact.map(epochNumber), id: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) })
 const address = fc.constantFrom('127.0.0.1:7460', '[::1]:7461', 'host-a.example:1')
 const members = fc.uniqueArray(id, { minLength: 1, maxLength: 16 })
@@ -124,6 +127,32 @@ const replica: fc.Arbitrary<ReplicaBeat> = fc.record({
   usedBytes: exact,
   settingsTag: exact,
   kept: fc.option(fc.string({ maxLength: 100 })),
+  led: fc.option(
+    fc.record({
+      epoch: exact,
+      snapshots: fc.array(
+        fc.record({
+          id: snapshotId,
+          name: word,
+          lsn: exact,
+          createdWallMs: ms,
+          sizeBytes: exact,
+          isExposed: fc.boolean(),
+        }),
+        { maxLength: 4 },
+      ),
+      origin: fc.option(
+        fc.record({
+          volume: uuid,
+          snapshot: snapshotId,
+          sizeBytes: exact,
+          doneBytes: exact,
+          totalBytes: exact,
+        }),
+      ),
+      scrub: fc.option(fc.record({ endedWallMs: ms, errors: exact, repaired: exact })),
+    }),
+  ),
   messages: fc.array(toAuthority, { maxLength: 9 }),
 })
 

@@ -41,6 +41,7 @@ import {
   text,
   uuid,
 } from './fields.ts'
+import { ledIn, ledOf } from './led-codec.ts'
 import { pathsIn, pathsOf, portalsOf } from './paths-codec.ts'
 import { keepOf, settingsIn, settingsOf } from './settings-codec.ts'
 
@@ -125,9 +126,10 @@ export const beatOf = (message: BeatOut): ServerBeat => ({
   replicas: atMost(message.replicas, BEAT_REPLICAS_MAX, 'beat.replicas').map(replicaOf),
 })
 
-function replicaIn({ state, open, outage, kept, messages, ...same }: ReplicaBeat): Replica {
+function replicaIn({ state, open, outage, kept, led, messages, ...same }: ReplicaBeat): Replica {
   return {
     ...same,
+    led: led === null ? null : ledIn(led),
     state: STATE_IN[state],
     open: open === null ? null : openIn(open),
     ...(outage === null ? {} : { outage }),
@@ -137,7 +139,7 @@ function replicaIn({ state, open, outage, kept, messages, ...same }: ReplicaBeat
 }
 
 function replicaOf(message: ReplicaOut): ReplicaBeat {
-  const { open, outage, kept } = message
+  const { open, outage, kept, led } = message
   return {
     volume: uuid(message.volume, 'replica.volume'),
     name: text(message.name, LENGTH_MAX.NAME, 'replica.name'),
@@ -148,6 +150,7 @@ function replicaOf(message: ReplicaOut): ReplicaBeat {
     usedBytes: natural(message.usedBytes, 'replica.used_bytes'),
     settingsTag: natural(message.settingsTag, 'replica.settings_tag'),
     kept: kept === undefined ? null : keepOf(kept, 'replica.kept'),
+    led: led === null ? null : ledOf(led),
     messages: atMost(message.messages, MESSAGES_MAX, 'replica.messages').map(toAuthorityOf),
   }
 }

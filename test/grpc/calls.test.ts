@@ -169,7 +169,7 @@ describe('a call of the master', () => {
 
 const leading = (): ReplicaReport => ({
   ...{ volume: VOLUME, name: 'v', sizeBytes: 1, state: 'open', outage: null },
-  ...{ usedBytes: 0, settingsTag: 0, kept: null },
+  ...{ usedBytes: 0, settingsTag: 0, kept: null, led: null },
   open: {
     ...{ opening: opening(1), askedAtMs: 1, leads: epoch, isServing: true, sealed: epoch, set: null },
     ...{ standing: SOUND, appended: 0, committed: 0, durable: 0, peers: [], sessions: 0 },

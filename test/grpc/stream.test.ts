@@ -113,6 +113,7 @@ function replica(beats: Beats, leads: boolean): { link: AuthorityLink; report: {
       outage: null,
       usedBytes: 0,
       settingsTag: 4,
+      led: null,
       kept: 'kept',
     },
   }

@@ -21,6 +21,7 @@ import type { AuthorityMessage, ToAuthority } from '../../src/v2engine/messages.
 import { Life, SimClock } from '../sim/clock.ts'
 import { SeededRandom } from '../sim/random.ts'
 import { Scheduler } from '../sim/scheduler.ts'
+import { NO_CALLS } from '../support/master/no-calls.ts'
 
 const CLUSTER = testUuid(1, 9)
 export const BEAT_MS = 500
@@ -168,6 +169,7 @@ export class RigServer {
         outage: null,
         usedBytes: 0,
         settingsTag: held.tag,
+        led: null,
         kept: isFull ? held.kept : null,
         messages,
       }
@@ -320,6 +322,7 @@ export class ClusterRig implements ServerWorld {
     const registry = new MemoryRegistry({ storage, clock, random, delayMsMax: 5, isShared: true })
     this.store = await openRecordStore({ registry, clock, random, clusterId: CLUSTER })
     const links: ServerLinks = {
+      ...NO_CALLS,
       send: (server, message) => this.later(1, () => this.server(server)?.hear(message)),
       allocate: () => Promise.resolve(),
       remove: (server, { volume }) => {

@@ -14,6 +14,7 @@ import type { EventRecord, JobRecord, TokenRecord, VolumeRecord } from '../../sr
 import { newToken } from '../../src/master/security/tokens.ts'
 import { MetricsRegistry } from '../../src/metrics/registry.ts'
 import { ManualClock } from '../e2e/iscsi/manual-clock.ts'
+import { backupInfo, repositoryRecord, scheduleView, snapshotView } from './scripted-snapshots.ts'
 
 const SERVER = '11111111-1111-4111-8111-111111111111'
 const EPOCH = { number: 3, id: '42' }
@@ -47,6 +48,7 @@ export const volumeRecord = (name: string): VolumeRecord => ({
     ],
   },
   qos: { iops: 100, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
+  origin: null,
   state: 'active',
   createdAt: 0,
 })
@@ -81,6 +83,9 @@ const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): VolumeVi
     },
   ],
   usedBytes: 4096,
+  snapshots: { count: 1, bytes: 8192 },
+  clone: null,
+  scrub: { lastAt: 0, errors: 0, repaired: 0 },
   jobs: [],
 })
 
@@ -282,6 +287,67 @@ export class ScriptedMaster implements MasterApi {
   cancelJob: MasterApi['cancelJob'] = async (caller, id) =>
     this.#does(jobRecord({ id, state: 'cancelling' }), 'cancelJob', caller, id)
 
+  snapshots: MasterApi['snapshots'] = async (name) => [snapshotView(this.#find(name), 'snap1')]
+  snapshot: MasterApi['snapshot'] = async (name, snapshot) => snapshotView(this.#find(name), snapshot)
+  createSnapshot: MasterApi['createSnapshot'] = async (caller, name, request) =>
+    this.#does(snapshotView(name, request.name), 'createSnapshot', caller, name, request)
+  deleteSnapshot: MasterApi['deleteSnapshot'] = async (caller, name, snapshot) =>
+    this.#does(undefined, 'deleteSnapshot', caller, name, snapshot)
+  exposeSnapshot: MasterApi['exposeSnapshot'] = async (caller, name, snapshot, isExposed) =>
+    this.#does(snapshotView(name, snapshot, isExposed), 'exposeSnapshot', caller, name, snapshot, isExposed)
+  restoreSnapshot: MasterApi['restoreSnapshot'] = async (caller, name, snapshot, request) =>
+    this.#does(jobRecord({ kind: 'restore' }), 'restoreSnapshot', caller, name, snapshot, request)
+  cloneSnapshot: MasterApi['cloneSnapshot'] = async (caller, name, snapshot, wish) =>
+    this.#does(
+      { volume: volumeView(wish.name), job: jobRecord({ kind: 'clone' }) },
+      ...['cloneSnapshot', caller, name, snapshot, wish],
+    )
+  createSnapshotGroup: MasterApi['createSnapshotGroup'] = async (caller, request) =>
+    this.#does(
+      request.volumes.map((name) => snapshotView(name, request.name)),
+      ...['createSnapshotGroup', caller, request],
+    )
+  scrubVolume: MasterApi['scrubVolume'] = async (caller, name, request) =>
+    this.#does(jobRecord({ kind: 'scrub' }), 'scrubVolume', caller, name, request)
+
+  schedules: MasterApi['schedules'] = () => [scheduleView('nightly')]
+  schedule: MasterApi['schedule'] = (name) => scheduleView(name)
+  createSchedule: MasterApi['createSchedule'] = async (caller, schedule) =>
+    this.#does(scheduleView(schedule.name, schedule), 'createSchedule', caller, schedule)
+  setSchedule: MasterApi['setSchedule'] = async (caller, schedule) =>
+    this.#does(scheduleView(schedule.name, schedule), 'setSchedule', caller, schedule)
+  deleteSchedule: MasterApi['deleteSchedule'] = async (caller, name) =>
+    this.#does(undefined, 'deleteSchedule', caller, name)
+
+  repositories: MasterApi['repositories'] = () => [repositoryRecord('offsite')]
+  repository: MasterApi['repository'] = (name) => repositoryRecord(name)
+  createRepository: MasterApi['createRepository'] = async (caller, repository) =>
+    this.#does({ ...repository, createdAt: 0 }, 'createRepository', caller, repository)
+  setRepository: MasterApi['setRepository'] = async (caller, repository) =>
+    this.#does({ ...repository, createdAt: 0 }, 'setRepository', caller, repository)
+  deleteRepository: MasterApi['deleteRepository'] = async (caller, name) =>
+    this.#does(undefined, 'deleteRepository', caller, name)
+  checkRepository: MasterApi['checkRepository'] = async (caller, name) =>
+    this.#does({ server: SERVER }, 'checkRepository', caller, name)
+  backupVolume: MasterApi['backupVolume'] = async (caller, name, request) =>
+    this.#does(jobRecord({ kind: 'backup' }), 'backupVolume', caller, name, request)
+  backups: MasterApi['backups'] = async (repository, page) => {
+    this.calls.push(['backups', repository, page])
+    return { items: [backupInfo('b1')], next: null }
+  }
+  backup: MasterApi['backup'] = async (_repository, id) => backupInfo(id)
+  restoreBackup: MasterApi['restoreBackup'] = async (caller, repository, id, request) =>
+    this.#does(
+      { volume: volumeView(request.wish.name), job: jobRecord({ kind: 'restore_backup' }) },
+      ...['restoreBackup', caller, repository, id, request],
+    )
+  verifyBackup: MasterApi['verifyBackup'] = async (caller, repository, id) =>
+    this.#does(jobRecord({ kind: 'verify_backup' }), 'verifyBackup', caller, repository, id)
+  deleteBackup: MasterApi['deleteBackup'] = async (caller, repository, id) =>
+    this.#does(jobRecord({ kind: 'delete_backup' }), 'deleteBackup', caller, repository, id)
+  pruneBackups: MasterApi['pruneBackups'] = async (caller, repository, request) =>
+    this.#does(jobRecord({ kind: 'prune_backups' }), 'pruneBackups', caller, repository, request)
+
   events: MasterApi['events'] = ({ after, volume, server, limit }) => {
     const fitting = this.log.filter(
       (event) =>
@@ -314,6 +380,13 @@ class TokenStore implements RecordStore {
     job: () => undefined,
     jobs: () => [],
     tokens: () => [...this.#tokens.values()],
+    snapshot: () => undefined,
+    snapshotsOf: () => [],
+    snapshotVolumes: () => [],
+    schedule: () => undefined,
+    schedules: () => [],
+    repository: () => undefined,
+    repositories: () => [],
   }
 
   change: RecordStore['change'] = async (decide) => {

@@ -19,45 +19,28 @@
  * is what the log promises on top (no entry without all before it), and replicas rely on it. An entry is kept or
  * lost as a whole.
  *
+ * **Snapshots** have their places among the entries too, and so has a volume's return to one, which gives each of its sectors
+ * the value that the snapshot has; `snapshot-oracle.ts` says what they are.
+ *
  * Moments are numbers that rise with every event, so that one recorded run can be judged as of each of them.
  */
 import { assert } from '../../src/base/assert.ts'
 import { placeOf } from './content.ts'
+import {
+  describeEntry,
+  type Entry,
+  eachCell,
+  NEVER,
+  type Operation,
+  type OperationKind,
+  rangeParts,
+  valueIn,
+  type WholeKind,
+  writeParts,
+} from './model-entries.ts'
+import { SnapshotOracle } from './snapshot-oracle.ts'
 
-export type OperationKind = 'write' | 'zero' | 'pattern'
-
-/** One mutation that a client asked for. */
-export interface Operation {
-  readonly id: number
-  readonly kind: OperationKind
-  readonly firstSector: number
-  readonly sectors: number
-  readonly fua: boolean
-  /** Runs of sectors that become entries, in the order in which they will be admitted. */
-  readonly parts: readonly Run[]
-  readonly entries: Entry[]
-  acknowledgedAt: number
-  failedAt: number
-}
-
-interface Run {
-  readonly firstSector: number
-  readonly endSector: number
-}
-
-interface Entry extends Run {
-  /** Place in the order of entries, from 0. */
-  readonly index: number
-  readonly value: number
-  /** It zeroes what holds zeros: the device need not write an entry for it. */
-  readonly isVoid: boolean
-  readonly operation: Operation
-  readonly admittedAt: number
-  /** Acknowledged, or seen by a read. */
-  knownAt: number
-  durableAt: number
-}
-
+export type { Operation, OperationKind } from './model-entries.ts'
 export type CrashKind = 'process' | 'power'
 
 /** Stands for the content of a sector that cannot be read: it may be any that the sector ever had. */
@@ -67,9 +50,6 @@ export const UNREADABLE = -1
 export class ModelViolation extends Error {
   override readonly name = 'ModelViolation'
 }
-
-const NEVER = Number.POSITIVE_INFINITY
-const BLOCK_SECTORS = 8
 
 export class VolumeModel {
   readonly #entryBlocksMax: number
@@ -85,6 +65,8 @@ export class VolumeModel {
   #floor = new Map<number, number>()
   /** Every value that a sector ever had. */
   #past = new Map<number, Set<number>>()
+  /** What the volume's snapshots are. */
+  readonly snapshots: SnapshotOracle
 
   /**
    * `entryBlocksMax`: longest entry of data that the volume's log takes; longer writes are split. `after`: the history that
@@ -92,6 +74,7 @@ export class VolumeModel {
    */
   constructor(options: { entryBlocksMax: number; after?: VolumeModel | undefined }) {
     this.#entryBlocksMax = options.entryBlocksMax
+    this.snapshots = new SnapshotOracle(this, options.after?.snapshots)
     if (options.after === undefined) return
     this.#now = options.after.#now
     this.#lastId = options.after.#lastId
@@ -115,7 +98,7 @@ export class VolumeModel {
 
   /** Sectors that any operation touched, ever. */
   get touchedSectors(): number[] {
-    return [...this.#past.keys()]
+    return [...this.#past.keys()].filter((cell) => cell >= 0)
   }
 
   /**
@@ -135,7 +118,32 @@ export class VolumeModel {
       firstSector,
       sectors,
       fua: range.fua ?? false,
-      parts: kind === 'write' ? this.#split(firstSector, sectors) : rangeParts(firstSector, sectors),
+      parts:
+        kind === 'write'
+          ? writeParts(firstSector, sectors, this.#entryBlocksMax)
+          : rangeParts(firstSector, sectors),
+      entries: [],
+      acknowledgedAt: NEVER,
+      failedAt: NEVER,
+    }
+    this.#operations.set(operation.id, operation)
+    return operation
+  }
+
+  /**
+   * As `begin`, of a change that is one entry and gives cells values of their own, which are asked for when it is admitted. It is
+   * durable when it is acknowledged.
+   */
+  beginWhole(kind: WholeKind, values: () => ReadonlyMap<number, number>): Operation {
+    this.#now++
+    const operation: Operation = {
+      id: ++this.#lastId,
+      kind,
+      firstSector: 0,
+      sectors: 0,
+      fua: true,
+      parts: [{ firstSector: 0, endSector: 0 }],
+      values,
       entries: [],
       acknowledgedAt: NEVER,
       failedAt: NEVER,
@@ -150,7 +158,7 @@ export class VolumeModel {
     const part = operation.parts[operation.entries.length]
     assert(part !== undefined, `operation ${operation.id} was admitted more often than it has parts`)
     const value = operation.kind === 'zero' ? 0 : operation.id
-    let isVoid = value === 0
+    let isVoid = operation.kind === 'zero'
     for (let sector = part.firstSector; isVoid && sector < part.endSector; sector++) {
       isVoid = this.settledValue(sector) === 0
     }
@@ -158,6 +166,7 @@ export class VolumeModel {
       ...part,
       index: this.#entries.length,
       value,
+      values: operation.values?.(),
       isVoid,
       operation,
       admittedAt: this.#now,
@@ -166,10 +175,10 @@ export class VolumeModel {
     }
     operation.entries.push(entry)
     this.#entries.push(entry)
-    for (let sector = part.firstSector; sector < part.endSector; sector++) {
-      getOrMake(this.#bySector, sector, () => [] as Entry[]).push(entry)
-      getOrMake(this.#past, sector, () => new Set([this.#base.get(sector) ?? 0])).add(value)
-    }
+    eachCell(entry, (cell, held) => {
+      getOrMake(this.#bySector, cell, () => [] as Entry[]).push(entry)
+      getOrMake(this.#past, cell, () => new Set([this.#base.get(cell) ?? 0])).add(held)
+    })
   }
 
   /** The client was told that the operation succeeded. */
@@ -221,7 +230,7 @@ export class VolumeModel {
 
   /**
    * Judges the content found after a crash at moment `at` (now by default). `values` gives each touched sector's
-   * content. `lostMax` entries of those that had to survive may be gone, newest first. Returns the number of entries that
+   * content, and that of cells below 0, which are those of `snapshots.found`. `lostMax` entries of those that had to survive may be gone, newest first. Returns the number of entries that
    * survived; throws when no prefix explains the content.
    */
   judgeCrash(kind: CrashKind, values: (sector: number) => number, at = this.#now, lostMax = 0): number {
@@ -237,13 +246,12 @@ export class VolumeModel {
       const found = values(sector)
       return found === value || found === UNREADABLE || value === UNREADABLE
     }
-    const place = (entry: Entry): void => {
-      for (let sector = entry.firstSector; sector < entry.endSector; sector++) {
-        expected.set(sector, entry.value)
-        if (isAs(sector, entry.value)) differing.delete(sector)
-        else differing.add(sector)
-      }
-    }
+    const place = (entry: Entry): void =>
+      eachCell(entry, (cell, value) => {
+        expected.set(cell, value)
+        if (isAs(cell, value)) differing.delete(cell)
+        else differing.add(cell)
+      })
     for (const entry of happened.slice(0, needed)) place(entry)
     for (const [sector, value] of expected) if (!isAs(sector, value)) differing.add(sector)
     let best = { count: differing.size, cut: needed, sectors: [...differing] }
@@ -255,7 +263,7 @@ export class VolumeModel {
     const [sector] = best.sectors.sort((a, b) => a - b)
     throw new ModelViolation(
       `after a ${kind} crash at moment ${at}: no prefix of the ${happened.length} entries, of which ${needed} had to survive, ` +
-        `gives what the volume holds; closest is ${best.cut}, with ${best.count} sectors wrong: ${placeOf(sector!)} ` +
+        `gives what the volume holds; closest is ${best.cut}, with ${best.count} sectors wrong: ${this.#placeOf(sector!)} ` +
         `holds ${describe(values(sector!))}; its entries: ${this.#describeSector(sector!, at)}`,
     )
   }
@@ -272,6 +280,7 @@ export class VolumeModel {
   rebase(values: (sector: number) => number): void {
     this.#now++
     for (const sector of this.#past.keys()) this.#base.set(sector, values(sector))
+    this.snapshots.rebase(values)
     this.#entries = []
     this.#bySector = new Map()
     this.#floor = new Map()
@@ -281,14 +290,36 @@ export class VolumeModel {
   /** The value that a sector holds when nothing is in flight. */
   settledValue(sector: number): number {
     const entries = this.#bySector.get(sector)
-    return entries === undefined ? (this.#base.get(sector) ?? 0) : entries[entries.length - 1]!.value
+    return entries === undefined ? (this.#base.get(sector) ?? 0) : valueIn(entries.at(-1)!, sector)
+  }
+
+  /** What `settledValue` says of all that is not zeros. */
+  settled(): Map<number, number> {
+    const content = new Map<number, number>()
+    for (const sector of this.#past.keys()) {
+      const value = sector < 0 ? 0 : this.settledValue(sector)
+      if (value !== 0) content.set(sector, value)
+    }
+    return content
+  }
+
+  /** Whether anything happened to the sector since the history began. */
+  isTouched(sector: number): boolean {
+    return this.#bySector.has(sector)
+  }
+
+  /** A read, or an acknowledgement of something else, shows that the entry happened; `isDurable`: and promises that it stays. */
+  shown(entry: Entry, isDurable: boolean): void {
+    this.#now++
+    this.#known(entry)
+    if (isDurable) entry.durableAt = Math.min(entry.durableAt, this.#now)
   }
 
   #known(entry: Entry): void {
     entry.knownAt = Math.min(entry.knownAt, this.#now)
-    for (let sector = entry.firstSector; sector < entry.endSector; sector++) {
-      if ((this.#floor.get(sector) ?? -1) < entry.index) this.#floor.set(sector, entry.index)
-    }
+    eachCell(entry, (cell) => {
+      if ((this.#floor.get(cell) ?? -1) < entry.index) this.#floor.set(cell, entry.index)
+    })
   }
 
   #judgeRead(sector: number, value: number, floor: number): void {
@@ -296,7 +327,11 @@ export class VolumeModel {
     const base = this.#base.get(sector) ?? 0
     if (floor < 0 && (value === base || (base === UNREADABLE && this.wasEver(sector, value)))) return
     // zeros are ambiguous: the oldest entry that explains them is the weakest claim about later reads
-    const entry = entries.find((one) => one.index >= floor && one.value === value)
+    const entry = entries.find((one) => {
+      if (one.index < floor) return false
+      const held = valueIn(one, sector)
+      return held === value || (held === UNREADABLE && this.wasEver(sector, value))
+    })
     if (entry === undefined) {
       throw new ModelViolation(
         `a read of ${placeOf(sector)} returned ${describe(value)}, older than what was known when it began or never ` +
@@ -305,6 +340,15 @@ export class VolumeModel {
     }
     entry.knownAt = Math.min(entry.knownAt, this.#now)
     if ((this.#floor.get(sector) ?? -1) < entry.index) this.#floor.set(sector, entry.index)
+  }
+
+  #placeOf(cell: number): string {
+    return cell < 0 ? this.snapshots.nameOf(cell) : placeOf(cell)
+  }
+
+  /** What a sector held when, for messages. */
+  describe(sector: number): string {
+    return this.#describeSector(sector, this.#now)
   }
 
   #describeSector(sector: number, at: number): string {
@@ -316,38 +360,6 @@ export class VolumeModel {
     })
     return [base, ...list].join('; ')
   }
-
-  /** Data is split at the greatest entry; a write that begins or ends inside a block makes whole blocks of it. */
-  #split(firstSector: number, sectors: number): Run[] {
-    const end = firstSector + sectors
-    const runs: Run[] = []
-    const step = this.#entryBlocksMax * BLOCK_SECTORS
-    const firstBlockSector = firstSector - (firstSector % BLOCK_SECTORS)
-    for (let at = firstBlockSector; at < end; at += step) {
-      runs.push({ firstSector: Math.max(at, firstSector), endSector: Math.min(at + step, end) })
-    }
-    return runs
-  }
-}
-
-/** Ranges are split into the part of a first block, whole blocks, and the part of a last block. */
-function rangeParts(firstSector: number, sectors: number): Run[] {
-  const end = firstSector + sectors
-  const first = Math.ceil(firstSector / BLOCK_SECTORS) * BLOCK_SECTORS
-  const last = end - (end % BLOCK_SECTORS)
-  if (first > last || (first === last && sectors < BLOCK_SECTORS)) return [{ firstSector, endSector: end }]
-  const runs = [
-    { firstSector, endSector: first },
-    { firstSector: first, endSector: last },
-    { firstSector: last, endSector: end },
-  ]
-  return runs.filter((run) => run.firstSector < run.endSector)
-}
-
-function describeEntry({ operation, ...entry }: Entry): string {
-  const { id, kind, firstSector, sectors, parts } = operation
-  const part = operation.entries.findIndex((one) => one.index === entry.index) + 1
-  return `operation ${id} (${kind} of ${sectors} sectors at ${firstSector}, part ${part} of ${parts.length})`
 }
 
 const describe = (value: number): string =>

@@ -16,6 +16,7 @@ function viewOf(different: Partial<VolumeRecord> = {}, more: Partial<VolumeView>
   return {
     record: { ...record, lead: { ...record.lead, primary: 'b' } },
     ...{ health: 'healthy', healthReasons: [], isServing: true, usedBytes: 0, jobs: [], replicas: [] },
+    ...{ snapshots: { count: 0, bytes: null }, clone: null, scrub: null },
     ...{ iqn: 'iqn.2026-11.io.basalt:db1', nqn: 'nqn.2026-11.io.basalt:db1' },
     ...{ iscsi: [], nvme: [] },
     paths: [path('a', 0, 'standby', '10.0.0.1'), path('b', 1, 'active', '[fd00::2]')],

@@ -31,9 +31,11 @@ import { resolvePolicy } from '../placement/resolve.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
 import type { AccessRecord, EventRecord, JobRecord, QosRecord } from '../records.ts'
+import type { BackupApi, ScheduleApi, SnapshotApi } from '../snapshot-api.ts'
 import { attachInfo } from './attach-info.ts'
 import type { Cluster, LeadStatus } from './cluster.ts'
 import { findJob, findMadeVolume, findServer, findVolume, refuseLocked } from './lookup.ts'
+import { NOT_SERVED } from './not-served.ts'
 import { pageOf } from './paging.ts'
 import type { Change, RecordStore, RecordsView } from './records-view.ts'
 import * as servers from './server-requests.ts'
@@ -59,6 +61,9 @@ export class Master implements MasterApi {
   readonly #jobs: JobRunner
   readonly #counters: Counters = { promotionsTotal: 0, failoversTotal: 0, rebuildsTotal: 0 }
   #endings: (() => void)[] = []
+  readonly #snapshotService: SnapshotApi = NOT_SERVED
+  readonly #scheduleService: ScheduleApi = NOT_SERVED
+  readonly #backupService: BackupApi = NOT_SERVED
 
   constructor(options: MasterOptions) {
     this.#options = options
@@ -290,6 +295,44 @@ export class Master implements MasterApi {
     return this.#options.store.subscribe(listener)
   }
 
+  snapshots: MasterApi['snapshots'] = (...request) => this.#snapshotService.snapshots(...request)
+  snapshot: MasterApi['snapshot'] = (...request) => this.#snapshotService.snapshot(...request)
+  createSnapshot: MasterApi['createSnapshot'] = (...request) =>
+    this.#snapshotService.createSnapshot(...request)
+  deleteSnapshot: MasterApi['deleteSnapshot'] = (...request) =>
+    this.#snapshotService.deleteSnapshot(...request)
+  exposeSnapshot: MasterApi['exposeSnapshot'] = (...request) =>
+    this.#snapshotService.exposeSnapshot(...request)
+  restoreSnapshot: MasterApi['restoreSnapshot'] = (...request) =>
+    this.#snapshotService.restoreSnapshot(...request)
+  cloneSnapshot: MasterApi['cloneSnapshot'] = (...request) => this.#snapshotService.cloneSnapshot(...request)
+  createSnapshotGroup: MasterApi['createSnapshotGroup'] = (...request) =>
+    this.#snapshotService.createSnapshotGroup(...request)
+  scrubVolume: MasterApi['scrubVolume'] = (...request) => this.#snapshotService.scrubVolume(...request)
+  schedules: MasterApi['schedules'] = (...request) => this.#scheduleService.schedules(...request)
+  schedule: MasterApi['schedule'] = (...request) => this.#scheduleService.schedule(...request)
+  createSchedule: MasterApi['createSchedule'] = (...request) =>
+    this.#scheduleService.createSchedule(...request)
+  setSchedule: MasterApi['setSchedule'] = (...request) => this.#scheduleService.setSchedule(...request)
+  deleteSchedule: MasterApi['deleteSchedule'] = (...request) =>
+    this.#scheduleService.deleteSchedule(...request)
+  repositories: MasterApi['repositories'] = (...request) => this.#backupService.repositories(...request)
+  repository: MasterApi['repository'] = (...request) => this.#backupService.repository(...request)
+  createRepository: MasterApi['createRepository'] = (...request) =>
+    this.#backupService.createRepository(...request)
+  setRepository: MasterApi['setRepository'] = (...request) => this.#backupService.setRepository(...request)
+  deleteRepository: MasterApi['deleteRepository'] = (...request) =>
+    this.#backupService.deleteRepository(...request)
+  checkRepository: MasterApi['checkRepository'] = (...request) =>
+    this.#backupService.checkRepository(...request)
+  backupVolume: MasterApi['backupVolume'] = (...request) => this.#backupService.backupVolume(...request)
+  backups: MasterApi['backups'] = (...request) => this.#backupService.backups(...request)
+  backup: MasterApi['backup'] = (...request) => this.#backupService.backup(...request)
+  restoreBackup: MasterApi['restoreBackup'] = (...request) => this.#backupService.restoreBackup(...request)
+  verifyBackup: MasterApi['verifyBackup'] = (...request) => this.#backupService.verifyBackup(...request)
+  deleteBackup: MasterApi['deleteBackup'] = (...request) => this.#backupService.deleteBackup(...request)
+  pruneBackups: MasterApi['pruneBackups'] = (...request) => this.#backupService.pruneBackups(...request)
+
   get #view(): RecordsView {
     return this.#options.store.view
   }
@@ -297,7 +340,14 @@ export class Master implements MasterApi {
   #viewSources(): ViewSources {
     const { cluster, iqnPrefix, nqnPrefix } = this.#options
     const running = this.#view.jobs().filter((job) => !isOver(job))
-    return { records: this.#view, live: cluster.live, iqnPrefix, nqnPrefix, running }
+    return {
+      records: this.#view,
+      live: cluster.live,
+      iqnPrefix,
+      nqnPrefix,
+      running,
+      snapshotBytes: () => null,
+    }
   }
 
   #newId(): string {

@@ -23,6 +23,8 @@ export interface KeyWrite {
 
 export const eventKey = (number: number): string => `event/${String(number).padStart(EVENT_DIGITS, '0')}`
 
+const snapshotKey = (volume: string, id: string): string => `snapshot/${volume}/${id}`
+
 export const eventWrite = (event: EventRecord): KeyWrite => ({
   key: eventKey(event.number),
   value: RECORD_KINDS.event.encode(event),
@@ -52,6 +54,20 @@ export function keyWrites(write: RecordWrite, old: VolumeRecord | undefined): Ke
       return [{ key: `job/${write.record.id}`, value: RECORD_KINDS.job.encode(write.record) }]
     case 'removeJob':
       return [{ key: `job/${write.id}`, value: null }]
+    case 'snapshot': {
+      const { volume, id } = write.record
+      return [{ key: snapshotKey(volume, id), value: RECORD_KINDS.snapshot.encode(write.record) }]
+    }
+    case 'removeSnapshot':
+      return [{ key: snapshotKey(write.volume, write.id), value: null }]
+    case 'schedule':
+      return [{ key: `schedule/${write.record.name}`, value: RECORD_KINDS.schedule.encode(write.record) }]
+    case 'removeSchedule':
+      return [{ key: `schedule/${write.name}`, value: null }]
+    case 'repository':
+      return [{ key: `repository/${write.record.name}`, value: RECORD_KINDS.repository.encode(write.record) }]
+    case 'removeRepository':
+      return [{ key: `repository/${write.name}`, value: null }]
     case 'token':
       return [{ key: `token/${write.record.id}`, value: RECORD_KINDS.token.encode(write.record) }]
     case 'removeToken':

@@ -83,6 +83,24 @@ class Loader {
         this.#writes.push({ kind, record })
         return
       }
+      case 'snapshot': {
+        const record = RECORD_KINDS.snapshot.parse(key, value)
+        sameKey(id, `${record.volume}/${record.id}`, key)
+        this.#writes.push({ kind, record })
+        return
+      }
+      case 'schedule': {
+        const record = RECORD_KINDS.schedule.parse(key, value)
+        sameKey(id, record.name, key)
+        this.#writes.push({ kind, record })
+        return
+      }
+      case 'repository': {
+        const record = RECORD_KINDS.repository.parse(key, value)
+        sameKey(id, record.name, key)
+        this.#writes.push({ kind, record })
+        return
+      }
       case 'token': {
         const record = RECORD_KINDS.token.parse(key, value)
         sameKey(id, record.id, key)

@@ -9,12 +9,17 @@ import { assert } from '../../base/assert.ts'
 import { BlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
 import { SLOTS_MAX } from '../../frontend/paths.ts'
+import { KeepRules } from '../../rpc/tasks.ts'
 import type {
   ClusterRecord,
   EventRecord,
+  JobKind,
   JobRecord,
   NameRecord,
+  RepositoryRecord,
+  ScheduleRecord,
   ServerRecord,
+  SnapshotRecord,
   TokenRecord,
   VolumeRecord,
 } from '../records.ts'
@@ -58,6 +63,7 @@ const list = <Item extends TSchema>(item: Item) => Type.Unsafe<readonly Static<I
 const Text = Type.String()
 const Id = Type.String({ minLength: 1, maxLength: 128 })
 const Count = Type.Integer({ minimum: 0 })
+const SnapshotId = Type.String({ pattern: '^[0-9a-f]{16}$' })
 const Time = Type.Number()
 const Ids = list(Id)
 
@@ -139,13 +145,17 @@ const Volume = object({
     dhchap: list(object({ host: Text, sealedSecret: Text, sealedControllerSecret: nullable(Text) })),
   }),
   qos: object({ iops: Count, iopsBurst: Count, bytesPerSecond: Count, bytesBurst: Count }),
+  origin: nullable(object({ volume: Id, snapshot: SnapshotId, sizeBytes: Count })),
   state: Type.Enum(['creating', 'active', 'deleting']),
   createdAt: Time,
 })
 
 const Job = object({
   id: Id,
-  kind: Type.Enum(['create', 'expand', 'delete', 'replace', 'move', 'drain', 'rebalance']),
+  kind: Type.Enum([
+    ...['create', 'expand', 'delete', 'replace', 'move', 'drain', 'rebalance', 'restore', 'clone'],
+    ...['scrub', 'backup', 'restore_backup', 'verify_backup', 'delete_backup', 'prune_backups'],
+  ] as JobKind[]),
   state: Type.Enum(['running', 'succeeded', 'failed', 'cancelling', 'cancelled']),
   volume: nullable(Id),
   server: nullable(Id),
@@ -155,11 +165,68 @@ const Job = object({
   progress: object({
     done: Type.Number(),
     total: Type.Number(),
-    unit: Type.Enum(['bytes', 'volumes', 'steps']),
+    unit: Type.Enum(['bytes', 'volumes', 'steps', 'blocks', 'objects']),
   }),
   message: nullable(Text),
   createdAt: Time,
   updatedAt: Time,
+})
+
+const Snapshot = object({
+  id: SnapshotId,
+  volume: Id,
+  name: Id,
+  state: Type.Enum(['creating', 'ready', 'deleting', 'lost']),
+  lsn: nullable(Count),
+  sizeBytes: Count,
+  createdAt: Time,
+  schedule: nullable(Id),
+  isExposed: Type.Boolean(),
+  group: nullable(Id),
+  backup: nullable(object({ repository: Id, id: nullable(Id) })),
+})
+
+const Schedule = object({
+  name: Id,
+  volumes: list(Text),
+  when: Type.Union([
+    object({ everyMs: Type.Integer({ minimum: 1 }) }),
+    object({ at: Type.String({ minLength: 1 }) }),
+  ]),
+  keep: KeepRules,
+  backup: nullable(object({ repository: Id, fullEveryMs: nullable(Count), keep: nullable(KeepRules) })),
+  isPaused: Type.Boolean(),
+  createdAt: Time,
+  last: nullable(
+    object({
+      dueAt: Time,
+      startedAt: Time,
+      endedAt: nullable(Time),
+      made: Count,
+      failed: Count,
+      message: nullable(Text),
+    }),
+  ),
+})
+
+const Repository = object({
+  name: Id,
+  target: Type.Union([
+    object({
+      kind: Type.Literal('s3'),
+      endpoint: nullable(Text),
+      region: Text,
+      bucket: Text,
+      prefix: Text,
+      accessKeyId: Text,
+      sealedSecretAccessKey: Text,
+      sealedSessionToken: nullable(Text),
+      forcePathStyle: Type.Boolean(),
+    }),
+    object({ kind: Type.Literal('directory'), path: Text }),
+  ]),
+  sealedEncryptionKey: nullable(Text),
+  createdAt: Time,
 })
 
 const Token = object({
@@ -197,6 +264,9 @@ export const RECORD_KINDS: {
   readonly job: RecordKind<JobRecord>
   readonly event: RecordKind<EventRecord>
   readonly token: RecordKind<TokenRecord>
+  readonly snapshot: RecordKind<SnapshotRecord>
+  readonly schedule: RecordKind<ScheduleRecord>
+  readonly repository: RecordKind<RepositoryRecord>
   readonly head: RecordKind<HeadRecord>
   readonly leader: RecordKind<LeaderRecord>
   readonly leaderBeat: RecordKind<LeaderBeatRecord>
@@ -208,6 +278,9 @@ export const RECORD_KINDS: {
   job: kind(Job),
   event: kind(Event),
   token: kind(Token),
+  snapshot: kind(Snapshot),
+  schedule: kind(Schedule),
+  repository: kind(Repository),
   head: kind(object({ writer: Id, number: Count })),
   leader: kind(object({ id: Id, term: Count, grpc: Text, http: Text })),
   leaderBeat: kind(object({ term: Count, beat: Count })),

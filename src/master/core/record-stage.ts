@@ -114,6 +114,8 @@ export class RecordStage {
     for (const write of this.#writes) {
       if (write.kind === 'volume') volumes.push(write.record.uuid)
       else if (write.kind === 'removeVolume') volumes.push(write.uuid)
+      else if (write.kind === 'snapshot') volumes.push(write.record.volume)
+      else if (write.kind === 'removeSnapshot') volumes.push(write.volume)
       else if (write.kind === 'server') servers.push(write.record.id)
       else if (write.kind === 'removeServer') servers.push(write.id)
     }

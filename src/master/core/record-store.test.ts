@@ -338,7 +338,7 @@ describe('loading', () => {
     ['name/a', { uuid: testUuid(1) }, 'CORRUPT'],
     ['event/1', { number: 1 }, 'CORRUPT'],
     ['cluster/other', {}, 'CORRUPT'],
-    ['snapshot/1', {}, 'UNKNOWN_FORMAT'],
+    ['shelf/1', {}, 'UNKNOWN_FORMAT'],
     ['constructor', {}, 'UNKNOWN_FORMAT'],
   ])('stops at a record %s that cannot be read', async (key, value, code) => {
     const { open, newRegistry, run } = rig()

@@ -10,11 +10,12 @@ export function upgradeServer(value: unknown): unknown {
   return { ...value, addresses: { nvme: [], ...value.addresses } }
 }
 
-/** No multipath, no rules for NVMe hosts, and slots in the order of the replicas. */
+/** No clone, no multipath, no rules for NVMe hosts, and slots in the order of the replicas. */
 export function upgradeVolume(value: unknown): unknown {
   if (!isObject(value)) return value
   return {
     isMultipath: false,
+    origin: null,
     ...value,
     ...(isObject(value.access) ? { access: upgradeAccess(value.access) } : {}),
     ...(Array.isArray(value.replicas) ? { replicas: upgradeReplicas(value.replicas) } : {}),

@@ -3,7 +3,22 @@
  * `apply` returns the write that takes it back, so that decisions which did not become durable leave no trace.
  */
 import { BlockError } from '../../base/errors.ts'
-import type { ClusterRecord, JobRecord, ServerRecord, TokenRecord, VolumeRecord } from '../records.ts'
+import type {
+  ClusterRecord,
+  JobRecord,
+  RepositoryRecord,
+  ScheduleRecord,
+  ServerRecord,
+  SnapshotRecord,
+  TokenRecord,
+  VolumeRecord,
+} from '../records.ts'
+import {
+  Collection,
+  repositoryCollection,
+  SnapshotCollections,
+  scheduleCollection,
+} from './record-collection.ts'
 import type { RecordsView, RecordWrite } from './records-view.ts'
 import { compareTexts, SortedList } from './sorted-list.ts'
 
@@ -13,39 +28,15 @@ const byVolumeName = (a: VolumeRecord, b: VolumeRecord): number =>
   compareTexts([a.name, a.uuid], [b.name, b.uuid])
 const byAge = (a: JobRecord, b: JobRecord): number => compareTexts([a.createdAt, a.id], [b.createdAt, b.id])
 
-/** Records of one kind, by id and in their order. */
-class Collection<R> {
-  readonly #byId = new Map<string, R>()
-  readonly list: SortedList<R>
-
-  constructor(compare: (a: R, b: R) => number) {
-    this.list = new SortedList(compare)
-  }
-
-  get(id: string): R | undefined {
-    return this.#byId.get(id)
-  }
-
-  /** Undefined removes. Returns what was there. */
-  set(id: string, record: R | undefined): R | undefined {
-    const old = this.#byId.get(id)
-    if (record !== undefined) {
-      this.list.put(old, record)
-      this.#byId.set(id, record)
-    } else if (old !== undefined) {
-      this.list.remove(old)
-      this.#byId.delete(id)
-    }
-    return old
-  }
-}
-
 export class RecordsMirror implements RecordsView {
   #cluster: ClusterRecord
   #servers = new Collection<ServerRecord>(byName)
   #volumes = new Collection<VolumeRecord>(byVolumeName)
   #jobs = new Collection<JobRecord>(byAge)
   #tokens = new Collection<TokenRecord>(byName)
+  #snapshots = new SnapshotCollections()
+  #schedules = scheduleCollection()
+  #repositories = repositoryCollection()
   readonly #uuidByName = new Map<string, string>()
   readonly #volumesByServer = new Map<string, SortedList<VolumeRecord>>()
 
@@ -61,6 +52,9 @@ export class RecordsMirror implements RecordsView {
     this.#volumes = new Collection<VolumeRecord>(byVolumeName)
     this.#jobs = new Collection<JobRecord>(byAge)
     this.#tokens = new Collection<TokenRecord>(byName)
+    this.#snapshots = new SnapshotCollections()
+    this.#schedules = scheduleCollection()
+    this.#repositories = repositoryCollection()
     this.#uuidByName.clear()
     this.#volumesByServer.clear()
     for (const write of writes) this.apply(write)
@@ -107,6 +101,34 @@ export class RecordsMirror implements RecordsView {
     return this.#tokens.list.items()
   }
 
+  snapshot(volume: string, id: string): SnapshotRecord | undefined {
+    return this.#snapshots.get(volume, id)
+  }
+
+  snapshotsOf(volume: string): readonly SnapshotRecord[] {
+    return this.#snapshots.of(volume)
+  }
+
+  snapshotVolumes(): readonly string[] {
+    return this.#snapshots.volumes()
+  }
+
+  schedule(name: string): ScheduleRecord | undefined {
+    return this.#schedules.get(name)
+  }
+
+  schedules(): readonly ScheduleRecord[] {
+    return this.#schedules.list.items()
+  }
+
+  repository(name: string): RepositoryRecord | undefined {
+    return this.#repositories.get(name)
+  }
+
+  repositories(): readonly RepositoryRecord[] {
+    return this.#repositories.list.items()
+  }
+
   /** Returns the write that takes this one back. CONFLICT, and nothing done, for a volume whose name another one has. */
   apply(write: RecordWrite): RecordWrite {
     switch (write.kind) {
@@ -127,6 +149,20 @@ export class RecordsMirror implements RecordsView {
         return jobWrite(write.record.id, this.#jobs.set(write.record.id, write.record))
       case 'removeJob':
         return jobWrite(write.id, this.#jobs.set(write.id, undefined))
+      case 'snapshot': {
+        const { volume, id } = write.record
+        return snapshotWrite(volume, id, this.#snapshots.set(volume, id, write.record))
+      }
+      case 'removeSnapshot':
+        return snapshotWrite(write.volume, write.id, this.#snapshots.set(write.volume, write.id, undefined))
+      case 'schedule':
+        return scheduleWrite(write.record.name, this.#schedules.set(write.record.name, write.record))
+      case 'removeSchedule':
+        return scheduleWrite(write.name, this.#schedules.set(write.name, undefined))
+      case 'repository':
+        return repositoryWrite(write.record.name, this.#repositories.set(write.record.name, write.record))
+      case 'removeRepository':
+        return repositoryWrite(write.name, this.#repositories.set(write.name, undefined))
       case 'token':
         return tokenWrite(write.record.id, this.#tokens.set(write.record.id, write.record))
       case 'removeToken':
@@ -177,3 +213,9 @@ const jobWrite = (id: string, record: JobRecord | undefined): RecordWrite =>
   record === undefined ? { kind: 'removeJob', id } : { kind: 'job', record }
 const tokenWrite = (id: string, record: TokenRecord | undefined): RecordWrite =>
   record === undefined ? { kind: 'removeToken', id } : { kind: 'token', record }
+const snapshotWrite = (volume: string, id: string, record: SnapshotRecord | undefined): RecordWrite =>
+  record === undefined ? { kind: 'removeSnapshot', volume, id } : { kind: 'snapshot', record }
+const scheduleWrite = (name: string, record: ScheduleRecord | undefined): RecordWrite =>
+  record === undefined ? { kind: 'removeSchedule', name } : { kind: 'schedule', record }
+const repositoryWrite = (name: string, record: RepositoryRecord | undefined): RecordWrite =>
+  record === undefined ? { kind: 'removeRepository', name } : { kind: 'repository', record }

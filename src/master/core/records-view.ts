@@ -6,7 +6,10 @@ import type {
   ClusterRecord,
   EventRecord,
   JobRecord,
+  RepositoryRecord,
+  ScheduleRecord,
   ServerRecord,
+  SnapshotRecord,
   TokenRecord,
   VolumeRecord,
 } from '../records.ts'
@@ -25,6 +28,16 @@ export interface RecordsView {
   /** In the order in which they were made. */
   jobs(): readonly JobRecord[]
   tokens(): readonly TokenRecord[]
+  snapshot(volume: string, id: string): SnapshotRecord | undefined
+  /** Of one volume (UUID), in the order in which they were made. */
+  snapshotsOf(volume: string): readonly SnapshotRecord[]
+  /** UUIDs of volumes with snapshots; also of volumes that are gone, whose snapshots were not forgotten yet. */
+  snapshotVolumes(): readonly string[]
+  schedule(name: string): ScheduleRecord | undefined
+  /** In the order of their names. */
+  schedules(): readonly ScheduleRecord[]
+  repository(name: string): RepositoryRecord | undefined
+  repositories(): readonly RepositoryRecord[]
 }
 
 export type RecordWrite =
@@ -36,6 +49,12 @@ export type RecordWrite =
   | { readonly kind: 'removeVolume'; readonly uuid: string }
   | { readonly kind: 'job'; readonly record: JobRecord }
   | { readonly kind: 'removeJob'; readonly id: string }
+  | { readonly kind: 'snapshot'; readonly record: SnapshotRecord }
+  | { readonly kind: 'removeSnapshot'; readonly volume: string; readonly id: string }
+  | { readonly kind: 'schedule'; readonly record: ScheduleRecord }
+  | { readonly kind: 'removeSchedule'; readonly name: string }
+  | { readonly kind: 'repository'; readonly record: RepositoryRecord }
+  | { readonly kind: 'removeRepository'; readonly name: string }
   | { readonly kind: 'token'; readonly record: TokenRecord }
   | { readonly kind: 'removeToken'; readonly id: string }
 

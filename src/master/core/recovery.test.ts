@@ -38,7 +38,7 @@ function server(id: string, { set, kept = VOLUME, sealed = 9 }: Says): LiveServe
       standing: { ...SOUND, isDamaged: set === null },
       ...{ appended: 5, committed: 5, durable: 5, peers: [], sessions: 0 },
     },
-    ...{ outage: null, usedBytes: 0, settingsTag: 1, kept: keptOf(kept).text, messages: [] },
+    ...{ outage: null, usedBytes: 0, settingsTag: 1, kept: keptOf(kept).text, led: null, messages: [] },
   }
   return {
     hello: {

@@ -213,6 +213,8 @@ function adoptedVolume(
       rackSpread: 'preferred',
     },
     isMultipath: kept?.isMultipath ?? false,
+    // whoever leads says so
+    origin: null,
     replicas: adoptedReplicas(of, kept?.slots ?? []),
     lead: recoveredLead(facts, null, of),
     // and nobody may use it before an operator says who

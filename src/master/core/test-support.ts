@@ -22,6 +22,7 @@ export function testVolume(n: number, different: Partial<VolumeRecord> = {}): Vo
     policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 3 },
     placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
     isMultipath: false,
+    origin: null,
     replicas: servers.map((server, slot) => ({ server, state: 'ready' as const, slot })),
     lead: {
       epoch: { number: 1, id: '12345678901234567890' },

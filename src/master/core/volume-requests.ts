@@ -150,6 +150,7 @@ function newVolume(
     replicas: plan.replicas.map((server, slot) => ({ server, state: 'allocating' as const, slot })),
     lead: firstLead(plan.replicas, epochId),
     access: { initiators: null, chap: null, hosts: null, dhchap: [] },
+    origin: null,
     state: 'creating',
     createdAt: wallMs,
   }

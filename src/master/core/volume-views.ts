@@ -1,7 +1,7 @@
 /** A volume and its replicas as people see them: the record, and what servers say at this moment. */
 import { isSound } from '../../v2engine/marks.ts'
 import { serverName } from '../jobs/volume-edits.ts'
-import type { PeerBeat } from '../links.ts'
+import type { LedBeat, PeerBeat } from '../links.ts'
 import type { ReplicaView, VolumeView } from '../master-api.ts'
 import { healthOf, isServing } from '../placement/health.ts'
 import type { JobRecord, ReplicaRecord, VolumeRecord } from '../records.ts'
@@ -15,12 +15,14 @@ export interface ViewSources {
   /** What a volume's IQN and NQN begin with; the name follows after a colon. */
   readonly iqnPrefix: string
   readonly nqnPrefix: string
+  /** Space that a volume's snapshots take, as it was asked last; null: not known. */
+  readonly snapshotBytes: (volume: string) => number | null
   /** Jobs that have not ended. */
   readonly running: readonly JobRecord[]
 }
 
 export function volumeView(record: VolumeRecord, sources: ViewSources): VolumeView {
-  const { records, live, iqnPrefix, nqnPrefix, running } = sources
+  const { records, live, iqnPrefix, nqnPrefix, running, snapshotBytes } = sources
   const { uuid, lead } = record
   const nameOf = (server: string): string => serverName(records, server)
   const { health, reasons } = healthOf(record, live, nameOf)
@@ -46,9 +48,25 @@ export function volumeView(record: VolumeRecord, sources: ViewSources): VolumeVi
     paths: (paths?.paths ?? []).map((path) => ({ ...path, serverName: nameOf(path.server) })),
     replicas: record.replicas.map((replica) => replicaView(record, replica, sources, peers)),
     usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
+    snapshots: { count: records.snapshotsOf(uuid).length, bytes: snapshotBytes(uuid) },
+    clone: cloneOf(record, records, heard?.led ?? null),
+    scrub: scrubOf(heard?.led ?? null),
     jobs: running.flatMap((job) => (job.volume === uuid ? [job.id] : [])),
   }
 }
+
+function cloneOf({ origin }: VolumeRecord, records: RecordsView, led: LedBeat | null): VolumeView['clone'] {
+  if (origin === null) return null
+  const volume = records.volume(origin.volume)?.name ?? origin.volume
+  const snapshot = records.snapshot(origin.volume, origin.snapshot)?.name ?? origin.snapshot
+  const { doneBytes, totalBytes } = led?.origin ?? { doneBytes: 0, totalBytes: 1 }
+  return { source: `${volume}@${snapshot}`, ratio: Math.min(1, doneBytes / Math.max(1, totalBytes)) }
+}
+
+const scrubOf = (led: LedBeat | null): VolumeView['scrub'] =>
+  led?.scrub == null
+    ? null
+    : { lastAt: led.scrub.endedWallMs, errors: led.scrub.errors, repaired: led.scrub.repaired }
 
 function replicaView(
   { uuid, lead }: VolumeRecord,

@@ -8,18 +8,32 @@ import type { ServerLinks } from '../links.ts'
 
 export function ledLinks(links: ServerLinks, leadershipMs: () => number): ServerLinks {
   const isLeading = (): boolean => leadershipMs() > 0
-  const call = async (make: () => Promise<void>): Promise<void> => {
-    if (isLeading()) return make()
-    throw new BlockError('DISCONNECTED', 'this master does not know whether it still leads', {
-      facts: { reason: 'not_leader' },
-    })
-  }
+  const led =
+    <Request, Answer>(make: (server: string, request: Request) => Promise<Answer>) =>
+    async (server: string, request: Request): Promise<Answer> => {
+      if (isLeading()) return await make(server, request)
+      throw new BlockError('DISCONNECTED', 'this master does not know whether it still leads', {
+        facts: { reason: 'not_leader' },
+      })
+    }
   return {
     send: (server, message) => {
       if (isLeading()) links.send(server, message)
     },
-    allocate: (server, request) => call(() => links.allocate(server, request)),
-    remove: (server, request) => call(() => links.remove(server, request)),
-    expand: (server, request) => call(() => links.expand(server, request)),
+    allocate: led((server, request) => links.allocate(server, request)),
+    remove: led((server, request) => links.remove(server, request)),
+    expand: led((server, request) => links.expand(server, request)),
+    createSnapshot: led((server, request) => links.createSnapshot(server, request)),
+    deleteSnapshot: led((server, request) => links.deleteSnapshot(server, request)),
+    restoreSnapshot: led((server, request) => links.restoreSnapshot(server, request)),
+    snapshotUsage: led((server, request) => links.snapshotUsage(server, request)),
+    exposeSnapshot: led((server, request) => links.exposeSnapshot(server, request)),
+    setOrigin: led((server, request) => links.setOrigin(server, request)),
+    holdWrites: led((server, request) => links.holdWrites(server, request)),
+    releaseWrites: led((server, request) => links.releaseWrites(server, request)),
+    openImage: led((server, request) => links.openImage(server, request)),
+    startTask: led((server, request) => links.startTask(server, request)),
+    task: led((server, request) => links.task(server, request)),
+    cancelTask: led((server, request) => links.cancelTask(server, request)),
   }
 }

@@ -5,19 +5,40 @@
  */
 import type { CallOptions, Metadata, requestCallback, ServiceError } from '@grpc/grpc-js'
 import { BlockError } from '../../base/errors.ts'
+import type { Snapshot__Output as SnapshotOut } from '../../gen/basalt/master/v1/Snapshot.ts'
+import type { HoldWritesResponse__Output as HoldOut } from '../../gen/basalt/server/v1/HoldWritesResponse.ts'
+import type { OpenImageResponse__Output as OpenOut } from '../../gen/basalt/server/v1/OpenImageResponse.ts'
+import type { ReleaseWritesResponse__Output as ReleaseOut } from '../../gen/basalt/server/v1/ReleaseWritesResponse.ts'
 import type { ServerClient } from '../../gen/basalt/server/v1/Server.ts'
+import { startTaskIn, taskOf, usageOf, withIdIn } from '../../rpc/calls-codec.ts'
 import { bearer, channelCredentials, channelOptions } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
-import { epochIn } from '../../rpc/fields.ts'
+import { epochIn, text } from '../../rpc/fields.ts'
+import { originIn, snapshotIdIn, snapshotOf } from '../../rpc/led-codec.ts'
 import type { NodeCertificate } from '../../rpc/node-certificate.ts'
 import { blockErrorOf } from '../../rpc/status.ts'
-import type { AllocateRequest, RemoveRequest, ServerLinks, ToServer } from '../links.ts'
+import type { TaskView } from '../../rpc/tasks.ts'
+import type {
+  AllocateRequest,
+  LedVolume,
+  OneSnapshot,
+  RemoveRequest,
+  ServerCalls,
+  ServerLinks,
+  SnapshotFacts,
+  ToServer,
+  VolumeSnapshots,
+} from '../links.ts'
 import type { ServerStreams } from './server-streams.ts'
 
 /** A replica's log is written in full when it is made. */
 const ALLOCATE_MS = 120_000
+const HOLD_LENGTH_MAX = 128
+const TICKET_LENGTH_MAX = 256
 const REMOVE_MS = 30_000
 const EXPAND_MS = 30_000
+/** Of everything else: what takes longer is a task. */
+const CALL_MS = 15_000
 
 type Unary<Request, Answer> = (
   request: Request,
@@ -25,6 +46,8 @@ type Unary<Request, Answer> = (
   options: CallOptions,
   callback: requestCallback<Answer>,
 ) => unknown
+
+type Of<Name extends keyof ServerCalls> = Parameters<ServerCalls[Name]>[0]
 
 export class GrpcLinks implements ServerLinks {
   readonly #streams: ServerStreams
@@ -56,11 +79,92 @@ export class GrpcLinks implements ServerLinks {
     })
   }
 
-  async expand(
-    server: string,
-    request: { readonly volume: string; readonly epoch: number; readonly sizeBytes: number },
-  ): Promise<void> {
+  async expand(server: string, request: Of<'expand'>): Promise<void> {
     await this.#call(server, EXPAND_MS, (client) => client.expandVolume.bind(client), { ...request })
+  }
+
+  async createSnapshot(server: string, request: Of<'createSnapshot'>): Promise<SnapshotFacts> {
+    const made: SnapshotOut = await this.#call(
+      server,
+      CALL_MS,
+      (client) => client.createSnapshot.bind(client),
+      withIdIn(request),
+    )
+    const { isExposed: _, ...facts } = snapshotOf(made, 'snapshot')
+    return facts
+  }
+
+  async deleteSnapshot(server: string, request: OneSnapshot): Promise<void> {
+    const asked = withIdIn(request)
+    await this.#call(server, CALL_MS, (client) => client.deleteSnapshot.bind(client), asked)
+  }
+
+  async restoreSnapshot(server: string, request: OneSnapshot): Promise<void> {
+    const asked = withIdIn(request)
+    await this.#call(server, CALL_MS, (client) => client.restoreSnapshot.bind(client), asked)
+  }
+
+  async snapshotUsage(server: string, request: LedVolume): Promise<VolumeSnapshots> {
+    const asked = { ...request }
+    return usageOf(await this.#call(server, CALL_MS, (client) => client.snapshotUsage.bind(client), asked))
+  }
+
+  async exposeSnapshot(server: string, request: Of<'exposeSnapshot'>): Promise<void> {
+    const asked = withIdIn(request)
+    await this.#call(server, CALL_MS, (client) => client.exposeSnapshot.bind(client), asked)
+  }
+
+  async setOrigin(server: string, { origin, ...led }: Of<'setOrigin'>): Promise<void> {
+    const asked = { ...led, origin: originIn(origin) }
+    await this.#call(server, CALL_MS, (client) => client.setOrigin.bind(client), asked)
+  }
+
+  async holdWrites(server: string, request: Of<'holdWrites'>): Promise<{ readonly hold: string }> {
+    const asked = { ...request }
+    const { hold }: HoldOut = await this.#call(
+      server,
+      CALL_MS,
+      (client) => client.holdWrites.bind(client),
+      asked,
+    )
+    return { hold: text(hold, HOLD_LENGTH_MAX, 'hold') }
+  }
+
+  async releaseWrites(server: string, request: Of<'releaseWrites'>): Promise<{ readonly wasHeld: boolean }> {
+    const asked = { ...request }
+    const { wasHeld }: ReleaseOut = await this.#call(
+      server,
+      CALL_MS,
+      (client) => client.releaseWrites.bind(client),
+      asked,
+    )
+    return { wasHeld }
+  }
+
+  async openImage(server: string, request: Of<'openImage'>): Promise<{ readonly ticket: string }> {
+    const asked = { ...request, snapshot: snapshotIdIn(request.snapshot) }
+    const { ticket }: OpenOut = await this.#call(
+      server,
+      CALL_MS,
+      (client) => client.openImage.bind(client),
+      asked,
+    )
+    return { ticket: text(ticket, TICKET_LENGTH_MAX, 'ticket') }
+  }
+
+  async startTask(server: string, request: Of<'startTask'>): Promise<void> {
+    const asked = startTaskIn(request)
+    await this.#call(server, CALL_MS, (client) => client.startTask.bind(client), asked)
+  }
+
+  async task(server: string, request: Of<'task'>): Promise<TaskView> {
+    const asked = { ...request }
+    return taskOf(await this.#call(server, CALL_MS, (client) => client.getTask.bind(client), asked))
+  }
+
+  async cancelTask(server: string, request: Of<'cancelTask'>): Promise<void> {
+    const asked = { ...request }
+    await this.#call(server, CALL_MS, (client) => client.cancelTask.bind(client), asked)
   }
 
   /** The next calls go over new connections; those under way go on. */

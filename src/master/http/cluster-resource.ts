@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import type { ClusterView, Preflight, RebalanceMove, Refusal, ServerView } from '../master-api.ts'
 import type { EventRecord, JobRecord } from '../records.ts'
+import type { Json } from '../registry/registry.ts'
 import { Count, NextCursor, nullable, Text, Timestamp, timestamp } from './schemas.ts'
 
 export const Server = Type.Object({
@@ -58,7 +59,10 @@ export function serverResource(view: ServerView): Static<typeof Server> {
 export const JobState = Type.Enum(['running', 'succeeded', 'failed', 'cancelling', 'cancelled'])
 export const Job = Type.Object({
   id: Text,
-  kind: Type.Enum(['create', 'expand', 'delete', 'replace', 'move', 'drain', 'rebalance']),
+  kind: Type.Enum([
+    ...['create', 'expand', 'delete', 'replace', 'move', 'drain', 'rebalance', 'restore', 'clone'],
+    ...['scrub', 'backup', 'restore_backup', 'verify_backup', 'delete_backup', 'prune_backups'],
+  ] as JobRecord['kind'][]),
   state: JobState,
   volume: nullable(Type.String({ description: 'UUID' })),
   volume_name: nullable(Type.String({ description: 'Null when there is no such volume any more' })),
@@ -68,9 +72,10 @@ export const Job = Type.Object({
   progress: Type.Object({
     done: Count,
     total: Count,
-    unit: Type.Enum(['bytes', 'volumes', 'steps']),
+    unit: Type.Enum(['bytes', 'volumes', 'steps', 'blocks', 'objects']),
   }),
   message: nullable(Type.String({ description: 'Why it failed, or what it waits for' })),
+  result: Type.Unsafe<Json>({ description: 'What came of it, by kind; null when there is nothing to tell' }),
   created_at: Timestamp,
   updated_at: Timestamp,
 })
@@ -90,6 +95,7 @@ export function jobResource(job: JobRecord, volumeName: string | null): Static<t
     step,
     progress: { done, total, unit },
     message,
+    result: job.data.result ?? null,
     created_at: timestamp(job.createdAt),
     updated_at: timestamp(job.updatedAt),
   }

@@ -13,11 +13,14 @@ import type { MetricsRegistry } from '../../metrics/registry.ts'
 import type { RecordStore } from '../core/records-view.ts'
 import type { MasterApi } from '../master-api.ts'
 import type { AccessSealer } from './access.ts'
+import { addBackupRoutes, addRepositoryRoutes } from './backup-routes.ts'
 import { addClusterRoutes, addJobRoutes, addServerRoutes } from './cluster-routes.ts'
 import { routeContext } from './context.ts'
 import { addEventRoutes } from './event-routes.ts'
 import { MasterGate } from './gate.ts'
 import { addPageRoutes } from './page-routes.ts'
+import { addScheduleRoutes } from './schedule-routes.ts'
+import { addSnapshotRoutes } from './snapshot-routes.ts'
 import { addTokenRoutes } from './token-routes.ts'
 import { Tokens } from './tokens.ts'
 import { typedApp } from './typed-app.ts'
@@ -58,6 +61,10 @@ export function masterAppOptions(options: MasterHttpOptions): HttpAppOptions {
       const typed = typedApp(app)
       const context = routeContext(api, (request) => gate.callerOf(request))
       addVolumeRoutes(typed, { ...context, seal: options.seal })
+      addSnapshotRoutes(typed, context)
+      addScheduleRoutes(typed, context)
+      addRepositoryRoutes(typed, { ...context, seal: options.seal })
+      addBackupRoutes(typed, context)
       addServerRoutes(typed, context)
       addClusterRoutes(typed, context)
       addJobRoutes(typed, context)

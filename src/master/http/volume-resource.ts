@@ -183,6 +183,17 @@ export const Volume = Type.Object({
   replica_degraded: Type.Boolean({ description: 'A replica is missing, not in sync or not connected' }),
   may_have_lost: Type.Boolean({ description: 'A forced promotion may have lost acknowledged writes' }),
   used_bytes: Count,
+  snapshots_count: Count,
+  snapshot_bytes: nullable(
+    Type.Integer({ minimum: 0, description: 'What they take at the primary; null while it is not known' }),
+  ),
+  clone: nullable(
+    Type.Object(
+      { source: Text, ratio: Type.Number({ minimum: 0, maximum: 1 }) },
+      { description: 'While it is filled: from what, and how much is there' },
+    ),
+  ),
+  scrub: nullable(Type.Object({ last_at: Timestamp, errors: Count, repaired: Count })),
   access: Access,
   jobs: Type.Array(Text, { description: 'Ids of jobs that work on it' }),
   created_at: Timestamp,
@@ -226,6 +237,14 @@ export function volumeResource(view: VolumeView): Volume {
     replica_degraded: !isWhole || replicas.length < record.policy.replicaFactor,
     may_have_lost: lead.mayHaveLost,
     used_bytes: view.usedBytes,
+    snapshots_count: view.snapshots.count,
+    snapshot_bytes: view.snapshots.bytes,
+    clone: view.clone && { source: view.clone.source, ratio: view.clone.ratio },
+    scrub: view.scrub && {
+      last_at: timestamp(view.scrub.lastAt),
+      errors: view.scrub.errors,
+      repaired: view.scrub.repaired,
+    },
     access: accessResource(record.access),
     jobs: [...view.jobs],
     created_at: timestamp(record.createdAt),

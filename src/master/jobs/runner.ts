@@ -30,6 +30,14 @@ export const MACHINES: Readonly<Record<JobKind, Machine>> = {
   move: MOVE,
   drain: DRAIN,
   rebalance: REBALANCE,
+  restore: { kind: 'restore', steps: {} },
+  clone: { kind: 'clone', steps: {} },
+  scrub: { kind: 'scrub', steps: {} },
+  backup: { kind: 'backup', steps: {} },
+  restore_backup: { kind: 'restore_backup', steps: {} },
+  verify_backup: { kind: 'verify_backup', steps: {} },
+  delete_backup: { kind: 'delete_backup', steps: {} },
+  prune_backups: { kind: 'prune_backups', steps: {} },
 }
 
 /** Jobs that have ended and are kept for people. */

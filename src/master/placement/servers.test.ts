@@ -48,6 +48,13 @@ const view = (
   job: (id) => jobs.find((one) => one.id === id),
   jobs: () => jobs,
   tokens: () => [],
+  snapshot: () => undefined,
+  snapshotsOf: () => [],
+  snapshotVolumes: () => [],
+  schedule: () => undefined,
+  schedules: () => [],
+  repository: () => undefined,
+  repositories: () => [],
 })
 
 describe('a server as placement sees it', () => {

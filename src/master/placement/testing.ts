@@ -98,6 +98,7 @@ export const aRecord = (
     logicalBlockBytes: 512,
     ...aVolume(servers.length),
     isMultipath: false,
+    origin: null,
     replicas: servers.map((server, slot) => ({ server, state: 'ready', slot })),
     lead: {
       epoch: { number: 3, id: '77' },
@@ -150,6 +151,7 @@ export const aBeat = (
     outage: null,
     usedBytes: 0,
     settingsTag: 0,
+    led: null,
     kept: null,
     messages: [],
     ...facts,

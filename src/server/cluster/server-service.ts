@@ -17,9 +17,12 @@ import { epochOrNull, malformed, natural, uuid } from '../../rpc/fields.ts'
 import { beatIn } from '../../rpc/link-codec.ts'
 import { callStatusOf } from '../../rpc/status.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
+import { type Unary, type VolumeCalls, volumeHandlers } from './volume-handlers.ts'
 
 export interface ServerServiceOptions {
   readonly host: Pick<ReplicaHost, 'allocate' | 'remove' | 'expand'>
+  /** What the master asks of volumes that are led here, and of tasks. */
+  readonly calls: VolumeCalls
   readonly callToken: string
   readonly isInMaintenance: () => boolean
   /** Durable when the promise resolves. */
@@ -43,7 +46,7 @@ export function serverHandlers(options: ServerServiceOptions): ServerHandlers {
   const { host, clock, logger } = options
   const limiter = new LoginLimiter({ clock, limits: CALLS })
 
-  const unary =
+  const unary: Unary =
     <Request, Answer>(name: string, answer: (request: Request) => Promise<Answer>) =>
     (call: ServerUnaryCall<Request, Answer>, callback: sendUnaryData<Answer>): void => {
       const answered = async (): Promise<Answer> => {
@@ -71,6 +74,7 @@ export function serverHandlers(options: ServerServiceOptions): ServerHandlers {
   }
 
   return {
+    ...volumeHandlers(options.calls, unary),
     AllocateReplica: unary('AllocateReplica', async (request: AllocateMessage) => {
       await host.allocate(allocationOf(request))
       return {}

@@ -5,9 +5,11 @@
  */
 import { formatHostPort, type HostPort } from '../../base/address.ts'
 import { BlockError, isBlockError } from '../../base/errors.ts'
+import type { TargetVerdict } from '../../iscsi/login/directory.ts'
 import { ElsewhereTable, elsewhereOf } from '../../iscsi/target/elsewhere.ts'
 import { IscsiTarget } from '../../iscsi/target/iscsi-target.ts'
 import type { TargetSettings } from '../config/settings.ts'
+import { volumePartOf } from '../snapshots/snapshot-identity.ts'
 import type { IscsiView } from '../volume-host.ts'
 import type {
   DrainLimit,
@@ -46,20 +48,14 @@ export class IscsiFrontEnd implements FrontEnd<IscsiView> {
   /** Listens where the configuration says; IN_USE and INVALID_ARGUMENT name the flag. */
   static async open(ports: FrontEndPorts, options: IscsiFrontEndOptions): Promise<IscsiFrontEnd> {
     const { settings, server } = options
-    const places: Places = {
-      known: new Set(),
-      elsewhere: new ElsewhereTable({ prefix: `${settings['iqn-prefix']}:` }),
-    }
+    const places = new Places(`${settings['iqn-prefix']}:`)
     // without a cluster every volume is here
     if (server === undefined) places.elsewhere.setWhole()
     const target = new IscsiTarget({
       ...ports,
       limits: { pingTimeoutSeconds: Math.ceil(settings['ping-timeout'] / 1000) },
       elsewhere: {
-        find: (iqn) => {
-          const verdict = places.elsewhere.find(iqn)
-          return verdict.kind === 'unknown' && places.known.has(iqn) ? { kind: 'unavailable' } : verdict
-        },
+        find: (iqn) => places.find(iqn),
         targets: () => places.elsewhere.targets(),
       },
     })
@@ -93,13 +89,16 @@ export class IscsiFrontEnd implements FrontEnd<IscsiView> {
   }
 
   know(name: string, known: KnownVolume | undefined): void {
-    const { elsewhere } = this.#places
+    const { elsewhere, primaries } = this.#places
     const iqn = this.#iqnOf(name)
     if (known === undefined) {
       elsewhere.delete(iqn)
+      primaries.delete(iqn)
       return
     }
     const { paths, access } = known
+    const primary = paths.paths.find(({ role }) => role === 'active')
+    primaries.set(iqn, primary?.server === this.#o.server ? undefined : primary?.iscsi[0])
     // it is asked when nothing is served here: nobody is sent to where he came from
     const others = paths.paths.filter(({ server }) => server !== this.#o.server)
     const options = { iqn, initiators: access.initiators }
@@ -124,8 +123,35 @@ export class IscsiFrontEnd implements FrontEnd<IscsiView> {
   }
 }
 
-interface Places {
+/** What is known of targets that are not served here. */
+class Places {
   /** IQNs of the volumes that are hosted here, served or not. */
-  readonly known: Set<string>
+  readonly known = new Set<string>()
   readonly elsewhere: ElsewhereTable
+  /** Portals of the servers that serve volumes, by the volumes' IQNs; undefined: nobody, or this one. */
+  readonly primaries = new Map<string, string | undefined>()
+
+  constructor(prefix: string) {
+    this.elsewhere = new ElsewhereTable({ prefix })
+  }
+
+  find(iqn: string): Exclude<TargetVerdict, { kind: 'here' }> {
+    const volume = volumePartOf(iqn)
+    if (volume !== undefined) return this.#findSnapshot(volume)
+    const verdict = this.elsewhere.find(iqn)
+    return verdict.kind === 'unknown' && this.known.has(iqn) ? { kind: 'unavailable' } : verdict
+  }
+
+  /**
+   * A snapshot is where its volume is served, and nowhere else. There it may be offered again in a moment, after a failover;
+   * who asks for one that is not comes again for nothing, which is better than giving up on one that is mounted.
+   */
+  #findSnapshot(volume: string): Exclude<TargetVerdict, { kind: 'here' }> {
+    const verdict = this.find(volume)
+    if (verdict.kind !== 'moved' && verdict.kind !== 'unavailable') return verdict
+    const address = this.primaries.get(volume)
+    return address === undefined
+      ? { ...verdict, kind: 'unavailable' }
+      : { ...verdict, kind: 'moved', address }
+  }
 }

@@ -10,6 +10,7 @@ import { DhchapAuthentication } from '../../nvme/auth/authentication.ts'
 import { NvmeTarget } from '../../nvme/target/nvme-target.ts'
 import type { NvmeDirectory } from '../../nvme/target/target-types.ts'
 import type { TargetSettings } from '../config/settings.ts'
+import { volumePartOf } from '../snapshots/snapshot-identity.ts'
 import type { NvmeView } from '../volume-host.ts'
 import type {
   DrainLimit,
@@ -142,6 +143,9 @@ class Places implements NvmeDirectory {
 
   /** What is hosted here is being opened; a volume whose paths are all elsewhere is none of this server's. */
   resolve(nqn: string): 'later' | 'unknown' {
+    const volume = volumePartOf(nqn)
+    // where its volume is, or comes, it may be offered again in a moment
+    if (volume !== undefined) return this.resolve(volume)
     if (this.hosted.has(nqn)) return 'later'
     const known = this.#known.get(nqn)
     if (known === undefined) return this.isWhole || !nqn.startsWith(this.#prefix) ? 'unknown' : 'later'

@@ -249,6 +249,7 @@ export function newVolume(name: string, servers: readonly string[]): VolumeRecor
     policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: servers.length },
     placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
     isMultipath: false,
+    origin: null,
     replicas: servers.map((server, slot) => ({ server, state: 'allocating' as const, slot })),
     lead: firstLead(servers, 1n),
     access: { initiators: null, chap: null, hosts: null, dhchap: [] },

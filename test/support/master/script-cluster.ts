@@ -113,6 +113,7 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
       outage: null,
       usedBytes: 0,
       settingsTag: 0,
+      led: null,
       kept: null,
       messages: [],
     }

@@ -6,6 +6,7 @@
 import { BlockError } from '../../../src/base/errors.ts'
 import type { AllocateRequest, ServerLinks, ToServer } from '../../../src/master/links.ts'
 import type { Scheduler } from '../../sim/scheduler.ts'
+import { NO_CALLS } from './no-calls.ts'
 
 export type Fault = 'none' | 'refused' | 'lost' | 'answer lost' | 'late'
 type CallKind = 'allocate' | 'remove' | 'expand'
@@ -31,6 +32,18 @@ const TIMEOUT_MS = 5000
 const LATE_MS = 7000
 
 export class ScriptServers implements ServerLinks {
+  readonly createSnapshot = NO_CALLS.createSnapshot
+  readonly deleteSnapshot = NO_CALLS.deleteSnapshot
+  readonly restoreSnapshot = NO_CALLS.restoreSnapshot
+  readonly snapshotUsage = NO_CALLS.snapshotUsage
+  readonly exposeSnapshot = NO_CALLS.exposeSnapshot
+  readonly setOrigin = NO_CALLS.setOrigin
+  readonly holdWrites = NO_CALLS.holdWrites
+  readonly releaseWrites = NO_CALLS.releaseWrites
+  readonly openImage = NO_CALLS.openImage
+  readonly startTask = NO_CALLS.startTask
+  readonly task = NO_CALLS.task
+  readonly cancelTask = NO_CALLS.cancelTask
   readonly #scheduler: Scheduler
   readonly servers = new Map<string, ScriptServer>()
   /** What befalls the next calls of a kind at a server; after that all goes well. */

@@ -2,6 +2,7 @@
 import type { KernelCase } from '../fixture/case.ts'
 import { alua } from './alua.ts'
 import { chap } from './chap.ts'
+import { expand, nvmeExpand } from './expand.ts'
 import { failoverReservations } from './failover-reservations.ts'
 import { ext4, xfs } from './filesystem.ts'
 import { kill } from './kill.ts'
@@ -11,13 +12,13 @@ import { nvmeAccess } from './nvme-access.ts'
 import { nvmeFilesystems } from './nvme-filesystems.ts'
 import { nvmeMultipath } from './nvme-multipath.ts'
 import { nvmeReservations } from './nvme-reservations.ts'
-import { nvmeResize } from './nvme-resize.ts'
 import { nvmeSmoke } from './nvme-smoke.ts'
 import { parameters } from './parameters.ts'
 import { redirect } from './redirect.ts'
 import { reservations } from './reservations.ts'
 import { restartCase } from './restart.ts'
 import { smoke } from './smoke.ts'
+import { snapshots } from './snapshots.ts'
 import { stall } from './stall.ts'
 import { tools } from './tools.ts'
 
@@ -31,12 +32,14 @@ export const CASES: readonly KernelCase[] = [
   reservations,
   nvmeAccess,
   nvmeReservations,
-  nvmeResize,
+  expand,
+  nvmeExpand,
   restartCase,
   stall,
   kill,
   multipath,
   failoverReservations,
+  snapshots,
   redirect,
   alua,
   nvmeMultipath,

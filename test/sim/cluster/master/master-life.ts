@@ -2,6 +2,7 @@
  * One life of a master: the production record store and cluster runtime over an opening of the registry; of several masters
  * those of a term, begun and stopped by the production election over an opening of its own.
  */
+
 import { isBlockError } from '../../../../src/base/errors.ts'
 import { silentLogger } from '../../../../src/base/log.ts'
 import { ClusterRuntime } from '../../../../src/master/core/cluster-runtime.ts'
@@ -18,6 +19,7 @@ import type { VolumeRecord } from '../../../../src/master/records.ts'
 import { type MemoryFailure, MemoryRegistry } from '../../../../src/master/registry/memory-registry.ts'
 import { prepare } from '../../../../src/master/registry/transaction-rules.ts'
 import type { Bounds } from '../../../../src/v2engine/policy.ts'
+import { NO_CALLS } from '../../../support/master/no-calls.ts'
 import { Life, type MachineTime, SimClock } from '../../clock.ts'
 import { SeededRandom } from '../../random.ts'
 import type { Scheduler } from '../../scheduler.ts'
@@ -164,6 +166,7 @@ export class MasterLife {
       await store.change(() => ({ writes: [{ kind: 'volume', record }], result: null }))
     }
     const links: ServerLinks = {
+      ...NO_CALLS,
       send: (server, message) => {
         if (!this.life.ended) send(this, server, message)
       },

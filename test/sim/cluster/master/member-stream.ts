@@ -222,6 +222,7 @@ export class MemberStream implements MemberLink {
       usedBytes: 0,
       settingsTag: member.tag,
       kept: member.keep,
+      led: null,
     }
     const { sizeBytes } = world.profile.shape
     if (replica === undefined) return { ...common, state: 'opening', sizeBytes, open: null }

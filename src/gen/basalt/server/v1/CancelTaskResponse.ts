@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface CancelTaskResponse {
+}
+
+export interface CancelTaskResponse__Output {
+}

@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface DeleteSnapshotResponse {
+}
+
+export interface DeleteSnapshotResponse__Output {
+}

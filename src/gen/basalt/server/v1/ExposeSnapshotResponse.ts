@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface ExposeSnapshotResponse {
+}
+
+export interface ExposeSnapshotResponse__Output {
+}

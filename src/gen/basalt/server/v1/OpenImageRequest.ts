@@ -1,0 +1,15 @@
+// Original file: proto/server.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface OpenImageRequest {
+  'volume'?: (string);
+  'epoch'?: (number | string | Long);
+  'snapshot'?: (number | string | Long);
+}
+
+export interface OpenImageRequest__Output {
+  'volume': (string);
+  'epoch': (string);
+  'snapshot': (string);
+}

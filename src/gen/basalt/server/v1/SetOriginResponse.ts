@@ -1,0 +1,8 @@
+// Original file: proto/server.proto
+
+
+export interface SetOriginResponse {
+}
+
+export interface SetOriginResponse__Output {
+}

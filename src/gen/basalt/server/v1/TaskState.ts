@@ -1,0 +1,26 @@
+// Original file: proto/server.proto
+
+export const TaskState = {
+  TASK_STATE_UNSPECIFIED: 'TASK_STATE_UNSPECIFIED',
+  TASK_STATE_RUNNING: 'TASK_STATE_RUNNING',
+  TASK_STATE_SUCCEEDED: 'TASK_STATE_SUCCEEDED',
+  TASK_STATE_FAILED: 'TASK_STATE_FAILED',
+  TASK_STATE_CANCELLED: 'TASK_STATE_CANCELLED',
+  TASK_STATE_UNKNOWN: 'TASK_STATE_UNKNOWN',
+} as const;
+
+export type TaskState =
+  | 'TASK_STATE_UNSPECIFIED'
+  | 0
+  | 'TASK_STATE_RUNNING'
+  | 1
+  | 'TASK_STATE_SUCCEEDED'
+  | 2
+  | 'TASK_STATE_FAILED'
+  | 3
+  | 'TASK_STATE_CANCELLED'
+  | 4
+  | 'TASK_STATE_UNKNOWN'
+  | 5
+
+export type TaskState__Output = typeof TaskState[keyof typeof TaskState]

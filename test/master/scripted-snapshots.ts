@@ -1,0 +1,85 @@
+/** Snapshots, schedules, repositories and backups as `ScriptedMaster` shows them. */
+import type { RepositoryRecord } from '../../src/master/records.ts'
+import type { NewSchedule, ScheduleView, SnapshotView } from '../../src/master/snapshot-api.ts'
+import type { BackupInfo } from '../../src/rpc/tasks.ts'
+
+const VOLUME = '22222222-2222-4222-8222-000000000001'
+
+export const snapshotView = (volumeName: string, name: string, isExposed = false): SnapshotView => ({
+  record: {
+    id: '00000000000000a1',
+    volume: VOLUME,
+    name,
+    state: 'ready',
+    lsn: 42,
+    sizeBytes: 2 ** 30,
+    createdAt: 0,
+    schedule: null,
+    isExposed,
+    group: null,
+    backup: null,
+  },
+  volumeName,
+  heldBytes: 8192,
+  exclusiveBytes: 4096,
+  exposed: isExposed
+    ? {
+        iqn: `iqn.2026-11.io.basalt:${volumeName}:snap:${name}`,
+        nqn: `nqn.2026-11.io.basalt:${volumeName}:snap:${name}`,
+        iscsi: ['10.0.0.1:3260'],
+        nvme: ['10.0.0.1:4420'],
+      }
+    : null,
+})
+
+export const scheduleView = (name: string, wish: Partial<NewSchedule> = {}): ScheduleView => ({
+  record: {
+    volumes: ['vol*'],
+    when: { everyMs: 3_600_000 },
+    keep: { last: 3 },
+    backup: null,
+    isPaused: false,
+    ...wish,
+    name,
+    createdAt: 0,
+    last: { dueAt: 0, startedAt: 0, endedAt: 5, made: 1, failed: 0, message: null },
+  },
+  nextAt: 3_600_000,
+  matching: ['vol1'],
+})
+
+export const repositoryRecord = (name: string): RepositoryRecord => ({
+  name,
+  target: {
+    kind: 's3',
+    endpoint: 'https://s3.example',
+    region: 'us-east-1',
+    bucket: 'bucket',
+    prefix: 'basalt',
+    accessKeyId: 'AKIAEXAMPLE',
+    sealedSecretAccessKey: 'sealed',
+    sealedSessionToken: null,
+    forcePathStyle: true,
+  },
+  sealedEncryptionKey: 'sealed',
+  createdAt: 0,
+})
+
+export const backupInfo = (id: string): BackupInfo => ({
+  id,
+  volumeName: 'vol1',
+  volumeUuid: VOLUME,
+  createdAtMs: 0,
+  snapshotName: 'backup-1',
+  lsn: 700,
+  sizeBytes: 2 ** 30,
+  logicalBlockBytes: 512,
+  kind: 'incremental',
+  base: 'b0',
+  whyFull: null,
+  storedBytes: 4096,
+  changedBytes: 8192,
+  compression: 'zstd',
+  isEncrypted: true,
+  state: 'complete',
+})

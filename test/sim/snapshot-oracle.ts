@@ -1,0 +1,254 @@
+/**
+ * The oracle of a volume's snapshots.
+ *
+ * A snapshot is an entry like a write: where it is admitted it takes all that was admitted before, whole, and nothing later. From
+ * then on its content never changes, whatever is written, trimmed, flushed, crashed, or deleted beside it. A crash keeps it or
+ * loses it in its place among the entries: with all before it, and not without; once its making was acknowledged it stays. The
+ * same for its deletion, and for the volume's return to it, which is one change of every sector.
+ *
+ * For the model, whether a snapshot exists is one more cell that entries change: numbers below 0.
+ */
+import type { SnapshotInfo } from '../../src/base/ports/snapshots.ts'
+import { placeOf } from './content.ts'
+import { ModelViolation, type Operation, UNREADABLE, type VolumeModel } from './model.ts'
+
+const BLOCK_SECTORS = 8
+/** By how many bytes the volume has grown. */
+const GROWTH_CELL = -1
+
+/** One that was admitted. */
+interface Known {
+  readonly id: bigint
+  readonly name: string
+  readonly cell: number
+  /** Moment of the admission: their order. */
+  readonly madeAt: number
+  /** What each sector holds; those that are missing hold zeros. */
+  content: ReadonlyMap<number, number>
+  /** Undefined when it was there when the history began. */
+  making: Operation | undefined
+  deletion: Operation | undefined
+  /** As it was first seen. */
+  info: SnapshotInfo | undefined
+}
+
+export class SnapshotOracle {
+  readonly #model: VolumeModel
+  /** Each id that was ever asked for, and what was admitted last for it. */
+  readonly #ever: Map<bigint, { readonly cell: number; last: Known | undefined }>
+  readonly #known: Map<bigint, Known>
+
+  /** `after`: of the history that this one goes on from, to be rebased. */
+  constructor(model: VolumeModel, after: SnapshotOracle | undefined) {
+    this.#model = model
+    this.#ever = after === undefined ? new Map() : after.#ever
+    this.#known = new Map()
+    if (after !== undefined) for (const [id, known] of after.#known) this.#known.set(id, { ...known })
+  }
+
+  /** Those that somebody may ask for. */
+  get ids(): bigint[] {
+    return [...this.#known.values()].filter(({ deletion }) => deletion === undefined).map(({ id }) => id)
+  }
+
+  /** A client is about to ask for a snapshot. */
+  beginMaking(id: bigint, name: string): Operation {
+    const cell = this.#cellOf(id)
+    const making: Operation = this.#model.beginWhole('snapshot', () => {
+      const madeAt = this.#model.now
+      const content = this.#model.settled()
+      const known: Known = { id, name, cell, madeAt, content, making, deletion: undefined, info: undefined }
+      this.#known.set(id, known)
+      this.#ever.set(id, { cell, last: known })
+      return new Map([[cell, 1]])
+    })
+    return making
+  }
+
+  beginDeletion(id: bigint): Operation {
+    const cell = this.#cellOf(id)
+    const deletion: Operation = this.#model.beginWhole('snapshotDelete', () => {
+      const known = this.#known.get(id)
+      if (known !== undefined) known.deletion ??= deletion
+      return new Map([[cell, 0]])
+    })
+    return deletion
+  }
+
+  /** The volume is to be as the snapshot. */
+  beginRestore(id: bigint): Operation {
+    return this.#model.beginWhole('restore', () => {
+      const { content } = this.#expectKnown(id, 'was restored')
+      const values = new Map<number, number>()
+      for (const sector of this.#model.touchedSectors) {
+        const value = content.get(sector) ?? 0
+        const isSame = !this.#model.isTouched(sector) && this.#model.settledValue(sector) === value
+        if (!isSame) values.set(sector, value)
+      }
+      return values
+    })
+  }
+
+  /** The volume is to be as much larger than it was at first. */
+  beginGrowth(growthBytes: number): Operation {
+    return this.#model.beginWhole('resize', () => new Map([[GROWTH_CELL, growthBytes]]))
+  }
+
+  /** The client was told that it is so; nothing was admitted when it was so already. */
+  acknowledged(operation: Operation, id: bigint): void {
+    if (operation.entries.length > 0) {
+      this.#model.acknowledged(operation)
+      return
+    }
+    const known = this.#known.get(id)
+    const isThere = known !== undefined && known.deletion === undefined
+    if (operation.kind === 'snapshot' && !isThere)
+      throw new ModelViolation(`the making of ${nameOf(id)} was acknowledged, and nothing was done`)
+    if (operation.kind === 'snapshotDelete' && isThere)
+      throw new ModelViolation(`the deletion of ${known.name} was acknowledged, and nothing was done`)
+    if (operation.kind === 'restore')
+      throw new ModelViolation(`a return to ${nameOf(id)} was acknowledged, and nothing was done`)
+    const earlier = operation.kind === 'snapshot' ? known?.making : known?.deletion
+    const entry = earlier?.entries[0]
+    if (entry !== undefined) this.#model.shown(entry, true)
+  }
+
+  /** Judges a list that a volume gives while it serves. */
+  judgeList(list: readonly SnapshotInfo[]): void {
+    const listed = new Set(list.map(({ id }) => id))
+    let before: Known | undefined
+    for (const info of list) {
+      const known = this.#expectKnown(info.id, 'is listed')
+      if (isOver(known.deletion)) throw new ModelViolation(`${known.name} is listed, and was deleted`)
+      this.#judgeInfo(known, info)
+      const isInOrder =
+        before === undefined || (before.madeAt < known.madeAt && before.info!.lsn < known.info!.lsn)
+      if (!isInOrder) throw new ModelViolation(`${before?.name} is listed before ${known.name}`)
+      before = known
+    }
+    for (const { id, name, making, deletion } of this.#known.values()) {
+      const mustBe = (making === undefined || isOver(making)) && deletion === undefined
+      if (mustBe && !listed.has(id)) throw new ModelViolation(`${name} is not listed`)
+    }
+  }
+
+  /** `values` with the cells of snapshots as this list has them, and that of the size, for `judgeCrash` and `rebase`. */
+  found(
+    list: readonly SnapshotInfo[],
+    values: (sector: number) => number,
+    growthBytes = 0,
+  ): (cell: number) => number {
+    const cells = new Set<number>()
+    for (const info of list) {
+      const known = this.#known.get(info.id)
+      const cell = this.#ever.get(info.id)?.cell
+      if (cell === undefined) throw new ModelViolation(`${info.name} is listed, and nobody asked for it`)
+      if (known !== undefined) this.#judgeInfo(known, info)
+      cells.add(cell)
+    }
+    return (cell) => {
+      if (cell >= 0) return values(cell)
+      return cell === GROWTH_CELL ? growthBytes : Number(cells.has(cell))
+    }
+  }
+
+  /**
+   * Judges sectors that were read of a snapshot. `isAny`: what it holds cannot be known any more, but no sector has what it never
+   * had.
+   */
+  judgeRead(id: bigint, firstSector: number, values: ArrayLike<number>, isAny = false): void {
+    const known = this.#expectKnown(id, 'was read')
+    for (let i = 0; i < values.length; i++) {
+      const sector = firstSector + i
+      const held = known.content.get(sector) ?? 0
+      const value = values[i]!
+      const isOpen = isAny || held === UNREADABLE
+      if (value === held || value === UNREADABLE || (isOpen && this.#model.wasEver(sector, value))) continue
+      throw new ModelViolation(
+        `${known.name} has operation ${value} at ${placeOf(sector)}, and was made when there was operation ${held}; its ` +
+          `entries: ${this.#model.describe(sector)}`,
+      )
+    }
+    const entry = known.making?.entries[0]
+    if (entry !== undefined) this.#model.shown(entry, false)
+  }
+
+  /**
+   * Judges the blocks of [fromBlock, endBlock) that an image says were changed since an older snapshot (null: ever): each that
+   * differs must be among them.
+   */
+  judgeChanged(
+    id: bigint,
+    sinceId: bigint | null,
+    range: { readonly fromBlock: number; readonly endBlock: number },
+    blocks: ReadonlySet<number>,
+  ): void {
+    const known = this.#expectKnown(id, 'was asked for its changes')
+    const since = sinceId === null ? undefined : this.#expectKnown(sinceId, 'was compared with')
+    for (const sector of new Set([...known.content.keys(), ...(since?.content.keys() ?? [])])) {
+      const block = Math.floor(sector / BLOCK_SECTORS)
+      if (block < range.fromBlock || block >= range.endBlock || blocks.has(block)) continue
+      const [value, before] = [known.content.get(sector) ?? 0, since?.content.get(sector) ?? 0]
+      if (value === before || value === UNREADABLE || before === UNREADABLE) continue
+      throw new ModelViolation(
+        `${known.name} differs from ${since?.name ?? 'nothing'} at ${placeOf(sector)}, which it does not tell`,
+      )
+    }
+  }
+
+  /** What the snapshot is known to hold now, where that was lost. */
+  learn(id: bigint, content: ReadonlyMap<number, number>): void {
+    this.#expectKnown(id, 'was read').content = content
+  }
+
+  /** A crash was recovered from; `values` are those of `found`. */
+  rebase(values: (cell: number) => number): void {
+    for (const [id, { cell, last }] of this.#ever) {
+      if (values(cell) === 0) this.#known.delete(id)
+      // where the end of the history was lost, a deletion may be
+      const known = this.#known.get(id) ?? last
+      if (values(cell) === 0 || known === undefined) continue
+      this.#known.set(id, { ...known, making: undefined, deletion: undefined })
+    }
+  }
+
+  /** Whose existence the cell stands for. */
+  nameOf(cell: number): string {
+    for (const [id, one] of this.#ever) if (one.cell === cell) return one.last?.name ?? nameOf(id)
+    return 'the size'
+  }
+
+  #cellOf(id: bigint): number {
+    const cell = this.#ever.get(id)?.cell ?? GROWTH_CELL - 1 - this.#ever.size
+    if (!this.#ever.has(id)) this.#ever.set(id, { cell, last: undefined })
+    return cell
+  }
+
+  #expectKnown(id: bigint, what: string): Known {
+    const known = this.#known.get(id)
+    if (known === undefined) throw new ModelViolation(`${nameOf(id)} ${what}, and was never made`)
+    return known
+  }
+
+  #judgeInfo(known: Known, info: SnapshotInfo): void {
+    known.info ??= info
+    const { name, lsn, sizeBytes, createdWallMs } = known.info
+    const isSame =
+      info.name === known.name &&
+      info.name === name &&
+      info.lsn === lsn &&
+      info.sizeBytes === sizeBytes &&
+      info.createdWallMs === createdWallMs
+    if (!isSame)
+      throw new ModelViolation(`${known.name} is not what it was: ${show(info)}, not ${show(known.info)}`)
+  }
+}
+
+/** It was acknowledged. */
+const isOver = (operation: Operation | undefined): boolean =>
+  operation !== undefined && Number.isFinite(operation.acknowledgedAt)
+
+const nameOf = (id: bigint): string => `snapshot ${id.toString(16).padStart(16, '0')}`
+
+const show = ({ name, lsn, sizeBytes, createdWallMs }: SnapshotInfo): string =>
+  JSON.stringify({ name, lsn, sizeBytes, createdWallMs })
