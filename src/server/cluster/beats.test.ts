@@ -79,6 +79,12 @@ describe('beats', () => {
     expect(told).toEqual([['vol1', 'vol2'], ['vol3', 'vol4'], ['vol5']])
     expect(wakes() - before, 'those that had no room asked for the next beat').toBe(2)
     expect(said()).toEqual([])
-    expect(beats.look(false).replicas.map((one) => one.led === null)).toEqual([false, false, true, true, true])
+    expect(beats.look(false).replicas.map((one) => one.led === null)).toEqual([
+      false,
+      false,
+      true,
+      true,
+      true,
+    ])
   })
 })
