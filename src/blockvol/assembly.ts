@@ -214,6 +214,7 @@ export async function assemble(
     extents,
     state,
     superblocks,
+    versions: files.versions,
     repairSource,
     provenLsn: (cut) => (replica === undefined ? writer.durableLsn : cut.lsn),
     onMapped: (block) => telemetry.mapped(block),

@@ -20,6 +20,7 @@ import type { GrainMaxima } from './map/maxima.ts'
 import type { SegmentFiles } from './segments.ts'
 import type { StateKeeper } from './state-keeper.ts'
 import type { SuperblockStore } from './superblock-store.ts'
+import type { VersionStore } from './versions/version.ts'
 
 export interface CheckpointerOptions {
   readonly ports: VolumePorts
@@ -31,6 +32,7 @@ export interface CheckpointerOptions {
   readonly extents: SegmentFiles
   readonly state: StateKeeper
   readonly superblocks: SuperblockStore
+  readonly versions: VersionStore
   readonly repairSource: RepairSource | undefined
   /** Up to where the superblock says that the log is durable, with a flush of `cut`. */
   readonly provenLsn: (cut: Cut) => Lsn
@@ -109,6 +111,7 @@ export class Checkpointer {
         epoch: cut.epoch,
         stateGeneration: state.generation,
       },
+      versionsGeneration: this.#o.versions.generation,
       durableLsn: this.#proven(cut),
     })
     this.metadataBytes += 2 * BLOCK_BYTES

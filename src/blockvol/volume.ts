@@ -91,7 +91,7 @@ export class Volume implements BlockDevice, SnapshotDevice {
    */
   static async open(ports: VolumePorts, options: OpenVolumeOptions): Promise<Volume> {
     await refuseReplica(ports.disk, options.directory)
-    const volume = new Volume(ports, options, await VolumeFiles.open(ports.disk, options))
+    const volume = new Volume(ports, options, await VolumeFiles.open(ports, options))
     return volume.#opened(async () => {
       const recovered = await recover(ports, options, volume.#files)
       const parts = await volume.#assemble(options, recovered, undefined)
@@ -110,7 +110,7 @@ export class Volume implements BlockDevice, SnapshotDevice {
     options: OpenVolumeOptions,
     hooks: ReplicaHooks,
   ): Promise<OpenReplica> {
-    const files = await VolumeFiles.open(ports.disk, options)
+    const files = await VolumeFiles.open(ports, options)
     const volume = new Volume(ports, options, files)
     return volume.#opened(async () => {
       const recovered = await recoverReplica(ports, files)

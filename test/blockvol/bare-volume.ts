@@ -71,7 +71,7 @@ export class BareVolume {
   static async open(ports: VolumePorts, directory: string, options: BareOptions = {}): Promise<BareVolume> {
     const { repairSource, isFilling = false } = options
     const openOptions: OpenVolumeOptions = { directory, ...(repairSource && { repairSource }) }
-    const files = await VolumeFiles.open(ports.disk, openOptions)
+    const files = await VolumeFiles.open(ports, openOptions)
     const recovered = await recover(ports, openOptions, files)
     const dirty = new DirtyMap(recovered.generation)
     const telemetry = new CountingTelemetry()
@@ -123,7 +123,7 @@ export class BareVolume {
 
   /** What the log holds is given up; it goes on at `after` + 1. Before the volume is opened. */
   static async restartLog(ports: VolumePorts, directory: string, after: number): Promise<void> {
-    const files = await VolumeFiles.open(ports.disk, { directory })
+    const files = await VolumeFiles.open(ports, { directory })
     const { end, epoch, state } = await recover(ports, { directory }, files)
     await files.superblocks.update({
       checkpoint: { lsn: toLsn(after), position: end, epoch, stateGeneration: state.generation },

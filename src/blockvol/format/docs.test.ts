@@ -20,7 +20,8 @@ await import('./superblock.ts')
 await import('./log-group.ts')
 await import('./map-page.ts')
 await import('./maxima-sector.ts')
-await import('./versions.ts')
+await import('./version-manifest.ts')
+await import('./version-pages.ts')
 await import('./snapshot-entries.ts')
 const { encodeState } = await import('./state.ts')
 
@@ -65,7 +66,11 @@ describe('the format pages', () => {
     ['log', 'Origin'],
     ['block-map', 'MapSector'],
     ['block-map', 'MaximaSector'],
-    ['versions', 'VersionsHeader'],
+    ['versions', 'VersionManifest'],
+    ['versions', 'VersionList'],
+    ['versions', 'VersionFile'],
+    ['versions', 'VersionPage'],
+    ['versions', 'VersionRecord'],
   ])('%s.md has the table of %s that the code declares', (name, layoutName) => {
     const { fields, lengthBytes } = declared.get(layoutName)!
     const rows = tableOf(name, `layout ${layoutName}`)
@@ -90,7 +95,11 @@ describe('the format pages', () => {
       'SnapshotCreate',
       'SnapshotDelete',
       'Superblock',
-      'VersionsHeader',
+      'VersionFile',
+      'VersionList',
+      'VersionManifest',
+      'VersionPage',
+      'VersionRecord',
     ])
   })
 
