@@ -86,14 +86,13 @@ export class TaskRunner {
   }
 
   /**
-   * Begins the task, unless one of this UUID is there already; one that ended with its lead is begun again. BUSY when too
-   * many run; CLOSED.
+   * Begins the task, unless one of this UUID runs or has succeeded: one that failed or was cancelled begins anew. BUSY when
+   * too many run; CLOSED.
    */
   start({ task, kind, volume, work }: NewTask): void {
     this.#forgetOld()
     const before = this.#tasks.get(task)
-    const wentWithLead = before?.outcome !== undefined && before.abort.signal.reason === LEAD_LOST
-    if (before !== undefined && !wentWithLead) return
+    if (before !== undefined && (before.outcome === undefined || before.outcome.state === 'succeeded')) return
     this.#tasks.delete(task)
     if (this.#isClosed) throw STOPPING
     const running = [...this.#tasks.values()].filter(({ outcome }) => outcome === undefined).length
