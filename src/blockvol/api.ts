@@ -39,8 +39,8 @@ export interface ExactVersion {
   readonly lsn: number
   /** Of its content, at this place of this write. */
   readonly crc32c: number
-  /** The block with which the checksum was seeded: another one only for patterns. */
-  readonly seedBlock: number
+  /** The block with which the checksum was seeded, when it is another one: of patterns in the log. */
+  readonly seedBlock?: number
 }
 
 /** Gives the content of a version from somewhere else (a peer); undefined when it cannot. */

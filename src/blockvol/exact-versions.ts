@@ -29,8 +29,8 @@ export interface ExactVersionsParts {
 const ATTEMPTS = 3
 
 /** Whether this is the content of that version. */
-export const isExactly = (data: Uint8Array, { seedBlock, lsn, crc32c }: ExactVersion): boolean =>
-  blockChecksum(data, seedBlock, lsn) === crc32c
+export const isExactly = (data: Uint8Array, { block, seedBlock, lsn, crc32c }: ExactVersion): boolean =>
+  blockChecksum(data, seedBlock ?? block, lsn) === crc32c
 
 export class ExactVersions {
   readonly #o: ExactVersionsParts

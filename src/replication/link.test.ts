@@ -14,6 +14,7 @@ const volume = {
   volumeUuid: new Uint8Array(16).fill(2),
   epoch: { number: epochNumber(7), id: 9n },
   formatLevel: 1,
+  levelMax: 2,
 }
 const HANDSHAKE_MS = 5_000
 const SILENCE_MS = 3_000

@@ -60,6 +60,7 @@ export class ReplicationLink implements FrameReceiver {
   #filling: Uint8Array | undefined
   #isKnown = false
   #version = 0
+  #levelMax = 0
   #end: LinkEnd | undefined
   #timer: Timer | undefined
   #heardMs: number
@@ -90,6 +91,11 @@ export class ReplicationLink implements FrameReceiver {
   /** Of the protocol, between these two; 0 before the peer is known. */
   get version(): number {
     return this.#version
+  }
+
+  /** Format level that the peer's program knows; 0 before the peer is known. */
+  get levelMax(): number {
+    return this.#levelMax
   }
 
   /** Bytes given to `send` that the kernel has not taken yet. */
@@ -164,6 +170,7 @@ export class ReplicationLink implements FrameReceiver {
     }
     this.#isKnown = true
     this.#version = outcome.version
+    this.#levelMax = outcome.peer.levelMax
     this.#watchSilence(this.#o.silenceMs)
     this.#o.handlers.known(outcome.peer, outcome.version)
   }

@@ -208,8 +208,8 @@ export class Replica {
 
   /** What handshakes say of this replica: the epoch is the one that it obeys. */
   get identity(): VolumeIdentity {
-    const { uuid } = this.#storage
-    return { volumeUuid: uuid, epoch: this.#state.marks.sealed, formatLevel: FORMAT_LEVEL }
+    const { uuid, formatLevel } = this.#storage
+    return { volumeUuid: uuid, epoch: this.#state.marks.sealed, formatLevel, levelMax: FORMAT_LEVEL }
   }
 
   /** Of its device, the same wherever the volume is served. */

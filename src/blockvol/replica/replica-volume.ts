@@ -137,6 +137,10 @@ export class ReplicaVolume {
   get name(): string {
     return this.#inner.volume.name
   }
+  /** Of its files, as of the last entry. */
+  get formatLevel(): number {
+    return this.#inner.parts.state.current.formatLevel
+  }
 
   get local(): ReplicaLocal {
     const { parts, files } = this.#inner

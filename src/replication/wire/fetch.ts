@@ -35,7 +35,7 @@ export const encodeFetch = ({ epoch, id, wanted }: Fetch): Uint8Array =>
     .u64(wanted.block)
     .u64(wanted.lsn)
     .u32(wanted.crc32c)
-    .u64(wanted.seedBlock)
+    .u64(wanted.seedBlock ?? wanted.block)
     .done()
 
 /** Undefined when the payload is not that. */
