@@ -6,8 +6,8 @@ import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Logger } from '../base/log.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import type { Disk } from '../base/ports/disk.ts'
+import type { OriginSource } from '../base/ports/origin.ts'
 import type { Random } from '../base/ports/random.ts'
-import type { BlockNumber, Lsn } from '../base/units.ts'
 import type { Tuning } from './tuning.ts'
 
 /** The real world as the engine sees it. */
@@ -33,18 +33,26 @@ export interface CreateVolumeOptions {
   readonly logBytes?: number
 }
 
-/** Gives the content of a block from somewhere else (a peer); undefined when it cannot. */
-export type RepairSource = (wanted: {
-  readonly block: BlockNumber
-  readonly lsn: Lsn
+/** One version of a block, and no other. */
+export interface ExactVersion {
+  readonly block: number
+  readonly lsn: number
+  /** Of its content, at this place of this write. */
   readonly crc32c: number
-}) => Promise<Uint8Array | undefined>
+  /** The block with which the checksum was seeded, when it is another one: of patterns in the log. */
+  readonly seedBlock?: number
+}
+
+/** Gives the content of a version from somewhere else (a peer); undefined when it cannot. */
+export type RepairSource = (wanted: ExactVersion) => Promise<Uint8Array | undefined>
 
 export interface OpenVolumeOptions {
   readonly directory: string
   readonly logDirectory?: string
   readonly tuning?: Partial<Tuning>
   readonly repairSource?: RepairSource
+  /** Of a clone that is not filled yet: without it reads of what it does not have itself are BUSY. */
+  readonly origin?: OriginSource
   readonly readOnly?: boolean
   /**
    * An operator's decision to go on without log entries that were durable and are damaged: the exact LSN range

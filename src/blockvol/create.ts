@@ -9,12 +9,12 @@ import { epochNumber, logPosition, lsn } from '../base/units.ts'
 import { defaultLogBytes } from '../base/volume-limits.ts'
 import type { CreateVolumeOptions, VolumePorts } from './api.ts'
 import { MARK } from './format/superblock.ts'
-import { encodeVersionsHeader } from './format/versions.ts'
 import { checkGeometry, grainBlocks } from './geometry.ts'
 import { PREFILLED_BYTES } from './log/log-prefill.ts'
 import { parentOf } from './paths.ts'
 import { FORMAT_LEVEL, StateKeeper } from './state-keeper.ts'
 import { SuperblockStore } from './superblock-store.ts'
+import { createVersionStore } from './versions/store.ts'
 
 /** Makes the volume; durable when the promise resolves. CONFLICT when the directory holds one. */
 export async function createVolume(ports: VolumePorts, options: CreateVolumeOptions): Promise<void> {
@@ -45,7 +45,8 @@ export async function createVolume(ports: VolumePorts, options: CreateVolumeOpti
     await file.write([new Uint8Array(Math.min(PREFILLED_BYTES, logBytes))], 0)
   })
   await fresh(`${directory}/maxima`, () => Promise.resolve())
-  await fresh(`${directory}/versions`, (file) => file.write([encodeVersionsHeader(options.uuid)], 0))
+  await disk.remove(`${directory}/versions`)
+  await createVersionStore(disk, `${directory}/versions`, options.uuid)
   await fresh(`${directory}/state`, (file) =>
     StateKeeper.create(file, {
       asOfLsn: 0,
@@ -53,7 +54,7 @@ export async function createVolume(ports: VolumePorts, options: CreateVolumeOpti
       formatLevel: FORMAT_LEVEL,
       epochs: [],
       snapshots: [],
-      pendingRestores: [],
+      origin: undefined,
       frontendState: new Uint8Array(0),
     }),
   )
@@ -75,6 +76,7 @@ export async function createVolume(ports: VolumePorts, options: CreateVolumeOpti
     durableLsn: lsn(0),
     resyncBaseLsn: lsn(0),
     acceptedLoss: { fromLsn: 0, toLsn: 0 },
+    versionsGeneration: 0,
   })
   await disk.syncDirectory(parentOf(directory))
 }

@@ -84,6 +84,17 @@ export class SegmentFiles {
     }
   }
 
+  /** Removes a file that nobody uses; its name is gone for good after the next `datasync`. */
+  async remove(index: number): Promise<void> {
+    const file = await this.get(index, false)
+    if (file === undefined) return
+    this.#open.delete(index)
+    this.#present.delete(index)
+    await file.close()
+    await this.#disk.remove(file.path)
+    this.#hasNewNames = true
+  }
+
   async allocatedBytes(): Promise<number> {
     let total = 0
     for (const index of this.indices()) total += (await (await this.get(index, false))?.allocatedBytes()) ?? 0

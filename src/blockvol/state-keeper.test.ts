@@ -14,7 +14,7 @@ it('keeps what front ends stored after the bytes of the entry were given back', 
     formatLevel: 1,
     epochs: [],
     snapshots: [],
-    pendingRestores: [],
+    origin: undefined,
     frontendState: new Uint8Array(0),
   }
   await StateKeeper.create(file, fresh)

@@ -183,31 +183,40 @@ describe('a scrub that meets an error of the disk', () => {
 })
 
 describe('a repair', () => {
-  it('does not put an old version over a newer one that was on its way', async () => {
+  it('does not put an old version over a newer one that is being flushed', async () => {
     const disk = new HookedDisk(realDisk)
     const directory = scratch.next()
     const old = filled(1)
-    const volume = await freshVolume(portsWith({ disk }), directory, {
-      open: { repairSource: async () => old },
-    })
+    const asked = new Gate()
+    const repairSource = async (): Promise<Uint8Array> => {
+      await asked.pass()
+      return old
+    }
+    const volume = await freshVolume(portsWith({ disk }), directory, { open: { repairSource } })
     await volume.write(0, old)
     await volume.checkpoint()
     await flip(`${directory}/extents/000000`, 100)
-    const append = new Gate()
+    const reading = readBlock(volume, 0)
+    await asked.reached
+    await volume.write(0, filled(2))
+    const content = new Gate()
     const writes: string[] = []
     disk.hook = ({ name, path }) => {
-      if (name !== 'write') return undefined
-      writes.push(path.slice(directory.length))
-      return path.endsWith('/log') ? append.pass() : undefined
+      const file = path.slice(directory.length)
+      if (name === 'write') writes.push(file)
+      // the new content is in the extents, and the map does not say so yet
+      return name === 'datasync' && file === '/extents/000000' ? content.pass() : undefined
     }
-    const written = volume.write(0, filled(2))
-    await append.reached
-    expect(Buffer.compare(await readBlock(volume, 0), old)).toBe(0)
-    append.open()
-    await written
-    await volume.checkpoint()
-    expect(writes).not.toContain('/extents/000000')
-    expect(Buffer.compare(await readBlock(volume, 0), filled(2))).toBe(0)
+    const flushed = volume.checkpoint()
+    await content.reached
+    asked.open()
+    expect(Buffer.compare(await reading, old)).toBe(0)
+    content.open()
+    await flushed
     await volume.close()
+    expect(writes).not.toContain('/extents/000000')
+    const again = await openVolume(portsWith(), directory)
+    expect(Buffer.compare(await readBlock(again, 0), filled(2))).toBe(0)
+    await again.close()
   })
 })

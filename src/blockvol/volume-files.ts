@@ -1,17 +1,18 @@
 /** The files of a volume: opened together, closed together, counted together. */
 import type { Disk, DiskFile } from '../base/ports/disk.ts'
-import type { OpenVolumeOptions, SpaceReport } from './api.ts'
-import { checkVersionsHeader, VERSIONS_HEADER_BYTES } from './format/versions.ts'
+import type { OpenVolumeOptions, SpaceReport, VolumePorts } from './api.ts'
 import { parentOf } from './paths.ts'
 import { SegmentFiles } from './segments.ts'
 import { SuperblockStore } from './superblock-store.ts'
+import { openVersionStore } from './versions/store.ts'
+import type { VersionStore } from './versions/version.ts'
 
 export class VolumeFiles {
   readonly superblocks: SuperblockStore
   readonly log: DiskFile
   readonly state: DiskFile
   readonly maxima: DiskFile
-  readonly versions: DiskFile
+  readonly versions: VersionStore
   readonly extents: SegmentFiles
   readonly maps: SegmentFiles
   readonly #disk: Disk
@@ -25,7 +26,7 @@ export class VolumeFiles {
       log: DiskFile
       state: DiskFile
       maxima: DiskFile
-      versions: DiskFile
+      versions: VersionStore
       extents: SegmentFiles
       maps: SegmentFiles
     },
@@ -42,11 +43,20 @@ export class VolumeFiles {
   }
 
   /** Opens what `createVolume` made; a damaged superblock slot beside a good one is repaired. */
-  static async open(disk: Disk, { directory, logDirectory }: OpenVolumeOptions): Promise<VolumeFiles> {
+  static async open(
+    ports: VolumePorts,
+    { directory, logDirectory }: OpenVolumeOptions,
+  ): Promise<VolumeFiles> {
+    const { disk, clock, pool, logger } = ports
     const opened = new AsyncDisposableStack()
     try {
       // whoever made these files may have died before their names were durable
-      for (const path of new Set([directory, logDirectory ?? directory, `${directory}/extents`])) {
+      for (const path of new Set([
+        directory,
+        logDirectory ?? directory,
+        `${directory}/extents`,
+        `${directory}/versions`,
+      ])) {
         await disk.syncDirectory(path)
         await disk.syncDirectory(parentOf(path))
       }
@@ -57,18 +67,26 @@ export class VolumeFiles {
         opened.defer(() => file.close())
         return file
       }
+      const versions = await openVersionStore({
+        disk,
+        clock,
+        pool,
+        logger,
+        directory: `${directory}/versions`,
+        uuid: superblocks.current.uuid,
+        checkpointLsn: () => superblocks.current.checkpoint.lsn,
+        generationMin: superblocks.current.versionsGeneration,
+      })
+      opened.defer(() => versions.close())
       const parts = {
         superblocks,
+        versions,
         log: await open(`${logDirectory ?? directory}/log`),
         state: await open(`${directory}/state`),
         maxima: await open(`${directory}/maxima`),
-        versions: await open(`${directory}/versions`),
         extents: await SegmentFiles.load(disk, `${directory}/extents`, ''),
         maps: await SegmentFiles.load(disk, `${directory}/extents`, '.map'),
       }
-      const header = new Uint8Array(VERSIONS_HEADER_BYTES)
-      await parts.versions.read(header, 0)
-      checkVersionsHeader(header, superblocks.current.uuid, parts.versions.path)
       return new VolumeFiles(disk, directory, parts)
     } catch (error) {
       await opened.disposeAsync()
@@ -79,7 +97,9 @@ export class VolumeFiles {
   /** Closes every file; those that fail to close are given up. */
   async close(): Promise<void> {
     const { extents, maps, superblocks, log, state, maxima, versions } = this
-    const files = [extents, maps, superblocks, log, state, maxima, versions]
+    // what it keeps up in the background ends with it
+    await versions.close().catch(() => undefined)
+    const files = [extents, maps, superblocks, log, state, maxima]
     await Promise.allSettled(files.map((file) => file.close()))
   }
 

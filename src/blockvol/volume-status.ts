@@ -36,12 +36,15 @@ export class VolumeTelemetry {
     this.#trimBytes += bytes
   }
 
+  /** A good copy of a bad one came from a peer. */
+  repaired(): void {
+    this.#blocksRepaired++
+  }
+
   verdict(block: number, verdict: 'bad' | 'repaired'): void {
     this.#checksumErrors++
-    if (verdict === 'repaired') {
-      this.#blocksRepaired++
-      this.#badBlocks.delete(block)
-    } else if (this.#badBlocks.size < BAD_BLOCKS_MAX) this.#badBlocks.add(block)
+    if (verdict === 'repaired') this.#badBlocks.delete(block)
+    else if (this.#badBlocks.size < BAD_BLOCKS_MAX) this.#badBlocks.add(block)
   }
 
   /** The block has a new version on disk: what was bad is gone. */

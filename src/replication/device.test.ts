@@ -155,4 +155,56 @@ describe('a device behind a lease', () => {
       })
       expect(await device.allocation(0, 4096, 4)).toHaveLength(1)
     }))
+
+  it('holds hosts back from writing for a moment, once those under way are over', () =>
+    run(async () => {
+      until(scheduler.nowMs + 10_000)
+      let isOver = false
+      const underway = device.write(0, BLOCK).then(() => {
+        isOver = true
+      })
+      const hold = await device.holdWrites(1000)
+      expect(isOver).toBe(true)
+      await expect(device.holdWrites(1000)).rejects.toMatchObject({ code: 'BUSY' })
+      let held = 0
+      const waiting = [
+        device.write(0, BLOCK),
+        device.trim(4096, 4096),
+        device.setFrontendState(new Uint8Array(1)),
+      ].map((change) => change.then(() => held++))
+      await pass(500)
+      await device.read(0, new Uint8Array(4096))
+      await device.flush()
+      expect(held).toBe(0)
+      expect(device.releaseWrites('another')).toBe(false)
+      expect(device.releaseWrites(hold)).toBe(true)
+      await Promise.all([underway, ...waiting])
+      expect(device.releaseWrites(hold)).toBe(false)
+    }))
+
+  it('lets writes go by itself, and tells', () =>
+    run(async () => {
+      until(scheduler.nowMs + 100_000)
+      const hold = await device.holdWrites(1000)
+      const beganMs = scheduler.nowMs
+      await device.write(0, BLOCK)
+      expect(scheduler.nowMs - beganMs).toBeGreaterThanOrEqual(1000)
+      expect(device.releaseWrites(hold)).toBe(false)
+      await expect(device.holdWrites(5001)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+      const second = await device.holdWrites(1000)
+      await pass(1001)
+      expect(device.releaseWrites(second), 'nobody wrote, and somebody might have').toBe(false)
+    }))
+
+  it('holds nobody past its end', () =>
+    run(async () => {
+      until(scheduler.nowMs + 100)
+      const hold = await device.holdWrites(5000)
+      const waiting = device.write(0, BLOCK)
+      await pass(200)
+      await expect(device.holdWrites(100), 'the lease is over').rejects.toMatchObject({ code: 'BUSY' })
+      device.lose('a higher epoch')
+      await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
+      expect(device.releaseWrites(hold)).toBe(false)
+    }))
 })

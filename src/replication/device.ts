@@ -14,13 +14,31 @@ import type {
   WriteOptions,
 } from '../base/ports/block-device.ts'
 import type { Clock } from '../base/ports/clock.ts'
+import type { VolumeImage } from '../base/ports/image.ts'
+import type { Origin } from '../base/ports/origin.ts'
+import type { SnapshotDevice, SnapshotInfo, SnapshotUsage } from '../base/ports/snapshots.ts'
 import type { Epoch } from '../base/units.ts'
 import type { Serve } from '../v2engine/effects.ts'
+import { WriteHold } from './write-hold.ts'
 
 /** A volume of this server, which waits until what it answers is committed. */
-export interface LedVolume extends BlockDevice {
+export interface LedVolume extends BlockDevice, SnapshotDevice, CloneDevice {
   /** Grows it through the log. */
   resize(sizeBytes: number, options?: WriteOptions): Promise<void>
+}
+
+/** A volume that may be a clone: it begins as a snapshot of another one, and is filled from it. */
+export interface CloneDevice {
+  /** Until it is filled; null of every other volume. */
+  readonly origin: Origin | null
+  /** As those of `Volume`. */
+  setOrigin(origin: Origin, options?: WriteOptions): Promise<void>
+  untouched(
+    fromBlock: number,
+    limit: number,
+  ): Promise<{ readonly blocks: readonly number[]; readonly nextBlock: number | null }>
+  hydrate(fromBlock: number, data: Uint8Array, options?: WriteOptions): Promise<number>
+  finishOrigin(options?: WriteOptions): Promise<void>
 }
 
 export interface LedDeviceOptions {
@@ -30,18 +48,22 @@ export interface LedDeviceOptions {
   /** While draining: nothing that was let through is under way any more. */
   readonly onQuiet: () => void
   /** A command took so long, in ms of the monotonic clock. */
-  readonly onLatency: (ms: number, nowMs: number) => void
+  readonly onLatency: LatencyListener
 }
+
+/** Hosts' changes wait while writes are held, and how long they take is told; what snapshots and clones need is not held. */
+type Asker = 'host' | 'control'
+
+type LatencyListener = (ms: number, nowMs: number) => void
 
 /** Answers bytes with bytes; BUSY or another `BlockError`: they may be sent again. */
 export type ForwardAnswerer = (bytes: Uint8Array) => Promise<Uint8Array>
 
-export class LedDevice implements BlockDevice {
+export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
   readonly epoch: Epoch
   readonly #volume: LedVolume
   readonly #clock: Clock
   readonly #onQuiet: () => void
-  readonly #onLatency: (ms: number, nowMs: number) => void
   #untilMs = Number.NEGATIVE_INFINITY
   #isDraining = false
   #lost: BlockError | undefined
@@ -51,15 +73,20 @@ export class LedDevice implements BlockDevice {
   #answerer: ForwardAnswerer | undefined
   /** Changes that wait for the end of the draining. */
   #held: (() => void)[] = []
+  /** Back to hosts' changes for a moment, and who waits for the end of those that were let through before. */
+  readonly #hold: WriteHold
+  #ended: (() => void)[] = []
   readonly #listeners = new Set<(event: DeviceEvent) => void>()
+  readonly #latencies = new Set<LatencyListener>()
   readonly #unsubscribe: () => void
 
   constructor(options: LedDeviceOptions) {
     this.#volume = options.volume
     this.#clock = options.clock
+    this.#hold = new WriteHold(options.clock)
     this.epoch = options.epoch
     this.#onQuiet = options.onQuiet
-    this.#onLatency = options.onLatency
+    this.#latencies.add(options.onLatency)
     this.#unsubscribe = options.volume.subscribe((event) => {
       if (event.kind === 'lost') this.lose(event.reason)
       else this.#emit(event)
@@ -130,6 +157,7 @@ export class LedDevice implements BlockDevice {
     this.#lost = new BlockError('CLOSED', `volume ${this.name} is not served here any more: ${reason}`)
     this.#unsubscribe()
     this.#letGo()
+    this.#hold.end()
     this.#emit({ kind: 'lost', reason })
     this.#listeners.clear()
   }
@@ -140,6 +168,28 @@ export class LedDevice implements BlockDevice {
     for (const go of held) go()
   }
 
+  /**
+   * From here on new changes of hosts wait, and those under way are over when the promise resolves, with the name of the hold.
+   * It lets go by itself after `holdMs` (up to 5 s). CLOSED and BUSY as a write; BUSY also while they are held already, or
+   * when those under way take longer than that.
+   */
+  async holdWrites(holdMs: number): Promise<string> {
+    this.#check()
+    const hold = this.#hold.begin(holdMs)
+    while (this.#changing > 0) {
+      const ended = new Promise<void>((resolve) => this.#ended.push(resolve))
+      await Promise.race([ended, this.#hold.wait()])
+      this.#check()
+      if (!this.#hold.isHolding) throw new BlockError('BUSY', `writes under way took more than ${holdMs} ms`)
+    }
+    return hold
+  }
+
+  /** Lets go. True: nobody's write was let through since `holdWrites`. */
+  releaseWrites(hold: string): boolean {
+    return this.#hold.release(hold)
+  }
+
   /** Whether hosts are served at this moment: CLOSED when never again, BUSY without a lease. */
   #check(): void {
     if (this.#lost !== undefined) throw this.#lost
@@ -147,14 +197,14 @@ export class LedDevice implements BlockDevice {
     throw new BlockError('BUSY', `volume ${this.name} has no lease at present`)
   }
 
-  async #answer<T>(run: () => Promise<T>): Promise<T> {
+  async #answer<T>(run: () => Promise<T>, asker: Asker = 'host'): Promise<T> {
     this.#check()
     this.#underway++
     const beganMs = this.#clock.monotonicMs()
     try {
       const answer = await run()
       const nowMs = this.#clock.monotonicMs()
-      this.#onLatency(nowMs - beganMs, nowMs)
+      if (asker === 'host') this.#tellLatency(nowMs - beganMs, nowMs)
       this.#check()
       return answer
     } finally {
@@ -165,10 +215,12 @@ export class LedDevice implements BlockDevice {
   async #change<T>(
     options: WriteOptions | undefined,
     run: (options: WriteOptions) => Promise<T>,
+    asker: Asker = 'host',
   ): Promise<T> {
     this.#check()
-    while (this.#isDraining) {
-      await new Promise<void>((resolve) => this.#held.push(resolve))
+    while (this.#isDraining || (asker === 'host' && this.#hold.isHolding)) {
+      if (this.#isDraining) await new Promise<void>((resolve) => this.#held.push(resolve))
+      else await this.#hold.wait()
       this.#check()
     }
     const admit = (): void => {
@@ -177,10 +229,11 @@ export class LedDevice implements BlockDevice {
     }
     this.#changing++
     try {
-      return await this.#answer(() => run({ ...options, admit }))
+      return await this.#answer(() => run({ ...options, admit }), asker)
     } finally {
       this.#changing--
       if (this.isQuiet) this.#onQuiet()
+      for (const tell of this.#ended.splice(0)) tell()
     }
   }
 
@@ -259,13 +312,74 @@ export class LedDevice implements BlockDevice {
   }
 
   /** INVALID_ARGUMENT when the volume would shrink, or cannot have that size. */
-  resize(sizeBytes: number): Promise<void> {
-    return this.#change(undefined, (admitted) => this.#volume.resize(sizeBytes, admitted))
+  resize(sizeBytes: number, options?: WriteOptions): Promise<void> {
+    return this.#change(options, (admitted) => this.#volume.resize(sizeBytes, admitted))
+  }
+
+  snapshots(): readonly SnapshotInfo[] {
+    return this.#volume.snapshots()
+  }
+
+  snapshotUsage(): Promise<SnapshotUsage> {
+    return this.#answer(() => this.#volume.snapshotUsage(), 'control')
+  }
+
+  createSnapshot(
+    request: { readonly id: bigint; readonly name: string },
+    options?: WriteOptions,
+  ): Promise<SnapshotInfo> {
+    const create = (admitted: WriteOptions) => this.#volume.createSnapshot(request, admitted)
+    return this.#change(options, create, 'control')
+  }
+
+  deleteSnapshot(id: bigint, options?: WriteOptions): Promise<void> {
+    return this.#change(options, (admitted) => this.#volume.deleteSnapshot(id, admitted), 'control')
+  }
+
+  restoreSnapshot(id: bigint, options?: WriteOptions): Promise<void> {
+    return this.#change(options, (admitted) => this.#volume.restoreSnapshot(id, admitted), 'control')
+  }
+
+  openSnapshot(id: bigint): Promise<VolumeImage> {
+    return this.#answer(() => this.#volume.openSnapshot(id), 'control')
+  }
+
+  get origin(): Origin | null {
+    return this.#volume.origin
+  }
+
+  setOrigin(origin: Origin, options?: WriteOptions): Promise<void> {
+    return this.#change(options, (admitted) => this.#volume.setOrigin(origin, admitted), 'control')
+  }
+
+  untouched(
+    fromBlock: number,
+    limit: number,
+  ): Promise<{ readonly blocks: readonly number[]; readonly nextBlock: number | null }> {
+    return this.#answer(() => this.#volume.untouched(fromBlock, limit), 'control')
+  }
+
+  hydrate(fromBlock: number, data: Uint8Array, options?: WriteOptions): Promise<number> {
+    return this.#change(options, (admitted) => this.#volume.hydrate(fromBlock, data, admitted), 'control')
+  }
+
+  finishOrigin(options?: WriteOptions): Promise<void> {
+    return this.#change(options, (admitted) => this.#volume.finishOrigin(admitted), 'control')
   }
 
   subscribe(listener: (event: DeviceEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Tells how long hosts' commands take. Returns the call that ends it. */
+  onLatency(listener: LatencyListener): () => void {
+    this.#latencies.add(listener)
+    return () => this.#latencies.delete(listener)
+  }
+
+  #tellLatency(ms: number, nowMs: number): void {
+    for (const tell of this.#latencies) tell(ms, nowMs)
   }
 
   #emit(event: DeviceEvent): void {

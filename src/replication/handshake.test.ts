@@ -9,10 +9,10 @@ import {
   type Refused,
 } from './handshake.ts'
 import { FRAME } from './wire/frame.ts'
-import { decodeHello, encodeHello, type Hello, NONCE_BYTES, type Refusal } from './wire/hello.ts'
+import { decodeHello, encodeHello, type Hello, NONCE_BYTES, type Refusal, VERSIONS } from './wire/hello.ts'
 
 const id = (fill: number): Uint8Array => new Uint8Array(16).fill(fill)
-const volume = { volumeUuid: id(2), epoch: { number: epochNumber(7), id: 99n }, formatLevel: 1 }
+const volume = { volumeUuid: id(2), epoch: { number: epochNumber(7), id: 99n }, formatLevel: 1, levelMax: 2 }
 const connector = (changes: Partial<HandshakeOptions> = {}): Handshake =>
   new Handshake({
     clusterId: id(1),
@@ -56,6 +56,8 @@ function meet(
   return outcomes
 }
 
+const firstHello = (): Uint8Array => connector().start().send[0]!.payload
+
 const refusalOf = (outcome: HandshakeOutcome | undefined): string =>
   outcome?.kind === 'refused' ? `${outcome.refused.refusal} by ${outcome.by}` : String(outcome?.kind)
 
@@ -64,10 +66,10 @@ describe('a handshake', () => {
     const { a, b } = meet(connector(), acceptor())
     expect(a).toMatchObject({
       kind: 'known',
-      version: 1,
+      version: VERSIONS.max,
       peer: { server: 'b', epoch: { number: 7, id: 99n } },
     })
-    expect(b).toMatchObject({ kind: 'known', version: 1, peer: { server: 'a', wanted: 'b' } })
+    expect(b).toMatchObject({ kind: 'known', version: VERSIONS.max, peer: { server: 'a', wanted: 'b' } })
   })
 
   it('tells both sides why it came to nothing', () => {
@@ -131,8 +133,25 @@ describe('a handshake', () => {
       const hello = frame.kind === FRAME.hello ? decodeHello(frame.payload) : undefined
       return hello === undefined ? frame : { ...frame, payload: encodeHello({ ...hello, ...versions }) }
     }
-    const { b } = meet(connector(), acceptor(), change({ minVersion: 2, maxVersion: 3 }))
+    const { b } = meet(connector(), acceptor(), change({ minVersion: 3, maxVersion: 4 }))
     expect(refusalOf(b)).toBe('version by us')
+  })
+
+  it.each([
+    ['the connector has files that the acceptor does not know', { formatLevel: 2 }, { levelMax: 1 }],
+    ['the acceptor has files that the connector does not know', { levelMax: 1 }, { formatLevel: 2 }],
+  ])('is refused when %s', (_, ofConnector: object, ofAcceptor: object) => {
+    const { a, b } = meet(
+      connector({ connect: { volume: { ...volume, ...ofConnector }, wanted: 'b' } }),
+      acceptor({ accept: () => ({ ...volume, ...ofAcceptor }) }),
+    )
+    expect([refusalOf(a), refusalOf(b)]).toEqual(['formatLevel by peer', 'formatLevel by us'])
+  })
+
+  it('takes a HELLO without the highest level as one of a program that knows level 1', () => {
+    const hello = firstHello()
+    expect(decodeHello(hello)).toMatchObject({ formatLevel: 1, levelMax: 2 })
+    expect(decodeHello(hello.subarray(0, -4))).toMatchObject({ formatLevel: 1, levelMax: 1 })
   })
 
   it('ends on a frame that does not belong into it, and on one that cannot be read', () => {

@@ -52,7 +52,7 @@ export interface HandshakeStep {
 }
 
 /** The volume that a connection is for, as one side has it. */
-export type VolumeIdentity = Pick<Hello, 'volumeUuid' | 'epoch' | 'formatLevel'>
+export type VolumeIdentity = Pick<Hello, 'volumeUuid' | 'epoch' | 'formatLevel' | 'levelMax'>
 
 export interface HandshakeOptions {
   readonly clusterId: Uint8Array
@@ -103,9 +103,10 @@ export class Handshake {
 
   #hello(volume: VolumeIdentity, wanted: string): Uint8Array {
     const { clusterId, server, nonce } = this.#o
-    const { volumeUuid, epoch, formatLevel } = volume
+    const { volumeUuid, epoch, formatLevel, levelMax } = volume
     const versions = { minVersion: VERSIONS.min, maxVersion: VERSIONS.max }
-    return encodeHello({ ...versions, clusterId, server, nonce, volumeUuid, epoch, formatLevel, wanted })
+    const facts = { volumeUuid, epoch, formatLevel, levelMax }
+    return encodeHello({ ...versions, clusterId, server, nonce, ...facts, wanted })
   }
 
   /** Takes one frame; the payload is not kept. */
@@ -139,6 +140,11 @@ export class Handshake {
     if ('refusal' in volume) return this.#refuse(volume.refusal, volume.text)
     if (Buffer.compare(peer.volumeUuid, volume.volumeUuid) !== 0) {
       return this.#refuse('unknownVolume', 'the connection is for another volume')
+    }
+    if (peer.formatLevel > volume.levelMax || volume.formatLevel > peer.levelMax) {
+      const here = `format level ${volume.formatLevel}, at most ${volume.levelMax}, here`
+      const there = `${peer.formatLevel}, at most ${peer.levelMax}, there`
+      return this.#refuse('formatLevel', `${here}; ${there}: one of the servers needs a newer release`)
     }
     this.#peer = peer
     this.#version = version

@@ -14,6 +14,7 @@ const volume = {
   volumeUuid: new Uint8Array(16).fill(2),
   epoch: { number: epochNumber(7), id: 9n },
   formatLevel: 1,
+  levelMax: 2,
 }
 const HANDSHAKE_MS = 5_000
 const SILENCE_MS = 3_000
@@ -83,8 +84,8 @@ describe('a link between two servers', () => {
     b.link.send(FRAME.ack, [Buffer.from('x')])
     a.link.send(FRAME.release, [])
     await settled()
-    expect(b.seen).toEqual(['known a 1', `${FRAME.append} 100002 97`, `${FRAME.release} 0 undefined`])
-    expect(a.seen).toEqual(['known b 1', `${FRAME.ack} 1 120`])
+    expect(b.seen).toEqual(['known a 2', `${FRAME.append} 100002 97`, `${FRAME.release} 0 undefined`])
+    expect(a.seen).toEqual(['known b 2', `${FRAME.ack} 1 120`])
     expect(pool.lentBytes).toBeGreaterThan(0)
     for (const release of [...a.releases, ...b.releases]) release()
     a.link.close()

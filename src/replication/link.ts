@@ -59,6 +59,8 @@ export class ReplicationLink implements FrameReceiver {
   /** Buffer of the pool for a frame that is on its way. */
   #filling: Uint8Array | undefined
   #isKnown = false
+  #version = 0
+  #levelMax = 0
   #end: LinkEnd | undefined
   #timer: Timer | undefined
   #heardMs: number
@@ -84,6 +86,16 @@ export class ReplicationLink implements FrameReceiver {
 
   get isPeerKnown(): boolean {
     return this.#isKnown
+  }
+
+  /** Of the protocol, between these two; 0 before the peer is known. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Format level that the peer's program knows; 0 before the peer is known. */
+  get levelMax(): number {
+    return this.#levelMax
   }
 
   /** Bytes given to `send` that the kernel has not taken yet. */
@@ -157,6 +169,8 @@ export class ReplicationLink implements FrameReceiver {
       return
     }
     this.#isKnown = true
+    this.#version = outcome.version
+    this.#levelMax = outcome.peer.levelMax
     this.#watchSilence(this.#o.silenceMs)
     this.#o.handlers.known(outcome.peer, outcome.version)
   }

@@ -119,9 +119,6 @@ export class ReplicationListener {
   #judge(peer: Hello): VolumeIdentity | Refused {
     const replica = this.#o.replicaOf(peer.volumeUuid)
     if (replica === undefined) return { refusal: 'unknownVolume', text: 'this server has no such volume' }
-    const { identity } = replica
-    if (peer.formatLevel <= identity.formatLevel) return identity
-    const text = `format level ${peer.formatLevel} there, at most ${identity.formatLevel} here`
-    return { refusal: 'formatLevel', text }
+    return replica.identity
   }
 }

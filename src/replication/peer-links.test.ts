@@ -17,7 +17,7 @@ import { encodeMessage } from './wire/messages.ts'
 
 const CONNECT_MS = 2000
 const epoch = { number: epochNumber(3), id: 3n }
-const volume = { volumeUuid: new Uint8Array(16).fill(2), epoch, formatLevel: 1 }
+const volume = { volumeUuid: new Uint8Array(16).fill(2), epoch, formatLevel: 1, levelMax: 2 }
 const session = { id: sessionId(1), epoch, primaryOpening: opening(1), replicaOpening: opening(2) }
 const A = serverId('a')
 const B = serverId('b')

@@ -103,6 +103,11 @@ export class PeerLinks {
     return this.#links.get(connection)
   }
 
+  /** Those of these connections that are up. */
+  all(connections: readonly ConnectionId[]): readonly PeerLink[] {
+    return connections.flatMap((connection) => this.#links.get(connection) ?? [])
+  }
+
   #find(server: ServerId, side: PeerLink['side']): PeerLink | undefined {
     for (const peer of this.#links.values()) if (peer.server === server && peer.side === side) return peer
     return undefined

@@ -19,10 +19,11 @@ import { type Opening, serverId } from '../v2engine/identity.ts'
 import type { Marks } from '../v2engine/marks.ts'
 import type { AuthorityMessage, PeerMessage } from '../v2engine/messages.ts'
 import type { ReplicaState } from '../v2engine/state.ts'
-import { isReceiving } from '../v2engine/view.ts'
+import { isReceiving, relativesOf } from '../v2engine/view.ts'
 import { Alarm } from './alarm.ts'
 import { EngineLoop } from './engine-loop.ts'
 import { FaultLog } from './fault-log.ts'
+import { Fetching } from './fetching.ts'
 import { Forwarding, type ForwardingOptions } from './forwarding.ts'
 import type { VolumeIdentity } from './handshake.ts'
 import { Leading } from './leading.ts'
@@ -36,7 +37,7 @@ import { type BaseOptions, PrimarySessions } from './sessions.ts'
 import { SideFrames } from './side-frames.ts'
 import { progressOf, type ReplicaProgress, type ReplicaStatus, type Shown, statusOf } from './status.ts'
 import { type Entries, StorageDriver } from './storage-driver.ts'
-import type { Hello } from './wire/hello.ts'
+import { type Hello, REPAIRS_VERSION } from './wire/hello.ts'
 
 /** Bytes that a shipper sends ahead of what its replica acknowledged. */
 const WINDOW_BYTES = 8 * 1024 * 1024
@@ -52,6 +53,7 @@ export class Replica {
   readonly #links: PeerLinks
   readonly #sessions: PrimarySessions
   readonly #forwarding: Forwarding
+  readonly #fetching: Fetching
   readonly #frames: SideFrames
   readonly #alarm: Alarm
   readonly #faults: FaultLog
@@ -69,7 +71,8 @@ export class Replica {
     // storage may speak before there is a replica to hear it
     let events: ReplicaEvents | undefined
     let poisoned: string | undefined
-    const storage = await openStorage(options, {
+    let replica: Replica | undefined
+    const early: ReplicaEvents = {
       progress: () => events?.progress(),
       flushAsked: (lsn) => events?.flushAsked(lsn),
       poisoned: (reason) => {
@@ -77,8 +80,10 @@ export class Replica {
         events?.poisoned(reason)
       },
       pinsLost: (keys) => events?.pinsLost(keys),
-    })
-    let replica: Replica | undefined
+    }
+    const storage = await openStorage(options, early, async (wanted) =>
+      replica === undefined ? undefined : replica.#fetching.fetch(wanted),
+    )
     try {
       const { stored, state, effects } = reopen(options, storage)
       replica = new Replica(options, storage, state, stored)
@@ -129,6 +134,7 @@ export class Replica {
       submit: (source) => this.#loop.submit(source),
       baseSettled: (session) => this.#base.settled(session),
       endBase: () => this.#base.end(),
+      giveUpRepairs: () => this.#fetching.giveUp(),
       onFailed: (error) => this.#failed(error),
       onMissed: (what, error) =>
         ports.logger.warn('replication.command-failed', { volume: storage.name, what }, error),
@@ -148,7 +154,10 @@ export class Replica {
       handlers: {
         up: (peer) => this.#linkUp(peer),
         down: (peer, connection) => {
-          if (connection !== null) this.#forwarding.lost(connection)
+          if (connection !== null) {
+            this.#forwarding.lost(connection)
+            this.#fetching.lost(connection)
+          }
           this.#loop.submit({ kind: 'linkDown', server: peer, connection })
         },
         message: (peer, message, attached) => this.#message(peer, message, attached),
@@ -178,9 +187,18 @@ export class Replica {
       leader: () => this.#leader(),
       led: () => this.#leading.device,
     })
+    this.#fetching = new Fetching({
+      clock: ports.clock,
+      storage,
+      peers: () => ({
+        epoch: state.marks.sealed,
+        links: this.#links.all(relativesOf(state)).filter(({ link }) => link.version >= REPAIRS_VERSION),
+      }),
+    })
     this.#frames = new SideFrames({
       storage,
       forwarding: this.#forwarding,
+      fetching: this.#fetching,
       isReceiving: (session) => isReceiving(state, session),
       wantSync: (lsn) => this.#driver.wantSync(lsn),
       base: this.#base,
@@ -190,8 +208,8 @@ export class Replica {
 
   /** What handshakes say of this replica: the epoch is the one that it obeys. */
   get identity(): VolumeIdentity {
-    const { uuid } = this.#storage
-    return { volumeUuid: uuid, epoch: this.#state.marks.sealed, formatLevel: FORMAT_LEVEL }
+    const { uuid, formatLevel } = this.#storage
+    return { volumeUuid: uuid, epoch: this.#state.marks.sealed, formatLevel, levelMax: FORMAT_LEVEL }
   }
 
   /** Of its device, the same wherever the volume is served. */
@@ -275,6 +293,7 @@ export class Replica {
     this.#leading.lose(why)
     this.#sessions.endAll()
     this.#forwarding.end()
+    this.#fetching.end()
     void this.#base.end()
     this.#links.closeAll()
   }

@@ -6,10 +6,12 @@ import { isBlockError } from '../base/errors.ts'
 import type { Lsn } from '../base/units.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import type { SessionRef } from '../v2engine/identity.ts'
+import type { Fetching } from './fetching.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { PeerLink } from './peer-links.ts'
 import { type BaseReceiving, isFromPrimary } from './receiving.ts'
 import type { PrimarySessions } from './sessions.ts'
+import { decodeFetch, decodeFetched } from './wire/fetch.ts'
 import { decodeForward, decodeForwarded } from './wire/forward.ts'
 import { FRAME, type FrameKind } from './wire/frame.ts'
 import { decodeResync } from './wire/resync.ts'
@@ -24,6 +26,7 @@ export interface SideFramesOptions {
   readonly base: BaseReceiving
   readonly sessions: PrimarySessions
   readonly forwarding: Forwarding
+  readonly fetching: Fetching
 }
 
 export class SideFrames {
@@ -35,10 +38,24 @@ export class SideFrames {
 
   /** `release` is called once. False when the frame makes no sense, or may not come on this side. */
   take(peer: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {
+    if (kind === FRAME.fetch || kind === FRAME.fetched) {
+      const isGood = this.#fetch(peer, kind, payload)
+      release()
+      return isGood
+    }
     if (peer.side === 'acceptor') return this.#fromPrimary(peer, kind, payload, release)
     const isGood = this.#fromReplica(peer, kind, payload)
     release()
     return isGood
+  }
+
+  /** From either side. */
+  #fetch(peer: PeerLink, kind: FrameKind, payload: Uint8Array): boolean {
+    const fetch = kind === FRAME.fetch ? decodeFetch(payload) : undefined
+    const fetched = kind === FRAME.fetched ? decodeFetched(payload) : undefined
+    if (fetch !== undefined) void this.#o.fetching.answer(peer, fetch)
+    if (fetched !== undefined) this.#o.fetching.take(peer, fetched)
+    return fetch !== undefined || fetched !== undefined
   }
 
   #fromPrimary(peer: PeerLink, kind: FrameKind, payload: Uint8Array, release: () => void): boolean {

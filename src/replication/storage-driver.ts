@@ -30,6 +30,8 @@ export interface StorageDriverOptions {
   readonly baseSettled: (session: SessionRef) => Promise<void>
   /** Ends what base blocks are still to come. Resolves when none is being applied any more. */
   readonly endBase: () => Promise<void>
+  /** Nobody waits any more for good copies that were asked for: a flush would hold up the cut of the log. */
+  readonly giveUpRepairs: () => void
   /** A command failed that cannot be tried again. */
   readonly onFailed: (error: unknown) => void
   /** One failed that its primary will ask for again. */
@@ -63,6 +65,7 @@ export class StorageDriver {
         return this.#saveMarks(item.marks)
       case 'dropLog':
         await this.#o.endBase()
+        this.#o.giveUpRepairs()
         await storage.dropLog(item.above, isGivenUp(this.#marks) ? 'given up' : 'kept')
         this.#onCut(item.cut)
         return
@@ -74,6 +77,7 @@ export class StorageDriver {
       case 'flushLog':
         return storage.flushLog(item.through)
       case 'restartLog':
+        this.#o.giveUpRepairs()
         await storage.restartLog(item.after, item.history)
         this.#onCut(item.cut)
         return

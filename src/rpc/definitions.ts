@@ -10,6 +10,7 @@ const FOLDER = fileURLToPath(new URL('../../proto', import.meta.url))
 interface Services {
   readonly Master: MasterTypes['basalt']['master']['v1']['Master']
   readonly Server: ServerTypes['basalt']['server']['v1']['Server']
+  readonly Images: ServerTypes['basalt']['server']['v1']['Images']
 }
 
 let loaded: Services | undefined
@@ -30,5 +31,5 @@ function load(): Services {
   })
   const types: unknown = loadPackageDefinition(definition) satisfies GrpcObject
   const { basalt } = types as MasterTypes & ServerTypes
-  return { Master: basalt.master.v1.Master, Server: basalt.server.v1.Server }
+  return { Master: basalt.master.v1.Master, Server: basalt.server.v1.Server, Images: basalt.server.v1.Images }
 }

@@ -1,10 +1,10 @@
 /** What others may see of a replica: heartbeats, status pages, checkers. A copy, never the state itself. */
 import type { Epoch, Lsn } from '../base/units.ts'
 import { isMember } from './counting.ts'
-import type { Opening, ServerId, SessionRef } from './identity.ts'
+import type { ConnectionId, Opening, ServerId, SessionRef } from './identity.ts'
 import { sameSession } from './identity.ts'
 import { type SetRecord, type Standing, standingOf } from './marks.ts'
-import type { Grade, ReplicaState } from './state.ts'
+import type { Grade, Peer, ReplicaState } from './state.ts'
 
 interface PeerView {
   readonly server: ServerId
@@ -55,6 +55,26 @@ export function viewOf(state: ReplicaState): ReplicaView {
     }),
   )
   return { ...common, role: role.phase.kind, set: role.set, isSetChanging: role.change !== null, peers }
+}
+
+/**
+ * Connections to replicas that have this one's history, the best copies first: of a replica its primary, once it follows
+ * in a session; of a primary its members, then those that come back.
+ */
+export function relativesOf({ role }: ReplicaState): readonly ConnectionId[] {
+  if (role.kind === 'stopped') return []
+  if (role.kind === 'following') {
+    const { leader } = role
+    return leader === null || leader.session === null ? [] : [leader.connection]
+  }
+  const related = [...role.peers.values()].filter(
+    ({ session }) => session !== null && session.phase !== 'pinning' && session.phase !== 'offered',
+  )
+  const rank = ({ server, session }: Peer): number =>
+    (isMember(role, server) ? 0 : 2) + (session?.phase === 'live' ? 0 : 1)
+  return related
+    .sort((a, b) => rank(a) - rank(b))
+    .flatMap(({ link }) => (link.kind === 'up' ? [link.connection] : []))
 }
 
 /** Whether data that comes in a session is still wanted: asked by the shell for each frame of blocks. */

@@ -5,8 +5,6 @@
 import { BLOCK_BYTES, lsn as toLsn } from '../../src/base/units.ts'
 import type { OpenVolumeOptions, VolumePorts } from '../../src/blockvol/api.ts'
 import { assemble, type VolumeParts } from '../../src/blockvol/assembly.ts'
-import { DirtyMap } from '../../src/blockvol/dirty/dirty-map.ts'
-import { recordEntry } from '../../src/blockvol/dirty/record-entry.ts'
 import { ENTRY_KIND, type EntryKind } from '../../src/blockvol/format/log-group.ts'
 import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
@@ -71,17 +69,15 @@ export class BareVolume {
   static async open(ports: VolumePorts, directory: string, options: BareOptions = {}): Promise<BareVolume> {
     const { repairSource, isFilling = false } = options
     const openOptions: OpenVolumeOptions = { directory, ...(repairSource && { repairSource }) }
-    const files = await VolumeFiles.open(ports.disk, openOptions)
+    const files = await VolumeFiles.open(ports, openOptions)
     const recovered = await recover(ports, openOptions, files)
-    const dirty = new DirtyMap(recovered.generation)
     const telemetry = new CountingTelemetry()
     const mode = { isFilling }
     const shipped: ShippedEntry[] = []
     const hooks = {
       appended: (entry: AppendedEntry): void => {
-        const { request, lsn, dataPosition, checksum } = entry
+        const { request, lsn } = entry
         const { kind, block, blocks, data } = request
-        recordEntry(dirty.active, request, lsn, dataPosition, checksum)
         shipped.push({ lsn, kind, block, blocks, data: data && Uint8Array.from(data) })
       },
       groupAppended: (): void => {
@@ -112,7 +108,7 @@ export class BareVolume {
       openOptions,
       TUNING,
       files,
-      { ...recovered, dirty },
+      recovered,
       telemetry,
       hooks,
       replication,
@@ -123,7 +119,7 @@ export class BareVolume {
 
   /** What the log holds is given up; it goes on at `after` + 1. Before the volume is opened. */
   static async restartLog(ports: VolumePorts, directory: string, after: number): Promise<void> {
-    const files = await VolumeFiles.open(ports.disk, { directory })
+    const files = await VolumeFiles.open(ports, { directory })
     const { end, epoch, state } = await recover(ports, { directory }, files)
     await files.superblocks.update({
       checkpoint: { lsn: toLsn(after), position: end, epoch, stateGeneration: state.generation },

@@ -8,6 +8,7 @@
  */
 import { isZero } from '../../src/base/binary.ts'
 import { isBlockError } from '../../src/base/errors.ts'
+import type { SnapshotInfo } from '../../src/base/ports/snapshots.ts'
 import { Volume } from '../../src/blockvol/volume.ts'
 import { fillSectors, identify, placeOf, SECTOR_BYTES } from '../sim/content.ts'
 import { type SimProcess, startProcess } from '../sim/machine.ts'
@@ -23,6 +24,8 @@ export interface Found {
   readonly refused: string | undefined
   /** Values of the touched sectors, in their order. */
   readonly values: Uint32Array
+  /** What each snapshot has of these sectors. */
+  readonly snapshots: readonly FoundSnapshot[]
   /** Content that nobody wrote there: the first of it. */
   readonly wrong: string | undefined
   readonly sizeBytes: number
@@ -32,6 +35,11 @@ export interface Found {
   readonly epoch: number
   /** Whether the block that the explorer itself writes holds what it wrote. */
   readonly isMarked: boolean
+}
+
+export interface FoundSnapshot {
+  readonly info: SnapshotInfo
+  readonly values: Uint32Array
 }
 
 /** A crash inside recovery and what the second restart found. */
@@ -187,12 +195,23 @@ export class Explorer {
     if (this.#content.byteLength !== volume.sizeBytes) this.#content = new Uint8Array(volume.sizeBytes)
     const content = this.#content
     const values = new Uint32Array(this.#touched.length)
+    const snapshots: FoundSnapshot[] = []
     let wrong: string | undefined
     let isMarked = false
     try {
       if (!volume.readNow(0, content)) await volume.read(0, content)
       isMarked = takeMarker(content, this.#markerSector, volume.logicalBlockBytes)
       wrong = this.#identify(content, values, volume.logicalBlockBytes)
+      for (const info of volume.snapshots()) {
+        const held = new Uint32Array(this.#touched.length)
+        const image = await volume.openSnapshot(info.id)
+        content.fill(0)
+        await image.read(0, content.subarray(0, image.sizeBytes))
+        await image.close()
+        const bad = this.#identify(content, held, volume.logicalBlockBytes)
+        if (bad !== undefined) wrong ??= `${info.name}: ${bad}`
+        snapshots.push({ info, values: held })
+      }
     } catch (error) {
       if (!isBlockError(error)) throw error
       wrong = `a read failed with ${error.code}: ${error.message}`
@@ -200,6 +219,7 @@ export class Explorer {
     return {
       refused: undefined,
       values,
+      snapshots,
       wrong,
       sizeBytes: volume.sizeBytes,
       frontendState: Buffer.from(volume.frontendState()).toString(),
@@ -279,6 +299,7 @@ async function makeIfMissing(process: SimProcess, workload: Workload): Promise<v
 const refusedBy = (code: string, message: string): Found => ({
   refused: `${code}: ${message}`,
   values: new Uint32Array(0),
+  snapshots: [],
   wrong: undefined,
   sizeBytes: 0,
   frontendState: '',
@@ -298,10 +319,20 @@ function difference(first: Found, second: Found): string | undefined {
     return `the size went from ${first.sizeBytes} to ${second.sizeBytes}`
   if (second.frontendState !== first.frontendState) return 'the front-end state changed'
   if (second.epoch <= first.epoch) return `epoch ${second.epoch} follows epoch ${first.epoch}`
-  for (let i = 0; i < first.values.length; i++) {
-    if (first.values[i] !== second.values[i]) {
-      return `touched sector ${i} went from operation ${first.values[i]} to ${second.values[i]}`
-    }
+  const moved = changed(first.values, second.values)
+  if (moved !== undefined) return moved
+  const names = (found: Found): string => found.snapshots.map(({ info }) => info.name).join(', ')
+  if (names(first) !== names(second)) return `the snapshots went from '${names(first)}' to '${names(second)}'`
+  for (const [i, { info, values }] of first.snapshots.entries()) {
+    const other = changed(values, second.snapshots[i]!.values)
+    if (other !== undefined) return `${info.name}: ${other}`
+  }
+  return undefined
+}
+
+function changed(first: Uint32Array, second: Uint32Array): string | undefined {
+  for (let i = 0; i < first.length; i++) {
+    if (first[i] !== second[i]) return `touched sector ${i} went from operation ${first[i]} to ${second[i]}`
   }
   return undefined
 }

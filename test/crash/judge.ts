@@ -46,7 +46,16 @@ function judgeFound(
   }
   try {
     const at = new Map(touched.map((sector, index) => [sector, found.values[index]!]))
-    model.judgeCrash(kind, (sector) => at.get(sector) ?? 0, moment)
+    const list = found.snapshots.map(({ info }) => info)
+    model.judgeCrash(
+      kind,
+      model.snapshots.found(list, (sector) => at.get(sector) ?? 0),
+      moment,
+    )
+    for (const { info, values } of found.snapshots) {
+      for (const [index, sector] of touched.entries())
+        model.snapshots.judgeRead(info.id, sector, [values[index]!])
+    }
     return undefined
   } catch (error) {
     if (error instanceof ModelViolation) return error.message

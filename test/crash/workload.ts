@@ -9,6 +9,7 @@ import { type Range, VolumeClient } from '../sim/client.ts'
 import { DATA_DIRECTORY, type SimProcess } from '../sim/machine.ts'
 import type { VolumeModel } from '../sim/model.ts'
 import { Register } from '../sim/register.ts'
+import { SnapshotClient } from '../sim/snapshot-client.ts'
 
 /** How the volume of a workload is made. */
 export interface Shape {
@@ -149,6 +150,22 @@ export class WorkloadContext {
 
   resize(sizeBytes: number): Promise<void> {
     return this.size.set(sizeBytes, () => this.volume.resize(sizeBytes))
+  }
+
+  createSnapshot(id: number): Promise<void> {
+    return succeed(this.#snapshots.create(BigInt(id), `s${id}`))
+  }
+
+  deleteSnapshot(id: number): Promise<void> {
+    return succeed(this.#snapshots.delete(BigInt(id)))
+  }
+
+  restoreSnapshot(id: number): Promise<void> {
+    return succeed(this.#snapshots.restore(BigInt(id)))
+  }
+
+  get #snapshots(): SnapshotClient {
+    return new SnapshotClient(this.volume, this.model)
   }
 
   setFrontendState(text: string): Promise<void> {

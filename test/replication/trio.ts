@@ -6,6 +6,7 @@ import { assert } from '../../src/base/assert.ts'
 import { isBlockError } from '../../src/base/errors.ts'
 import { BLOCK_BYTES, KIB, MIB } from '../../src/base/units.ts'
 import { ReplicaVolume } from '../../src/blockvol/replica/replica-volume.ts'
+import type { Tuning } from '../../src/blockvol/tuning.ts'
 import { Volume } from '../../src/blockvol/volume.ts'
 import type { LedDevice } from '../../src/replication/device.ts'
 import { ReplicationListener } from '../../src/replication/listener.ts'
@@ -36,6 +37,7 @@ export interface TrioOptions {
   readonly policy: Policy
   readonly bounds?: Partial<Bounds>
   readonly logBytes?: number
+  readonly tuning?: Partial<Tuning>
 }
 
 /** A server: its disk, and the process on it while it is up. */
@@ -94,7 +96,7 @@ export class Node {
       clusterKey: CLUSTER_KEY,
       bounds,
       directory: DIRECTORY,
-      tuning: { scrubIntervalMs: 0, idleFlushMs: 50 },
+      tuning: { scrubIntervalMs: 0, idleFlushMs: 50, ...this.#trio.tuning },
       madeIn: this.#isReplacement ? authority.registry.epoch : null,
       slots: new ResyncSlots(),
       toAuthority: (message) =>
@@ -129,6 +131,32 @@ export class Node {
       this.#trio.later(HEARTBEAT_MS, beat)
     }
     beat()
+  }
+
+  #fileId(name: string): number {
+    const id = this.storage.lookup(`${DIRECTORY}/${name}`)
+    assert(id !== undefined, `${this.server} has a file ${name}`)
+    return id
+  }
+
+  /** A bit of a file rots on the medium; rotten twice it is as it was. */
+  rot(name: string, offsetBytes: number): void {
+    this.storage.flipBit(this.#fileId(name), offsetBytes, 3)
+  }
+
+  /** A bit of this content rots, wherever in the file it is. */
+  rotContent(name: string, content: Uint8Array): void {
+    const { sizeBytes } = this.storage.cacheOf(this.#fileId(name))
+    const at = Buffer.from(this.bytes(name, 0, sizeBytes)).indexOf(content)
+    assert(at >= 0, `${name} has that content`)
+    this.rot(name, at + 77)
+  }
+
+  /** What a file of the volume holds there. */
+  bytes(name: string, offsetBytes: number, lengthBytes = 1): Uint8Array {
+    const target = new Uint8Array(lengthBytes)
+    this.storage.cacheOf(this.#fileId(name)).read(target, offsetBytes)
+    return target
   }
 
   /** The process dies; the page cache stays, or what was not synced is gone. */
@@ -200,11 +228,13 @@ export class Trio {
   readonly bounds: Bounds
   readonly authority: Authority
   readonly nodes: readonly Node[]
+  readonly tuning: Partial<Tuning>
   readonly shape: { sizeBytes: number; logicalBlockBytes: 512 | 4096; logBytes: number }
 
   private constructor(options: TrioOptions) {
     const servers = (options.servers ?? ['a', 'b', 'c']).map(serverId)
     this.bounds = { ...DEFAULT_BOUNDS, ...options.bounds }
+    this.tuning = options.tuning ?? {}
     this.shape = { sizeBytes: MIB, logicalBlockBytes: 512, logBytes: options.logBytes ?? 256 * KIB }
     this.nodes = servers.map((server) => new Node(this, server))
     this.authority = new Authority({

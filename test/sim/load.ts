@@ -10,6 +10,7 @@ import { ModelViolation, type VolumeModel } from './model.ts'
 import type { Damage, SimProfile } from './profile.ts'
 import type { SeededRandom } from './random.ts'
 import type { Register } from './register.ts'
+import { SnapshotLoad, type SnapshotStep } from './snapshot-load.ts'
 
 /** What clients share over all lives of the volume. */
 export interface LoadState {
@@ -22,6 +23,8 @@ export interface LoadState {
   stepsLeft: number
   /** How often each operation had each outcome. */
   readonly outcomes: Map<string, number>
+  /** Snapshots that were asked for, and not acknowledged. */
+  readonly unanswered: bigint[]
   /** Called after each step: the place for faults that do not hit an operation. */
   readonly afterStep: () => void
 }
@@ -45,7 +48,17 @@ const WEIGHTS = {
 } as const
 type Step = keyof typeof WEIGHTS
 
-const OPERATOR_STEPS: ReadonlySet<Step> = new Set(['checkpoint', 'scrub', 'space', 'allocation', 'resize'])
+const OPERATOR_STEPS: ReadonlySet<Step | SnapshotStep> = new Set([
+  'checkpoint',
+  'scrub',
+  'space',
+  'allocation',
+  'resize',
+  'snapshot read',
+  'snapshot readWhole',
+  'snapshot changed',
+  'snapshot usage',
+])
 const BLOCK_SECTORS = 8
 /** A volume grows to at most so many times its first size. */
 const GROWTH_MAX = 2
@@ -56,8 +69,10 @@ export class Load {
   readonly #client: VolumeClient
   readonly #clock: SimClock
   readonly #random: SeededRandom
+  readonly #operators: SnapshotLoad
   readonly #underWay = new Map<number, Step>()
   #isStopped = false
+  #isOver = false
   /** One operation at a time sets a register, so that "the last one acknowledged" has a meaning. */
   #isSetting = false
 
@@ -67,18 +82,33 @@ export class Load {
     this.#client = new VolumeClient(volume, state.model)
     this.#clock = clock
     this.#random = random
+    this.#operators = new SnapshotLoad({
+      profile: state.profile.snapshots,
+      device: volume,
+      model: state.model,
+      random: random.fork('snapshots'),
+      hotBlocks: state.profile.hotBlocks,
+      mayBreak: state.damage.mayBreak || state.damage.mayLie,
+      unanswered: state.unanswered,
+      isOver: () => this.#isStopped || this.#isOver,
+      sleep: (forMs) => clock.sleep(forMs),
+      judge: (step, outcome) => this.#judge(step, outcome),
+    })
   }
 
   /** Runs all clients until the steps are done or the volume stopped serving. Returns whether it still serves. */
   async run(): Promise<boolean> {
     const { clients } = this.#state.profile
+    const operators = this.#operators.run()
     await Promise.all(Array.from({ length: clients }, (_, client) => this.#work(client)))
+    this.#isOver = true
+    await operators
     return !this.#isStopped
   }
 
   /** What clients wait for, for messages. */
   get underWay(): string {
-    return [...this.#underWay.values()].join(', ') || 'nothing'
+    return [...this.#underWay.values(), this.#operators.underWay].join(', ') || 'nothing'
   }
 
   async #work(client: number): Promise<void> {
@@ -94,7 +124,7 @@ export class Load {
     }
   }
 
-  #judge(step: Step, outcome: Outcome): void {
+  #judge(step: Step | SnapshotStep, outcome: Outcome): void {
     const { outcomes, damage, profile } = this.#state
     const key = `${step} ${outcome}`
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1)

@@ -3,7 +3,7 @@
 /** What changes a run of sectors. */
 export type OperationKind = 'write' | 'zero' | 'pattern'
 /** What changes a volume as a whole. */
-export type WholeKind = 'snapshot' | 'snapshotDelete' | 'restore'
+export type WholeKind = 'snapshot' | 'snapshotDelete' | 'restore' | 'resize'
 
 /** One mutation that a client asked for. */
 export interface Operation {
@@ -44,7 +44,7 @@ export interface Entry extends Run {
 export const NEVER = Number.POSITIVE_INFINITY
 const BLOCK_SECTORS = 8
 
-/** Visits what the entry changes: sectors, and below 0 what stands for the existence of a snapshot each. */
+/** Visits what the entry changes: sectors, and below 0 what stands for the size, and the existence of a snapshot each. */
 export function eachCell(entry: Entry, visit: (cell: number, value: number) => void): void {
   const { firstSector, endSector, value, values } = entry
   if (values === undefined) for (let sector = firstSector; sector < endSector; sector++) visit(sector, value)

@@ -343,7 +343,7 @@ export class VolumeModel {
   }
 
   #placeOf(cell: number): string {
-    return cell < 0 ? `the existence of ${this.snapshots.nameOf(cell)}` : placeOf(cell)
+    return cell < 0 ? this.snapshots.nameOf(cell) : placeOf(cell)
   }
 
   /** What a sector held when, for messages. */

@@ -7,6 +7,7 @@ import { GIB, KIB, MIB } from '../../src/base/units.ts'
 import type { Tuning } from '../../src/blockvol/tuning.ts'
 import { FAULT_KINDS, type FaultKind, type FaultRates } from './faults.ts'
 import type { SeededRandom } from './random.ts'
+import type { SnapshotProfile } from './snapshot-load.ts'
 
 export interface SimProfile {
   readonly shape: {
@@ -30,6 +31,7 @@ export interface SimProfile {
   readonly callsPerCrash: number
   /** Space beyond what the volume's files have at the start; no bound when undefined. */
   readonly spareBytes: number | undefined
+  readonly snapshots: SnapshotProfile
 }
 
 /** What a fault may do to the bytes, and so what a volume may answer. */
@@ -115,6 +117,21 @@ export function drawProfile(random: SeededRandom, only?: Swarm): SimProfile {
     evictions: Object.keys(faults).length > 0 ? 0.02 : 0,
     callsPerCrash: random.pick([100, 300, 1_000]),
     spareBytes: swarm.includes('full') ? random.pick([512 * KIB, MIB]) : undefined,
+    // drawn by itself, so that the rest of a seed is what it was
+    snapshots: drawSnapshots(random.fork('snapshots')),
+  }
+}
+
+/** How busy operators are in a seed. */
+export function drawSnapshots(random: SeededRandom): SnapshotProfile {
+  return {
+    operators: random.pick([0]),
+    kept: random.pick([1, 3, 8, 20]),
+    thinkMs: random.pick([
+      [0.1, 1],
+      [1, 20, 100],
+    ]),
+    restores: random.pick([0, 1, 1, 6]),
   }
 }
 

@@ -44,6 +44,8 @@ export interface SnapshotLoadOptions {
   readonly hotBlocks: number
   /** Faults explain that a block is bad. */
   readonly mayBreak: boolean
+  /** Asked for, and not acknowledged: they are asked for again. */
+  readonly unanswered: bigint[]
   readonly isOver: () => boolean
   readonly sleep: (forMs: number) => Promise<void>
   /** Throws when no fault explains the outcome. */
@@ -74,15 +76,21 @@ export class SnapshotLoad {
   }
 
   async #work(operator: number): Promise<void> {
-    const { random, profile, isOver, judge } = this.#o
+    const { random, profile, isOver } = this.#o
     while (!isOver()) {
-      const step = random.weighted({ ...WEIGHTS, restore: WEIGHTS.restore * profile.restores })
-      this.#underWay.set(operator, `snapshot ${step}`)
-      const outcome = await this.#perform(step)
-      this.#underWay.delete(operator)
-      if (outcome !== undefined) judge(`snapshot ${step}`, outcome)
+      await this.once(operator)
       await this.#o.sleep(random.pick(profile.thinkMs) * (0.2 + random.fraction()))
     }
+  }
+
+  /** One step of an operator. */
+  async once(operator: number): Promise<void> {
+    const { random, profile, judge } = this.#o
+    const step = random.weighted({ ...WEIGHTS, restore: WEIGHTS.restore * profile.restores })
+    this.#underWay.set(operator, `snapshot ${step}`)
+    const outcome = await this.#perform(step)
+    this.#underWay.delete(operator)
+    if (outcome !== undefined) judge(`snapshot ${step}`, outcome)
   }
 
   /** Undefined when there is nothing to do it with. */
@@ -127,8 +135,11 @@ export class SnapshotLoad {
   async #create(outdated: bigint | undefined): Promise<Outcome> {
     const deleted = outdated === undefined ? 'ok' : await this.#delete(outdated)
     if (deleted !== 'ok') return deleted
-    const id = this.#o.random.u64()
-    return this.#client.create(id, nameOf(id))
+    const { unanswered, random } = this.#o
+    const id = unanswered.shift() ?? random.u64()
+    const outcome = await this.#client.create(id, nameOf(id))
+    if (outcome !== 'ok') unanswered.push(id)
+    return outcome
   }
 
   /** One that somebody looks at stays. */

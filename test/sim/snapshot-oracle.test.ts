@@ -88,7 +88,7 @@ describe('a crash', () => {
     made(model, 1n)
     const { snapshots } = model
     expect(() => model.judgeCrash('power', snapshots.found([], holding({ 5: before })))).toThrow(
-      /the existence of s1/,
+      /1 sectors wrong: s1 holds/,
     )
     expect(() => model.judgeCrash('power', snapshots.found([infoOf(1n)], holding({})))).toThrow(
       ModelViolation,

@@ -13,6 +13,8 @@ import { placeOf } from './content.ts'
 import { ModelViolation, type Operation, UNREADABLE, type VolumeModel } from './model.ts'
 
 const BLOCK_SECTORS = 8
+/** By how many bytes the volume has grown. */
+const GROWTH_CELL = -1
 
 /** One that was admitted. */
 interface Known {
@@ -87,6 +89,11 @@ export class SnapshotOracle {
     })
   }
 
+  /** The volume is to be as much larger than it was at first. */
+  beginGrowth(growthBytes: number): Operation {
+    return this.#model.beginWhole('resize', () => new Map([[GROWTH_CELL, growthBytes]]))
+  }
+
   /** The client was told that it is so; nothing was admitted when it was so already. */
   acknowledged(operation: Operation, id: bigint): void {
     if (operation.entries.length > 0) {
@@ -125,8 +132,12 @@ export class SnapshotOracle {
     }
   }
 
-  /** `values` with the cells of snapshots as this list has them, for `judgeCrash` and `rebase`. */
-  found(list: readonly SnapshotInfo[], values: (sector: number) => number): (cell: number) => number {
+  /** `values` with the cells of snapshots as this list has them, and that of the size, for `judgeCrash` and `rebase`. */
+  found(
+    list: readonly SnapshotInfo[],
+    values: (sector: number) => number,
+    growthBytes = 0,
+  ): (cell: number) => number {
     const cells = new Set<number>()
     for (const info of list) {
       const known = this.#known.get(info.id)
@@ -135,7 +146,10 @@ export class SnapshotOracle {
       if (known !== undefined) this.#judgeInfo(known, info)
       cells.add(cell)
     }
-    return (cell) => (cell >= 0 ? values(cell) : Number(cells.has(cell)))
+    return (cell) => {
+      if (cell >= 0) return values(cell)
+      return cell === GROWTH_CELL ? growthBytes : Number(cells.has(cell))
+    }
   }
 
   /**
@@ -201,11 +215,11 @@ export class SnapshotOracle {
   /** Whose existence the cell stands for. */
   nameOf(cell: number): string {
     for (const [id, one] of this.#ever) if (one.cell === cell) return one.last?.name ?? nameOf(id)
-    return `snapshot ${cell}`
+    return 'the size'
   }
 
   #cellOf(id: bigint): number {
-    const cell = this.#ever.get(id)?.cell ?? -1 - this.#ever.size
+    const cell = this.#ever.get(id)?.cell ?? GROWTH_CELL - 1 - this.#ever.size
     if (!this.#ever.has(id)) this.#ever.set(id, { cell, last: undefined })
     return cell
   }

@@ -46,6 +46,7 @@ export function recordEntry(
     case ENTRY_KIND.snapshotCreate:
     case ENTRY_KIND.snapshotDelete:
     case ENTRY_KIND.restore:
+    case ENTRY_KIND.origin:
       return
   }
 }

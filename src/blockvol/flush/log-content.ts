@@ -1,6 +1,6 @@
 /** Blocks as the flusher takes them from the log: verified, from a peer when the log's copy is bad. */
 import { BlockError, isBlockError } from '../../base/errors.ts'
-import { BLOCK_BYTES, blockNumber, lsn as toLsn } from '../../base/units.ts'
+import { BLOCK_BYTES } from '../../base/units.ts'
 import type { RepairSource } from '../api.ts'
 import { blockChecksum } from '../checksum.ts'
 import type { DirtyMap } from '../dirty/dirty-map.ts'
@@ -45,12 +45,8 @@ export class LogContent {
   /** Fills `target`; false when the log's copy is bad or unreadable and no peer has it. */
   async read(target: Uint8Array, wanted: WantedBlock): Promise<boolean> {
     if ((await this.#readLog(target, wanted)) && isWanted(target, wanted)) return true
-    const { seedBlock, lsn, checksum } = wanted
-    const copy = await this.#repairSource?.({
-      block: blockNumber(seedBlock),
-      lsn: toLsn(lsn),
-      crc32c: checksum,
-    })
+    const { block, lsn, checksum, seedBlock } = wanted
+    const copy = await this.#repairSource?.({ block, lsn, crc32c: checksum, seedBlock })
     if (copy === undefined || !isWanted(copy, wanted)) return false
     target.set(copy)
     return true

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
 import type { Field, Layout } from '../../base/layout.ts'
+import type { VolumeState } from './state.ts'
 
 /** Every layout that the format modules declare, by name: recorded as they load. */
 const declared = vi.hoisted(() => new Map<string, { lengthBytes: number; fields: Record<string, Field> }>())
@@ -19,7 +20,9 @@ await import('./superblock.ts')
 await import('./log-group.ts')
 await import('./map-page.ts')
 await import('./maxima-sector.ts')
-await import('./versions.ts')
+await import('./version-manifest.ts')
+await import('./version-pages.ts')
+await import('./snapshot-entries.ts')
 const { encodeState } = await import('./state.ts')
 
 interface Row {
@@ -57,9 +60,17 @@ describe('the format pages', () => {
     ['superblock', 'Superblock'],
     ['log', 'LogGroup'],
     ['log', 'LogEntry'],
+    ['log', 'SnapshotCreate'],
+    ['log', 'SnapshotDelete'],
+    ['log', 'Restore'],
+    ['log', 'Origin'],
     ['block-map', 'MapSector'],
     ['block-map', 'MaximaSector'],
-    ['versions', 'VersionsHeader'],
+    ['versions', 'VersionManifest'],
+    ['versions', 'VersionList'],
+    ['versions', 'VersionFile'],
+    ['versions', 'VersionPage'],
+    ['versions', 'VersionRecord'],
   ])('%s.md has the table of %s that the code declares', (name, layoutName) => {
     const { fields, lengthBytes } = declared.get(layoutName)!
     const rows = tableOf(name, `layout ${layoutName}`)
@@ -79,37 +90,45 @@ describe('the format pages', () => {
       'LogGroup',
       'MapSector',
       'MaximaSector',
+      'Origin',
+      'Restore',
+      'SnapshotCreate',
+      'SnapshotDelete',
       'Superblock',
-      'VersionsHeader',
+      'VersionFile',
+      'VersionList',
+      'VersionManifest',
+      'VersionPage',
+      'VersionRecord',
     ])
   })
 
   it('state.md has each field where the code writes it', () => {
-    const empty = {
+    const empty: VolumeState = {
       asOfLsn: 0,
       sizeBytes: 0,
       formatLevel: 0,
       epochs: [],
       snapshots: [],
-      pendingRestores: [],
+      origin: undefined,
       frontendState: new Uint8Array(0),
     }
     const zeros = new Uint8Array(48)
     expect(encodeState(empty)).toEqual(zeros)
-    const one = {
+    const one: VolumeState = {
       asOfLsn: 1,
       sizeBytes: 1,
       formatLevel: 1,
       epochs: [{ number: 0, id: 0n, firstLsn: 0 }],
-      snapshots: [{ id: 0n, lsn: 0, createdWallMs: 0, name: '' }],
-      pendingRestores: [{ snapshotId: 0n, lsn: 0 }],
+      snapshots: [{ id: 0n, lsn: 0, createdWallMs: 0, sizeBytes: 0, name: '' }],
+      origin: { volume: new Uint8Array(16), snapshot: 0n, sizeBytes: 0 },
       frontendState: new Uint8Array(1),
     }
     let end = 0
     for (const { offset, lengthBytes, field } of tableOf('state', 'table State')) {
       expect(offset, field).toBe(end)
       end += lengthBytes
-      if (field === 'reserved') continue
+      if (field.startsWith('reserved')) continue
       const key = field as keyof typeof empty
       const head = encodeState({ ...empty, [key]: one[key] }).subarray(0, 48)
       const meant = Uint8Array.from(zeros)

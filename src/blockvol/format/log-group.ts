@@ -39,6 +39,7 @@ export const ENTRY_KIND = {
   snapshotCreate: 20,
   snapshotDelete: 21,
   restore: 22,
+  origin: 23,
 } as const
 export type EntryKind = (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND]
 const KNOWN_KINDS: ReadonlySet<number> = new Set(Object.values(ENTRY_KIND))

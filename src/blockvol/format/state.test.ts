@@ -19,15 +19,15 @@ import {
 const GOLDEN = hex(`
   42 4c 53 54 01 00 00 00            # magic "BLST", version, padding
   02 00 00 00 00 00 00 00            # generation 2
-  b3 00 00 00 00*8 59 00 2c 7a       # body of 179 bytes, padding, checksum
+  cb 00 00 00 00*8 70 d2 51 56       # body of 203 bytes, padding, checksum
   0a 00 00 00 00 00 00 00            # as of LSN 10
   00 00 00 40 00 00 00 00            # 1 GiB
   01 00 00 00                        # format level
-  01 00 00 00 01 00 00 00 01 00 00 00 03 00 00 00   # an epoch, a snapshot, a restore, three bytes
-  00*12
+  01 00 00 00 01 00 00 00 00 00 00 00 03 00 00 00 01 00 00 00   # an epoch, a snapshot, three bytes, an origin
+  00*8
   02 00 00 00 00 00 00 00 88 99 aa bb cc dd ee ff 04 00 00 00 00 00 00 00
-  08 07 06 05 04 03 02 01 09 00 00 00 00 00 00 00 00 50 5c 18 a3 01 00 00 64 61 69 6c 79 00*59
-  08 07 06 05 04 03 02 01 0a 00 00 00 00 00 00 00
+  08 07 06 05 04 03 02 01 09 00 00 00 00 00 00 00 00 50 5c 18 a3 01 00 00 00 00 00 20 00 00 00 00 64 61 69 6c 79 00*59
+  a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af 18 17 16 15 14 13 12 11 00 00 00 10 00 00 00 00
   c0 ff ee`)
 const BODY = GOLDEN.subarray(32)
 
@@ -36,8 +36,20 @@ const MEANT: VolumeState = {
   sizeBytes: 0x4000_0000,
   formatLevel: 1,
   epochs: [{ number: 2, id: 0xffee_ddcc_bbaa_9988n, firstLsn: 4 }],
-  snapshots: [{ id: 0x0102_0304_0506_0708n, lsn: 9, createdWallMs: 1_800_000_000_000, name: 'daily' }],
-  pendingRestores: [{ snapshotId: 0x0102_0304_0506_0708n, lsn: 10 }],
+  snapshots: [
+    {
+      id: 0x0102_0304_0506_0708n,
+      lsn: 9,
+      createdWallMs: 1_800_000_000_000,
+      sizeBytes: 0x2000_0000,
+      name: 'daily',
+    },
+  ],
+  origin: {
+    volume: Uint8Array.from({ length: 16 }, (_, i) => 0xa0 + i),
+    snapshot: 0x1112_1314_1516_1718n,
+    sizeBytes: 0x1000_0000,
+  },
   frontendState: Uint8Array.of(0xc0, 0xff, 0xee),
 }
 
@@ -49,9 +61,18 @@ const states: fc.Arbitrary<VolumeState> = fc.record({
   formatLevel: fc.nat(),
   epochs: fc.array(fc.record({ number: u53, id: u64, firstLsn: u53 })),
   snapshots: fc.array(
-    fc.record({ id: u64, lsn: u53, createdWallMs: u53, name: fc.stringMatching(/^[ -~]{0,64}$/) }),
+    fc.record({
+      id: u64,
+      lsn: u53,
+      createdWallMs: u53,
+      sizeBytes: u53,
+      name: fc.stringMatching(/^[ -~]{0,64}$/),
+    }),
   ),
-  pendingRestores: fc.array(fc.record({ snapshotId: u64, lsn: u53 })),
+  origin: fc.option(
+    fc.record({ volume: fc.uint8Array({ minLength: 16, maxLength: 16 }), snapshot: u64, sizeBytes: u53 }),
+    { nil: undefined },
+  ),
   frontendState: fc.uint8Array({ maxLength: 300 }),
 })
 
@@ -102,13 +123,13 @@ describe('the state', () => {
   })
 
   it('is refused when its lists do not add up to its length', () => {
-    expect(corrupt(BODY.subarray(0, 178))).toBe(true)
+    expect(corrupt(BODY.subarray(0, 202))).toBe(true)
     expect(corrupt(BODY.subarray(0, 47))).toBe(true)
     for (const count of [20, 24, 28, 32]) expect(corrupt(flipped(BODY, count, 3)), `${count}`).toBe(true)
   })
 
   it('is refused when its padding is not zero', () => {
-    for (const padding of [36, 47]) expect(corrupt(flipped(BODY, padding)), `${padding}`).toBe(true)
+    for (const padding of [28, 31, 40, 47]) expect(corrupt(flipped(BODY, padding)), `${padding}`).toBe(true)
   })
 
   it('is refused when a list is longer than any that is ever written', () => {
@@ -125,7 +146,6 @@ describe('the state', () => {
       ...MEANT,
       epochs: Array.from({ length: EPOCH_HISTORY_MAX }, () => MEANT.epochs[0]!),
       snapshots: Array.from({ length: SNAPSHOTS_MAX }, () => MEANT.snapshots[0]!),
-      pendingRestores: Array.from({ length: SNAPSHOTS_MAX }, () => MEANT.pendingRestores[0]!),
       frontendState: new Uint8Array(FRONTEND_STATE_BYTES_MAX).fill(5),
     }
     await writeSlot(STATE_FORMAT, file, 1, encodeState(longest))

@@ -12,7 +12,7 @@ import { decodeSuperblock, encodeSuperblock, MARK, SUPERBLOCK_FORMAT, type Super
 const GOLDEN = hex(`
   42 4c 55 50 01 00 00 00            # magic "BLUP", version, padding
   05 00 00 00 00 00 00 00            # generation 5
-  30 01 00 00 00*8 d6 02 a2 a6       # body of 304 bytes, padding, checksum
+  30 01 00 00 00*8 2b 26 76 e4       # body of 304 bytes, padding, checksum
   a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af
   76 6f 6c 31 00*60                  # name "vol1"
   00 50 5c 18 a3 01 00 00            # created, 1,800,000,000,000 ms
@@ -29,7 +29,8 @@ const GOLDEN = hex(`
   00*8                               # resync base
   05 00 00 00 00 00 00 00 09 00 00 00 00 00 00 00   # accepted loss
   ef cd ab 89 67 45 23 01            # log tag
-  00*56`)
+  0b 00 00 00 00 00 00 00            # generation of the preserved versions
+  00*48`)
 const BODY = GOLDEN.subarray(32)
 
 const MEANT: Superblock = {
@@ -52,6 +53,7 @@ const MEANT: Superblock = {
   durableLsn: lsn(0x01_0203_0406),
   resyncBaseLsn: lsn(0),
   acceptedLoss: { fromLsn: 5, toLsn: 9 },
+  versionsGeneration: 11,
 }
 
 const u53 = fc.maxSafeNat()
@@ -76,6 +78,7 @@ const superblocks: fc.Arbitrary<Superblock> = fc.record({
   durableLsn: u53.map(lsn),
   resyncBaseLsn: u53.map(lsn),
   acceptedLoss: fc.record({ fromLsn: u53, toLsn: u53 }),
+  versionsGeneration: u53,
 })
 
 const corrupt = (body: Uint8Array): boolean => {
@@ -133,7 +136,7 @@ describe('the superblock', () => {
     const otherBlocks = Uint8Array.from(BODY)
     new DataView(otherBlocks.buffer).setUint32(88, 1024, true)
     expect(corrupt(otherBlocks)).toBe(true)
-    for (const padding of [108, 111, 248, 303])
+    for (const padding of [108, 111, 256, 303])
       expect(corrupt(flipped(BODY, padding)), `${padding}`).toBe(true)
   })
 })

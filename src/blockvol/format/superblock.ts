@@ -74,6 +74,8 @@ export interface Superblock {
   readonly resyncBaseLsn: Lsn
   /** An operator accepted the loss of [from, to]; 0 and 0 when not. Cleared with the next epoch. */
   readonly acceptedLoss: { readonly fromLsn: number; readonly toLsn: number }
+  /** Generation of the preserved versions' manifest that the checkpoint relies on; an older one is damage. */
+  readonly versionsGeneration: number
 }
 
 /** Body of the superblock, little-endian. */
@@ -99,7 +101,8 @@ const Body = layout('Superblock', 304, {
   acceptedFromLsn: u64(224),
   acceptedToLsn: u64(232),
   logTag: u64(240),
-  reserved2: zero(248, 56),
+  versionsGeneration: u64(248),
+  reserved2: zero(256, 48),
 })
 const AT = Body.at
 
@@ -127,6 +130,7 @@ export function encodeSuperblock(superblock: Superblock): Uint8Array {
   writeU64(view, AT.acceptedFromLsn, superblock.acceptedLoss.fromLsn)
   writeU64(view, AT.acceptedToLsn, superblock.acceptedLoss.toLsn)
   view.setBigUint64(AT.logTag, superblock.logTag, true)
+  writeU64(view, AT.versionsGeneration, superblock.versionsGeneration)
   return body
 }
 
@@ -171,5 +175,6 @@ export function decodeSuperblock(body: Uint8Array, path: string): Superblock {
       fromLsn: readU64(view, AT.acceptedFromLsn),
       toLsn: readU64(view, AT.acceptedToLsn),
     },
+    versionsGeneration: readU64(view, AT.versionsGeneration),
   }
 }

@@ -4,6 +4,7 @@
  */
 import { BlockError } from '../../base/errors.ts'
 import { alignUp, BLOCK_BYTES, epochNumber, type Lsn, logPosition, lsn as toLsn } from '../../base/units.ts'
+import { ExactVersions } from '../exact-versions.ts'
 import type { VolumeState } from '../format/state.ts'
 import { forgetOverwritten } from '../resync/forget.ts'
 import type { ResyncSinkParts } from '../resync/sink.ts'
@@ -106,4 +107,14 @@ export function resyncParts({ telemetry, parts, files }: OpenReplica): ResyncSin
     onMapped: (block) => telemetry.mapped(block),
     onUnknown: (block) => telemetry.unknown(block),
   }
+}
+
+/** What other replicas fetch from. */
+export function exactVersions({ parts, files }: OpenReplica): ExactVersions {
+  const { reader, map, log, writer, replica } = parts
+  return new ExactVersions({
+    ...{ reader, map, log, extents: files.extents },
+    readLog: async (from, through) => replica?.logReader.read(from, through),
+    appendedLsn: () => writer.appendedLsn,
+  })
 }

@@ -6,9 +6,10 @@
 import { assert } from '../../base/assert.ts'
 import { BlockError } from '../../base/errors.ts'
 import type { Timer } from '../../base/ports/clock.ts'
-import { type Epoch, type Lsn, lsn as toLsn } from '../../base/units.ts'
-import type { SpaceReport, VolumePorts, VolumeStatus } from '../api.ts'
+import { BLOCK_BYTES, type Epoch, type Lsn, lsn as toLsn } from '../../base/units.ts'
+import type { ExactVersion, RepairSource, SpaceReport, VolumePorts, VolumeStatus } from '../api.ts'
 import type { ReplicaHooks } from '../assembly.ts'
+import type { ExactVersions } from '../exact-versions.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { decodeState, encodeState } from '../format/state.ts'
 import type { ReadGroup } from '../log/log-reader.ts'
@@ -21,7 +22,7 @@ import { encodeEpochStart } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
 import { entryDigest } from './entry-digest.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
-import { CUT, cutLog, historyOf, restartLog, resyncParts, saveState } from './log-cuts.ts'
+import { CUT, cutLog, exactVersions, historyOf, restartLog, resyncParts, saveState } from './log-cuts.ts'
 import { PoisonMark } from './poison-mark.ts'
 import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
 
@@ -35,7 +36,12 @@ export class ReplicaVolume {
   readonly #hooks: ReplicaHooks
   /** Present once it was opened. */
   #opened:
-    | { readonly inner: OpenReplica; readonly sink: ResyncSink; readonly stream: EntryStream }
+    | {
+        readonly inner: OpenReplica
+        readonly sink: ResyncSink
+        readonly stream: EntryStream
+        readonly exact: ExactVersions
+      }
     | undefined
   /** Kernel boot under which it was opened. */
   readonly bootId: string
@@ -87,7 +93,8 @@ export class ReplicaVolume {
   }
 
   async #openInner(): Promise<OpenReplica> {
-    const inner = await Volume.openReplica(this.#ports, this.#options, this.#hooks)
+    const repairSource: RepairSource = (wanted) => this.#goodCopy(wanted)
+    const inner = await Volume.openReplica(this.#ports, { ...this.#options, repairSource }, this.#hooks)
     const { volume, parts } = inner
     volume.subscribe((event) => {
       if (event.kind !== 'lost') return
@@ -95,10 +102,17 @@ export class ReplicaVolume {
       if (!this.#isOver) this.#options.events.poisoned(event.reason)
     })
     const sink = new ResyncSink(resyncParts(inner))
-    this.#opened = { inner, sink, stream: new EntryStream(parts.writer) }
+    this.#opened = { inner, sink, stream: new EntryStream(parts.writer), exact: exactVersions(inner) }
     if (this.#isFilling) parts.state.awaitBase()
     this.commit(toLsn(this.#commitLsn))
     return inner
+  }
+
+  /** The log may still have what rotted in the extents; else it is for others to give. */
+  async #goodCopy(wanted: ExactVersion): Promise<Uint8Array | undefined> {
+    const own = new Uint8Array(BLOCK_BYTES)
+    if ((await this.#opened?.exact.read(wanted, own)) === true) return own
+    return this.#options.repairSource?.(wanted)
   }
 
   get #inner(): OpenReplica {
@@ -122,6 +136,10 @@ export class ReplicaVolume {
   }
   get name(): string {
     return this.#inner.volume.name
+  }
+  /** Of its files, as of the last entry. */
+  get formatLevel(): number {
+    return this.#inner.parts.state.current.formatLevel
   }
 
   get local(): ReplicaLocal {
@@ -340,6 +358,15 @@ export class ReplicaVolume {
     const { replica } = this.#inner.parts
     assert(replica !== undefined, 'the log of a replica can be read')
     return replica.logReader.read(from, through)
+  }
+
+  /**
+   * One version of a block, for a replica whose copy is bad: fills `target`, or false when there is no good copy here.
+   * MEDIUM while its map page cannot be read; CLOSED while the log is cut.
+   */
+  readExact(wanted: ExactVersion, target: Uint8Array): Promise<boolean> {
+    assert(this.#opened !== undefined, 'a replica is used after it was opened')
+    return this.#opened.exact.read(wanted, target)
   }
 
   /** What another replica's entry `lsn` can be compared with; undefined when the log does not have it. */

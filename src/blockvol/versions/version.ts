@@ -34,7 +34,7 @@ export interface StoredVersion extends Version {
 export interface VersionBatch {
   /** Nothing that this batch adds can be there already: `has` need not be asked. */
   readonly isFresh: boolean
-  /** Whether an earlier batch, or this one, preserved the version; then the extents may hold something else by now. */
+  /** Whether an earlier batch preserved the version; then the extents may hold something else by now. */
   has(block: number, lsn: number): Promise<boolean>
   /** `data`: of kind data, 4096 bytes, lent until the promise settles. May write as it goes, so that memory stays bounded. */
   add(version: Version, data: Uint8Array | undefined): Promise<void>
@@ -109,6 +109,7 @@ export interface VersionStore {
    * meanwhile. `snapshotLsns`: of the snapshots of the checkpointed state, in any order; batches as of LSNs above the checkpoint
    * are left alone. `headLsn`: LSN of a block's entry in the map, 0 when it has none; what it cannot tell (MEDIUM) stays.
    * A version is seen by a snapshot that is not below it and is below its successor, which is preserved too or is the head.
+   * To be called after an opening too: a collection that did not end before a crash is forgotten.
    */
   collect(snapshotLsns: readonly number[], headLsn: (block: number) => Promise<number>): void
   /** Drops what was born above `lsn`, durably: a history that is given up. No batch is under way. */

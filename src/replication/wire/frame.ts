@@ -43,6 +43,8 @@ export const FRAME = {
   unknown: 42,
   diverged: 43,
   forward: 44,
+  fetch: 48,
+  fetched: 49,
 } as const
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]
 const KINDS: ReadonlyMap<number, FrameKind> = new Map(Object.values(FRAME).map((kind) => [kind, kind]))

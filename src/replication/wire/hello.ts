@@ -3,7 +3,9 @@ import { type Epoch, epochNumber } from '../../base/units.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 
 /** Versions of this protocol that this program speaks; docs/formats/replication.md says what each changed. */
-export const VERSIONS = { min: 1, max: 1 } as const
+export const VERSIONS = { min: 1, max: 2 } as const
+/** From here on replicas fetch versions of blocks from each other. */
+export const REPAIRS_VERSION = 2
 export const NONCE_BYTES = 32
 export const PROOF_BYTES = 32
 const ID_BYTES = 16
@@ -13,6 +15,8 @@ export interface Hello {
   readonly maxVersion: number
   /** Format level of the volume's files (docs/formats/state.md). */
   readonly formatLevel: number
+  /** The highest that the sender's program knows. */
+  readonly levelMax: number
   /** 16 bytes. */
   readonly clusterId: Uint8Array
   /** 16 bytes. */
@@ -55,8 +59,12 @@ export function encodeHello(hello: Hello): Uint8Array {
     .string(hello.server)
     .string(hello.wanted)
     .bytes(hello.nonce)
+    .u32(hello.levelMax)
     .done()
 }
+
+/** What programs know that do not say it. */
+const LEVEL_MAX_UNSAID = 1
 
 /** Undefined when the payload is not a HELLO. Later versions append fields: what follows is left alone. */
 export function decodeHello(payload: Uint8Array): Hello | undefined {
@@ -71,6 +79,7 @@ export function decodeHello(payload: Uint8Array): Hello | undefined {
     server: reader.string(),
     wanted: reader.string(),
     nonce: reader.bytes(NONCE_BYTES),
+    levelMax: reader.leftBytes === 0 ? LEVEL_MAX_UNSAID : reader.u32(),
   }
   if (!reader.isValid || hello.minVersion > hello.maxVersion || hello.server.length === 0) return undefined
   return hello

@@ -3,12 +3,7 @@
  * medium, reservations that would have to be kept included. Nothing of it is cached here.
  */
 import { BlockError } from '../../base/errors.ts'
-import type {
-  AllocationRun,
-  BlockDevice,
-  CompareResult,
-  DeviceEvent,
-} from '../../base/ports/block-device.ts'
+import type { AllocationRun, BlockDevice, CompareResult, DeviceEvent } from '../../base/ports/block-device.ts'
 import type { VolumeImage } from '../../base/ports/image.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
 
@@ -51,8 +46,7 @@ export class SnapshotDisk implements BlockDevice {
 
   #check(offsetBytes: number, lengthBytes: number): void {
     if (this.#lost !== undefined) throw this.#lost
-    const isAligned =
-      offsetBytes % this.logicalBlockBytes === 0 && lengthBytes % this.logicalBlockBytes === 0
+    const isAligned = offsetBytes % this.logicalBlockBytes === 0 && lengthBytes % this.logicalBlockBytes === 0
     if (isAligned && offsetBytes >= 0 && offsetBytes + lengthBytes <= this.sizeBytes) return
     throw new BlockError('OUT_OF_RANGE', `${this.name} has ${this.sizeBytes} bytes`, {
       facts: { offsetBytes, lengthBytes },

@@ -80,6 +80,7 @@ export class ReplicationFuzz {
         volumeUuid,
         epoch: { number: epochNumber(registry.epoch.number), id: 1n },
         formatLevel: FORMAT_LEVEL,
+        levelMax: FORMAT_LEVEL,
       },
       wanted: server.id,
     }))

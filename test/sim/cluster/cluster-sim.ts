@@ -21,6 +21,7 @@ import { RealMaster } from './master/real-master.ts'
 import type { MasterWorld, MemberLink, SimMaster } from './master/sim-master.ts'
 import { StubMaster } from './master/stub-master.ts'
 import { SimNetwork } from './net.ts'
+import { Operators } from './operators.ts'
 import { portalOf } from './paths/front-ends.ts'
 import { ReservationRule } from './paths/reservation-rule.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
@@ -80,6 +81,7 @@ export class ClusterSim implements ServerWorld {
   readonly master: SimMaster
   readonly history: History
   readonly hosts: Hosts
+  readonly operators: Operators
   readonly reservations = new ReservationRule()
   readonly faults: Faults
   readonly #losses: Losses
@@ -107,6 +109,7 @@ export class ClusterSim implements ServerWorld {
     this.control = new ControlChannel(this.scheduler, this.network, random.fork('control'))
     this.history = new History({
       entryBlocksMax: Math.max(1, Math.min(256, Math.floor(profile.shape.logBytes / 8 / BLOCK_BYTES))),
+      sizeBytes: profile.shape.sizeBytes,
       note: (what) => this.log.trace('', what),
     })
     const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, profile.policy.replicaFactor).map(serverId)
@@ -123,7 +126,10 @@ export class ClusterSim implements ServerWorld {
     this.#service = new Service(
       this,
       (epoch) => this.#losses.take(epoch, epoch.number === this.master.registry.epoch.number),
-      (path) => this.hosts.over(path),
+      (path) => {
+        this.hosts.over(path)
+        this.operators.over(path)
+      },
     )
     const world: MasterWorld = {
       scheduler: this.scheduler,
@@ -145,6 +151,10 @@ export class ClusterSim implements ServerWorld {
       master === 'real'
         ? new RealMaster(world, members, masterRandom)
         : new StubMaster(world, members, masterRandom)
+    const isAnswering = ({ server }: Path): boolean => {
+      const running = this.servers.get(serverId(server))?.running
+      return running !== undefined && !running.process.life.isStopped
+    }
     this.hosts = new Hosts({
       scheduler: this.scheduler,
       network: this.network,
@@ -154,14 +164,21 @@ export class ClusterSim implements ServerWorld {
       history: this.history,
       reservations: this.reservations,
       path: () => this.path,
-      isAnswering: ({ server }) => {
-        const running = this.servers.get(serverId(server))?.running
-        return running !== undefined && !running.process.life.isStopped
-      },
+      isAnswering,
       portals: () => [...this.servers.values()].map((server) => portalOf(server)),
       broken: (error) => this.broken(error),
     })
     this.faults = new Faults(this, random.fork('faults'))
+    this.operators = new Operators({
+      scheduler: this.scheduler,
+      random: random.fork('operators'),
+      log: this.log,
+      profile,
+      mayDamage: this.faults.mayDamage,
+      path: () => this.path,
+      isAnswering,
+      broken: (error) => this.broken(error),
+    })
     this.#broken.promise.catch(() => undefined)
   }
 
@@ -211,6 +228,7 @@ export class ClusterSim implements ServerWorld {
     this.start()
     this.faults.begin()
     this.hosts.start()
+    this.operators.start()
     while (this.hosts.operations < operations && this.scheduler.nowMs < FAULTS_MS_MAX && !this.#isLost()) {
       await this.sleep(50)
     }
@@ -236,7 +254,7 @@ export class ClusterSim implements ServerWorld {
     this.control.calm()
     this.master.calm()
     await this.sleep(1500)
-    const hosts = this.hosts.stop()
+    const hosts = Promise.all([this.hosts.stop(), this.operators.stop()])
     const isWell = await this.untilWell(CALM_MS)
     this.#countAll()
     if (!isWell) {
@@ -336,6 +354,10 @@ export class ClusterSim implements ServerWorld {
 
   started(server: SimServer, running: Running): Promise<void> {
     return this.#service.started(server, running)
+  }
+
+  served(path: Path): void {
+    this.operators.served(path)
   }
 
   lossTaken(valueAt: (sector: number) => number): void {

@@ -7,6 +7,7 @@
  * acknowledged or read, or what the promotion recorded may have taken off that. From its first answer on nobody may answer
  * in an earlier epoch (invariants 1 to 5).
  */
+import type { SnapshotInfo } from '../../../src/base/ports/snapshots.ts'
 import type { Epoch } from '../../../src/base/units.ts'
 import { fail, type Loss } from '../../cluster/checker.ts'
 import { type Operation, UNREADABLE, VolumeModel } from '../model.ts'
@@ -24,10 +25,11 @@ export class EpochModel extends VolumeModel {
 
   override admitted(operation: Operation): void {
     const { id, kind, firstSector, sectors, entries } = operation
-    this.#history.note(
-      () =>
-        `epoch ${this.epoch.number}: ${kind} ${id} of ${sectors} sectors at ${firstSector}, part ${entries.length + 1}`,
-    )
+    this.#history.note(() => {
+      const where =
+        sectors === 0 ? '' : ` of ${sectors} sectors at ${firstSector}, part ${entries.length + 1}`
+      return `epoch ${this.epoch.number}: ${kind} ${id}${where}`
+    })
     super.admitted(operation)
   }
 
@@ -54,8 +56,17 @@ export class EpochModel extends VolumeModel {
   }
 }
 
+/** What a volume shows when it begins to serve. */
+export interface Found {
+  /** Of each sector. */
+  readonly values: Int32Array
+  readonly list: readonly SnapshotInfo[]
+  readonly sizeBytes: number
+}
+
 export class History {
   readonly #entryBlocksMax: number
+  readonly #sizeBytes: number
   readonly note: (what: () => string) => void
   #current: EpochModel | undefined
   #lastValue = 0
@@ -64,8 +75,10 @@ export class History {
   /** Epochs in which hosts were answered. */
   epochs = 0
 
-  constructor(options: { entryBlocksMax: number; note: (what: () => string) => void }) {
+  /** `sizeBytes`: of the volume when it is made. */
+  constructor(options: { entryBlocksMax: number; sizeBytes: number; note: (what: () => string) => void }) {
     this.#entryBlocksMax = options.entryBlocksMax
+    this.#sizeBytes = options.sizeBytes
     this.note = options.note
   }
 
@@ -97,15 +110,17 @@ export class History {
   }
 
   /** The volume as it was found when a new epoch began to serve. Returns that epoch's oracle. */
-  begin(epoch: Epoch, loss: Loss, values: Int32Array): EpochModel {
+  begin(epoch: Epoch, loss: Loss, found: Found): EpochModel {
     const before = this.#current
+    const { values, list } = found
+    const growthBytes = found.sizeBytes - this.#sizeBytes
     const valueAt = (sector: number): number => values[sector] ?? 0
     if (before !== undefined) {
       if (epoch.number <= before.epoch.number) {
         fail(`epoch ${epoch.number} begins after answers in epoch ${before.epoch.number}`)
       }
-      judge(before, loss, valueAt)
-    }
+      judge(before, loss, before.snapshots.found(list, valueAt, growthBytes))
+    } else if (growthBytes !== 0) fail(`a new volume has ${found.sizeBytes} bytes`)
     const touched = new Set(before?.touchedSectors ?? [])
     for (const [sector, value] of values.entries()) {
       if (value > 0 && !touched.has(sector))
@@ -115,7 +130,7 @@ export class History {
       entryBlocksMax: this.#entryBlocksMax,
       ...(before !== undefined && { after: before }),
     })
-    model.rebase(valueAt)
+    model.rebase(model.snapshots.found(list, valueAt, growthBytes))
     this.#current = model
     this.epochs += 1
     return model

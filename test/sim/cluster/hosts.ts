@@ -10,6 +10,8 @@ import { fail } from '../../cluster/checker.ts'
 import { type Outcome, type Range, VolumeClient } from '../client.ts'
 import type { SeededRandom } from '../random.ts'
 import type { Scheduler } from '../scheduler.ts'
+import { answered } from './answers.ts'
+import type { OperatedDevice } from './attached-snapshots.ts'
 import type { EpochModel, History } from './history.ts'
 import type { SimNetwork } from './net.ts'
 import { PathHosts } from './paths/path-hosts.ts'
@@ -22,6 +24,8 @@ export interface Path {
   readonly server: string
   readonly epoch: Epoch
   readonly device: BlockDevice
+  /** For operators. */
+  readonly snapshots: OperatedDevice
   readonly model: EpochModel
 }
 
@@ -57,8 +61,6 @@ const WEIGHTS = {
 type Step = keyof typeof WEIGHTS
 
 const ALLOWED: ReadonlySet<Outcome> = new Set(['ok', 'mismatch', 'BUSY', 'CLOSED', 'DISCONNECTED'])
-/** Longest time in which an operation must be answered. */
-const ANSWER_MS = 60_000
 const BLOCK_SECTORS = 8
 
 export class Hosts {
@@ -137,7 +139,7 @@ export class Hosts {
         const step = isOld ? random.pick(['write', 'read', 'flush'] as const) : random.weighted(WEIGHTS)
         // a command that was on its way for long
         if (random.chance(0.02)) await this.sleep(random.integer(6000))
-        const outcome = await this.#answered(path, step, this.#perform(path, step))
+        const outcome = await answered(this.#o, path, step, this.#perform(path, step))
         this.#judge(path, step, outcome)
         await this.sleep(random.pick(this.#o.profile.thinkMs) * random.fraction())
       }
@@ -165,23 +167,6 @@ export class Hosts {
       (outcome === 'NO_SPACE' && weights.full > 0)
     if (!isExplained)
       fail(`${step} at ${path.server} ended with ${outcome}, which no fault of this run explains`)
-  }
-
-  /** What was asked must be answered within a bound, as long as somebody is there to answer. */
-  #answered<T>(path: Path, what: string, answer: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const watch = (): void => {
-        watching = this.#o.scheduler.schedule('watch', path.server, ANSWER_MS, () => {
-          if (!this.#o.isAnswering(path)) watch()
-          else this.#o.broken(new Error(`${what} at ${path.server} is not answered within ${ANSWER_MS} ms`))
-        })
-      }
-      let watching: ReturnType<Scheduler['schedule']> | undefined
-      watch()
-      answer.then(resolve, reject).finally(() => {
-        if (watching !== undefined) this.#o.scheduler.cancel(watching)
-      })
-    })
   }
 
   #perform(path: Path, step: Step): Promise<Outcome> {

@@ -6,7 +6,9 @@ import { GIB, KIB, MIB } from '../../../src/base/units.ts'
 import type { Tuning } from '../../../src/blockvol/tuning.ts'
 import type { Policy } from '../../../src/v2engine/policy.ts'
 import { FAULT_KINDS, type FaultKind, type FaultRates } from '../faults.ts'
+import { drawSnapshots } from '../profile.ts'
 import type { SeededRandom } from '../random.ts'
+import type { SnapshotProfile } from '../snapshot-load.ts'
 import type { NetRates } from './net.ts'
 
 /** What the schedule of faults may do; see faults.ts. */
@@ -86,6 +88,7 @@ export interface ClusterProfile {
   readonly rates: readonly number[]
   /** Speed of the clocks of each master's machine: there are as many masters. */
   readonly masterRates: readonly number[]
+  readonly snapshots: SnapshotProfile
 }
 
 const syncAll = (replicaFactor: number, minInSync = 1): Policy => ({
@@ -274,5 +277,20 @@ export function drawProfile(
       may('drift') ? random.pick([0.97, 1, 1.03]) : 1,
       ...(hasTwo ? [may('drift') ? masters.pick([0.97, 1, 1.03]) : 1] : []),
     ],
+    snapshots: operated(random.fork('snapshots')),
+  }
+}
+
+/** As of one volume, but fewer of them: all are read at every promotion. */
+function operated(random: SeededRandom): SnapshotProfile {
+  const { operators, restores } = drawSnapshots(random)
+  return {
+    operators: Math.min(2, operators),
+    restores,
+    kept: random.pick([1, 2, 4]),
+    thinkMs: random.pick([
+      [20, 200, 900],
+      [200, 600],
+    ]),
   }
 }

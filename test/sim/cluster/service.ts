@@ -2,13 +2,16 @@
  * Where hosts are served: the device of whoever leads, read as a whole and judged before the first host sees it, and the
  * production iSCSI target on it.
  */
+import { isBlockError } from '../../../src/base/errors.ts'
 import type { Epoch } from '../../../src/base/units.ts'
 import { NO_QOS_LIMITS } from '../../../src/frontend/qos/limiter.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import type { Loss } from '../../cluster/checker.ts'
 import type { Scheduler } from '../scheduler.ts'
+import { AttachedSnapshots } from './attached-snapshots.ts'
 import { Attachment } from './attachment.ts'
-import type { History } from './history.ts'
+import { Distance } from './distance.ts'
+import type { Found, History } from './history.ts'
 import type { Path } from './hosts.ts'
 import { JudgedDevice } from './judged-device.ts'
 import { FrontEnds } from './paths/front-ends.ts'
@@ -32,6 +35,8 @@ export interface ServiceWorld {
   sleep(forMs: number): Promise<void>
   /** Acknowledged writes may be lost with this epoch, which holds that. */
   lossTaken(valueAt: (sector: number) => number): void
+  /** Hosts are served at a new path. */
+  served(path: Path): void
   broken(error: unknown): void
 }
 
@@ -70,8 +75,8 @@ export class Service {
     const opening = server.replica?.heartbeat().opening
     if (running === undefined) return
     history.leads(epoch, `${server.name} ${opening}`)
-    const attachment = new Attachment(device, running.process.life)
-    this.#verify(server, epoch, attachment, device).catch((error: unknown) => this.#world.broken(error))
+    const distance = new Distance(running.process.life)
+    this.#verify(server, epoch, distance, device).catch((error: unknown) => this.#world.broken(error))
   }
 
   halted(server: SimServer): void {
@@ -82,18 +87,33 @@ export class Service {
   }
 
   /** Hosts are served when the whole volume has been read, and holds what it must. */
-  async #verify(server: SimServer, epoch: Epoch, device: Attachment, led: LedDevice): Promise<void> {
+  async #verify(server: SimServer, epoch: Epoch, distance: Distance, led: LedDevice): Promise<void> {
     const { history, log, profile } = this.#world
+    const device = new Attachment(led, distance)
+    const snapshots = new AttachedSnapshots(led, distance)
     const values = await readVolume(device, this.#world)
     if (values === undefined) return
+    const found = foundAt(snapshots)
+    if (found === undefined) return
     const loss = this.#takeLoss(epoch)
-    const model = history.begin(epoch, loss, values)
+    const model = history.begin(epoch, loss, { values, ...found })
     if (loss.entriesMax > 0) this.#world.lossTaken((sector) => values[sector] ?? 0)
     log.note(server.name, `serves epoch ${epoch.number}`)
     if (this.#path !== undefined) this.#over(this.#path)
-    this.#path = { server: server.name, epoch, device, model }
+    this.#path = { server: server.name, epoch, device, snapshots, model }
+    this.#world.served(this.#path)
     if (server.running !== undefined && profile.pathHosts > 0) {
       this.#frontEnds.serve(server.running, new JudgedDevice(led, model, this.#world.reservations), led)
     }
+  }
+}
+
+/** What else a volume that begins to serve says of itself; undefined when that is over already. */
+function foundAt(device: AttachedSnapshots): Omit<Found, 'values'> | undefined {
+  try {
+    return { list: device.snapshots(), sizeBytes: device.sizeBytes }
+  } catch (error) {
+    if (isBlockError(error)) return undefined
+    throw error
   }
 }

@@ -9,7 +9,7 @@ source ./rounds-lib.sh
 has_bytes() { (($(bytes_of "$DISK") == $1)) || { bytes_of "$DISK"; return 1; }; }
 has_room() { (($(df --output=size -B1 "$MOUNT" | tail -n 1) > $1)) || { df -B1 "$MOUNT"; return 1; }; }
 
-attach_iscsi() { start_iscsid && node_record && host_settings && login; }
+attach_iscsi() { PORTAL=$(ask leading-portal) && start_iscsid && node_record && host_settings && login; }
 attach_nvme() { nvme_modules && connect_at "$(ask leading-portal)" && wait_for_nvme_disk; }
 told_iscsi() { eventually 30 eval "dmesg | grep -q 'Capacity data has changed'"; }
 grown_iscsi() { iscsiadm -m node -T "$IQN" --rescan && eventually 30 has_bytes "$NEW_SIZE_BYTES"; }
@@ -42,10 +42,10 @@ need 'writes go on and verify' rounds_pass 1 "$writer"
 check 'resize2fs, mounted and written to' resize2fs "$DISK"
 check 'the file system has the room' has_room "$SIZE_BYTES"
 need 'writes go on and verify' rounds_pass 1 "$writer"
-check 'what was synced is there' as_told
 touch /tmp/stop
 check 'no writer saw an error (files)' wait "$again"
 check 'no writer saw an error (fio)' wait "$writer"
+check 'what was synced is there' as_told
 rm -r "$MOUNT/fio"
 check 'fio fills more than there was' verified_writes "$MOUNT" $((SIZE_BYTES + (8 << 20)))
 check 'umount' umount "$MOUNT"

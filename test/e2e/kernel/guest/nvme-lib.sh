@@ -3,7 +3,7 @@
 # In the environment: NVME_PORTALS (address:port of each), NQN.
 
 read -r -a NVME_PORTAL_LIST <<<"$NVME_PORTALS"
-NVME_PORTAL=${NVME_PORTAL_LIST[0]}
+NVME_PORTAL=${NVME_PORTAL_LIST[0]:-}
 NVME_ALARMS='I/O error|Buffer I/O error|EXT4-fs (error|warning)|XFS.*([Cc]orruption|error|shutdown)|BUG:|Oops|Call Trace|blocked for more than|nvme.*(timeout|Invalid|error|digest|corrupt|failed)'
 # What a host does when it finds no way: none of it may reach a file system.
 NVME_ALARMS_ABOVE_PATHS='I/O error, dev nvme|Buffer I/O error|EXT4-fs (error|warning)|BUG:|Oops|Call Trace|blocked for more than|no usable path - failing|Identify Descriptors failed|duplicate IDs|IDs don.t match'

@@ -45,6 +45,8 @@ refuses_a_write() { # DISK: the target itself, asked past the kernel
 mkdir -p "$AT_CLONE" "$AT_FROZEN"
 need 'the modules are there' nvme_modules
 need 'iscsid runs' start_iscsid
+# the server that leads: there is nobody else to be sent on to
+PORTAL=$(ask leading-portal)
 need 'a node record' node_record
 check 'settings of a host' host_settings
 need 'login' login

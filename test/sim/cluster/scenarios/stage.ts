@@ -80,6 +80,7 @@ export class Stage {
       troubleMs: 1000,
       rates: options.rates ?? [1, 1, 1],
       masterRates: Array.from({ length: options.masters ?? 1 }, () => 1),
+      snapshots: { operators: 0, kept: 4, thinkMs: [1], restores: 0 },
     }
     const seed = options.seed ?? 1
     const master = options.masters === undefined ? 'stub' : 'real'

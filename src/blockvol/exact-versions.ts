@@ -1,0 +1,91 @@
+/**
+ * A version of a block by its exact name (block, LSN, checksum), wherever this volume has it: as the newest one, in log
+ * or extents, or behind a newer one in the log. What comes out was verified. For others, whose copy is bad: nothing is
+ * asked of anybody else here.
+ */
+import { isBlockError } from '../base/errors.ts'
+import { BLOCK_BYTES } from '../base/units.ts'
+import type { ExactVersion } from './api.ts'
+import { blockChecksum } from './checksum.ts'
+import { ENTRY_KIND } from './format/log-group.ts'
+import { PAGE_BLOCKS, SEGMENT_BLOCKS } from './geometry.ts'
+import type { LogFile } from './log/log-file.ts'
+import type { ReadGroup } from './log/log-reader.ts'
+import type { BlockMap } from './map/block-map.ts'
+import type { BlockReader } from './reader.ts'
+import type { SegmentFiles } from './segments.ts'
+
+export interface ExactVersionsParts {
+  readonly reader: BlockReader
+  readonly map: BlockMap
+  readonly log: LogFile
+  readonly extents: SegmentFiles
+  /** Entries of the log; undefined when it does not have them any more. */
+  readonly readLog: (from: number, through: number) => Promise<ReadGroup | undefined>
+  readonly appendedLsn: () => number
+}
+
+/** Looked at so often: a block that is flushed meanwhile has moved by the second time. */
+const ATTEMPTS = 3
+
+/** Whether this is the content of that version. */
+export const isExactly = (data: Uint8Array, { block, seedBlock, lsn, crc32c }: ExactVersion): boolean =>
+  blockChecksum(data, seedBlock ?? block, lsn) === crc32c
+
+export class ExactVersions {
+  readonly #o: ExactVersionsParts
+
+  constructor(parts: ExactVersionsParts) {
+    this.#o = parts
+  }
+
+  /** Fills `target` (4096 bytes); false when there is no good copy here. MEDIUM while its map page cannot be read. */
+  async read(wanted: ExactVersion, target: Uint8Array): Promise<boolean> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const isNewest = await this.#readNewest(wanted, target)
+      if (isNewest && isExactly(target, wanted)) return true
+      if (!isNewest) break
+    }
+    return (await this.#readLog(wanted, target)) && isExactly(target, wanted)
+  }
+
+  /** Whether that version is the newest of its block; then `target` has what is in its place. */
+  async #readNewest({ block, lsn }: ExactVersion, target: Uint8Array): Promise<boolean> {
+    const { reader, map, log, extents } = this.#o
+    let source = reader.locateNow(block)
+    if (source === undefined) {
+      await map.get(Math.floor(block / PAGE_BLOCKS))
+      source = reader.locateNow(block)
+    }
+    if (source?.lsn !== lsn || (source.kind !== 'log' && source.kind !== 'extent')) return false
+    try {
+      if (source.kind === 'log') return await log.read(target, source.position)
+      const file = await extents.get(Math.floor(block / SEGMENT_BLOCKS), false)
+      return (await file?.read(target, (block % SEGMENT_BLOCKS) * BLOCK_BYTES)) === BLOCK_BYTES
+    } catch (error) {
+      // an unreadable sector is what a bad checksum is
+      if (isBlockError(error, 'DISK')) return false
+      throw error
+    }
+  }
+
+  async #readLog({ block, lsn }: ExactVersion, target: Uint8Array): Promise<boolean> {
+    if (lsn > this.#o.appendedLsn()) return false
+    const group = await this.#o.readLog(lsn, lsn).catch((error: unknown) => {
+      if (!isBlockError(error, 'MEDIUM') && !isBlockError(error, 'DISK')) throw error
+      return undefined
+    })
+    if (group === undefined) return false
+    try {
+      const entry = group.entries[0]
+      if (entry === undefined || block < entry.block || block >= entry.block + entry.blocks) return false
+      const isContent = entry.kind === ENTRY_KIND.write || entry.kind === ENTRY_KIND.writeSame
+      if (!isContent) return false
+      const at = entry.kind === ENTRY_KIND.write ? (block - entry.block) * BLOCK_BYTES : 0
+      target.set(entry.data.subarray(at, at + BLOCK_BYTES))
+      return true
+    } finally {
+      group.release()
+    }
+  }
+}

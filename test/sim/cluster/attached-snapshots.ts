@@ -1,0 +1,69 @@
+/** Snapshots of a served volume as an operator on another machine has them. */
+import { BlockError } from '../../../src/base/errors.ts'
+import type { WriteOptions } from '../../../src/base/ports/block-device.ts'
+import type { VolumeImage } from '../../../src/base/ports/image.ts'
+import type { SnapshotDevice, SnapshotInfo, SnapshotUsage } from '../../../src/base/ports/snapshots.ts'
+import type { Distance } from './distance.ts'
+
+/** What an operator drives. */
+export interface OperatedDevice extends SnapshotDevice {
+  readonly sizeBytes: number
+  readonly logicalBlockBytes: 512 | 4096
+  resize(sizeBytes: number, options?: WriteOptions): Promise<void>
+}
+
+export class AttachedSnapshots implements OperatedDevice {
+  readonly #device: OperatedDevice
+  readonly #distance: Distance
+
+  constructor(device: OperatedDevice, distance: Distance) {
+    this.#device = device
+    this.#distance = distance
+  }
+
+  get sizeBytes(): number {
+    return this.#device.sizeBytes
+  }
+  get logicalBlockBytes(): 512 | 4096 {
+    return this.#device.logicalBlockBytes
+  }
+
+  snapshots(): readonly SnapshotInfo[] {
+    this.#distance.expectThere()
+    if (this.#distance.isStopped) throw new BlockError('BUSY', 'the server does not answer now')
+    return this.#device.snapshots()
+  }
+  snapshotUsage(): Promise<SnapshotUsage> {
+    return this.#distance.ask(() => this.#device.snapshotUsage())
+  }
+  createSnapshot(
+    request: { readonly id: bigint; readonly name: string },
+    options?: WriteOptions,
+  ): Promise<SnapshotInfo> {
+    return this.#distance.ask(() => this.#device.createSnapshot(request, options))
+  }
+  deleteSnapshot(id: bigint, options?: WriteOptions): Promise<void> {
+    return this.#distance.ask(() => this.#device.deleteSnapshot(id, options))
+  }
+  restoreSnapshot(id: bigint, options?: WriteOptions): Promise<void> {
+    return this.#distance.ask(() => this.#device.restoreSnapshot(id, options))
+  }
+  resize(sizeBytes: number, options?: WriteOptions): Promise<void> {
+    return this.#distance.ask(() => this.#device.resize(sizeBytes, options))
+  }
+  async openSnapshot(id: bigint): Promise<VolumeImage> {
+    const image = await this.#distance.ask(() => this.#device.openSnapshot(id))
+    const ask = <T>(run: () => Promise<T>): Promise<T> => this.#distance.ask(run)
+    return {
+      identity: image.identity,
+      name: image.name,
+      sizeBytes: image.sizeBytes,
+      logicalBlockBytes: image.logicalBlockBytes,
+      history: image.history,
+      changed: (request) => ask(() => image.changed(request)),
+      read: (block, target) => ask(() => image.read(block, target)),
+      // what a process held open ends with it
+      close: () => ask(() => image.close()).catch(() => undefined),
+    }
+  }
+}
