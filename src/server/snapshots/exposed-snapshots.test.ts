@@ -89,6 +89,7 @@ describe('a snapshot that hosts may log in to', () => {
         '42 00 00000000 00 0018 00',
         Uint8Array.from([0, 22, 0, 16, ...new Uint8Array(15), 1, 0, 0, 0, 0]),
       ],
+      'PERSISTENT RESERVE OUT, REGISTER': ['5f 00 00 0000 00000018 00', new Uint8Array(24).fill(1, 15, 16)],
       'COMPARE AND WRITE': ['89 00 0000000000000000 000000 01 00 00', new Uint8Array(1024)],
     } as const
     for (const [name, [cdb, dataOut]] of Object.entries(changes)) {
