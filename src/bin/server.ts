@@ -1,4 +1,5 @@
 /** `basalt server`: settings, signals and exit code around a `BlockServer`. */
+import { openRepository } from '../backup/io/open-repository.ts'
 import type { FlagValues } from '../cli/program.ts'
 import { BlockServer } from '../server/block-server.ts'
 import { loadServerConfig } from '../server/config/server-config.ts'
@@ -24,6 +25,7 @@ export async function runServer(flags: FlagValues): Promise<number> {
     pid: process.pid,
     tls: tls?.identity,
     openReplication: (options) => openReplication({ ...ports, net }, options),
+    openRepository: (spec) => openRepository(spec, ports),
     setLogLevel: (level) => ports.logger.setLevel(level),
     onFatal,
   })

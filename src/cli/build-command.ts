@@ -75,6 +75,7 @@ export function addCommand(
   const command = parentOf(program, description.words)
     .command(description.words.at(-1) ?? '')
     .description(description.summary)
+  if (command.parent === program) command.helpGroup(MASTER)
   const alias = ALIASES[command.name()]
   if (alias !== undefined) command.alias(alias)
   const args = description.args ?? []

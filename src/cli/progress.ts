@@ -4,7 +4,7 @@ import { formatSize } from '../base/sizes.ts'
 export interface Progress {
   readonly done: number
   readonly total: number
-  readonly unit: 'bytes' | 'volumes' | 'steps'
+  readonly unit: 'bytes' | 'volumes' | 'steps' | 'blocks' | 'objects'
 }
 
 /** What is known of a job's speed: where it stood when it was first looked at, and when. */

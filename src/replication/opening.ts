@@ -1,5 +1,6 @@
 /** What a replica is opened with, and its state from what storage kept of the opening before. */
 import type { Net } from '../base/ports/net.ts'
+import type { OriginSource } from '../base/ports/origin.ts'
 import type { Epoch } from '../base/units.ts'
 import type { RepairSource, VolumePorts } from '../blockvol/api.ts'
 import type { ReplicaEvents } from '../blockvol/replica/replica-facts.ts'
@@ -32,6 +33,8 @@ export interface ReplicaOptions {
   readonly madeIn: Epoch | null
   /** Places for resyncs, shared by the replicas of this server. */
   readonly slots: ResyncSlots
+  /** Where a clone finds what it does not have itself. */
+  readonly origin?: OriginSource
   /** Of a shipper; default 8 MiB. */
   readonly windowBytes?: number
   readonly toAuthority: (message: ToAuthority) => void
@@ -50,11 +53,12 @@ export function openStorage(
   events: ReplicaEvents,
   repairSource: RepairSource,
 ): Promise<ReplicaVolume> {
-  const { ports, directory, logDirectory, tuning } = options
+  const { ports, directory, logDirectory, tuning, origin } = options
   return ReplicaVolume.open(ports, {
     directory,
     ...(logDirectory !== undefined && { logDirectory }),
     ...(tuning !== undefined && { tuning }),
+    ...(origin !== undefined && { origin }),
     isFilling: (bytes) => bytes !== undefined && decodeMarks(bytes, directory).resync !== null,
     events,
     repairSource,

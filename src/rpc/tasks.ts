@@ -63,8 +63,8 @@ const Spec = Type.Union([
     origin: object({ address: Short, ticket: Type.String({ minLength: 1, maxLength: 256 }) }),
   }),
   /**
-   * Of the volume. `name`: the volume's, for lists. The newest backup of this volume whose snapshot is still there and in the
-   * history is the base, unless `full`. The backup's id is the task's UUID, so that a task started again goes on with it.
+   * Of the volume. `name`: the volume's, for lists. The newest backup that is in the history of this volume is the base, unless
+   * `full`. Started again for the same snapshot it goes on, or answers alike when that backup is finished.
    */
   object({
     kind: Type.Literal('backup'),
@@ -109,8 +109,8 @@ const Backup = object({
   /** Wall clock of the snapshot. */
   createdAtMs: Type.Number(),
   snapshotName: Name,
-  /** Id of the snapshot that it is of. */
-  snapshot: SnapshotId,
+  /** Of the snapshot that it is of: it has every change up to here. */
+  lsn: Count,
   sizeBytes: Count,
   logicalBlockBytes: Type.Union([Type.Literal(512), Type.Literal(4096)]),
   kind: Type.Union([Type.Literal('full'), Type.Literal('incremental')]),

@@ -7,6 +7,8 @@
  * Which volumes there are, and who leads them, is the master's to say (`--master`), or without one their authorities'
  * (`POST /assign`); without a word of theirs a server serves nothing.
  */
+import type { Repository } from '../backup/repository.ts'
+import type { RepositorySpec } from '../backup/spec.ts'
 import { formatHostPort, type HostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
@@ -31,15 +33,22 @@ import { compareServerConfigs, refuseOpenServer, type ServerConfig } from './con
 import { DataDirectory } from './data-directory.ts'
 import { addServerRoutes } from './http/server-routes.ts'
 import type { ServerView } from './http/server-view.ts'
+import { imageHandlers } from './images/image-service.ts'
+import { ImageTickets } from './images/image-tickets.ts'
+import { RemoteImage } from './images/remote-image.ts'
+import { addLeadMetrics } from './lead-metrics.ts'
 import { AuthorityClient } from './replica/authority-client.ts'
 import type { AuthorityLink, ReplicaSide } from './replica/authority-link.ts'
-import type { ReplicaCalls } from './replica/hosted-replica.ts'
+import { LedCalls } from './replica/led-calls.ts'
+import type { ReplicaCalls } from './replica/replica-calls.ts'
 import { ReplicaHost, type ReplicaPlace } from './replica/replica-host.ts'
 import type { ReplicaView, RunningReplica } from './replica/replica-view.ts'
 import { volumesOf } from './replica/volumes-of.ts'
 import { addReplicationMetrics } from './replication-metrics.ts'
 import { PathTable } from './served/path-table.ts'
 import { ServedVolumes } from './served/served-volumes.ts'
+import { TaskKinds } from './tasks/task-kinds.ts'
+import { TaskRunner } from './tasks/task-runner.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
 /** Replication as the server drives it. */
@@ -60,6 +69,8 @@ export interface BlockServerOptions {
     readonly server: string
     readonly config: ServerConfig
   }) => Promise<Replication>
+  /** Reaches for nothing yet. */
+  readonly openRepository: (spec: RepositorySpec) => Repository
   /** Certificates for the connections with masters. */
   readonly tls: TlsIdentity | undefined
   readonly setLogLevel: (level: LogLevel) => void
@@ -122,7 +133,7 @@ export class BlockServer {
   }
 
   static async #build(options: BlockServerOptions, resources: AsyncDisposableStack): Promise<BlockServer> {
-    const { config, ports, version, pid, openReplication, tls, onFatal } = options
+    const { config, ports, version, pid, openReplication, openRepository, tls, onFatal } = options
     const { settings } = config
     const { clock, logger } = ports
     for (const text of config.warnings) logger.warn('config.unwise', { text })
@@ -159,6 +170,11 @@ export class BlockServer {
     addProcessMetrics(metrics)
     addVolumeMetrics(metrics, volumesOf(list), server)
     addReplicationMetrics(metrics, list, server)
+    const means = {
+      tickets: new ImageTickets({ ...ports, onFatal }),
+      tasks: new TaskRunner({ clock, logger, onFatal }),
+    }
+    addLeadMetrics(metrics, { replicas: list, means, server })
     const master = (): MasterConnection | null => member?.connection() ?? null
     addMasterMetrics(metrics, master, server)
     const http = await HttpServer.open({
@@ -199,16 +215,27 @@ export class BlockServer {
       path: data.volumesPath,
       logRoot: settings['log-dir'],
       served,
+      means,
       open: (place, calls) => replication.open(place, calls),
       link: member?.beats.link ?? ((side) => smallAuthority(side, { server, clock, logger })),
       whyNoNew: () => whyNoNew(view.current, member),
       onFatal,
     })
     resources.defer(() => host.stop())
+    resources.defer(() => means.tickets.close())
+    resources.defer(() => means.tasks.close())
     await host.openStored()
     replicas.host = host
     Object.assign(places, { http: http.address, replication: replication.address, iscsi, nvme })
-    await member?.join(host)
+    const kinds = new TaskKinds({
+      clock,
+      openRepository,
+      openImage: (place) => RemoteImage.open({ ...place, tls: member?.tls }),
+    })
+    await member?.join(host, {
+      calls: new LedCalls({ ...means, kinds, lead: (volume) => host.lead(volume) }),
+      images: imageHandlers({ ...means, clock, logger }),
+    })
     view.current = { ...view.current, state: 'serving' }
 
     const portals = iscsi.map(formatHostPort)

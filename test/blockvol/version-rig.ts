@@ -72,18 +72,9 @@ export class VersionRig {
   }
 
   async open(): Promise<VersionStore> {
-    const { disk, clock, pool, logger } = this.process
-    const opening = openVersionStore({
-      disk,
-      clock,
-      pool,
-      logger,
-      directory: VERSIONS,
-      uuid: UUID,
-      checkpointLsn: () => this.checkpointLsn,
-      generationMin: this.generationMin,
-    })
-    this.#opened = await this.until(opening)
+    this.#opened = await this.until(
+      versionsOpened(this.process, () => this.checkpointLsn, this.generationMin),
+    )
     return this.#opened
   }
 
@@ -117,6 +108,24 @@ export class VersionRig {
       },
     })
   }
+}
+
+/** Opens the store that is in `VERSIONS`. */
+export function versionsOpened(
+  { disk, clock, pool, logger }: SimProcess,
+  checkpointLsn: () => number,
+  generationMin = 0,
+): Promise<VersionStore> {
+  return openVersionStore({
+    disk,
+    clock,
+    pool,
+    logger,
+    directory: VERSIONS,
+    uuid: UUID,
+    checkpointLsn,
+    generationMin,
+  })
 }
 
 /** One batch of `versions`. */

@@ -71,7 +71,7 @@ export const backupInfo = (id: string): BackupInfo => ({
   volumeUuid: VOLUME,
   createdAtMs: 0,
   snapshotName: 'backup-1',
-  snapshot: '00000000000000a1',
+  lsn: 700,
   sizeBytes: 2 ** 30,
   logicalBlockBytes: 512,
   kind: 'incremental',

@@ -165,6 +165,12 @@ export class Storage {
       .sort()
   }
 
+  /** The ids of the files in a directory, in the order of their names; of one that is not there none. */
+  filesIn(directory: string): number[] {
+    if (!this.isDirectory(directory)) return []
+    return this.list(directory).flatMap((name) => this.lookup(`${directory}/${name}`) ?? [])
+  }
+
   createFile(path: string): number {
     const id = this.#nextFileId++
     this.#files.set(id, {

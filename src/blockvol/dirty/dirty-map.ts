@@ -125,7 +125,8 @@ export class DirtyMap {
   /** As `lookup`, of generations without anything above `lsn`: what a snapshot of that LSN sees here. */
   lookupAt(block: number, lsn: number): DirtyKind {
     let g = this.#generations.length - 1
-    while (g >= 0 && this.#generations[g]!.newestLsn > lsn) g--
+    // one without anything, as the active one may be, says nothing of those before it
+    while (g >= 0 && (this.#generations[g]!.newestLsn > lsn || this.#generations[g]!.isEmpty)) g--
     return this.#lookup(block, g)
   }
 

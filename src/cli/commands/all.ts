@@ -1,8 +1,13 @@
 /** Every command that asks a service, in the order of the help. */
 import type { CommandDescription, Noun } from '../command.ts'
+import { BACKUP_COMMANDS, BACKUP_NOUN } from './backup.ts'
 import { CLUSTER_COMMANDS, CLUSTER_NOUN } from './cluster.ts'
 import { JOB_COMMANDS, JOB_NOUN } from './job.ts'
+import { REPOSITORY_COMMANDS, REPOSITORY_NOUN } from './repository.ts'
+import { SCHEDULE_COMMANDS, SCHEDULE_NOUN } from './schedule.ts'
+import { SCRUB } from './scrub.ts'
 import { SERVER_COMMANDS, SERVER_NOUN } from './server.ts'
+import { SNAPSHOT_COMMANDS, SNAPSHOT_NOUN } from './snapshot.ts'
 import { TARGET_COMMANDS, TARGET_NOUN } from './target.ts'
 import { TOKEN_COMMANDS, TOKEN_NOUN } from './token.ts'
 import { VOLUME_COMMANDS, VOLUME_NOUN } from './volume.ts'
@@ -11,6 +16,10 @@ import { VOLUME_COMMANDS, VOLUME_NOUN } from './volume.ts'
 export const NOUNS: readonly Noun[] = [
   TARGET_NOUN,
   VOLUME_NOUN,
+  SNAPSHOT_NOUN,
+  SCHEDULE_NOUN,
+  REPOSITORY_NOUN,
+  BACKUP_NOUN,
   SERVER_NOUN,
   CLUSTER_NOUN,
   TOKEN_NOUN,
@@ -20,6 +29,11 @@ export const NOUNS: readonly Noun[] = [
 export const COMMANDS: readonly CommandDescription[] = [
   ...TARGET_COMMANDS,
   ...VOLUME_COMMANDS,
+  ...SNAPSHOT_COMMANDS,
+  ...SCHEDULE_COMMANDS,
+  ...REPOSITORY_COMMANDS,
+  ...BACKUP_COMMANDS,
+  SCRUB,
   ...SERVER_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...TOKEN_COMMANDS,

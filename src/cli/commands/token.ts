@@ -5,6 +5,7 @@ import type { Call, CommandDescription, Noun } from '../command.ts'
 import { TOKEN_COLUMNS } from '../views/cluster.ts'
 import { NewToken, TokenList } from '../wire/cluster.ts'
 import { fetchAll, pathOf } from '../wire/common.ts'
+import { parsePeriod } from './periods.ts'
 
 export const TOKEN_NOUN: Noun = {
   words: ['cluster', 'token'],
@@ -66,23 +67,10 @@ async function create(call: Call): Promise<void> {
   const body = {
     name: call.arg('NAME'),
     role,
-    ...(expires === undefined ? {} : { expires_in_seconds: parseValidity(expires) }),
+    ...(expires === undefined ? {} : { expires_in_seconds: parsePeriod(expires, '--expires') / 1000 }),
   }
   const made = await (await call.connect()).post('/block/token', NewToken, body)
   if (!call.isJson)
     call.stderr.write(`Token ${made.id} for '${made.name}' (${made.role}); keep it, it is not shown again:\n`)
   call.print(made, () => `${made.token}\n`)
-}
-
-const UNITS_SECONDS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 }
-
-/** Seconds. People give tokens days, which durations of machines do not have. */
-function parseValidity(text: string): number {
-  const match = /^(\d{1,5})(m|h|d)$/.exec(text.trim())
-  const unit = UNITS_SECONDS[match?.[2] ?? '']
-  if (match !== null && unit !== undefined && Number(match[1]) > 0) return Number(match[1]) * unit
-  throw new BlockError(
-    'INVALID_ARGUMENT',
-    `--expires: '${text.slice(0, 80)}' is not a time; write a number with m, h or d, for example 30d`,
-  )
 }

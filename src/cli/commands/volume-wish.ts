@@ -4,7 +4,7 @@ import { BlockError } from '../../base/errors.ts'
 import { parseVolumeName } from '../../base/names.ts'
 import { parseSize } from '../../base/sizes.ts'
 import type { ArgumentDescription, Call, FlagDescription } from '../command.ts'
-import type { QosChange, VolumeWish } from '../wire/volume.ts'
+import type { DerivedWish, PolicyWish, QosChange, VolumeWish } from '../wire/volume.ts'
 
 export const NEW_NAME: ArgumentDescription = {
   name: 'NAME',
@@ -20,8 +20,7 @@ export const QOS_FLAGS: readonly FlagDescription[] = [
 
 const SPREADS = ['required', 'preferred'] as const
 
-export const WISH_FLAGS: readonly FlagDescription[] = [
-  { name: 'size', placeholder: 'SIZE', help: 'how much hosts see, such as 10GiB; required' },
+const POLICY_FLAGS: readonly FlagDescription[] = [
   {
     name: 'preset',
     placeholder: 'PRESET',
@@ -38,12 +37,6 @@ export const WISH_FLAGS: readonly FlagDescription[] = [
   { name: 'min-in-sync', placeholder: 'N', help: 'sync_all: refuse writes with fewer in-sync replicas' },
   { name: 'max-lag-entries', placeholder: 'N', help: 'best_effort: a replica further behind leaves the set' },
   { name: 'max-lag', placeholder: 'TIME', help: 'best_effort: the same in time, such as 5s' },
-  {
-    name: 'logical-block',
-    placeholder: 'BYTES',
-    choices: ['512', '4096'],
-    help: 'size of the logical block that hosts see',
-  },
   { name: 'log-size', placeholder: 'SIZE', help: 'room of the write-ahead log; by the size unless given' },
   {
     name: 'disk-type',
@@ -67,6 +60,23 @@ export const WISH_FLAGS: readonly FlagDescription[] = [
   ...QOS_FLAGS,
 ]
 
+export const WISH_FLAGS: readonly FlagDescription[] = [
+  { name: 'size', placeholder: 'SIZE', help: 'how much hosts see, such as 10GiB; required' },
+  {
+    name: 'logical-block',
+    placeholder: 'BYTES',
+    choices: ['512', '4096'],
+    help: 'size of the logical block that hosts see',
+  },
+  ...POLICY_FLAGS,
+]
+
+/** Of a volume that is made of a snapshot or of a backup. */
+export const DERIVED_FLAGS: readonly FlagDescription[] = [
+  { name: 'size', placeholder: 'SIZE', help: 'when it is to be larger than what it is made of' },
+  ...POLICY_FLAGS,
+]
+
 /** The body that `call` asks for; INVALID_ARGUMENT for what cannot be right whatever the cluster is. */
 export function readWish(call: Call): VolumeWish {
   const name = parseVolumeName(call.arg('NAME'), 'NAME')
@@ -74,18 +84,27 @@ export function readWish(call: Call): VolumeWish {
   if (sizeBytes === undefined) {
     throw new BlockError('INVALID_ARGUMENT', '--size is missing; write for example --size 10GiB')
   }
+  const logicalBlock = call.count('logical-block')
+  const blocks = logicalBlock === undefined ? {} : { logical_block_bytes: logicalBlock }
+  return { name, size_bytes: sizeBytes, ...blocks, ...readPolicy(call) }
+}
+
+/** What `DERIVED_FLAGS` say; errors as of `readWish`. */
+export function readDerived(call: Call): DerivedWish {
+  const sizeBytes = call.size('size')
+  return { ...(sizeBytes !== undefined && { size_bytes: sizeBytes }), ...readPolicy(call) }
+}
+
+function readPolicy(call: Call): PolicyWish {
   const lag = call.text('max-lag')
   const qos = readQos(call)
   return withoutUndefined({
-    name,
-    size_bytes: sizeBytes,
     preset: call.text('preset'),
     replica_factor: call.count('replicas'),
     durability_mode: call.text('durability'),
     min_in_sync: call.count('min-in-sync'),
     max_lag_entries: call.count('max-lag-entries'),
     max_lag_ms: lag === undefined ? undefined : parseDuration(lag, '--max-lag'),
-    logical_block_bytes: call.count('logical-block'),
     log_bytes: call.size('log-size'),
     disk_type: call.text('disk-type'),
     zones: call.list('zone'),
@@ -115,8 +134,5 @@ export function readQos(call: Call): QosChange {
 type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> }
 
 /** Without the fields that nobody gave: what is not named stays as it is, or as the preset has it. */
-function withoutUndefined<T extends object>(all: T): Given<T> & Pick<T, DefinedKeys<T>> {
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Given<T> &
-    Pick<T, DefinedKeys<T>>
-}
-type DefinedKeys<T> = { [K in keyof T]: undefined extends T[K] ? never : K }[keyof T]
+const withoutUndefined = <T extends object>(all: T): Given<T> =>
+  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Given<T>

@@ -36,6 +36,7 @@ import { finishJob, sayItGoesOn } from './finish-job.ts'
 import { serverNamesFor } from './server-names.ts'
 import { VOLUME_ACCESS } from './volume-access.ts'
 import { VOLUME_ATTACH_INFO } from './volume-attach.ts'
+import { VOLUME_CLONE } from './volume-clone.ts'
 import { VOLUME_PROMOTE } from './volume-promote.ts'
 import { NEW_NAME, QOS_FLAGS, readQos, readWish, WISH_FLAGS } from './volume-wish.ts'
 
@@ -45,7 +46,8 @@ export const VOLUME_NOUN: Noun = {
   more: `Examples:
   basalt volume create db1 --size 100GiB --preset database
   basalt volume list -o wide
-  basalt volume expand db1 200GiB`,
+  basalt volume expand db1 200GiB
+  basalt volume clone db1@before-upgrade db1-test`,
 }
 
 const SERVER_FLAG = 'SERVER'
@@ -91,6 +93,7 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
     service: 'master',
     run: async (call) => printVolume(call, await fetchVolume(await call.connect(), call.arg('VOLUME'))),
   },
+  VOLUME_CLONE,
   {
     words: ['volume', 'delete'],
     summary: 'delete a volume and everything in it',

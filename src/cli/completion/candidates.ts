@@ -7,7 +7,7 @@ import type { Argument, Command, Option } from 'commander'
 import { isBlockError } from '../../base/errors.ts'
 import type { Environment, FlagValues } from '../command.ts'
 import { connectTo } from '../services.ts'
-import { namesOf } from '../wire/names.ts'
+import { nameKindOf, namesOf } from '../wire/names.ts'
 import { SHELLS } from './scripts.ts'
 
 const ANSWER_MS_MAX = 1500
@@ -51,7 +51,7 @@ function read(program: Command, words: readonly string[]): Place {
       if (value !== undefined && known !== undefined) flags[known.name()] = value
       else if (known?.required === true) option = known
     } else {
-      const next = args === 0 ? command.commands.find((sub) => sub.name() === word) : undefined
+      const next = args === 0 ? command.commands.find((sub) => isCalled(sub, word)) : undefined
       if (next === undefined) args++
       else command = next
     }
@@ -59,12 +59,16 @@ function read(program: Command, words: readonly string[]): Place {
   return { command, option, args, flags }
 }
 
+const isCalled = (command: Command, word: string): boolean =>
+  command.name() === word || command.aliases().includes(word)
+
 async function offers(place: Place, typed: string, environment: Environment): Promise<string[]> {
   const { command, option, args } = place
-  if (option !== undefined) return valuesOf(option, place.flags, environment)
+  if (option !== undefined) return valuesOf(option, typed, place.flags, environment)
   if (typed.startsWith('-')) return flagsOf(command)
-  const argument = command.registeredArguments[args]
-  if (argument !== undefined) return valuesOf(argument, place.flags, environment)
+  const last = command.registeredArguments.at(-1)
+  const argument = command.registeredArguments[args] ?? (last?.variadic === true ? last : undefined)
+  if (argument !== undefined) return valuesOf(argument, typed, place.flags, environment)
   return args > 0 ? [] : command.commands.map((sub) => line(sub.name(), sub.summary() || sub.description()))
 }
 
@@ -77,16 +81,20 @@ const flagsOf = (command: Command): string[] => [
 
 async function valuesOf(
   place: Argument | Option,
+  typed: string,
   flags: FlagValues,
   environment: Environment,
 ): Promise<string[]> {
   if (place.argChoices !== undefined) return [...place.argChoices]
-  const kind = 'flags' in place ? (/<(\w+)>/.exec(place.flags)?.[1] ?? '') : place.name()
-  if (kind === 'SHELL') return [...SHELLS]
-  if (kind !== 'VOLUME' && kind !== 'SERVER' && kind !== 'JOB') return []
+  const placeholder = 'flags' in place ? (/<([\w@]+)>/.exec(place.flags)?.[1] ?? '') : place.name()
+  if (placeholder === 'SHELL') return [...SHELLS]
+  const kind = nameKindOf(placeholder)
+  if (kind === undefined) return []
+  const repository = typeof flags.repository === 'string' ? flags.repository : environment.BASALT_REPOSITORY
   try {
     const api = await connectTo('master', flags, environment, ANSWER_MS_MAX)
-    return (await namesOf(api, kind, NAMES_MAX)).map(([name, about]) => line(name, about))
+    const names = await namesOf(api, kind, { typed, limit: NAMES_MAX, repository: repository || undefined })
+    return names.slice(0, NAMES_MAX).map(([name, about]) => line(name, about))
   } catch (error) {
     if (isBlockError(error)) return []
     throw error

@@ -4,16 +4,35 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DaemonCommand } from '../program.ts'
-import { job, MasterDouble, problem, server, volume } from '../test-support/master-double.ts'
+import {
+  backup,
+  job,
+  MasterDouble,
+  problem,
+  repository,
+  schedule,
+  server,
+  snapshot,
+  volume,
+} from '../test-support/master-double.ts'
 import { run } from '../test-support/run-cli.ts'
 
 let master: MasterDouble
 beforeAll(async () => {
   master = await new MasterDouble().listen()
-  const volumes = [volume(), volume({ name: 'db2', health_state: 'unsafe' }), volume({ name: 'web' })]
+  const volumes = [
+    volume({ snapshots_count: 2 }),
+    volume({ name: 'db2', health_state: 'unsafe' }),
+    volume({ name: 'web' }),
+  ]
   master.answers = {
     'GET /block/volumes': [200, { volumes, next_cursor: null }],
     'GET /block/servers': [200, { servers: [server(0), server(1)], next_cursor: null }],
+    'GET /block/volume/db1/snapshots': [200, { snapshots: [snapshot(), snapshot({ name: 'sunday' })] }],
+    'GET /block/schedules': [200, { schedules: [schedule()] }],
+    'GET /block/repositories': [200, { repositories: [repository()] }],
+    'GET /block/repositories/offsite/backups': [200, { backups: [backup()], next_cursor: null }],
+    'GET /block/repositories/other/backups': [200, { backups: [backup({ id: 'o-1' })], next_cursor: null }],
     'GET /block/jobs': [200, { jobs: [job()], next_cursor: null }],
   }
 })
@@ -71,6 +90,20 @@ describe('completion', () => {
     )
   })
 
+  it('knows snapshots after the @, schedules, repositories and what is in them', async () => {
+    expect(await complete('snapshot', 'get', '')).toEqual(['db1@'])
+    expect(await complete('snapshot', 'show', 'db1@s')).toEqual(['db1@sunday'])
+    expect(await complete('volume', 'clone', 'db1@')).toEqual(['db1@monday', 'db1@sunday'])
+    expect(await complete('snapshot', 'get', 'nope@')).toEqual([])
+    expect(await complete('snapshot', 'create', 'd')).toEqual(['db1@', 'db2@'])
+    expect(await complete('snapshot', 'group', 'x', 'db1', 'web', 'd')).toEqual(['db1', 'db2'])
+    expect(await complete('schedule', 'pause', '')).toEqual(['nightly'])
+    expect(await complete('backup', 'list', '--repository', '')).toEqual(['offsite'])
+    expect(await complete('backup', 'get', '')).toEqual(['b-1'])
+    expect(await complete('backup', 'get', '--repository', 'other', '')).toEqual(['o-1'])
+    expect(await complete('scrub', 'w')).toEqual(['web'])
+  })
+
   it('finds the master by what stands on the line, and is silent when it does not answer', async () => {
     expect(await complete('volume', 'get', '--master', '127.0.0.1:1', '')).toEqual([])
     const kept = master.answers['GET /block/servers']
@@ -102,11 +135,13 @@ describe('the scripts', () => {
       COMP_WORDS=('${program}' volume get db) COMP_CWORD=3
       _basalt
       printf '%s\\n' "\${COMPREPLY[@]}"
+      [[ $COMP_WORDBREAKS == *@* ]] || echo 'VOLUME@SNAPSHOT is one word'
       complete -p basalt`
     const out = execFileSync('bash', ['--norc', '-c', shell], { encoding: 'utf8' })
     expect(out.trim().split('\n')).toEqual([
       'volume get db',
       'with space',
+      'VOLUME@SNAPSHOT is one word',
       'complete -o default -F _basalt basalt',
     ])
   })

@@ -16,7 +16,11 @@ _basalt() {
   for line in $("\${COMP_WORDS[0]}" ${complete} -- "\${words[@]}" 2>/dev/null); do
     COMPREPLY+=("\${line%%$'\\t'*}")
   done
+  # After VOLUME@ the name of a snapshot follows at once.
+  if [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *@ ]]; then compopt -o nospace 2>/dev/null; fi
 }
+# VOLUME@SNAPSHOT is one word.
+COMP_WORDBREAKS=\${COMP_WORDBREAKS//@/}
 complete -o default -F _basalt basalt
 `,
   zsh: (complete) => `#compdef basalt

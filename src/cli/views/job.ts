@@ -2,6 +2,7 @@
 import { amounts, percent, ratioOf } from '../progress.ts'
 import type { Column } from '../table.ts'
 import type { Job } from '../wire/job.ts'
+import { resultFacts } from './result.ts'
 import { formatTime } from './times.ts'
 
 type NameOf = (server: string) => string
@@ -32,6 +33,7 @@ export const jobFacts = (job: Job, nameOf: NameOf): [string, string][] => [
   ['step', job.step],
   ['progress', `${done(job)}, ${amounts(job.progress)}`],
   ...(job.message === null ? [] : [['message', job.message] satisfies [string, string]]),
+  ...resultFacts(job.result),
   ['asked by', job.actor],
   ['started', formatTime(job.created_at)],
   ['changed', formatTime(job.updated_at)],

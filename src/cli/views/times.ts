@@ -19,3 +19,16 @@ export function waitText(wait: {
   const until = for_ms === null ? '' : `, ${(for_ms / 1000).toFixed(1)} s from now`
   return reason === null ? `${message}${until}` : `${message} (${reason}${until})`
 }
+
+const MINUTE_MS = 60_000
+const PERIODS: readonly (readonly [unit: string, ms: number])[] = [
+  ['d', 24 * 60 * MINUTE_MS],
+  ['h', 60 * MINUTE_MS],
+  ['m', MINUTE_MS],
+]
+
+/** `90m`, `12h`, `30d`: by the largest unit that it is a whole number of; else in seconds. */
+export function formatPeriod(ms: number): string {
+  const [unit, unitMs] = PERIODS.find(([, unitMs]) => ms % unitMs === 0) ?? ['s', 1000]
+  return `${ms / unitMs}${unit}`
+}

@@ -53,10 +53,27 @@ export const volumeFacts = (volume: ClusterVolume): Facts => [
   ['multipath', volume.multipath ? 'yes: hosts use several iSCSI paths at once' : 'no'],
   ...volume.paths.map((path): [string, string] => ['path', pathText(path)]),
   ['limits', qosText(volume.qos)],
+  ['snapshots', snapshotsText(volume)],
+  ...(volume.clone === null ? [] : [['clone', cloneText(volume.clone)] satisfies [string, string]]),
+  ['scrub', scrubText(volume)],
   ...volume.replicas.map((replica): [string, string] => [replica.role, replicaText(replica)]),
   ...volume.jobs.map((job): [string, string] => ['job', job]),
   ['created', formatTime(volume.created_at)],
 ]
+
+function snapshotsText({ snapshots_count: count, snapshot_bytes: bytes }: ClusterVolume): string {
+  if (count === 0) return 'none'
+  return bytes === null ? String(count) : `${count}, which hold ${formatSize(bytes)}`
+}
+
+const cloneText = ({ source, ratio }: NonNullable<ClusterVolume['clone']>): string =>
+  `of ${source}, being filled: ${percent(ratio)}`
+
+function scrubText({ scrub }: ClusterVolume): string {
+  if (scrub === null) return 'not yet'
+  const found = scrub.errors === 0 ? 'nothing bad' : `${scrub.errors} bad blocks, ${scrub.repaired} mended`
+  return `${formatTime(scrub.last_at)}, ${found}`
+}
 
 const pathText = ({ server_name, slot, role, iscsi_addrs, nvme_addrs }: Path): string =>
   [

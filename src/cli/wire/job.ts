@@ -1,5 +1,6 @@
 /** Jobs, as the master's API shows them. */
 import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
 import type { ApiClient } from '../http/api-client.ts'
 import { Count, fetchAll, Nullable, pathOf } from './common.ts'
 
@@ -21,15 +22,23 @@ export const Job = Type.Object({
   progress: Type.Object({
     done: Count,
     total: Count,
-    unit: Type.Union([Type.Literal('bytes'), Type.Literal('volumes'), Type.Literal('steps')]),
+    unit: Type.Enum(['bytes', 'volumes', 'steps', 'blocks', 'objects']),
   }),
   message: Nullable(Type.String()),
+  /** What came of it, by kind. */
+  result: Type.Unknown(),
   created_at: Type.String(),
   updated_at: Type.String(),
 })
 export type Job = Static<typeof Job>
 
 export const isEnded = ({ state }: Job): boolean => state !== 'running' && state !== 'cancelling'
+
+const ScrubResult = Type.Object({ errors: Count, repaired: Count })
+
+/** How many blocks a scrub that has ended left as bad as it found them. */
+export const leftDamaged = ({ result }: Job): number =>
+  Value.Check(ScrubResult, result) ? Math.max(0, result.errors - result.repaired) : 0
 
 export const fetchJob = (api: ApiClient, id: string): Promise<Job> => api.get(pathOf('job', id), Job)
 

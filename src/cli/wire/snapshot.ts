@@ -1,7 +1,7 @@
 /** Snapshots, as the master's API shows them. */
 import { type Static, Type } from 'typebox'
 import type { ApiClient } from '../http/api-client.ts'
-import { Count, fetchAll, Nullable, pathOf } from './common.ts'
+import { Count, Nullable, pathOf } from './common.ts'
 
 const Exposure = Type.Object({
   iqn: Type.String(),
@@ -14,8 +14,9 @@ export type Exposure = Static<typeof Exposure>
 export const Snapshot = Type.Object({
   id: Type.String(),
   name: Type.String(),
+  /** Its name. */
   volume: Type.String(),
-  volume_name: Type.String(),
+  volume_id: Type.String(),
   state: Type.String(),
   lsn: Nullable(Count),
   size_bytes: Count,
@@ -25,13 +26,12 @@ export const Snapshot = Type.Object({
   exposed: Nullable(Exposure),
   schedule: Nullable(Type.String()),
   group: Nullable(Type.String()),
+  /** It is the base of the next backup there. */
+  repository: Nullable(Type.String()),
 })
 export type Snapshot = Static<typeof Snapshot>
 
-const SnapshotPage = Type.Object({
-  snapshots: Type.Array(Snapshot),
-  next_cursor: Nullable(Type.String()),
-})
+export const SnapshotList = Type.Object({ snapshots: Type.Array(Snapshot) })
 
 export const snapshotPath = (
   name: { readonly volume: string; readonly snapshot: string },
@@ -39,9 +39,5 @@ export const snapshotPath = (
 ): string => pathOf('volume', name.volume, 'snapshots', name.snapshot, ...more)
 
 /** Oldest first. */
-export const fetchSnapshots = (api: ApiClient, volume: string, limit?: number): Promise<Snapshot[]> =>
-  fetchAll(api, pathOf('volume', volume, 'snapshots'), {
-    schema: SnapshotPage,
-    limit,
-    read: (page) => ({ items: page.snapshots, next: page.next_cursor }),
-  })
+export const fetchSnapshots = async (api: ApiClient, volume: string): Promise<Snapshot[]> =>
+  (await api.get(pathOf('volume', volume, 'snapshots'), SnapshotList)).snapshots

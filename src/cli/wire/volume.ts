@@ -59,6 +59,10 @@ export const ClusterVolume = Type.Object({
   paths: Type.Array(Path),
   replicas: Type.Array(Replica),
   qos: Qos,
+  snapshots_count: Count,
+  snapshot_bytes: Nullable(Count),
+  clone: Nullable(Type.Object({ source: Type.String(), ratio: Type.Number() })),
+  scrub: Nullable(Type.Object({ last_at: Type.String(), errors: Count, repaired: Count })),
   access: Access,
   jobs: Type.Array(Type.String()),
   created_at: Type.String(),
@@ -68,16 +72,13 @@ export type ClusterVolume = Static<typeof ClusterVolume>
 const VolumePage = Type.Object({ volumes: Type.Array(ClusterVolume), next_cursor: Nullable(Type.String()) })
 
 /** In bytes, counts and milliseconds; what is absent is as the preset has it. */
-export interface VolumeWish {
-  readonly name: string
-  readonly size_bytes: number
+export interface PolicyWish {
   readonly preset?: string
   readonly replica_factor?: number
   readonly durability_mode?: string
   readonly min_in_sync?: number
   readonly max_lag_entries?: number
   readonly max_lag_ms?: number
-  readonly logical_block_bytes?: number
   readonly log_bytes?: number
   readonly disk_type?: string
   readonly zones?: readonly string[]
@@ -85,6 +86,15 @@ export interface VolumeWish {
   readonly rack_spread?: string
   readonly multipath?: boolean
   readonly qos?: QosChange
+}
+/** Of a snapshot or a backup, whose blocks it has, and whose size unless told. */
+export interface DerivedWish extends PolicyWish {
+  readonly size_bytes?: number
+}
+export interface VolumeWish extends PolicyWish {
+  readonly name: string
+  readonly logical_block_bytes?: number
+  readonly size_bytes: number
 }
 export interface QosChange {
   readonly iops?: number

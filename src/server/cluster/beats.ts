@@ -1,11 +1,12 @@
 /**
  * What a server's beats say of its replicas. A full beat lists all; the ones between list those that lead, because each
  * of their beats asks for a grant, those whose facts changed, and those that have something to tell. A replica that idles
- * costs a comparison.
+ * costs a comparison. What is said of a volume that is led goes whole whenever it changes, and again after a full beat, as much
+ * as one beat is to carry at a time.
  */
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Epoch } from '../../base/units.ts'
-import type { ReplicaBeat, ServerBeat } from '../../master/links.ts'
+import type { LedBeat, ReplicaBeat, ServerBeat } from '../../master/links.ts'
 import type { AuthorityLink, ReplicaReport, ReplicaSide } from '../replica/authority-link.ts'
 import { Outbox } from '../replica/outbox.ts'
 
@@ -14,10 +15,14 @@ interface Known {
   readonly outbox: Outbox
   /** Facts of the last beat that had it. */
   facts: string
+  /** As it was said last; undefined: it is to be said. */
+  led: LedBeat | null | undefined
 }
 
 /** Also when nothing seems to have changed: what the master has may be wrong for a reason that nobody thought of. */
 const FULL_EVERY_BEATS = 120
+/** Some 1.5 MiB, of the 8 MiB that a message may have. */
+const SNAPSHOTS_PER_BEAT = 8192
 
 export class Beats {
   readonly #clock: Clock
@@ -47,7 +52,7 @@ export class Beats {
 
   /** The way of a replica to the master. */
   readonly link = (side: ReplicaSide): AuthorityLink => {
-    const known: Known = { side, outbox: new Outbox(), facts: '' }
+    const known: Known = { side, outbox: new Outbox(), facts: '', led: undefined }
     return {
       start: () => {
         this.#replicas.set(side.volume, known)
@@ -80,22 +85,35 @@ export class Beats {
 
   /** A full beat beside the others, which tells no messages. */
   look(isDraining: boolean): ServerBeat {
-    const replicas = [...this.#replicas.values()].map(({ side }) => ({ ...side.report(), messages: [] }))
+    const room = new Room()
+    const replicas = [...this.#replicas.values()].map(({ side }) => {
+      const report = side.report()
+      return { ...report, led: room.admits(report.led) ? report.led : null, messages: [] }
+    })
     return { ...this.#facts(isDraining), isFull: true, replicas }
   }
 
   #beat(isDraining: boolean, isFull: boolean): ServerBeat {
     const replicas: ReplicaBeat[] = []
+    const room = new Room()
+    let isMore = false
     for (const known of this.#replicas.values()) {
       const report = known.side.report()
       const facts = factsOf(report)
       const messages = known.outbox.list()
       const isNews = facts !== known.facts || messages.length > 0 || report.open?.leads != null
-      if (!isFull && !isNews) continue
+      if (isFull) known.led = undefined
+      const isLedNews = report.led !== (known.led ?? null)
+      if (!isFull && !isNews && !isLedNews) continue
+      const isLedSaid = isLedNews && room.admits(report.led)
+      if (isLedSaid || report.led === null) known.led = report.led
+      else if (isLedNews) isMore = true
       known.facts = facts
       known.outbox.told(messages)
-      replicas.push({ ...report, kept: isFull ? report.kept : null, messages })
+      const led = isLedSaid ? report.led : null
+      replicas.push({ ...report, kept: isFull ? report.kept : null, led, messages })
     }
+    if (isMore) this.#wake()
     return { ...this.#facts(isDraining), isFull, replicas }
   }
 
@@ -103,6 +121,18 @@ export class Beats {
     // two beats of one moment are still two
     this.#sentAtMs = Math.max(this.#clock.bootMs(), this.#sentAtMs + 0.001)
     return { sentAtMs: this.#sentAtMs, ...this.#space(), isDraining }
+  }
+}
+
+/** How much a beat may still say of what is led. */
+class Room {
+  #snapshots = SNAPSHOTS_PER_BEAT
+
+  admits(led: LedBeat | null): boolean {
+    const wanted = led?.snapshots.length ?? 0
+    if (wanted > this.#snapshots) return false
+    this.#snapshots -= wanted
+    return true
   }
 }
 

@@ -12,6 +12,7 @@ import type { Random } from '../../base/ports/random.ts'
 import type { TlsIdentity } from '../../base/tls.ts'
 import { formatUuid, randomUuid } from '../../base/uuid.ts'
 import type { Secret } from '../../frontend/secret.ts'
+import type { ImagesHandlers } from '../../gen/basalt/server/v1/Images.ts'
 import type { ReplicaBeat, ServerHello, ToServer } from '../../master/links.ts'
 import { bind, SERVER_OPTIONS } from '../../rpc/connection.ts'
 import { services } from '../../rpc/definitions.ts'
@@ -47,6 +48,12 @@ export interface ClusterMemberOptions {
 
 const CALL_TOKEN_BYTES = 32
 const SPACE_EVERY_MS = 5_000
+
+/** What is answered beside. */
+export interface MemberServices {
+  readonly calls: VolumeCalls
+  readonly images: ImagesHandlers
+}
 
 type Host = Pick<ReplicaHost, 'allocate' | 'remove' | 'expand' | 'deliver' | 'setSettings' | 'list'>
 
@@ -118,13 +125,21 @@ export class ClusterMember {
     return this.#client.connection()
   }
 
-  /** Listens for calls and joins the master. IN_USE, INVALID_ARGUMENT: the address. */
-  async join(host: Host, calls: VolumeCalls = NO_VOLUME_CALLS): Promise<void> {
+  /** Shown to other servers, too. */
+  get tls(): TlsIdentity | undefined {
+    return this.#certificate?.identity
+  }
+
+  /**
+   * Listens for calls of the master, and for those of other servers that read images, and joins the master. IN_USE,
+   * INVALID_ARGUMENT: the address.
+   */
+  async join(host: Host, beside?: MemberServices): Promise<void> {
     const { clock, logger, listen } = this.#o
     this.#host = host
     const handlers = serverHandlers({
       host,
-      calls,
+      calls: beside?.calls ?? NO_VOLUME_CALLS,
       callToken: this.#callToken,
       isInMaintenance: () => this.#files.isInMaintenance,
       setMaintenance: (isInMaintenance) => this.#files.setMaintenance(isInMaintenance),
@@ -139,6 +154,7 @@ export class ClusterMember {
       logger,
     })
     this.#server.addService(services().Server.service, handlers)
+    if (beside !== undefined) this.#server.addService(services().Images.service, beside.images)
     this.#address = await bind(this.#server, listen, { tls: this.#certificate?.identity, flag: '--grpc' })
     logger.info('grpc.listening', { address: formatHostPort(this.#address) })
     this.#spaceSoon()

@@ -11,17 +11,17 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import { RemoteReservations } from '../../frontend/reservations/remote.ts'
 import type { ClearAccess, RemoveRequest, ToServer } from '../../master/links.ts'
-import type { LedDevice } from '../../replication/device.ts'
-import type { Note } from '../../v2engine/effects.ts'
 import { compareSets, type SetRecord } from '../../v2engine/marks.ts'
-import type { AuthorityMessage, ToAuthority } from '../../v2engine/messages.ts'
+import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import { type LatencyRecorders, viewLatencies } from '../latencies.ts'
 import { Pause } from '../pause.ts'
 import type { StandbyMeans } from '../served/front-end.ts'
-import type { ServedVolume } from '../served/served-volume.ts'
+import type { OwnAccess, ServedVolume } from '../served/served-volume.ts'
 import type { AuthorityLink, ReplicaReport, ReplicaSide } from './authority-link.ts'
+import type { Lead } from './lead.ts'
 import { logNote } from './notes.ts'
 import { NO_ACCESS, ownAccess, storedAccess, wantsSecrets } from './own-access.ts'
+import type { ReplicaCalls } from './replica-calls.ts'
 import type { ReplicaRecord, StoredSettings } from './replica-record.ts'
 import type { ReplicaState, ReplicaView, RunningReplica } from './replica-view.ts'
 
@@ -35,16 +35,6 @@ export type ReplicaSettings = Pick<
   'access' | 'qos' | 'tag' | 'keep'
 >
 
-/** What an opening of the replica calls. */
-export interface ReplicaCalls {
-  readonly toAuthority: (message: ToAuthority) => void
-  readonly lead: (device: LedDevice) => void
-  readonly halt: (why: string) => Promise<void>
-  readonly note: (note: Note) => void
-  /** Nothing is carried out any more: close it and open it from disk. */
-  readonly failed: (error: unknown) => void
-}
-
 export interface HostedReplicaOptions {
   readonly volume: string
   readonly name: string
@@ -52,6 +42,8 @@ export interface HostedReplicaOptions {
   readonly open: (calls: ReplicaCalls) => Promise<RunningReplica>
   /** Makes the volume known to hosts. */
   readonly serve: (standby: StandbyMeans) => ServedVolume
+  /** What is done with the volume beside, while it is led here. */
+  readonly lead: Lead
   readonly latencies: LatencyRecorders
   /** As it was last stored. */
   readonly record: ReplicaRecord
@@ -70,6 +62,7 @@ export interface HostedReplicaOptions {
 export class HostedReplica {
   readonly volume: string
   readonly name: string
+  readonly lead: Lead
   readonly #o: HostedReplicaOptions
   readonly #served: ServedVolume
   readonly #link: AuthorityLink
@@ -100,6 +93,7 @@ export class HostedReplica {
     this.#o = options
     this.volume = options.volume
     this.name = options.name
+    this.lead = options.lead
     this.#record = options.record
     this.#sizeBytes = options.sizeBytes
     this.#pause = new Pause(options.clock)
@@ -212,6 +206,7 @@ export class HostedReplica {
       reopens: this.#reopens,
       authority: this.#record.authority,
       status: this.#replica?.status(),
+      led: this.lead.beat(),
       ...served.describe(),
       latency: viewLatencies(this.#o.latencies),
       qos: served.qosCounters,
@@ -242,7 +237,7 @@ export class HostedReplica {
       // without its secrets they are asked for again
       settingsTag: settings === null || this.#isMute ? 0 : settings.tag,
       kept: settings?.keep ?? null,
-      led: null,
+      led: this.lead.beat(),
     }
     if (heartbeat === undefined || progress === undefined) {
       return { ...common, sizeBytes: this.#sizeBytes, open: null }
@@ -271,12 +266,18 @@ export class HostedReplica {
   #serveAs(stored: StoredSettings | null, access: ClearAccess | undefined): void {
     if (stored === null) {
       // a small authority leaves it to the server's own configuration; a master that has not said it yet will
-      if (this.#record.authority === null) this.#served.setOwnAccess(NO_ACCESS)
+      if (this.#record.authority === null) this.#setOwnAccess(NO_ACCESS)
       return
     }
     this.#isMute = wantsSecrets(stored) && access === undefined
-    this.#served.setOwnAccess(ownAccess(stored, access))
+    this.#setOwnAccess(ownAccess(stored, access))
     this.#served.setQos(stored.qos)
+    this.lead.setQos(stored.qos)
+  }
+
+  #setOwnAccess(own: OwnAccess): void {
+    this.#served.setOwnAccess(own)
+    this.lead.setOwnAccess(own)
   }
 
   /** Ends it for good: hosts are cut off, everything appended becomes durable, its directory is closed. Idempotent. */
@@ -335,11 +336,13 @@ export class HostedReplica {
       failed.resolve(error instanceof Error ? error.message : String(error))
     }
     const replica = await open({
+      origin: this.lead.origin,
       toAuthority: (message) => this.#link.send(message),
       lead: (device) => {
         this.#isServed = true
         device.onForward((bytes) => this.#served.answerForwarded(bytes))
         this.#served.attach(device).catch(fail)
+        this.lead.begin(device)
         logger.info('replica.served', { volume: this.name })
       },
       halt: async (why) => {
@@ -381,6 +384,6 @@ export class HostedReplica {
   /** Hosts are cut off, whatever they were told before. */
   async #release(): Promise<void> {
     this.#isServed = false
-    await this.#served.detach()
+    await Promise.all([this.#served.detach(), this.lead.end('the volume is not led here any more')])
   }
 }

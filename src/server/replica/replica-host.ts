@@ -17,8 +17,10 @@ import { makeLatencyRecorders } from '../latencies.ts'
 import type { ServedVolumes } from '../served/served-volumes.ts'
 import { VolumeCatalog } from '../volume-catalog.ts'
 import type { AuthorityLink, ReplicaSide } from './authority-link.ts'
-import { HostedReplica, type ReplicaCalls, type ReplicaSettings } from './hosted-replica.ts'
+import { HostedReplica, type ReplicaSettings } from './hosted-replica.ts'
+import { Lead, type LeadMeans } from './lead.ts'
 import { Removal } from './removal.ts'
+import type { ReplicaCalls } from './replica-calls.ts'
 import { type ReplicaRecord, readReplicaRecord, saveReplicaRecord } from './replica-record.ts'
 import type { ReplicaView, RunningReplica } from './replica-view.ts'
 
@@ -54,6 +56,8 @@ export interface ReplicaHostOptions {
   /** Holds a directory for each volume's log, named as the volume's own. */
   readonly logRoot: string | undefined
   readonly served: ServedVolumes
+  /** What is done here with volumes that are led. */
+  readonly means: LeadMeans
   readonly open: (place: ReplicaPlace, calls: ReplicaCalls) => Promise<RunningReplica>
   /** The way of a replica to who decides for its volume. */
   readonly link: (side: ReplicaSide) => AuthorityLink
@@ -145,6 +149,13 @@ export class ReplicaHost {
     const replica = this.#replicas.get(request.volume)
     if (replica === undefined) throw notFound(request.volume)
     await replica.expand(request.epoch, request.sizeBytes)
+  }
+
+  /** What is done with a volume while it is led here; NOT_FOUND. */
+  lead(volume: string): Lead {
+    const replica = this.#replicas.get(volume)
+    if (replica === undefined) throw notFound(volume)
+    return replica.lead
   }
 
   /** A message of the master. False when there is no such replica. */
@@ -292,7 +303,7 @@ export class ReplicaHost {
   }
 
   #host(identity: VolumeIdentity, record: ReplicaRecord): HostedReplica {
-    const { ports, served, path, open, link, onFatal } = this.#o
+    const { ports, served, means, path, open, link, onFatal } = this.#o
     const { name } = identity
     const volume = formatUuid(identity.uuid)
     const directory = `${path}/${volume}`
@@ -305,6 +316,7 @@ export class ReplicaHost {
       open: (calls) => open(place, calls),
       // what a host finds here is what it left at the primary before
       serve: (standby) => served.volume({ name, volume, latencies, first: 'failover', standby }),
+      lead: new Lead({ ...means, served, volume, uuid: identity.uuid, name, logger: ports.logger, onFatal }),
       latencies,
       record,
       saveRecord: (changed) => saveReplicaRecord(ports.disk, directory, changed),

@@ -46,6 +46,7 @@ export class ExposedSnapshots {
   #last: Promise<unknown> = Promise.resolve()
   /** Rises when the lead ends: what was begun before is over. */
   #leads = 0
+  #changes = 0
 
   constructor(options: ExposedSnapshotsOptions) {
     this.#o = options
@@ -61,6 +62,11 @@ export class ExposedSnapshots {
   setQos(limits: QosLimits): void {
     this.#limits = limits
     for (const { service } of this.#exposed.values()) service.setQos(limits)
+  }
+
+  /** Another number whenever what is exposed is another. */
+  get changes(): number {
+    return this.#changes
   }
 
   has(id: bigint): boolean {
@@ -80,7 +86,7 @@ export class ExposedSnapshots {
    * Hosts may log in when the promise resolves; also when they could before. NOT_FOUND; NO_SPACE when there are too many;
    * CLOSED when the lead ended meanwhile.
    */
-  expose(device: SnapshotDevice, id: bigint): Promise<void> {
+  expose(device: Pick<SnapshotDevice, 'snapshots' | 'openSnapshot'>, id: bigint): Promise<void> {
     const leads = this.#leads
     return this.#alone(async () => {
       this.#check(leads)
@@ -124,9 +130,11 @@ export class ExposedSnapshots {
     service.setQos(this.#limits)
     try {
       this.#exposed.set(id, { image, disk, service })
+      this.#changes++
       await service.attach(disk)
     } catch (error) {
       this.#exposed.delete(id)
+      this.#changes++
       await service.remove()
       throw error
     }
@@ -140,6 +148,7 @@ export class ExposedSnapshots {
     disk.lose(reason)
     await service.remove()
     this.#exposed.delete(id)
+    this.#changes++
     await image.close().catch((error: unknown) => {
       // of a volume that failed meanwhile
       if (!isBlockError(error)) throw error

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Report } from '../kernel/fixture/report.ts'
 import { chooseCases, runMain } from '../support/suite.ts'
+import { BACKUPS } from './cases/backups.ts'
 import { CERTIFICATES } from './cases/certificates.ts'
 import { DRAIN } from './cases/drain.ts'
 import { FILES } from './cases/files.ts'
@@ -17,6 +18,7 @@ import { GROW } from './cases/grow.ts'
 import { HOSTILE } from './cases/hostile.ts'
 import { PATHS } from './cases/paths.ts'
 import { SERVERS } from './cases/servers.ts'
+import { SNAPSHOTS } from './cases/snapshots.ts'
 import { TARGET } from './cases/target.ts'
 import { TOKENS } from './cases/tokens.ts'
 import { VOLUMES } from './cases/volumes.ts'
@@ -31,6 +33,8 @@ const CASES: readonly ClusterCase[] = [
   VOLUMES,
   SERVERS,
   TARGET,
+  SNAPSHOTS,
+  BACKUPS,
   HOSTILE,
   DRAIN,
   GROW,

@@ -32,19 +32,22 @@ export class Faults {
   readonly #callsLeft = new Map<SimServer, number>()
   /** The only one whose disk does lasting damage: it is never counted on. */
   readonly #victim: SimServer | undefined
+  /** Draws what hits preserved versions, so that all else of a seed is what it was. */
+  readonly #ofVersions: SeededRandom
   /** Of assignments that were sent. */
   readonly #assigned = new Set<string>()
 
   constructor(sim: ClusterSim, random: SeededRandom) {
     this.#sim = sim
     this.#random = random
+    this.#ofVersions = random.fork('versions')
     sim.network.onFault = (fault) => this.#netFault(fault)
     const isOfOne = this.mayDamage || LASTING.some((kind) => sim.profile.disk[kind] !== undefined)
     this.#victim = isOfOne ? random.pick([...sim.servers.values()]) : undefined
     for (const server of sim.servers.values()) {
       if (isOfOne && server !== this.#victim) continue
       server.faults.rates = sim.profile.disk
-      const isOfContent = (path: string): boolean => /\/(log|extents\/\d+)$/.test(path)
+      const isOfContent = (path: string): boolean => /\/(log|extents\/\d+|versions\/\d+)$/.test(path)
       const { syncLie, misdirectedWrite } = sim.profile.disk
       // what a lost write of bookkeeping does goes unnoticed, and cannot be helped
       if (syncLie !== undefined) server.faults.targets = (path) => path.endsWith('/log')
@@ -302,7 +305,12 @@ export class Faults {
     if (this.#victim !== undefined && server !== this.#victim) return false
     const random = this.#random
     const name = random.weighted({ 'extents/000000': 5, 'extents/000000.map': 3, log: 3 })
-    const fileId = server.storage.lookup(`${DIRECTORY}/${name}`)
+    const versions = server.storage.filesIn(`${DIRECTORY}/versions`)
+    const isOfVersions = versions.length > 0 && this.#ofVersions.chance(0.3)
+    const fileId = isOfVersions
+      ? this.#ofVersions.pick(versions)
+      : server.storage.lookup(`${DIRECTORY}/${name}`)
+    if (isOfVersions) this.#sim.log.count('trouble rot of versions')
     if (fileId === undefined) return false
     const pages = [...server.storage.durableOf(fileId).pageIndexes()]
     if (pages.length === 0) return false

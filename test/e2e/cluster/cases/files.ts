@@ -14,6 +14,10 @@ export const FILES: ClusterCase = {
       for (const noun of [
         [],
         ['volume'],
+        ['snapshot'],
+        ['schedule'],
+        ['repository'],
+        ['backup'],
         ['server'],
         ['cluster'],
         ['cluster', 'token'],

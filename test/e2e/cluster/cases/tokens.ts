@@ -56,6 +56,12 @@ export const TOKENS: ClusterCase = {
       await asViewer.fails(EXIT.refused, mayNot, 'volume', 'delete', 'guarded', '--yes')
       await asViewer.fails(EXIT.refused, mayNot, 'volume', 'create', 'x', '--size', '1GiB')
       await asViewer.fails(EXIT.refused, mayNot, 'server', 'drain', 'server-1')
+      await asViewer.says('snapshot', 'list')
+      await asViewer.says('schedule', 'list')
+      await asViewer.fails(EXIT.refused, mayNot, 'snapshot', 'create', 'guarded@one')
+      await asViewer.fails(EXIT.refused, mayNot, 'scrub', 'guarded')
+      await asViewer.fails(EXIT.refused, mayNot, 'backup', 'create', 'guarded', '--repository', 'any')
+      await asViewer.fails(EXIT.refused, /role/, 'repository', 'add', 'x', '--directory', '/x')
       await asViewer.fails(EXIT.refused, /admin/, 'cluster', 'token', 'list')
       const answer = await fetch(`${dev.url}/block/volume/guarded`, {
         method: 'DELETE',

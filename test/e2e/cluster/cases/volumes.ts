@@ -6,7 +6,7 @@ import { expect } from '../fixture/scene.ts'
 
 const VOLUME =
   'name id size_bytes used_bytes logical_block_bytes preset durability_mode replica_factor status health_state ' +
-  'health_reasons serving epoch iqn iscsi_addrs replicas qos access jobs created_at'
+  'health_reasons serving epoch iqn iscsi_addrs replicas qos access snapshots_count snapshot_bytes clone scrub jobs created_at'
 const JOB = 'id kind state volume volume_name server actor step progress message created_at updated_at'
 const CLUSTER =
   'cluster_id registry_id registry_seq lock volume_count healthy_count server_count connected_server_count ' +
