@@ -151,7 +151,7 @@ export class Checkpointer {
     const preservation = preserver.begin(cut.lsn, snapshotLsns, { isFilling })
     const snapshotLsn = preservation.newestBefore(cut.generation.newestLsn)
     try {
-      if (snapshotLsn > 0) await preserveReplaced({ plan, preservation, snapshotLsn, isFilling, map, maxima })
+      if (snapshotLsn > 0) await preserveReplaced({ plan, preservation, snapshotLsn, map, maxima })
       if (isFilling) await preserveOvertaken({ plan, preservation, map, maxima }, this.#content)
       await preservation.commit()
     } catch (error) {
@@ -176,8 +176,7 @@ export class Checkpointer {
       pool: ports.pool,
       repairSource,
       isFilling,
-      beginPreservation: (): Preservation =>
-        preserver.begin(cut.lsn, snapshotLsns, { isCheckingAll: isFilling }),
+      beginPreservation: (): Preservation => preserver.begin(cut.lsn, snapshotLsns, { isFilling }),
       onMapped,
       onLost,
     })

@@ -20,35 +20,28 @@ export interface PreservePassOptions {
   readonly preservation: Preservation
   /** LSN of the newest snapshot before the generation. */
   readonly snapshotLsn: number
-  /** The volume is a replica that gets its base: what snapshots see of blocks that it does not know comes with that. */
-  readonly isFilling: boolean
   readonly map: BlockMap
   readonly maxima: GrainMaxima
 }
 
 /** Adds to the preservation what the plan replaces and a snapshot sees. Errors as of `Preservation.replaced`. */
 export async function preserveReplaced(options: PreservePassOptions): Promise<void> {
-  const { plan, preservation, map } = options
+  const { plan, snapshotLsn, preservation, map } = options
   let page: MapPage | undefined
   for (const block of plan.blocks) {
     const index = Math.floor(block / PAGE_BLOCKS)
     if (page?.index !== index) page = map.getNow(index) ?? (await map.get(index))
-    if (!isToKeep(options, page, block) || !plan.isContent(block)) continue
+    if (!isSeen(page, block % PAGE_BLOCKS, snapshotLsn) || !plan.isContent(block)) continue
     await preservation.keep(page, block)
   }
   for (const range of plan.ranges) await preserveRange(options, range)
 }
 
 async function preserveRange(options: PreservePassOptions, range: DirtyRange): Promise<void> {
-  const { preservation } = options
+  const { preservation, snapshotLsn } = options
   await visitRange(options, range, (page, block) =>
-    isToKeep(options, page, block) ? preservation.keep(page, block) : undefined,
+    isSeen(page, block % PAGE_BLOCKS, snapshotLsn) ? preservation.keep(page, block) : undefined,
   )
-}
-
-function isToKeep({ snapshotLsn, isFilling }: PreservePassOptions, page: MapPage, block: number): boolean {
-  const slot = block % PAGE_BLOCKS
-  return isSeen(page, slot, snapshotLsn) && !(isFilling && page.isUnknown(slot))
 }
 
 /** Visits what no newer single write of the plan replaced of `range`, where anything was ever touched. */
@@ -81,7 +74,7 @@ async function visitRange(
  * snapshot between the two sees it. Errors as above.
  */
 export async function preserveOvertaken(
-  { plan, preservation, map, maxima }: Omit<PreservePassOptions, 'snapshotLsn' | 'isFilling'>,
+  { plan, preservation, map, maxima }: Omit<PreservePassOptions, 'snapshotLsn'>,
   content: LogContent,
 ): Promise<void> {
   const data = new Uint8Array(BLOCK_BYTES)
