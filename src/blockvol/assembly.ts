@@ -5,13 +5,14 @@
 import { BlockError } from '../base/errors.ts'
 import { BLOCK_BYTES, type Lsn } from '../base/units.ts'
 import { Admission } from './admission.ts'
-import { findAllocation } from './allocation.ts'
+import { isInPlace } from './allocation.ts'
 import type { OpenVolumeOptions, RepairSource, VolumePorts } from './api.ts'
 import { BlockLocks } from './block-locks.ts'
-import { Checkpointer, type StatefulCut } from './checkpointer.ts'
+import { Checkpointer } from './checkpointer.ts'
 import { type Commitment, CommittedAlone, CommittedByReplicas } from './commitment.ts'
 import { DataPath } from './data-path.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
+import type { StatefulCut } from './flush/cut.ts'
 import { Flusher } from './flush/flusher.ts'
 import type { AppendedEntry } from './log/group-composer.ts'
 import type { LogFile } from './log/log-file.ts'
@@ -21,14 +22,22 @@ import { LogReader } from './log/log-reader.ts'
 import { LogWriter } from './log/log-writer.ts'
 import { BlockMap } from './map/block-map.ts'
 import { GrainMaxima } from './map/maxima.ts'
-import { BlockReader, type BlockSource } from './reader.ts'
+import { BlockReader } from './reader.ts'
+import type { Recorder } from './recorder.ts'
 import type { Recovered } from './recovery.ts'
 import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrub.ts'
+import { CloneFilling } from './snapshots/clone-filling.ts'
+import type { BlockSource } from './snapshots/located.ts'
+import { OpenImages } from './snapshots/open-images.ts'
+import { Preserver } from './snapshots/preserver.ts'
+import { SnapshotChanges } from './snapshots/snapshot-changes.ts'
+import { SnapshotViews } from './snapshots/views.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { StateChanges } from './state-changes.ts'
-import type { StateKeeper } from './state-keeper.ts'
+import { FORMAT_LEVEL, type StateKeeper } from './state-keeper.ts'
 import type { Tuning } from './tuning.ts'
+import type { VersionStore } from './versions/version.ts'
 import type { VolumeFiles } from './volume-files.ts'
 import type { VolumeTelemetry } from './volume-status.ts'
 import { within } from './within.ts'
@@ -37,8 +46,12 @@ import { within } from './within.ts'
 const PINNED_LOG_PART = 0.5
 const nothing = (): void => undefined
 const never = (): boolean => false
+const latestLevel = (): number => FORMAT_LEVEL
+/** So many cuts of snapshots and restores wait before the flusher is started for their sake. */
+const WAITING_CUTS_MAX = 4
 
 export interface VolumeHooks {
+  /** An entry is in the log, and readers see it. */
   readonly appended: (entry: AppendedEntry) => void
   readonly groupAppended: () => void
   /** The disk failed. */
@@ -57,6 +70,8 @@ export interface ReplicaHooks {
   /** Base blocks of a resync arrive beside the log. */
   readonly isFilling: () => boolean
   readonly pinsLost: (keys: readonly string[]) => void
+  /** Least format level that the replicas know which get the log; the one of this program when it is not given. */
+  readonly formatLevelMax?: () => number
 }
 
 /** The parts that only such a volume has. */
@@ -70,6 +85,15 @@ interface ReplicaParts {
 export interface VolumeParts {
   readonly replica: ReplicaParts | undefined
   readonly state: StateKeeper
+  readonly recorder: Recorder
+  readonly views: SnapshotViews
+  readonly preserver: Preserver
+  readonly versions: VersionStore
+  /** Blocks from 0 that are as the origin has them while nobody touched them; 0 of all but an unfilled clone. */
+  readonly originBlocks: () => number
+  readonly images: OpenImages
+  readonly snapshots: SnapshotChanges
+  readonly filling: CloneFilling
   readonly changes: StateChanges
   readonly log: LogFile
   readonly dirty: DirtyMap
@@ -91,14 +115,16 @@ export async function assemble(
   options: OpenVolumeOptions,
   tuning: Tuning,
   files: VolumeFiles,
-  recovered: Recovered & { readonly dirty: DirtyMap },
+  recovered: Recovered,
   telemetry: VolumeTelemetry,
   hooks: VolumeHooks,
   replication: { readonly hooks: ReplicaHooks; readonly index: LogIndex } | undefined,
 ): Promise<VolumeParts> {
   const { clock, pool, disk } = ports
   const { superblocks, extents } = files
-  const { log, state, epoch, dirty } = recovered
+  const { log, state, epoch, recorder } = recovered
+  const { dirty } = recorder
+  const { versions } = files
   const moved = replication?.hooks.moved ?? nothing
   const superblock = superblocks.current
   const repairs = new Repairs({
@@ -121,8 +147,14 @@ export async function assemble(
     index: replication?.index,
     timeoutMs: tuning.admissionTimeoutMs,
     hungMs: tuning.hungDiskMs,
-    onAppended: hooks.appended,
+    onAppended: (entry) => {
+      const { request, lsn, dataPosition, checksum, group } = entry
+      recorder.entry(request, lsn, dataPosition, checksum, group)
+      hooks.appended(entry)
+    },
     onGroup: () => {
+      recorder.groupEnded(() => ({ ...writer.boundary, epoch: writer.epoch }))
+      if (recorder.waiting.length >= WAITING_CUTS_MAX) flusher.kick()
       hooks.groupAppended()
       replica?.pins.check()
       moved()
@@ -161,16 +193,26 @@ export async function assemble(
     sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
     onUnknown: (block) => telemetry.unknown(block),
   })
-  const reader = new BlockReader({
+  const originBlocks = (): number => (state.current.origin?.sizeBytes ?? 0) / BLOCK_BYTES
+  const views = new SnapshotViews({
     dirty,
-    commitment,
     map,
     log,
     extents,
+    versions,
     repairSource,
+    originBlocks,
+    origin: options.origin,
     onVerdict: (block, verdict) => telemetry.verdict(block, verdict),
     onRepair: hooks.repaired,
   })
+  const reader = new BlockReader({ dirty, commitment, map, log, extents, views, originBlocks })
+  const onLost = (block: number): void => {
+    telemetry.unknown(block)
+    ports.logger.error('volume.version-lost', { volume: superblock.name, block })
+  }
+  const preserver = new Preserver({ map, extents, versions, pool, repairSource, onLost })
+  const newestSnapshot = (): number => state.current.snapshots.at(-1)?.lsn ?? 0
   const admission: Admission = new Admission(clock, tuning, {
     fullness: () => Math.max(writer.unflushedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),
     pendingBytes: () => writer.queuedBytes,
@@ -187,13 +229,11 @@ export async function assemble(
       clock,
       path: options.directory,
       reserveBytes: tuning.reserveBytes,
-      unflushedBytes: () => dirty.blockCount * BLOCK_BYTES,
+      // what a snapshot sees is copied before it is overwritten
+      unflushedBytes: () => dirty.blockCount * BLOCK_BYTES * (newestSnapshot() > 0 ? 2 : 1),
     }),
-    isAllocated: async (block, blocks) => {
-      const end = block + blocks
-      const runs = await findAllocation({ dirty, map }, block, end, 2)
-      return runs.length === 1 && runs[0]!.mapped && runs[0]!.end === end
-    },
+    takesNoSpace: (block, blocks) => isInPlace({ dirty, map }, block, block + blocks, newestSnapshot()),
+    preserves: () => newestSnapshot() > 0,
     rangeRoom: () => {
       if (dirty.rangeCount < tuning.dirtyRangesMax) return undefined
       const busy = (error: unknown): never => {
@@ -214,10 +254,13 @@ export async function assemble(
     extents,
     state,
     superblocks,
-    versions: files.versions,
+    versions,
+    preserver,
     repairSource,
     provenLsn: (cut) => (replica === undefined ? writer.durableLsn : cut.lsn),
+    flushableLsn: () => commitment.flushableLsn,
     onMapped: (block) => telemetry.mapped(block),
+    onLost,
     onMoved: moved,
     isFilling: replication?.hooks.isFilling ?? never,
   })
@@ -225,13 +268,8 @@ export async function assemble(
     clock,
     retryMs: tuning.flushRetryMs,
     isNeeded: () => writer.appendedLsn > superblocks.current.checkpoint.lsn,
-    freeze: () => ({
-      ...writer.boundary,
-      generation: dirty.freeze(),
-      state: state.current,
-      epoch: writer.epoch,
-      isAfterLoss: recovered.isLossAccepted && writer.appendedLsn === recovered.lastLsn,
-    }),
+    freeze: () => recorder.freeze({ ...writer.boundary, epoch: writer.epoch }),
+    takeWaiting: () => recorder.take(),
     flush: async (cut) => {
       const flushable = commitment.flushable(cut.lsn)
       if (flushable !== undefined) await flushable
@@ -251,10 +289,36 @@ export async function assemble(
     sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
     isServing: hooks.isServing,
   })
+  const changes = new StateChanges(writer, commitment, state, log.ringBytes)
+  const images = new OpenImages({
+    state,
+    commitment,
+    dirty,
+    maxima,
+    views,
+    ensureServing: hooks.ensureServing,
+  })
+  const snapshots = new SnapshotChanges({
+    state,
+    changes,
+    wallMs: () => clock.wallMs(),
+    formatLevelMax: replication?.hooks.formatLevelMax ?? latestLevel,
+    isPristine: () => maxima.endGrain === 0 && dirty.isEmpty,
+    openImages: (id) => images.countOf(id),
+    lockAll: () => locks.acquire(0, Number.POSITIVE_INFINITY),
+  })
   return {
     replica,
     state,
-    changes: new StateChanges(writer, commitment, state, log.ringBytes),
+    recorder,
+    views,
+    preserver,
+    versions,
+    originBlocks,
+    images,
+    snapshots,
+    filling: new CloneFilling({ dirty, map, path, origin: options.origin, originBlocks }),
+    changes,
     log,
     dirty,
     map,

@@ -26,8 +26,10 @@ export interface DataPathOptions {
   readonly admission: Admission
   readonly locks: BlockLocks
   readonly space: SpaceGuard
-  /** Whether every block of [block, block + blocks) has space on the disk already. */
-  readonly isAllocated: (block: number, blocks: number) => Promise<boolean>
+  /** Whether every block of [block, block + blocks) has space on the disk that a new version takes over. */
+  readonly takesNoSpace: (block: number, blocks: number) => Promise<boolean>
+  /** Whether there are snapshots: then trims take space too, for what these see. */
+  readonly preserves: () => boolean
   /** Resolves when the dirty map has room for another range; BUSY when it takes too long. */
   readonly rangeRoom: () => Promise<void> | undefined
   /** Throws what an operation gets when the volume does not serve. */
@@ -162,7 +164,8 @@ export class DataPath {
     const room = this.#o.rangeRoom()
     if (room !== undefined) await room
     await this.#admitted(data?.byteLength ?? 0, async () => {
-      if (data !== undefined && this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
+      const mayTake = data !== undefined || this.#o.preserves()
+      if (mayTake && this.#o.space.isLow) await this.#refuseNewSpace(block, blocks)
       const reach = data === undefined ? 'trim' : 'content'
       await this.#whenUnlocked(block, blocks, options, () =>
         this.#submit(kind, block, blocks, data, options.admit, reach),
@@ -185,6 +188,55 @@ export class DataPath {
       options.admit?.()
       return false
     })
+  }
+
+  /**
+   * Writes those of the blocks from `block` on for which `isWanted`, asked under their locks. `data` is whole blocks. Returns how
+   * many it wrote.
+   */
+  async writeWhere(
+    block: number,
+    data: Uint8Array,
+    isWanted: (block: number) => Promise<boolean>,
+    options: WriteOptions,
+  ): Promise<number> {
+    const { writer, locks, space, ensureServing } = this.#o
+    const end = block + data.byteLength / BLOCK_BYTES
+    let written = 0
+    await this.#admitted(data.byteLength, async () => {
+      const release = await locks.acquire(block, end)
+      let lsn = 0
+      try {
+        if (writer.overlapsPending(block, end - block)) await writer.settledSoFar()
+        const parts: Promise<number>[] = []
+        try {
+          for (let at = block; at < end; ) {
+            if (!(await isWanted(at))) {
+              at++
+              continue
+            }
+            let run = 1
+            while (at + run < end && (await isWanted(at + run))) run++
+            if (space.isLow) await this.#refuseNewSpace(at, run)
+            ensureServing()
+            const part = data.subarray((at - block) * BLOCK_BYTES, (at - block + run) * BLOCK_BYTES)
+            parts.push(this.#appendData(at, part, options))
+            written += run
+            at += run
+          }
+        } finally {
+          // all must have settled before the caller gets its buffer back
+          for (const result of await Promise.allSettled(parts)) {
+            if (result.status === 'fulfilled') lsn = Math.max(lsn, result.value)
+          }
+        }
+        await Promise.all(parts)
+      } finally {
+        release()
+      }
+      if (lsn > 0) await this.#counted(lsn, options)
+    })
+    return written
   }
 
   async compareAndWrite(
@@ -264,7 +316,7 @@ export class DataPath {
 
   async #refuseNewSpace(block: number, blocks: number): Promise<void> {
     await this.#o.space.sample()
-    if (!this.#o.space.isLow || (await this.#o.isAllocated(block, blocks))) return
+    if (!this.#o.space.isLow || (await this.#o.takesNoSpace(block, blocks))) return
     throw new BlockError('NO_SPACE', 'the disk is nearly full: writes that need new space are refused', {
       facts: { block, blocks },
     })

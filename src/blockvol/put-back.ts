@@ -9,12 +9,14 @@ import { BLOCK_BYTES } from '../base/units.ts'
 import { blockChecksum } from './checksum.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from './geometry.ts'
 import type { BlockMap } from './map/block-map.ts'
-import type { BlockSource } from './reader.ts'
 import type { SegmentFiles } from './segments.ts'
+import type { BlockSource } from './snapshots/located.ts'
+import type { VersionStore } from './versions/version.ts'
 
 export interface PutBackParts {
   readonly map: BlockMap
   readonly extents: SegmentFiles
+  readonly versions: VersionStore
   /** Runs one at a time with flushes: `Checkpointer.alone`. */
   readonly alone: <T>(run: () => Promise<T>) => Promise<T>
   readonly isServing: () => boolean
@@ -27,6 +29,7 @@ export async function putBack(
   source: BlockSource,
   content: Uint8Array,
 ): Promise<void> {
+  if (source.stored !== undefined) await parts.versions.repair(source.stored, content)
   if (source.kind !== 'extent') return
   assert(
     blockChecksum(content, source.seedBlock, source.lsn) === source.checksum,

@@ -7,9 +7,7 @@
  * block that was flushed, overwritten or recycled meanwhile is looked up again. What is really bad is fetched
  * from a peer or fails with MEDIUM, never zeros, never old data.
  */
-import { BlockError, isBlockError } from '../base/errors.ts'
 import { BLOCK_BYTES } from '../base/units.ts'
-import type { RepairSource } from './api.ts'
 import { blockChecksum } from './checksum.ts'
 import type { Commitment } from './commitment.ts'
 import type { DirtyKind, DirtyMap } from './dirty/dirty-map.ts'
@@ -17,6 +15,15 @@ import { PAGE_BLOCKS, SEGMENT_BLOCKS } from './geometry.ts'
 import type { LogFile } from './log/log-file.ts'
 import type { BlockMap } from './map/block-map.ts'
 import type { SegmentFiles } from './segments.ts'
+import type { Source } from './snapshots/located.ts'
+import {
+  follows,
+  isContent,
+  mappedSource,
+  matches,
+  type SnapshotViews,
+  unknownBlock,
+} from './snapshots/views.ts'
 
 export interface ReaderOptions {
   readonly dirty: DirtyMap
@@ -24,30 +31,14 @@ export interface ReaderOptions {
   readonly map: BlockMap
   readonly log: LogFile
   readonly extents: SegmentFiles
-  readonly repairSource: RepairSource | undefined
-  /** A block failed its checksum for good, or was found good or repaired. */
-  readonly onVerdict: (block: number, verdict: 'bad' | 'repaired') => void
-  /** A good copy of a bad block: to be put back where it stood, if that is still its newest version. */
-  readonly onRepair: (block: number, source: BlockSource, content: Uint8Array) => void
+  /** Looks up what cannot be had within the turn, and reads what did not check out at first. */
+  readonly views: SnapshotViews
+  /** Blocks from 0 that are as the origin has them while nobody touched them; 0 of all but an unfilled clone. */
+  readonly originBlocks: () => number
 }
 
-/** Where the content of a block's newest version is. */
-export interface BlockSource {
-  readonly kind: 'log' | 'extent'
-  readonly lsn: number
-  /** Log position, or block number. */
-  readonly position: number
-  readonly checksum: number
-  /** The block with which the checksum was seeded: another one only for patterns. */
-  readonly seedBlock: number
-}
-type Source =
-  | BlockSource
-  | { readonly kind: 'zeros'; readonly lsn: number }
-  | { readonly kind: 'unknown'; readonly lsn: number }
-
-/** A look-up that changes under the reader this often means a bug, not a race. */
-const ATTEMPTS_MAX = 1000
+/** The LSN as of which readers of the volume itself look. */
+const NEWEST = Number.POSITIVE_INFINITY
 /** Longest run that one system call reads. */
 const RUN_BLOCKS_MAX = 256
 
@@ -84,6 +75,7 @@ export class BlockReader {
         const slot = at % PAGE_BLOCKS
         if (!page.hasContent(slot)) {
           if (page.isUnknown(slot)) return false
+          if (page.lsn(slot) === 0 && at < this.#o.originBlocks()) return false
           target.fill(0, i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
           i++
           continue
@@ -146,8 +138,15 @@ export class BlockReader {
   async readAppended(block: number, target: Uint8Array): Promise<void> {
     const blocks = target.byteLength / BLOCK_BYTES
     for (let i = 0; i < blocks; ) {
-      const first = await this.#locate(block + i)
+      const first = this.locateNow(block + i) ?? (await this.#o.views.locateAt(block + i, NEWEST)).source
       if (first.kind === 'unknown') throw unknownBlock(block + i)
+      if (first.kind === 'origin') {
+        let count = 1
+        while (i + count < blocks && count < RUN_BLOCKS_MAX && this.#isOrigin(block + i + count)) count++
+        await this.#o.views.readOrigin(block + i, target.subarray(i * BLOCK_BYTES, (i + count) * BLOCK_BYTES))
+        i += count
+        continue
+      }
       if (first.kind === 'zeros') {
         target.fill(0, i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
         i++
@@ -165,10 +164,10 @@ export class BlockReader {
         run.push(next)
       }
       const content = target.subarray(i * BLOCK_BYTES, (i + run.length) * BLOCK_BYTES)
-      const isWhole = await this.#readRun(block + i, first, content)
+      const isWhole = await this.#o.views.readRun(first, content)
       for (let r = 0; r < run.length; r++) {
         const one = content.subarray(r * BLOCK_BYTES, (r + 1) * BLOCK_BYTES)
-        if (!isWhole || !matches(one, run[r]!)) await this.#readOne(block + i + r, one)
+        if (!isWhole || !matches(one, run[r]!)) await this.#o.views.readAt(block + i + r, NEWEST, one)
       }
       i += run.length
     }
@@ -193,98 +192,26 @@ export class BlockReader {
     return page?.lsn(block % PAGE_BLOCKS) ?? commitment.flushableLsn
   }
 
-  /** The newest version of `block`, without waiting; undefined when its map page is not in memory. */
+  #isOrigin(block: number): boolean {
+    return this.locateNow(block)?.kind === 'origin'
+  }
+
+  /**
+   * The newest version of `block`, without waiting; undefined when its map page is not in memory, or a restore that is not
+   * flushed yet says what it is.
+   */
   locateNow(block: number): Source | undefined {
     const { dirty, map } = this.#o
     const kind = dirty.lookup(block)
     if (kind === 'zeros') return { kind, lsn: dirty.lsn }
+    if (kind === 'restored') return undefined
     if (kind !== 'clean') {
       const { lsn, position, checksum, seedBlock } = dirty
       return { kind: 'log', lsn, position, checksum, seedBlock }
     }
     const page = map.getNow(Math.floor(block / PAGE_BLOCKS))
-    if (page === undefined) return undefined
-    const slot = block % PAGE_BLOCKS
-    const lsn = page.lsn(slot)
-    if (!page.hasContent(slot))
-      return page.isUnknown(slot) ? { kind: 'unknown', lsn } : { kind: 'zeros', lsn }
-    return { kind: 'extent', lsn, position: block, checksum: page.checksum(slot), seedBlock: block }
-  }
-
-  async #locate(block: number): Promise<Source> {
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const source = this.locateNow(block)
-      if (source !== undefined) return source
-      await this.#o.map.get(Math.floor(block / PAGE_BLOCKS))
-    }
-    throw new BlockError('BUSY', `block ${block}: its map page did not stay in memory`)
-  }
-
-  /** Reads the run that begins with `first`; false when the file ends in it or the disk gave an error. */
-  async #readRun(block: number, first: BlockSource, content: Uint8Array): Promise<boolean> {
-    try {
-      if (first.kind === 'log') return await this.#o.log.read(content, first.position)
-      const file = await this.#o.extents.get(Math.floor(block / SEGMENT_BLOCKS), false)
-      if (file === undefined) return false
-      return (await file.read(content, (block % SEGMENT_BLOCKS) * BLOCK_BYTES)) === content.byteLength
-    } catch (error) {
-      // an unreadable sector is what a bad checksum is: the copy here is gone
-      if (isBlockError(error, 'DISK')) return false
-      throw error
-    }
-  }
-
-  /** One block that did not check out at first: looked up again until its version holds still. */
-  async #readOne(block: number, target: Uint8Array): Promise<void> {
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const source = await this.#locate(block)
-      if (source.kind === 'unknown') throw unknownBlock(block)
-      if (source.kind === 'zeros') {
-        target.fill(0)
-        return
-      }
-      if ((await this.#readRun(block, source, target)) && matches(target, source)) return
-      const now = await this.#locate(block)
-      if (!isContent(now) || now.kind !== source.kind || now.lsn !== source.lsn) continue
-      if (now.position !== source.position || now.checksum !== source.checksum) continue
-      await this.#repair(block, source, target)
-      return
-    }
-    throw new BlockError('BUSY', `block ${block} changed too often while it was read`)
-  }
-
-  async #repair(block: number, source: BlockSource, target: Uint8Array): Promise<void> {
-    const { repairSource, onVerdict, onRepair } = this.#o
-    const { lsn, seedBlock, checksum } = source
-    const wanted = { block, lsn, crc32c: checksum, seedBlock }
-    const copy = await repairSource?.(wanted)
-    if (copy === undefined || !matches(copy, source)) {
-      onVerdict(block, 'bad')
-      throw new BlockError('MEDIUM', `block ${block} fails its checksum and no good copy could be had`, {
-        facts: { block, offsetBytes: block * BLOCK_BYTES, lsn: source.lsn, from: source.kind },
-      })
-    }
-    target.set(copy)
-    onVerdict(block, 'repaired')
-    onRepair(block, source, copy)
+    return page && mappedSource(page, block, this.#o.originBlocks())
   }
 }
 
 const isInLog = (kind: DirtyKind): boolean => kind === 'data' || kind === 'pattern'
-
-const isContent = (source: Source): source is BlockSource => source.kind === 'log' || source.kind === 'extent'
-
-const unknownBlock = (block: number): BlockError =>
-  new BlockError('MEDIUM', `what block ${block} holds is not known: its entry in the block map was damaged`, {
-    facts: { block, offsetBytes: block * BLOCK_BYTES },
-  })
-
-const matches = (content: Uint8Array, source: BlockSource): boolean =>
-  blockChecksum(content, source.seedBlock, source.lsn) === source.checksum
-
-/** Whether `next`, the source of `block`, lies right behind `previous` in the same file. */
-function follows(previous: BlockSource, next: BlockSource, block: number): boolean {
-  if (next.kind !== previous.kind) return false
-  if (next.position !== previous.position + (next.kind === 'log' ? BLOCK_BYTES : 1)) return false
-  return next.kind === 'log' || block % SEGMENT_BLOCKS !== 0
-}

@@ -8,8 +8,7 @@ import { assert } from '../base/assert.ts'
 import { BlockError } from '../base/errors.ts'
 import { type Epoch, epochNumber, type LogPosition, type Lsn, logPosition, lsn } from '../base/units.ts'
 import type { OpenVolumeOptions, VolumePorts } from './api.ts'
-import { Generation } from './dirty/dirty-map.ts'
-import { recordEntry } from './dirty/record-entry.ts'
+import { DirtyMap } from './dirty/dirty-map.ts'
 import { GROUP_ALIGN_BYTES } from './format/log-group.ts'
 import { MARK } from './format/superblock.ts'
 import { LogFile } from './log/log-file.ts'
@@ -17,10 +16,12 @@ import { LogIndex } from './log/log-index.ts'
 import {
   type GroupBeyond,
   type LogCut,
+  type LogScanOptions,
   type LogScanResult,
   type ScannedEntry,
   scanLog,
 } from './log/log-scan.ts'
+import { Recorder } from './recorder.ts'
 import { StateKeeper } from './state-keeper.ts'
 import type { SuperblockStore } from './superblock-store.ts'
 import type { VolumeFiles } from './volume-files.ts'
@@ -28,8 +29,8 @@ import type { VolumeFiles } from './volume-files.ts'
 export interface Recovered {
   readonly log: LogFile
   readonly state: StateKeeper
-  /** Everything that the log holds and extents and map do not. */
-  readonly generation: Generation
+  /** Everything that the log holds and extents and map do not, with the cuts that snapshots and restores make. */
+  readonly recorder: Recorder
   /** The epoch of this opening, in the superblock already; of a replica, the epoch of its last entry. */
   readonly epoch: Epoch
   readonly lastLsn: Lsn
@@ -52,7 +53,7 @@ export async function recover(
   const { superblocks } = files
   const { current } = superblocks
   const log = await openLog(files)
-  const { state, scan, generation, replayedEntries } = await replay(files, log, () => undefined)
+  const { state, scan, recorder, replayedEntries } = await replay(files, log, () => undefined)
   let lostToLsn = 0
   if ((current.marks & MARK.clean) === 0) {
     lostToLsn = await settleTail(ports, options, superblocks, log, scan)
@@ -62,6 +63,7 @@ export async function recover(
   }
   const isLossAccepted = lostToLsn > 0
   const lastLsn = isLossAccepted ? Math.max(lostToLsn, state.current.asOfLsn) : scan.lastLsn
+  if (isLossAccepted) recorder.lossAccepted(lastLsn)
   const number = Math.max(current.epoch.number, scan.epoch.number) + 1
   const epoch = { number: epochNumber(number), id: ports.random.u64() }
   await superblocks.update({
@@ -73,7 +75,7 @@ export async function recover(
   return {
     log,
     state,
-    generation,
+    recorder,
     epoch,
     lastLsn: lsn(lastLsn),
     end: logPosition(scan.end),
@@ -114,7 +116,7 @@ export async function recoverReplica(ports: VolumePorts, files: VolumeFiles): Pr
   const { superblocks } = files
   const { current } = superblocks
   const log = await openLog(files)
-  const { state, scan, generation, index, replayedEntries } = await replay(
+  const { state, scan, recorder, index, replayedEntries } = await replay(
     files,
     log,
     () => new LogIndex(log.ringBytes),
@@ -131,7 +133,7 @@ export async function recoverReplica(ports: VolumePorts, files: VolumeFiles): Pr
   return {
     log,
     state,
-    generation,
+    recorder,
     epoch: scan.epoch,
     lastLsn: lsn(scan.lastLsn),
     end: logPosition(scan.end),
@@ -144,7 +146,7 @@ export async function recoverReplica(ports: VolumePorts, files: VolumeFiles): Pr
   }
 }
 
-interface Replayed extends Pick<Recovered, 'state' | 'generation' | 'replayedEntries'> {
+interface Replayed extends Pick<Recovered, 'state' | 'recorder' | 'replayedEntries'> {
   readonly scan: LogScanResult
   readonly index: LogIndex | undefined
 }
@@ -158,28 +160,29 @@ async function replay(
 ): Promise<Replayed> {
   const { superblocks } = files
   const state = await StateKeeper.open(files.state, superblocks.current.checkpoint.stateGeneration)
-  const generation = new Generation()
+  const recorder = new Recorder(new DirtyMap(), state)
   const index = makeIndex()
   let replayedEntries = 0
   let lastLsn = 0
-  const scan = await scanUnlessClean(superblocks, log, { cuts, index }, (entry) => {
+  const onGroup: LogScanOptions['onGroup'] = (group) =>
+    recorder.groupEnded(() => ({ ...group, lsn: group.lastLsn, position: logPosition(group.end) }))
+  const scan = await scanUnlessClean(superblocks, log, { cuts, index, onGroup }, (entry) => {
     // behind a cut that was not known: nothing of this pass is kept, and the next one knows it
     if (entry.lsn <= lastLsn) return
     lastLsn = entry.lsn
     replayedEntries++
-    const { lsn: entryLsn, dataPosition, checksums } = entry
-    recordEntry(generation, entry, entryLsn, dataPosition, (i) => checksums[i]!)
-    state.apply(entry)
+    const { lsn: entryLsn, dataPosition, checksums, group } = entry
+    recorder.entry(entry, entryLsn, dataPosition, (i) => checksums[i]!, group)
   })
   if (scan.cuts.length > cuts.length) return replay(files, log, makeIndex, scan.cuts)
-  return { state, scan, generation, index, replayedEntries }
+  return { state, scan, recorder, index, replayedEntries }
 }
 
 /** After a clean close the log holds nothing and nothing lies beyond its end: no scan. */
 async function scanUnlessClean(
   superblocks: SuperblockStore,
   log: LogFile,
-  known: { readonly cuts: readonly LogCut[]; readonly index: LogIndex | undefined },
+  known: Pick<LogScanOptions, 'cuts' | 'index' | 'onGroup'>,
   onEntry: (entry: ScannedEntry) => void,
 ): Promise<LogScanResult> {
   const { checkpoint, marks, logTag } = superblocks.current

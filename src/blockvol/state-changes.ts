@@ -28,7 +28,7 @@ export class StateChanges {
 
   startEpoch(epoch: Epoch): Promise<void> {
     const data = encodeEpochStart(epoch)
-    return this.#append(ENTRY_KIND.epochStart, { argument: 0, blocks: 0, data, epoch })
+    return this.append(ENTRY_KIND.epochStart, { argument: 0, blocks: 0, data, epoch }).then()
   }
 
   /** INVALID_ARGUMENT when the size is not allowed, or below what the volume has when the entry gets its LSN. */
@@ -46,7 +46,7 @@ export class StateChanges {
       this.#resizingTo = sizeBytes
     }
     const entry = { argument: 0, blocks: sizeBytes / BLOCK_BYTES, data: undefined }
-    await this.#append(ENTRY_KIND.resize, entry, admitted)
+    await this.append(ENTRY_KIND.resize, entry, admitted)
   }
 
   /** INVALID_ARGUMENT when `state` is longer than one entry may be. */
@@ -60,14 +60,16 @@ export class StateChanges {
     }
     const data = new Uint8Array(alignUp(Math.max(1, state.byteLength), BLOCK_BYTES))
     data.set(state)
-    await this.#append(ENTRY_KIND.frontendState, { argument: state.byteLength, blocks: 0, data }, admit)
+    await this.append(ENTRY_KIND.frontendState, { argument: state.byteLength, blocks: 0, data }, admit)
   }
 
-  async #append(
+  /** Appends an entry that concerns the state; resolves with its LSN when it is committed and durable. `appended`: readers see it. */
+  async append(
     kind: EntryKind,
     entry: { argument: number; blocks: number; data: Uint8Array | undefined; epoch?: Epoch },
     admit?: () => void,
-  ): Promise<void> {
+    appended?: () => void,
+  ): Promise<number> {
     const lsn = await new Promise<number>((resolve, reject) => {
       this.#writer.submit({
         kind,
@@ -79,6 +81,13 @@ export class StateChanges {
         settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
       })
     })
+    appended?.()
+    await this.settled(lsn)
+    return lsn
+  }
+
+  /** Resolves when everything up to `lsn`, which is appended, is committed and durable. */
+  async settled(lsn: number): Promise<void> {
     const committed = this.#commitment.committed(lsn)
     if (committed !== undefined) await committed
     await this.#commitment.flushed(lsn)

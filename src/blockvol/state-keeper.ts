@@ -99,6 +99,8 @@ export class StateKeeper {
   #saved: VolumeState
   /** While the base of the state is on its way: the entries that came since, which go on top of it. */
   #onTop: StateEntry[] | undefined
+  /** Of the primary, once it came. */
+  #base: VolumeState | undefined
 
   private constructor(file: DiskFile, current: VolumeState, generation: number) {
     this.#file = file
@@ -142,6 +144,11 @@ export class StateKeeper {
     return this.#generation
   }
 
+  /** LSN of what is durable. */
+  get savedLsn(): number {
+    return this.#saved.asOfLsn
+  }
+
   apply(entry: StateEntry): void {
     this.#onTop?.push({ ...entry, data: entry.data && copyOf(entry.data) })
     this.#current = applyToState(this.#current, entry)
@@ -150,16 +157,41 @@ export class StateKeeper {
   /** A replica gets the state of its primary while entries arrive already: from now on they are remembered. */
   awaitBase(): void {
     this.#onTop = []
+    this.#base = undefined
+  }
+
+  /** Whether the base of the volume is on its way: blocks are missing, and perhaps the state too. */
+  get isAwaitingBase(): boolean {
+    return this.#onTop !== undefined
+  }
+
+  /**
+   * LSNs of all snapshots that the volume has, or had since the base: of a replica that is being filled, whose entries may yet
+   * turn out not to be of the history. Deletions are for later. `all` while the state is not there: any LSN may be one.
+   */
+  knownSnapshots(): readonly number[] | 'all' {
+    if (this.#onTop !== undefined && this.#base === undefined) return 'all'
+    const known = new Set((this.#base ?? this.#current).snapshots.map(({ lsn }) => lsn))
+    for (const { kind, lsn } of this.#onTop ?? []) if (kind === ENTRY_KIND.snapshotCreate) known.add(lsn)
+    return [...known]
+  }
+
+  /** The state as of `lsn`: `then`, unless the base that it has to stand on came later. */
+  asOf(lsn: number, then: VolumeState): VolumeState {
+    if (this.#base === undefined) return then
+    return (this.#onTop ?? []).filter((entry) => entry.lsn <= lsn).reduce(applyToState, this.#base)
   }
 
   /** The state of the primary, as of some entry: what came since goes on top of it. */
   install(base: VolumeState): void {
+    this.#base = base
     this.#current = (this.#onTop ?? []).reduce(applyToState, base)
   }
 
   /** The state is whole again. */
   endBase(): void {
     this.#onTop = undefined
+    this.#base = undefined
   }
 
   /** Makes `state` durable unless it is already; returns the bytes written. */

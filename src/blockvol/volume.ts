@@ -7,19 +7,7 @@
  */
 import { assert, InvariantError } from '../base/assert.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
-import type {
-  AllocationRun,
-  BlockDevice,
-  CompareResult,
-  DeviceEvent,
-  WriteOptions,
-} from '../base/ports/block-device.ts'
-import type { VolumeImage } from '../base/ports/image.ts'
-import type { Origin } from '../base/ports/origin.ts'
-import type { SnapshotDevice, SnapshotInfo, SnapshotUsage } from '../base/ports/snapshots.ts'
-import { BLOCK_BYTES, type Epoch } from '../base/units.ts'
-import { formatUuid } from '../base/uuid.ts'
-import { allocationOf } from './allocation.ts'
+import type { Epoch } from '../base/units.ts'
 import type {
   CreateVolumeOptions,
   OpenVolumeOptions,
@@ -30,24 +18,20 @@ import type {
 } from './api.ts'
 import { assemble, type ReplicaHooks, type VolumeParts } from './assembly.ts'
 import { createVolume } from './create.ts'
-import { DirtyMap } from './dirty/dirty-map.ts'
-import { recordEntry } from './dirty/record-entry.ts'
-import { ENTRY_KIND } from './format/log-group.ts'
 import { MARK } from './format/superblock.ts'
-import { checkRange } from './geometry.ts'
 import { IdleFlush } from './idle-flush.ts'
-import type { AppendedEntry } from './log/group-composer.ts'
 import type { LogIndex } from './log/log-index.ts'
 import { refuseReplica } from './marks-file.ts'
 import { type PutBackParts, putBack } from './put-back.ts'
-import type { BlockSource } from './reader.ts'
 import { type Recovered, type RecoveredReplica, recover, recoverReplica } from './recovery.ts'
+import type { BlockSource } from './snapshots/located.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { Underway } from './underway.ts'
 import { beginEpoch } from './volume-beginning.ts'
+import { VolumeDevice } from './volume-device.ts'
 import { closingMark, endParts, failParts, finishParts } from './volume-ending.ts'
 import { VolumeFiles } from './volume-files.ts'
-import { VolumeTelemetry } from './volume-status.ts'
+import type { VolumeTelemetry } from './volume-status.ts'
 
 /** A volume that is one of several replicas, and what looks after it. */
 export interface OpenReplica {
@@ -58,18 +42,10 @@ export interface OpenReplica {
   readonly telemetry: VolumeTelemetry
 }
 
-const notYet = (): BlockError => new BlockError('CONFLICT', 'there are no snapshots yet')
-
-export class Volume implements BlockDevice, SnapshotDevice {
-  readonly uuid: Uint8Array
-  readonly name: string
-  readonly logicalBlockBytes: 512 | 4096
-  readonly readOnly: boolean
+export class Volume extends VolumeDevice {
   readonly #ports: VolumePorts
   readonly #tuning: Tuning
   readonly #files: VolumeFiles
-  readonly #telemetry = new VolumeTelemetry()
-  readonly #listeners = new Set<(event: DeviceEvent) => void>()
   /** Undefined only until recovery has run. */
   #assembled: VolumeParts | undefined
   #failure: BlockError | undefined
@@ -116,7 +92,7 @@ export class Volume implements BlockDevice, SnapshotDevice {
       const recovered = await recoverReplica(ports, files)
       const parts = await volume.#assemble(options, recovered, { hooks, index: recovered.index })
       parts.scrubber.start()
-      return { volume, parts, files, recovered, telemetry: volume.#telemetry }
+      return { volume, parts, files, recovered, telemetry: volume.telemetry }
     })
   }
 
@@ -131,15 +107,11 @@ export class Volume implements BlockDevice, SnapshotDevice {
   }
 
   private constructor(ports: VolumePorts, options: OpenVolumeOptions, files: VolumeFiles) {
-    const { uuid, name, logicalBlockBytes } = files.superblocks.current
+    super({ ...files.superblocks.current, readOnly: options.readOnly ?? false })
     this.#ports = ports
     this.#tuning = { ...DEFAULT_TUNING, ...options.tuning }
     this.#files = files
-    this.uuid = uuid
-    this.name = name
-    this.logicalBlockBytes = logicalBlockBytes
-    this.readOnly = options.readOnly ?? false
-    this.#idleFlush = new IdleFlush(ports.clock, this.#tuning.idleFlushMs, () => this.#parts.flusher.kick())
+    this.#idleFlush = new IdleFlush(ports.clock, this.#tuning.idleFlushMs, () => this.parts.flusher.kick())
   }
 
   async #assemble(
@@ -147,22 +119,21 @@ export class Volume implements BlockDevice, SnapshotDevice {
     recovered: Recovered,
     replication: { readonly hooks: ReplicaHooks; readonly index: LogIndex } | undefined,
   ): Promise<VolumeParts> {
-    const dirty = new DirtyMap(recovered.generation)
     const hooks = {
-      appended: (entry: AppendedEntry) => this.#appended(entry),
+      appended: () => undefined,
       groupAppended: () => this.#groupAppended(),
       failed: (error: unknown) => this.#poison(error),
       repaired: (block: number, source: BlockSource, content: Uint8Array) => {
-        const { map, checkpointer } = this.#parts
+        const { map, checkpointer, versions } = this.parts
         const alone: PutBackParts['alone'] = (run) => checkpointer.alone(run)
-        const parts = { map, alone, extents: this.#files.extents, isServing: hooks.isServing }
+        const parts = { map, versions, alone, extents: this.#files.extents, isServing: hooks.isServing }
         const failed = (error: unknown): void => {
           // the bad copy stays, and is found again
           if (!isBlockError(error, 'MEDIUM') && !isBlockError(error, 'NO_SPACE')) hooks.failed(error)
         }
         this.#repairs.add(putBack(parts, block, source, content).catch(failed))
       },
-      ensureServing: () => this.#ensureServing(),
+      ensureServing: () => this.ensureServing(),
       isServing: () =>
         this.#failure === undefined && !this.#isClosing && replication?.hooks.isFilling() !== true,
     }
@@ -171,8 +142,8 @@ export class Volume implements BlockDevice, SnapshotDevice {
       options,
       this.#tuning,
       this.#files,
-      { ...recovered, dirty },
-      this.#telemetry,
+      recovered,
+      this.telemetry,
       hooks,
       replication,
     )
@@ -196,231 +167,40 @@ export class Volume implements BlockDevice, SnapshotDevice {
     await this.#files.close()
   }
 
-  get #parts(): VolumeParts {
+  protected override get parts(): VolumeParts {
     assert(this.#assembled !== undefined, 'a volume is used after it was opened')
     return this.#assembled
   }
 
   /** Of the last entry. */
   get epoch(): Epoch {
-    return this.#parts.writer.epoch
+    return this.parts.writer.epoch
   }
 
-  get sizeBytes(): number {
-    return this.#parts.state.current.sizeBytes
-  }
-
-  get atomicWriteBytesMax(): number {
-    // one entry of the log; a range that begins and ends inside blocks touches one block more than it fills
-    const partBlocks = this.logicalBlockBytes < BLOCK_BYTES ? 1 : 0
-    return (this.#parts.writer.entryBlocksMax - partBlocks) * BLOCK_BYTES
-  }
-
-  #ensureServing(): void {
+  protected override ensureServing(): void {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#isClosing) throw new BlockError('CLOSED', `volume ${this.name} is closing`)
-  }
-
-  #check(offsetBytes: number, lengthBytes: number, isWrite: boolean): void {
-    this.#ensureServing()
-    checkRange(this, offsetBytes, lengthBytes)
-    if (isWrite && this.readOnly) throw new BlockError('READ_ONLY', `volume ${this.name} is read-only`)
-  }
-
-  readNow(offsetBytes: number, target: Uint8Array): boolean {
-    this.#check(offsetBytes, target.byteLength, false)
-    if (!this.#parts.path.readNow(offsetBytes, target)) return false
-    this.#telemetry.read(target.byteLength)
-    return true
-  }
-
-  async read(offsetBytes: number, target: Uint8Array): Promise<void> {
-    this.#check(offsetBytes, target.byteLength, false)
-    this.#telemetry.read(target.byteLength)
-    if (target.byteLength > 0) await this.#parts.path.read(offsetBytes, target)
-  }
-
-  async write(offsetBytes: number, data: Uint8Array, options: WriteOptions = {}): Promise<void> {
-    this.#check(offsetBytes, data.byteLength, true)
-    this.#telemetry.write(data.byteLength)
-    if (data.byteLength > 0) await this.#parts.path.write(offsetBytes, data, options)
-  }
-
-  async flush(): Promise<void> {
-    this.#ensureServing()
-    this.#telemetry.flushes++
-    const { commitment, writer } = this.#parts
-    await commitment.flushed(writer.appendedLsn)
-  }
-
-  async trim(offsetBytes: number, lengthBytes: number, options: WriteOptions = {}): Promise<void> {
-    this.#check(offsetBytes, lengthBytes, true)
-    this.#telemetry.trim(lengthBytes)
-    if (lengthBytes > 0) await this.#parts.path.zero(ENTRY_KIND.trim, offsetBytes, lengthBytes, options)
-  }
-
-  async writeZeroes(offsetBytes: number, lengthBytes: number, options: WriteOptions = {}): Promise<void> {
-    this.#check(offsetBytes, lengthBytes, true)
-    this.#telemetry.trim(lengthBytes)
-    if (lengthBytes > 0)
-      await this.#parts.path.zero(ENTRY_KIND.writeZeroes, offsetBytes, lengthBytes, options)
-  }
-
-  async writeSame(
-    offsetBytes: number,
-    lengthBytes: number,
-    pattern: Uint8Array,
-    options: WriteOptions = {},
-  ): Promise<void> {
-    this.#check(offsetBytes, lengthBytes, true)
-    if (pattern.byteLength !== this.logicalBlockBytes) {
-      throw new BlockError('INVALID_ARGUMENT', `a pattern has ${this.logicalBlockBytes} bytes`)
-    }
-    this.#telemetry.write(lengthBytes)
-    if (lengthBytes > 0) await this.#parts.path.writeSame(offsetBytes, lengthBytes, pattern, options)
-  }
-
-  async compareAndWrite(
-    offsetBytes: number,
-    expected: Uint8Array,
-    data: Uint8Array,
-    options: WriteOptions = {},
-  ): Promise<CompareResult> {
-    this.#check(offsetBytes, data.byteLength, true)
-    assert(expected.byteLength === data.byteLength, 'what is compared is as long as what is written')
-    this.#telemetry.write(data.byteLength)
-    if (data.byteLength === 0) return { equal: true }
-    return this.#parts.path.compareAndWrite(offsetBytes, expected, data, options)
-  }
-
-  async readModifyWrite(
-    offsetBytes: number,
-    lengthBytes: number,
-    combine: (content: Uint8Array) => void,
-    options: WriteOptions = {},
-  ): Promise<void> {
-    this.#check(offsetBytes, lengthBytes, true)
-    this.#telemetry.write(lengthBytes)
-    if (lengthBytes > 0) await this.#parts.path.modify(offsetBytes, lengthBytes, combine, options)
-  }
-
-  async allocation(offsetBytes: number, lengthBytes: number, runsMax: number): Promise<AllocationRun[]> {
-    this.#check(offsetBytes, lengthBytes, false)
-    return allocationOf(this.#parts, offsetBytes, lengthBytes, runsMax)
-  }
-
-  frontendState(): Uint8Array {
-    return this.#parts.state.current.frontendState
-  }
-
-  async setFrontendState(state: Uint8Array, options: WriteOptions = {}): Promise<void> {
-    this.#ensureServing()
-    await this.#parts.changes.setFrontendState(state, options.admit)
-  }
-
-  /** Grows the volume through the log; durable when the promise resolves. Shrinking is refused. */
-  async resize(sizeBytes: number, options: WriteOptions = {}): Promise<void> {
-    this.#ensureServing()
-    await this.#parts.changes.resize(sizeBytes, this.logicalBlockBytes, options.admit)
-    this.#emit({ kind: 'resized', sizeBytes: this.sizeBytes })
-  }
-
-  snapshots(): readonly SnapshotInfo[] {
-    return this.#parts.state.current.snapshots
-  }
-
-  async snapshotUsage(): Promise<SnapshotUsage> {
-    throw notYet()
-  }
-
-  async createSnapshot(
-    _request: { readonly id: bigint; readonly name: string },
-    _options: WriteOptions = {},
-  ): Promise<SnapshotInfo> {
-    throw notYet()
-  }
-
-  async deleteSnapshot(_id: bigint, _options: WriteOptions = {}): Promise<void> {
-    throw notYet()
-  }
-
-  async restoreSnapshot(_id: bigint, _options: WriteOptions = {}): Promise<void> {
-    throw notYet()
-  }
-
-  async openSnapshot(_id: bigint): Promise<VolumeImage> {
-    throw notYet()
-  }
-
-  /** Of a clone until it is filled; null of every other volume. */
-  get origin(): Origin | null {
-    const { origin } = this.#parts.state.current
-    return origin === undefined ? null : { ...origin, volume: formatUuid(origin.volume) }
-  }
-
-  /**
-   * Makes the volume a clone, before anything was written to it; durable when the promise resolves. The same again is right.
-   * CONFLICT when something was written, or it is a clone of something else.
-   */
-  async setOrigin(_origin: Origin, _options: WriteOptions = {}): Promise<void> {
-    throw notYet()
-  }
-
-  /** Blocks from `fromBlock` on, below the origin's size, that are as the origin has them still. May find few or none and go on. */
-  async untouched(
-    _fromBlock: number,
-    _limit: number,
-  ): Promise<{ readonly blocks: readonly number[]; readonly nextBlock: number | null }> {
-    throw notYet()
-  }
-
-  /**
-   * Writes those of the blocks from `fromBlock` on that nobody touched, as an ordinary write does; `data`, whole blocks, is what
-   * the origin has. Returns how many it wrote.
-   */
-  async hydrate(_fromBlock: number, _data: Uint8Array, _options: WriteOptions = {}): Promise<number> {
-    throw notYet()
-  }
-
-  /** Every block that the origin has content for was filled: from now on untouched blocks are zeros. Durable. */
-  async finishOrigin(_options: WriteOptions = {}): Promise<void> {
-    throw notYet()
-  }
-
-  subscribe(listener: (event: DeviceEvent) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-
-  #emit(event: DeviceEvent): void {
-    for (const listener of [...this.#listeners]) listener(event)
-  }
-
-  /** An entry is in the log: from here on readers see it. */
-  #appended({ request, lsn, dataPosition, checksum }: AppendedEntry): void {
-    recordEntry(this.#parts.dirty.active, request, lsn, dataPosition, checksum)
-    if (request.kind >= ENTRY_KIND.epochStart) this.#parts.state.apply({ ...request, lsn })
   }
 
   /** A group is recorded whole: only here may a flush begin, which takes everything up to the group's end. */
   #groupAppended(): void {
     const isFull =
-      this.#parts.writer.unflushedBytes > this.#parts.log.ringBytes * this.#tuning.flushWatermark ||
-      this.#parts.dirty.rangeCount > this.#tuning.dirtyRangesMax / 2
-    if (isFull) this.#parts.flusher.kick()
+      this.parts.writer.unflushedBytes > this.parts.log.ringBytes * this.#tuning.flushWatermark ||
+      this.parts.dirty.rangeCount > this.#tuning.dirtyRangesMax / 2
+    if (isFull) this.parts.flusher.kick()
     this.#idleFlush.touch()
   }
 
   /** Moves everything appended so far into extents and map, and the checkpoint past it. */
-  async checkpoint(): Promise<void> {
-    this.#ensureServing()
-    await this.#parts.flusher.through(this.#parts.writer.appendedLsn)
+  override async checkpoint(): Promise<void> {
+    this.ensureServing()
+    await this.parts.flusher.through(this.parts.writer.appendedLsn)
   }
 
   /** Verifies every block now; the pass under way, if there is one. */
   async scrub(): Promise<ScrubStatus> {
-    this.#ensureServing()
-    return await this.#parts.scrubber.run()
+    this.ensureServing()
+    return await this.parts.scrubber.run()
   }
 
   /** The disk failed: nothing more is acknowledged; the volume has to be closed and opened from disk. */
@@ -431,7 +211,7 @@ export class Volume implements BlockDevice, SnapshotDevice {
       cause: error,
     })
     this.#ports.logger.error('volume.poisoned', { volume: this.name, epoch: this.epoch.number }, error)
-    failParts(this.#parts, this.#failure)
+    failParts(this.parts, this.#failure)
     this.#idleFlush.stop()
     const { superblocks } = this.#files
     this.#poisonMark = superblocks
@@ -439,7 +219,7 @@ export class Volume implements BlockDevice, SnapshotDevice {
       .catch((cause: unknown) => {
         this.#ports.logger.warn('volume.poison-mark-failed', { volume: this.name }, cause)
       })
-    this.#emit({ kind: 'lost', reason })
+    this.emit({ kind: 'lost', reason })
     if (error instanceof InvariantError) throw error
   }
 
@@ -456,12 +236,12 @@ export class Volume implements BlockDevice, SnapshotDevice {
     const { superblocks } = this.#files
     this.#isClosing = true
     this.#idleFlush.stop()
-    await this.#parts.scrubber.stop()
+    await this.parts.scrubber.stop()
     await this.#repairs.ended()
-    if (this.#failure === undefined) await finishParts(this.#parts, this.#ports.logger, this.name)
+    if (this.#failure === undefined) await finishParts(this.parts, this.#ports.logger, this.name)
     const error = this.#failure ?? new BlockError('CLOSED', `volume ${this.name} is closed`)
-    const mark = closingMark(this.#parts, superblocks.current.checkpoint.lsn)
-    await endParts(this.#parts, error)
+    const mark = closingMark(this.parts, superblocks.current.checkpoint.lsn)
+    await endParts(this.parts, error)
     await this.#poisonMark
     try {
       if (mark !== 0 && this.#failure === undefined) {
@@ -476,11 +256,11 @@ export class Volume implements BlockDevice, SnapshotDevice {
   }
 
   status(): VolumeStatus {
-    return this.#telemetry.status({
+    return this.telemetry.status({
       volume: this,
       failure: this.#failure,
       isClosed: this.#isClosing,
-      parts: this.#parts,
+      parts: this.parts,
       checkpointLsn: this.#files.superblocks.current.checkpoint.lsn,
     })
   }

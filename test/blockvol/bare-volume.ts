@@ -5,8 +5,6 @@
 import { BLOCK_BYTES, lsn as toLsn } from '../../src/base/units.ts'
 import type { OpenVolumeOptions, VolumePorts } from '../../src/blockvol/api.ts'
 import { assemble, type VolumeParts } from '../../src/blockvol/assembly.ts'
-import { DirtyMap } from '../../src/blockvol/dirty/dirty-map.ts'
-import { recordEntry } from '../../src/blockvol/dirty/record-entry.ts'
 import { ENTRY_KIND, type EntryKind } from '../../src/blockvol/format/log-group.ts'
 import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
@@ -73,15 +71,13 @@ export class BareVolume {
     const openOptions: OpenVolumeOptions = { directory, ...(repairSource && { repairSource }) }
     const files = await VolumeFiles.open(ports, openOptions)
     const recovered = await recover(ports, openOptions, files)
-    const dirty = new DirtyMap(recovered.generation)
     const telemetry = new CountingTelemetry()
     const mode = { isFilling }
     const shipped: ShippedEntry[] = []
     const hooks = {
       appended: (entry: AppendedEntry): void => {
-        const { request, lsn, dataPosition, checksum } = entry
+        const { request, lsn } = entry
         const { kind, block, blocks, data } = request
-        recordEntry(dirty.active, request, lsn, dataPosition, checksum)
         shipped.push({ lsn, kind, block, blocks, data: data && Uint8Array.from(data) })
       },
       groupAppended: (): void => {
@@ -112,7 +108,7 @@ export class BareVolume {
       openOptions,
       TUNING,
       files,
-      { ...recovered, dirty },
+      recovered,
       telemetry,
       hooks,
       replication,

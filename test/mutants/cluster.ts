@@ -143,7 +143,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/replication/replica.ts',
-        find: '    this.#loseHosts(why)\n    return this.#o.halt(why)\n',
+        find: '    this.#leading.lose(why)\n    return this.#o.halt(why)\n',
         replace: '    return this.#o.halt(why)\n',
       },
     ],

@@ -1,24 +1,43 @@
 /**
  * The dirty map: for every block that the log holds a newer version of than extents and map do, where that
  * version is. A list of generations, newest last: new entries go to the last; the flusher freezes it by starting
- * another, writes the oldest out and drops it whole. So nothing is ever deleted one by one, and a snapshot, when
- * it comes, is a boundary between two generations.
+ * another, writes the oldest out and drops it whole. So nothing is ever deleted one by one. Snapshots are boundaries
+ * between generations, and a restore is a generation without blocks (recorder.ts).
  */
 import { assert } from '../../base/assert.ts'
 import { BlockTable } from './block-table.ts'
 import { type DirtyRange, RangeTable } from './range-table.ts'
 
+/** A restore: every block is as it was at `snapshotLsn`, from `lsn` on. */
+export interface RestoreMark {
+  readonly lsn: number
+  readonly snapshotLsn: number
+}
+
 export class Generation {
   readonly blocks = new BlockTable()
   readonly ranges = new RangeTable()
   #newestLsn = 0
+  #restore: RestoreMark | undefined
+
+  /** Of a generation that is nothing but a restore. */
+  get restore(): RestoreMark | undefined {
+    return this.#restore
+  }
 
   get newestLsn(): number {
     return this.#newestLsn
   }
 
   get isEmpty(): boolean {
-    return this.blocks.size === 0 && this.ranges.size === 0
+    return this.blocks.size === 0 && this.ranges.size === 0 && this.#restore === undefined
+  }
+
+  /** Makes it a restore. It has no blocks, and gets none. */
+  markRestored(mark: RestoreMark): void {
+    assert(this.isEmpty, 'a restore is a generation of its own')
+    this.#restore = mark
+    this.#newestLsn = mark.lsn
   }
 
   putBlock(block: number, lsn: number, position: number, checksum: number): void {
@@ -32,8 +51,8 @@ export class Generation {
   }
 }
 
-/** What the dirty map knows of one block. */
-export type DirtyKind = 'clean' | 'data' | 'zeros' | 'pattern'
+/** What the dirty map knows of one block. `restored`: a restore is newer than anything else of it here. */
+export type DirtyKind = 'clean' | 'data' | 'zeros' | 'pattern' | 'restored'
 
 export class DirtyMap {
   readonly #generations: Generation[]
@@ -43,6 +62,8 @@ export class DirtyMap {
   checksum = 0
   /** For a pattern: the block with which its checksum was seeded. */
   seedBlock = 0
+  /** For kind `restored`: as of where the block is. */
+  snapshotLsn = 0
 
   constructor(first: Generation = new Generation()) {
     this.#generations = [first]
@@ -88,10 +109,27 @@ export class DirtyMap {
     this.#generations.shift()
   }
 
-  /** Looks `block` up; fills `lsn`, `position`, `checksum`, `seedBlock` as far as they apply. */
+  /** Looks `block` up; fills `lsn`, `position`, `checksum`, `seedBlock`, `snapshotLsn` as far as they apply. */
   lookup(block: number): DirtyKind {
-    for (let g = this.#generations.length - 1; g >= 0; g--) {
-      const { blocks, ranges } = this.#generations[g]!
+    return this.#lookup(block, this.#generations.length - 1)
+  }
+
+  /** As `lookup`, of generations without anything above `lsn`: what a snapshot of that LSN sees here. */
+  lookupAt(block: number, lsn: number): DirtyKind {
+    let g = this.#generations.length - 1
+    // one without anything, as the active one may be, says nothing of those before it
+    while (g >= 0 && (this.#generations[g]!.newestLsn > lsn || this.#generations[g]!.isEmpty)) g--
+    return this.#lookup(block, g)
+  }
+
+  #lookup(block: number, newest: number): DirtyKind {
+    for (let g = newest; g >= 0; g--) {
+      const { blocks, ranges, restore } = this.#generations[g]!
+      if (restore !== undefined) {
+        this.lsn = restore.lsn
+        this.snapshotLsn = restore.snapshotLsn
+        return 'restored'
+      }
       const slot = blocks.size === 0 ? -1 : blocks.find(block)
       const range = ranges.size === 0 ? undefined : ranges.find(block)
       if (slot < 0 && range === undefined) continue

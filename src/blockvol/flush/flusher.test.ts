@@ -5,7 +5,8 @@ import { BlockError } from '../../base/errors.ts'
 import { logPosition, lsn } from '../../base/units.ts'
 import { codeOf } from '../../io/test-support.ts'
 import { Generation } from '../dirty/dirty-map.ts'
-import { type Cut, Flusher } from './flusher.ts'
+import type { Cut } from './cut.ts'
+import { Flusher } from './flusher.ts'
 
 const RETRY_MS = 1000
 
@@ -19,6 +20,7 @@ describe('the flusher', () => {
   let stalls: unknown[]
   let held: { passed: Promise<void>; pass: () => void } | undefined
   let flusher: Flusher<Cut>
+  let waiting: Cut[]
   beforeEach(() => {
     scheduler = new Scheduler(1)
     appended = 0
@@ -28,11 +30,13 @@ describe('the flusher', () => {
     failures = []
     stalls = []
     held = undefined
+    waiting = []
     flusher = new Flusher({
       clock: new SimClock(scheduler, new Life()),
       retryMs: RETRY_MS,
       isNeeded: () => appended > checkpoint,
       freeze: () => ({ generation: new Generation(), lsn: lsn(appended), position: logPosition(0) }),
+      takeWaiting: () => waiting.shift(),
       flush: async (cut) => {
         cuts.push(cut.lsn)
         await held?.passed
@@ -89,6 +93,18 @@ describe('the flusher', () => {
       expect(failures).toEqual([])
     },
   )
+
+  it('flushes cuts that wait in their order, and then what came after them', async () => {
+    appended = 9
+    waiting = [3, 5].map((at) => ({
+      generation: new Generation(),
+      lsn: lsn(at),
+      position: logPosition(0),
+    }))
+    await flusher.through(4)
+    await flusher.through(9)
+    expect(cuts).toEqual([3, 5, 9])
+  })
 
   it('does not wait for the retry when somebody asks', async () => {
     appended = 5

@@ -9,16 +9,8 @@
  */
 import { isBlockError } from '../../base/errors.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
-import type { LogPosition, Lsn } from '../../base/units.ts'
-import type { Generation } from '../dirty/dirty-map.ts'
 import { LsnWaiters } from '../lsn-waiters.ts'
-
-/** A generation that is being flushed, and where the log stands after it. */
-export interface Cut {
-  readonly generation: Generation
-  readonly lsn: Lsn
-  readonly position: LogPosition
-}
+import type { Cut } from './cut.ts'
 
 export interface FlusherOptions<C extends Cut> {
   readonly clock: Clock
@@ -28,12 +20,17 @@ export interface FlusherOptions<C extends Cut> {
   readonly isNeeded: () => boolean
   /** Freezes the active generation. */
   readonly freeze: () => C
+  /** The oldest of the cuts that were made before their time, by snapshots and restores. */
+  readonly takeWaiting: () => C | undefined
   /** All steps for one cut. */
   readonly flush: (cut: C) => Promise<void>
   /** The disk failed. */
   readonly onFailed: (error: unknown) => void
   readonly onStalled: (error: unknown) => void
 }
+
+/** What passes, or may: no space, a damaged entry or page, a base that is on its way. */
+const STALLS = ['NO_SPACE', 'MEDIUM', 'BUSY'] as const
 
 export class Flusher<C extends Cut> {
   readonly #o: FlusherOptions<C>
@@ -90,8 +87,9 @@ export class Flusher<C extends Cut> {
 
   async #run(): Promise<void> {
     while (!this.#isClosed && (this.#isWanted || this.#cut !== undefined)) {
-      this.#isWanted = false
+      this.#cut ??= this.#o.takeWaiting()
       if (this.#cut === undefined) {
+        this.#isWanted = false
         if (!this.#o.isNeeded()) break
         this.#cut = this.#o.freeze()
       }
@@ -115,7 +113,7 @@ export class Flusher<C extends Cut> {
   #stopped(error: unknown): void {
     this.#waiters.reject(error)
     if (this.#isClosed) return
-    if (!isBlockError(error, 'NO_SPACE') && !isBlockError(error, 'MEDIUM')) {
+    if (!STALLS.some((code) => isBlockError(error, code))) {
       this.#o.onFailed(error)
       return
     }

@@ -7,7 +7,7 @@
 import { assert } from '../../base/assert.ts'
 import { blockChecksum } from '../checksum.ts'
 import type { DirtyRange } from '../dirty/range-table.ts'
-import { ENTRY_FLAG_HOLE, type MapPage, PAGE_BYTES } from '../format/map-page.ts'
+import { ENTRY_FLAG_HOLE, ENTRY_FLAG_UNKNOWN, type MapPage, PAGE_BYTES } from '../format/map-page.ts'
 import { PAGE_BLOCKS } from '../geometry.ts'
 import type { BlockMap } from '../map/block-map.ts'
 import type { GrainMaxima } from '../map/maxima.ts'
@@ -30,6 +30,13 @@ export interface MapPassOptions {
   readonly isAfterLoss: boolean
   /** The volume is a replica that waits for its base: the map may have newer versions, which stay. */
   readonly isFilling: boolean
+  /** Zeros leave tombstones everywhere: what nobody touched may get, or have, another content than zeros. */
+  readonly leavesAll: boolean
+  /**
+   * Snapshots may see what a damaged entry of the log held: blocks whose content was left out get an entry that says so.
+   * Without snapshots the newer entry that let it be left out is all that anybody sees.
+   */
+  readonly hasSnapshots: boolean
   /** Content of a pattern range, for the checksums of its blocks. */
   readonly readPattern: (range: DirtyRange) => Promise<Uint8Array>
   /** A block has an entry with a good version now. */
@@ -37,7 +44,7 @@ export interface MapPassOptions {
 }
 
 /** Raises the maxima of everything that the plan touches; durable. Returns the bytes written. */
-export async function raiseMaxima({ plan, maxima, isFilling }: MapPassOptions): Promise<number> {
+export async function raiseMaxima({ plan, maxima, leavesAll }: MapPassOptions): Promise<number> {
   let grain = -1
   let greatest = 0
   for (const block of plan.blocks) {
@@ -53,7 +60,7 @@ export async function raiseMaxima({ plan, maxima, isFilling }: MapPassOptions): 
   if (grain >= 0) await maxima.raise(grain, greatest)
   for (const range of plan.ranges) {
     const end = maxima.grainOf(range.end - 1) + 1
-    const isWhole = isFilling || range.patternPosition >= 0 || range.isTouched
+    const isWhole = leavesAll || range.patternPosition >= 0 || range.isTouched
     for (let at = maxima.grainOf(range.start); at < end; at++) {
       if (!isWhole) at = await maxima.nextTouched(at, end)
       if (at < end) await maxima.raise(at, range.lsn)
@@ -98,16 +105,20 @@ class MapPass {
   }
 
   async mapBlocks(): Promise<void> {
-    const { plan, skippedBlocks, isAfterLoss, isFilling, onMapped } = this.#o
+    const { plan, skippedBlocks, isAfterLoss, isFilling, hasSnapshots, onMapped } = this.#o
     let page: MapPage | undefined
     for (const block of plan.blocks) {
       const index = Math.floor(block / PAGE_BLOCKS)
       if (page?.index !== index) page = await this.#edit(index)
       // the grain's maximum rose for a skipped block too, and the page has to keep up with it
       page.touch()
-      if (skippedBlocks.has(block)) continue
       const slot = block % PAGE_BLOCKS
       const planned = plan.content(block)
+      if (skippedBlocks.has(block)) {
+        const isNewer = planned !== undefined && page.lsn(slot) <= planned.lsn
+        if (hasSnapshots && isNewer) page.set(slot, planned.lsn, ENTRY_FLAG_UNKNOWN, 0)
+        continue
+      }
       if (planned !== undefined) {
         if (isFilling && page.lsn(slot) > planned.lsn) continue
         assert(
@@ -144,16 +155,22 @@ class MapPass {
 
   /** Whether a range of zeros leaves tombstones on blocks that the map says nobody touched. */
   #leavesAll(range: DirtyRange): boolean {
-    return this.#o.isFilling || range.isTouched
+    return this.#o.leavesAll || range.isTouched
   }
 
   async #mapPage(index: number, range: DirtyRange, pattern: Uint8Array | undefined): Promise<void> {
     const page = await this.#edit(index)
     // a grain of one page vouches for its page, so the page has to keep up with the grain's maximum
     if (page.isWritten || this.#o.maxima.grainBlocks === PAGE_BLOCKS) page.touch()
-    if (this.#o.skippedRanges.has(range)) return
     const start = Math.max(range.start, index * PAGE_BLOCKS)
     const end = Math.min(range.end, (index + 1) * PAGE_BLOCKS)
+    if (this.#o.skippedRanges.has(range)) {
+      for (let block = start; block < end && this.#o.hasSnapshots; block++) {
+        const slot = block % PAGE_BLOCKS
+        if (page.lsn(slot) <= range.lsn) page.set(slot, range.lsn, ENTRY_FLAG_UNKNOWN, 0)
+      }
+      return
+    }
     const leavesAll = this.#leavesAll(range)
     for (let block = start; block < end; block++) {
       const slot = block % PAGE_BLOCKS

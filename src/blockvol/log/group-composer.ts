@@ -17,6 +17,7 @@ import {
   sealGroup,
   writeEntry,
 } from '../format/log-group.ts'
+import { isAlone } from '../format/snapshot-entries.ts'
 import type { LogReach } from './log-room.ts'
 
 const GROUP_BLOCKS_MAX = 512
@@ -45,6 +46,8 @@ export interface AppendedEntry {
   readonly lsn: number
   /** Log position of its first data block. */
   readonly dataPosition: number
+  /** Where its group begins, and of what epoch it is. */
+  readonly group: { readonly position: number; readonly epoch: Epoch }
   /** Checksum of its data block `i`. */
   checksum(i: number): number
 }
@@ -122,6 +125,7 @@ export class GroupComposer {
       const request = queue[taken]!
       const blocks = dataBlocksOf(request)
       if (dataBlocks + blocks > this.#blocksMax || !isOfEpoch(request, place.epoch)) break
+      if (batch.length > 0 && (isAlone(request.kind) || isAlone(batch[0]!.kind))) break
       if (!fits(groupBytes(place.start, batch.length + 1, dataBlocks + blocks), request)) break
       try {
         request.admit?.()
@@ -174,17 +178,18 @@ export class GroupComposer {
   }
 
   /** Tells of each entry of the group that was composed last, in LSN order. */
-  tell({ start, firstLsn, batch }: ComposedGroup, told: (entry: AppendedEntry) => void): void {
+  tell({ start, firstLsn, epoch, batch }: ComposedGroup, told: (entry: AppendedEntry) => void): void {
     let dataBlocks = 0
     for (const request of batch) dataBlocks += dataBlocksOf(request)
     let dataPosition = start + groupHeaderBytes(batch.length, dataBlocks)
     let tableAt = GROUP_HEADER_BYTES
+    const group = { position: start, epoch }
     for (let i = 0; i < batch.length; i++) {
       const request = batch[i]!
       const blocks = dataBlocksOf(request)
       const sumsAt = tableAt + ENTRY_BYTES
       const checksum = (c: number): number => this.#view.getUint32(sumsAt + c * 4, true)
-      told({ request, lsn: firstLsn + i, dataPosition, checksum })
+      told({ request, lsn: firstLsn + i, dataPosition, group, checksum })
       dataPosition += blocks * BLOCK_BYTES
       tableAt = sumsAt + blocks * 4
     }

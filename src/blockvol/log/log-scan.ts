@@ -20,6 +20,7 @@ import {
   parseEntries,
   parseHeader,
 } from '../format/log-group.ts'
+import { isAlone } from '../format/snapshot-entries.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogIndex } from './log-index.ts'
 
@@ -32,6 +33,7 @@ export interface ScannedEntry extends ParsedEntry {
   readonly dataPosition: number
   /** The entry's data, whole blocks; lent for the call. */
   readonly data: Uint8Array
+  readonly group: { readonly position: number; readonly epoch: Epoch }
 }
 
 export interface LogScanOptions {
@@ -41,6 +43,12 @@ export interface LogScanOptions {
   readonly lastLsn: number
   readonly epoch: Epoch
   readonly onEntry: (entry: ScannedEntry) => void
+  /** All entries of a group were given. */
+  readonly onGroup?: (group: {
+    readonly lastLsn: number
+    readonly end: number
+    readonly epoch: Epoch
+  }) => void
   /** Entries that these void are not given. */
   readonly cuts?: readonly LogCut[]
   /** Learns where every group is. */
@@ -136,6 +144,7 @@ export async function scanLog(options: LogScanOptions): Promise<LogScanResult> {
         if (!isVoid(entry, end, options.cuts)) options.onEntry(entry)
         lastLsn = entry.lsn
       }
+      options.onGroup?.({ lastLsn, end: group.end, epoch: group.epoch })
     }
     ;({ end, epoch } = group)
     groups++
@@ -171,6 +180,8 @@ async function readGroup(
   const parsed = parseEntries(whole, 0, header)
   if (parsed === 'unknown-kind') throw laterFormat(options, header.firstLsn)
   if (parsed === undefined) return undefined
+  if (parsed.length > 1 && parsed.some(({ kind }) => isAlone(kind)))
+    throw laterFormat(options, header.firstLsn)
   const entries: ScannedEntry[] = []
   for (const entry of parsed) {
     const data = whole.subarray(entry.dataOffset, entry.dataOffset + entry.dataBlocks * BLOCK_BYTES)
@@ -178,7 +189,8 @@ async function readGroup(
       const content = data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
       if (blockChecksum(content, entry.block + i, entry.lsn) !== entry.checksums[i]) return undefined
     }
-    entries.push({ ...entry, dataPosition: position + entry.dataOffset, data })
+    const group = { position, epoch: header.epoch }
+    entries.push({ ...entry, dataPosition: position + entry.dataOffset, data, group })
   }
   return { kind: 'entries', position, end, epoch: header.epoch, entries }
 }

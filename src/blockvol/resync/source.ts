@@ -17,7 +17,8 @@ import type { DirtyRange } from '../dirty/range-table.ts'
 import { PAGE_BLOCKS } from '../geometry.ts'
 import type { BlockMap } from '../map/block-map.ts'
 import type { GrainMaxima } from '../map/maxima.ts'
-import type { BlockReader, BlockSource } from '../reader.ts'
+import type { BlockReader } from '../reader.ts'
+import type { BlockSource } from '../snapshots/located.ts'
 import { type PageRange, PageSet } from './page-set.ts'
 
 /** Most offers that `next` gives at once: those of two full pages. */
@@ -144,7 +145,7 @@ export class ResyncSource {
         continue
       }
       if (lsn > this.target || (lsn <= this.base && !isAll)) continue
-      if (kind === 'zeros') {
+      if (kind === 'zeros' || kind === 'origin') {
         offers.push({ block, lsn, kind: lsn === 0 ? 'empty' : 'hole', checksum: 0 })
       } else if (source.seedBlock === block) {
         offers.push({ block, lsn, kind: 'data', checksum: source.checksum })

@@ -3,24 +3,240 @@
  * changes them, which is the flusher and the sink of a resync, each under `Checkpointer.alone`:
  *
  *   begin ─► replaced, for every block that will change ─► commit, durable ─► extents and map may change
+ *
+ * A step that a crash interrupted is done again, over extents that may hold newer content by then. What it preserved before is
+ * in the store, and stays as it is there: content that does not pass its checksum is looked for there first. Content that is
+ * nowhere is kept as `bad`: a snapshot says MEDIUM where it does not know, never something else.
  */
-import { BlockError } from '../../base/errors.ts'
 
-export interface Preservation {
+import type { BufferPool } from '../../base/buffer-pool.ts'
+import { isBlockError } from '../../base/errors.ts'
+import { BLOCK_BYTES } from '../../base/units.ts'
+import type { RepairSource } from '../api.ts'
+import { blockChecksum } from '../checksum.ts'
+import type { MapPage } from '../format/map-page.ts'
+import { PAGE_BLOCKS, SEGMENT_BLOCKS } from '../geometry.ts'
+import type { BlockMap } from '../map/block-map.ts'
+import type { SegmentFiles } from '../segments.ts'
+import type { Version, VersionBatch, VersionStore } from '../versions/version.ts'
+
+/** Read and verified together: a bounded part of a turn. */
+const BATCH_BLOCKS = 128
+
+export interface PreserverOptions {
+  readonly map: BlockMap
+  readonly extents: SegmentFiles
+  readonly versions: VersionStore
+  readonly pool: BufferPool
+  readonly repairSource: RepairSource | undefined
+  /** What a snapshot sees of a block is lost here. */
+  readonly onLost: (block: number) => void
+}
+
+/** `all`: it is not known which, and any LSN may be one. */
+export type SnapshotLsns = readonly number[] | 'all'
+
+/** Content that is to be copied, as the map has it. */
+interface Wanted {
+  readonly block: number
+  readonly lsn: number
+  readonly checksum: number
+}
+
+export class Preserver {
+  readonly #o: PreserverOptions
+  /** Bytes that were copied. */
+  preservedBytes = 0
+
+  constructor(options: PreserverOptions) {
+    this.#o = options
+  }
+
+  /**
+   * `asOfLsn`: above the checkpoint until the step is over. `snapshotLsns`: of those that may see something, in any order.
+   * `isFilling`: the replica waits for its base. A version may have come in any way then, and what was given up as not known is
+   * for the base to bring, with what snapshots see of it.
+   */
+  begin(
+    asOfLsn: number,
+    snapshotLsns: SnapshotLsns,
+    { isFilling = false }: { readonly isFilling?: boolean } = {},
+  ): Preservation {
+    const onCopied = (bytes: number): void => {
+      this.preservedBytes += bytes
+    }
+    const open = (): VersionBatch => this.#o.versions.begin(asOfLsn, { isCheckingAll: isFilling })
+    return new Preservation(this.#o, open, { snapshotLsns, isFilling }, onCopied)
+  }
+}
+
+export class Preservation {
+  readonly #o: PreserverOptions
+  readonly #begin: () => VersionBatch
+  readonly #isFilling: boolean
+  /** Ascending; undefined: any LSN may be a snapshot's. */
+  readonly #snapshots: Float64Array | undefined
+  readonly #onCopied: (bytes: number) => void
+  #batch: VersionBatch | undefined
+  #wanted: Wanted[] = []
+
+  constructor(
+    options: PreserverOptions,
+    begin: () => VersionBatch,
+    step: { readonly snapshotLsns: SnapshotLsns; readonly isFilling: boolean },
+    onCopied: (bytes: number) => void,
+  ) {
+    this.#o = options
+    this.#begin = begin
+    const { snapshotLsns, isFilling } = step
+    this.#isFilling = isFilling
+    this.#snapshots = snapshotLsns === 'all' ? undefined : Float64Array.from(snapshotLsns).sort()
+    this.#onCopied = onCopied
+  }
+
+  /** LSN of the newest snapshot that does not see the entry `lsn`; 0 when there is none. */
+  newestBefore(lsn: number): number {
+    if (this.#snapshots === undefined) return lsn - 1
+    let low = 0
+    let high = this.#snapshots.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#snapshots[middle]! < lsn) low = middle + 1
+      else high = middle
+    }
+    return low === 0 ? 0 : this.#snapshots[low - 1]!
+  }
+
   /**
    * The block's entry in the map is about to give way to the version `newLsn`: what it has now is kept if a snapshot sees it.
    * Content that cannot be had any more is kept as `bad`. Errors: MEDIUM when a page or a list is damaged, NO_SPACE, DISK.
    */
-  replaced(block: number, newLsn: number): Promise<void>
+  async replaced(block: number, newLsn: number): Promise<void> {
+    const index = Math.floor(block / PAGE_BLOCKS)
+    const page = this.#o.map.getNow(index) ?? (await this.#o.map.get(index))
+    if (isSeen(page, block % PAGE_BLOCKS, this.newestBefore(newLsn))) await this.keep(page, block)
+  }
+
+  /** Keeps what the map has of the block, which a snapshot sees. Errors as `replaced`. */
+  async keep(page: MapPage, block: number): Promise<void> {
+    const slot = block % PAGE_BLOCKS
+    const lsn = page.lsn(slot)
+    if (page.hasContent(slot)) {
+      this.#wanted.push({ block, lsn, checksum: page.checksum(slot) })
+      if (this.#wanted.length >= BATCH_BLOCKS) await this.#copy()
+    } else if (page.isUnknown(slot)) await this.#keepUnknown(block, lsn)
+    else await this.add({ block, lsn, kind: 'hole', checksum: 0 }, undefined)
+  }
+
+  /** Keeps a version that is not the map's. `data` as the store's batch takes it. Errors as `replaced`. */
+  async add(version: Version, data: Uint8Array | undefined): Promise<void> {
+    await this.#open().add(version, data)
+    if (data !== undefined) this.#onCopied(data.byteLength)
+  }
+
+  #open(): VersionBatch {
+    this.#batch ??= this.#begin()
+    return this.#batch
+  }
+
+  /**
+   * An entry that damage took may have been of any change since the newest version that is kept: those snapshots that see that
+   * one see it still, for all others the content is not known. Which snapshots those are is not known for sure, once one was
+   * deleted: all that could be of either kind are taken for others.
+   */
+  async #keepUnknown(block: number, lsn: number): Promise<void> {
+    if (this.#isFilling && lsn === 0) return
+    const newest = (await this.#o.versions.of(block)).at(-1)
+    // the step was interrupted before; an entry without an LSN would be kept again, as of the next one
+    if (lsn === 0 && newest?.kind === 'bad') return
+    await this.add(
+      { block, lsn: lsn > 0 ? lsn : (newest?.lsn ?? 0) + 1, kind: 'bad', checksum: 0 },
+      undefined,
+    )
+    this.#o.onLost(block)
+  }
+
+  /** Copies what is wanted from the extents, neighbours in one read. */
+  async #copy(): Promise<void> {
+    const wanted = this.#wanted
+    if (wanted.length === 0) return
+    this.#wanted = []
+    const buffer = this.#o.pool.acquire(wanted.length * BLOCK_BYTES)
+    const part = (start: number, end: number): Uint8Array =>
+      buffer.subarray(start * BLOCK_BYTES, end * BLOCK_BYTES)
+    try {
+      const runs = runsOf(wanted)
+      const reads = runs.map(({ start, end }) => this.#read(wanted[start]!.block, part(start, end)))
+      const results = await Promise.allSettled(reads)
+      for (const [r, { start, end }] of runs.entries()) {
+        const result = results[r]!
+        if (result.status === 'rejected') throw result.reason
+        for (let i = start; i < end; i++) await this.#keepContent(wanted[i]!, part(i, i + 1), result.value)
+      }
+    } finally {
+      this.#o.pool.release(buffer)
+    }
+  }
+
+  /** `content` is what the extents have, if they could be read; else room for a copy from elsewhere. */
+  async #keepContent(wanted: Wanted, content: Uint8Array, isRead: boolean): Promise<void> {
+    const { block, lsn, checksum } = wanted
+    if (isRead && blockChecksum(content, block, lsn) === checksum) {
+      await this.add({ block, lsn, kind: 'data', checksum }, content)
+      return
+    }
+    const batch = this.#open()
+    if (!batch.isFresh && (await batch.has(block, lsn))) return
+    const copy = await this.#o.repairSource?.({ block, lsn, crc32c: checksum, seedBlock: block })
+    if (copy !== undefined && blockChecksum(copy, block, lsn) === checksum) {
+      await this.add({ block, lsn, kind: 'data', checksum }, copy)
+      return
+    }
+    await this.add({ block, lsn, kind: 'bad', checksum: 0 }, undefined)
+    this.#o.onLost(block)
+  }
+
+  /** False when what is there cannot be read whole. */
+  async #read(block: number, target: Uint8Array): Promise<boolean> {
+    try {
+      const file = await this.#o.extents.get(Math.floor(block / SEGMENT_BLOCKS), false)
+      if (file === undefined) return false
+      const offsetBytes = (block % SEGMENT_BLOCKS) * BLOCK_BYTES
+      return (await file.read(target, offsetBytes)) === target.byteLength
+    } catch (error) {
+      // an unreadable sector is what a bad checksum is
+      if (isBlockError(error, 'DISK')) return false
+      throw error
+    }
+  }
+
   /** Durable, and there for readers, when the promise resolves. */
-  commit(): Promise<void>
+  async commit(): Promise<void> {
+    await this.#copy()
+    await this.#batch?.commit()
+  }
+
   /** Gives it up; after an error too. */
-  abandon(): Promise<void>
+  async abandon(): Promise<void> {
+    this.#wanted = []
+    await this.#batch?.abandon()
+  }
 }
 
-export class Preserver {
-  /** `asOfLsn`: above the checkpoint until the step is over. `snapshotLsns`: of those that may see something. */
-  begin(_asOfLsn: number, _snapshotLsns: readonly number[]): Preservation {
-    throw new BlockError('DISK', 'nothing can be preserved yet')
+/** Whether the snapshot `snapshotLsn`, the newest that does not see what is to come, sees what the map has. */
+export function isSeen(page: MapPage, slot: number, snapshotLsn: number): boolean {
+  const lsn = page.lsn(slot)
+  return lsn <= snapshotLsn && (lsn > 0 || (snapshotLsn > 0 && page.isUnknown(slot)))
+}
+
+/** What is wanted as runs [start, end) of blocks that are neighbours in one file. */
+function runsOf(wanted: readonly Wanted[]): { start: number; end: number }[] {
+  const runs: { start: number; end: number }[] = []
+  for (const [i, { block }] of wanted.entries()) {
+    const last = runs.at(-1)
+    const isNext = i > 0 && block === wanted[i - 1]!.block + 1 && block % SEGMENT_BLOCKS !== 0
+    if (last !== undefined && isNext) last.end = i + 1
+    else runs.push({ start: i, end: i + 1 })
   }
+  return runs
 }
