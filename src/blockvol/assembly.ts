@@ -301,6 +301,7 @@ export async function assemble(
   const snapshots = new SnapshotChanges({
     state,
     changes,
+    locks,
     wallMs: () => clock.wallMs(),
     formatLevelMax: replication?.hooks.formatLevelMax ?? latestLevel,
     isPristine: () => maxima.endGrain === 0 && dirty.isEmpty,

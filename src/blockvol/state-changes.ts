@@ -63,11 +63,15 @@ export class StateChanges {
     await this.append(ENTRY_KIND.frontendState, { argument: state.byteLength, blocks: 0, data }, admit)
   }
 
-  /** Appends an entry that concerns the state; resolves with its LSN when it is committed and durable. */
+  /**
+   * Appends an entry that concerns the state; resolves with its LSN when it is committed and durable. `appended` is called when
+   * it is in the log, or refused.
+   */
   async append(
     kind: EntryKind,
     entry: { argument: number; blocks: number; data: Uint8Array | undefined; epoch?: Epoch },
     admit?: () => void,
+    appended?: () => void,
   ): Promise<number> {
     const lsn = await new Promise<number>((resolve, reject) => {
       this.#writer.submit({
@@ -77,7 +81,11 @@ export class StateChanges {
         epoch: entry.epoch,
         reach: 'bookkeeping',
         admit,
-        settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
+        settled: (error, appendedLsn) => {
+          appended?.()
+          if (error === undefined) resolve(appendedLsn)
+          else reject(error)
+        },
       })
     })
     await this.settled(lsn)

@@ -10,6 +10,7 @@ import type { Origin } from '../../base/ports/origin.ts'
 import type { SnapshotInfo } from '../../base/ports/snapshots.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
 import { formatUuid, parseUuid } from '../../base/uuid.ts'
+import type { BlockLocks } from '../block-locks.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { encodeCreate, encodeDelete, encodeOrigin, encodeRestore } from '../format/snapshot-entries.ts'
 import { SNAPSHOTS_MAX, type SnapshotRecord, type VolumeState } from '../format/state.ts'
@@ -19,6 +20,7 @@ import { FORMAT_LEVEL, SNAPSHOT_LEVEL, type StateKeeper } from '../state-keeper.
 export interface SnapshotChangesOptions {
   readonly state: StateKeeper
   readonly changes: StateChanges
+  readonly locks: BlockLocks
   readonly wallMs: () => number
   /** Least format level that those know who get the log. */
   readonly formatLevelMax: () => number
@@ -92,11 +94,19 @@ export class SnapshotChanges {
 
   async restore(id: bigint, options: WriteOptions): Promise<void> {
     const { lsn, sizeBytes } = this.get(id)
-    await this.#append(ENTRY_KIND.restore, encodeRestore({ id, lsn, sizeBytes }), () => {
+    const admit = (): void => {
       this.get(id)
       this.#refuseUnfilled()
       options.admit?.()
-    })
+    }
+    await this.#raiseFormat()
+    // what reads before it writes must not write back what it read before the restore
+    const release = await this.#o.locks.acquire(0, Number.POSITIVE_INFINITY)
+    try {
+      await this.#append(ENTRY_KIND.restore, encodeRestore({ id, lsn, sizeBytes }), admit, release)
+    } finally {
+      release()
+    }
   }
 
   async setOrigin(origin: Origin, options: WriteOptions): Promise<void> {
@@ -132,11 +142,12 @@ export class SnapshotChanges {
     kind: (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND],
     data: Uint8Array | undefined,
     admit: () => void,
+    appended?: () => void,
   ): Promise<void> {
     await this.#raiseFormat()
     const argument = kind === ENTRY_KIND.origin && data !== undefined ? ORIGIN_ARGUMENT : 0
     try {
-      await this.#o.changes.append(kind, { argument, blocks: 0, data }, admit)
+      await this.#o.changes.append(kind, { argument, blocks: 0, data }, admit, appended)
     } catch (error) {
       if (!(error instanceof Done)) throw error
       await this.#o.changes.settled(error.lsn)
