@@ -305,6 +305,7 @@ export async function assemble(
     formatLevelMax: replication?.hooks.formatLevelMax ?? latestLevel,
     isPristine: () => maxima.endGrain === 0 && dirty.isEmpty,
     openImages: (id) => images.countOf(id),
+    lockAll: () => locks.acquire(0, Number.POSITIVE_INFINITY),
   })
   return {
     replica,

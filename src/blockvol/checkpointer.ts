@@ -151,7 +151,7 @@ export class Checkpointer {
   ): Promise<void> {
     if (snapshotLsns.length === 0) return
     const { preserver, map, maxima } = this.#o
-    const preservation = preserver.begin(cut.lsn, snapshotLsns, { isCheckingAll: isFilling })
+    const preservation = preserver.begin(cut.lsn, snapshotLsns, { isFilling })
     const snapshotLsn = preservation.newestBefore(cut.generation.newestLsn)
     try {
       if (snapshotLsn > 0) await preserveReplaced({ plan, preservation, snapshotLsn, map, maxima })
