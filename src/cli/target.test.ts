@@ -196,7 +196,7 @@ describe('target backup', () => {
     target.answers[POST] = failed('CORRUPT')
     expect(await run(`target backup verify b-1 ${AT}`)).toMatchObject({
       code: 1,
-      err: 'basalt: the verifyBackup failed: packs/17 is damaged\n',
+      err: 'basalt: 'verify backup' failed: packs/17 is damaged\n',
     })
     target.answers[POST] = failed('NOT_FOUND')
     expect((await run(`target backup verify b-1 ${AT}`)).code).toBe(3)
@@ -207,7 +207,7 @@ describe('target backup', () => {
       onPause: (count, interrupt) => count === 1 && interrupt(),
     })
     expect(code).toBe(1)
-    expect(err).toMatch(/the backup was cancelled/)
+    expect(err).toMatch(/the 'backup' was cancelled/)
     expect(target.asked.map(({ method, path }) => `${method} ${path}`)).toContain(`POST ${TASK}/cancel`)
   })
 })

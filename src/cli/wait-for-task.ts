@@ -17,6 +17,7 @@ export async function waitForTask(
   api: ApiClient,
   { kind, task }: { readonly kind: string; readonly task: TargetTask },
 ): Promise<TargetTask> {
+  const label = kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   const display = new ProgressLine(call)
   let isInterrupted = false
   const interrupt = new AbortController()
@@ -27,7 +28,8 @@ export async function waitForTask(
   try {
     let current = task
     for (let isCancelled = false; current.state === 'running'; ) {
-      display.show(progressOf(kind, current))
+      // what is over in a moment is not worth a line
+      if (current.total > 0) display.show(progressOf(label, current))
       await call.terminal.pause(LOOK_EVERY_MS, isCancelled ? undefined : interrupt.signal)
       const path = pathOf('tasks', task.task)
       if (isInterrupted && !isCancelled) {
@@ -36,23 +38,23 @@ export async function waitForTask(
       } else current = await api.get(path, TargetTask)
     }
     if (current.state === 'succeeded') return current
-    throw errorOf(kind, current)
+    throw errorOf(label, current)
   } finally {
     release()
     display.close()
   }
 }
 
-function errorOf(kind: string, { state, code, message }: TargetTask): BlockError {
-  if (state === 'cancelled') return new BlockError('ABORTED', `the ${kind} was cancelled`)
+function errorOf(label: string, { state, code, message }: TargetTask): BlockError {
+  if (state === 'cancelled') return new BlockError('ABORTED', `the '${label}' was cancelled`)
   const known = BLOCK_ERROR_CODES.find((one) => one === code)
   // of something that was asked for and can be wrong; what broke on the way is exit code 1
   const isRefused = known === 'NOT_FOUND' || known === 'CONFLICT' || known === 'INVALID_ARGUMENT'
-  return new BlockError(isRefused ? known : 'ABORTED', `the ${kind} failed: ${message ?? 'no reason given'}`)
+  return new BlockError(isRefused ? known : 'ABORTED', `'${label}' failed: ${message ?? 'no reason given'}`)
 }
 
 /** As progress is shown of jobs. */
-const progressOf = (kind: string, { done, total, unit, message }: TargetTask) => ({
-  ...{ kind, message, state: 'running' as const, step: message ?? 'under way' },
+const progressOf = (label: string, { done, total, unit, message }: TargetTask) => ({
+  ...{ kind: label, message, state: 'running' as const, step: message ?? 'under way' },
   progress: { done, total, unit },
 })
