@@ -196,7 +196,7 @@ describe('target backup', () => {
     target.answers[POST] = failed('CORRUPT')
     expect(await run(`target backup verify b-1 ${AT}`)).toMatchObject({
       code: 1,
-      err: 'basalt: 'verify backup' failed: packs/17 is damaged\n',
+      err: "basalt: 'verify backup' failed: packs/17 is damaged\n",
     })
     target.answers[POST] = failed('NOT_FOUND')
     expect((await run(`target backup verify b-1 ${AT}`)).code).toBe(3)
