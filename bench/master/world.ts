@@ -75,6 +75,7 @@ export class BenchWorld implements ServerWorld {
       clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
     })
     this.master = new Master({
+      unseal: (sealed) => sealed,
       ...{ store, links, clock, random, log: silentLogger },
       cluster: this.runtime,
       placement: DEFAULT_PLACEMENT,

@@ -8,6 +8,9 @@
  * allowed, BUSY (the store answers 5xx), TIMED_OUT and DISCONNECTED. The message always names the object.
  */
 import type { VolumeImage } from '../base/ports/image.ts'
+import type { KeepRules } from './core/retention.ts'
+
+export type { KeepRules } from './core/retention.ts'
 
 /** How much of `total` is done. `total` may be an estimate, and rise. */
 export interface Progress {
@@ -111,15 +114,6 @@ export interface VerifyResult {
   readonly verifiedBytes: number
   readonly objects: number
   readonly requests: number
-}
-
-/** A backup is kept when any of the rules keeps it: the `last` n, and the newest of each of the last n hours, days, ... that have one. */
-export interface KeepRules {
-  readonly last?: number
-  readonly hourly?: number
-  readonly daily?: number
-  readonly weekly?: number
-  readonly monthly?: number
 }
 
 export interface PruneRequest extends Interruptible {

@@ -301,11 +301,11 @@ export async function assemble(
   const snapshots = new SnapshotChanges({
     state,
     changes,
-    locks,
     wallMs: () => clock.wallMs(),
     formatLevelMax: replication?.hooks.formatLevelMax ?? latestLevel,
     isPristine: () => maxima.endGrain === 0 && dirty.isEmpty,
     openImages: (id) => images.countOf(id),
+    lockAll: () => locks.acquire(0, Number.POSITIVE_INFINITY),
   })
   return {
     replica,

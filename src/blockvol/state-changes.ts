@@ -63,10 +63,7 @@ export class StateChanges {
     await this.append(ENTRY_KIND.frontendState, { argument: state.byteLength, blocks: 0, data }, admit)
   }
 
-  /**
-   * Appends an entry that concerns the state; resolves with its LSN when it is committed and durable. `appended` is called when
-   * it is in the log, or refused.
-   */
+  /** Appends an entry that concerns the state; resolves with its LSN when it is committed and durable. `appended`: readers see it. */
   async append(
     kind: EntryKind,
     entry: { argument: number; blocks: number; data: Uint8Array | undefined; epoch?: Epoch },
@@ -81,13 +78,10 @@ export class StateChanges {
         epoch: entry.epoch,
         reach: 'bookkeeping',
         admit,
-        settled: (error, appendedLsn) => {
-          appended?.()
-          if (error === undefined) resolve(appendedLsn)
-          else reject(error)
-        },
+        settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
       })
     })
+    appended?.()
     await this.settled(lsn)
     return lsn
   }

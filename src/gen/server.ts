@@ -88,6 +88,7 @@ import type { ReleaseWritesRequest as _basalt_server_v1_ReleaseWritesRequest, Re
 import type { ReleaseWritesResponse as _basalt_server_v1_ReleaseWritesResponse, ReleaseWritesResponse__Output as _basalt_server_v1_ReleaseWritesResponse__Output } from './basalt/server/v1/ReleaseWritesResponse.ts';
 import type { RemoveReplicaRequest as _basalt_server_v1_RemoveReplicaRequest, RemoveReplicaRequest__Output as _basalt_server_v1_RemoveReplicaRequest__Output } from './basalt/server/v1/RemoveReplicaRequest.ts';
 import type { RemoveReplicaResponse as _basalt_server_v1_RemoveReplicaResponse, RemoveReplicaResponse__Output as _basalt_server_v1_RemoveReplicaResponse__Output } from './basalt/server/v1/RemoveReplicaResponse.ts';
+import type { RestoreSnapshotRequest as _basalt_server_v1_RestoreSnapshotRequest, RestoreSnapshotRequest__Output as _basalt_server_v1_RestoreSnapshotRequest__Output } from './basalt/server/v1/RestoreSnapshotRequest.ts';
 import type { RestoreSnapshotResponse as _basalt_server_v1_RestoreSnapshotResponse, RestoreSnapshotResponse__Output as _basalt_server_v1_RestoreSnapshotResponse__Output } from './basalt/server/v1/RestoreSnapshotResponse.ts';
 import type { ServerClient as _basalt_server_v1_ServerClient, ServerDefinition as _basalt_server_v1_ServerDefinition } from './basalt/server/v1/Server.ts';
 import type { ServerState as _basalt_server_v1_ServerState, ServerState__Output as _basalt_server_v1_ServerState__Output } from './basalt/server/v1/ServerState.ts';
@@ -208,6 +209,7 @@ export interface ProtoGrpcType {
         ReleaseWritesResponse: MessageTypeDefinition<_basalt_server_v1_ReleaseWritesResponse, _basalt_server_v1_ReleaseWritesResponse__Output>
         RemoveReplicaRequest: MessageTypeDefinition<_basalt_server_v1_RemoveReplicaRequest, _basalt_server_v1_RemoveReplicaRequest__Output>
         RemoveReplicaResponse: MessageTypeDefinition<_basalt_server_v1_RemoveReplicaResponse, _basalt_server_v1_RemoveReplicaResponse__Output>
+        RestoreSnapshotRequest: MessageTypeDefinition<_basalt_server_v1_RestoreSnapshotRequest, _basalt_server_v1_RestoreSnapshotRequest__Output>
         RestoreSnapshotResponse: MessageTypeDefinition<_basalt_server_v1_RestoreSnapshotResponse, _basalt_server_v1_RestoreSnapshotResponse__Output>
         Server: SubtypeConstructor<typeof grpc.Client, _basalt_server_v1_ServerClient> & { service: _basalt_server_v1_ServerDefinition }
         ServerState: MessageTypeDefinition<_basalt_server_v1_ServerState, _basalt_server_v1_ServerState__Output>

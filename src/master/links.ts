@@ -248,8 +248,11 @@ export interface ServerCalls {
   createSnapshot(request: OneSnapshot & { readonly name: string }): Promise<SnapshotFacts>
   /** No error when it is not there. CONFLICT while it is read: exposed with hosts logged in, or by a backup or a clone. */
   deleteSnapshot(request: OneSnapshot): Promise<void>
-  /** The volume is as the snapshot was, but for its size; hosts that are logged in are told that data changed. NOT_FOUND. */
-  restoreSnapshot(request: OneSnapshot): Promise<void>
+  /**
+   * The volume is as the snapshot was, but for its size; hosts that are logged in are told that data changed. NOT_FOUND. A
+   * request (UUID) that was carried out in this epoch is not carried out again: hosts may have written since.
+   */
+  restoreSnapshot(request: OneSnapshot & { readonly request: string }): Promise<void>
   snapshotUsage(request: LedVolume): Promise<VolumeSnapshots>
   /** Hosts may log in to it, read-only, at this server as long as it leads; or no longer. NOT_FOUND. */
   exposeSnapshot(request: OneSnapshot & { readonly isExposed: boolean }): Promise<void>
@@ -269,7 +272,7 @@ export interface ServerCalls {
   openImage(request: LedVolume & { readonly snapshot: string }): Promise<{ readonly ticket: string }>
 
   /**
-   * Begins a task, or finds it begun under this UUID. `led`: the volume that it is of, which this server leads; null for tasks
+   * Begins a task, or finds it running or succeeded under this UUID; one that failed or was cancelled begins anew. `led`: the volume that it is of, which this server leads; null for tasks
    * of no volume. A task of a volume ends as failed with CONFLICT when the lead is lost. BUSY: too many run here.
    */
   startTask(request: {

@@ -33,7 +33,7 @@ import { MeteredRegistry } from './http/registry-meter.ts'
 import { DEFAULT_PLACEMENT } from './placement/settings.ts'
 import type { TokenRecord } from './records.ts'
 import { SqliteRegistry } from './registry/sqlite-registry.ts'
-import { clearAccess } from './security/clear-access.ts'
+import { clearAccess, textOf } from './security/clear-access.ts'
 import { openSealer } from './security/secrets-key.ts'
 import { matchToken } from './security/tokens.ts'
 
@@ -120,6 +120,7 @@ export class MasterDaemon {
     })
     resources.defer(() => cluster.close())
     const master = new Master({
+      unseal: (sealed) => textOf(sealer.open(sealed)),
       store: store.store,
       cluster,
       links,

@@ -179,8 +179,15 @@ export interface SnapshotRecord {
   readonly isExposed: boolean
   /** Id of the group that it was made with, at one moment. */
   readonly group: string | null
-  /** Made for a backup to this repository, and kept as the base of the next; `id` null: that is not complete. */
-  readonly backup: { readonly repository: string; readonly id: string | null } | null
+  /**
+   * Made for a backup to this repository, and kept as the base of the next; `id` null: that is not complete. `fullAt`: when the last
+   * full one before it, or it, was made.
+   */
+  readonly backup: {
+    readonly repository: string
+    readonly id: string | null
+    readonly fullAt: number | null
+  } | null
 }
 
 export interface ScheduleRecord {

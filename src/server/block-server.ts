@@ -36,6 +36,7 @@ import type { ServerView } from './http/server-view.ts'
 import { imageHandlers } from './images/image-service.ts'
 import { ImageTickets } from './images/image-tickets.ts'
 import { RemoteImage } from './images/remote-image.ts'
+import { addLeadMetrics } from './lead-metrics.ts'
 import { AuthorityClient } from './replica/authority-client.ts'
 import type { AuthorityLink, ReplicaSide } from './replica/authority-link.ts'
 import { LedCalls } from './replica/led-calls.ts'
@@ -169,6 +170,11 @@ export class BlockServer {
     addProcessMetrics(metrics)
     addVolumeMetrics(metrics, volumesOf(list), server)
     addReplicationMetrics(metrics, list, server)
+    const means = {
+      tickets: new ImageTickets({ ...ports, onFatal }),
+      tasks: new TaskRunner({ clock, logger, onFatal }),
+    }
+    addLeadMetrics(metrics, { replicas: list, means, server })
     const master = (): MasterConnection | null => member?.connection() ?? null
     addMasterMetrics(metrics, master, server)
     const http = await HttpServer.open({
@@ -204,10 +210,6 @@ export class BlockServer {
     const { iscsi, nvme } = served.addresses
     const replication = await openReplication({ server, config })
     resources.defer(() => replication.close())
-    const means = {
-      tickets: new ImageTickets({ ...ports, onFatal }),
-      tasks: new TaskRunner({ clock, logger, onFatal }),
-    }
     const host = new ReplicaHost({
       ports,
       path: data.volumesPath,

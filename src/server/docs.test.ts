@@ -8,6 +8,7 @@ import { addMasterMetrics } from './cluster/master-metrics.ts'
 import { SERVER_SETTINGS } from './config/server-config.ts'
 import { TARGET_SETTINGS } from './config/settings.ts'
 import { HostedVolumes } from './hosted-volumes.ts'
+import { addLeadMetrics } from './lead-metrics.ts'
 import { addReplicationMetrics } from './replication-metrics.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
@@ -36,6 +37,8 @@ describe('the documentation', () => {
     const ofReplicas = metricsOf((registry) => {
       addReplicationMetrics(registry, () => [], 'server')
       addMasterMetrics(registry, () => null, 'server')
+      const means = { tasks: { counts: () => [] }, tickets: { count: 0 } }
+      addLeadMetrics(registry, { replicas: () => [], means, server: 'server' })
     })
     expect(metricsIn('block-server.md')).toEqual(ofReplicas)
   })

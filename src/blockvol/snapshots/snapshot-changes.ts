@@ -10,7 +10,6 @@ import type { Origin } from '../../base/ports/origin.ts'
 import type { SnapshotInfo } from '../../base/ports/snapshots.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
 import { formatUuid, parseUuid } from '../../base/uuid.ts'
-import type { BlockLocks } from '../block-locks.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { encodeCreate, encodeDelete, encodeOrigin, encodeRestore } from '../format/snapshot-entries.ts'
 import { SNAPSHOTS_MAX, type SnapshotRecord, type VolumeState } from '../format/state.ts'
@@ -20,7 +19,6 @@ import { FORMAT_LEVEL, SNAPSHOT_LEVEL, type StateKeeper } from '../state-keeper.
 export interface SnapshotChangesOptions {
   readonly state: StateKeeper
   readonly changes: StateChanges
-  readonly locks: BlockLocks
   readonly wallMs: () => number
   /** Least format level that those know who get the log. */
   readonly formatLevelMax: () => number
@@ -28,6 +26,8 @@ export interface SnapshotChangesOptions {
   readonly isPristine: () => boolean
   /** Images of a snapshot that are open here. */
   readonly openImages: (id: bigint) => number
+  /** Takes the locks of all blocks; gives the call that gives them back, idempotent. */
+  readonly lockAll: () => Promise<() => void>
 }
 
 /** What is asked for is there already: no entry is appended. */
@@ -94,16 +94,19 @@ export class SnapshotChanges {
 
   async restore(id: bigint, options: WriteOptions): Promise<void> {
     const { lsn, sizeBytes } = this.get(id)
-    const admit = (): void => {
-      this.get(id)
-      this.#refuseUnfilled()
-      options.admit?.()
-    }
-    await this.#raiseFormat()
-    // what reads before it writes must not write back what it read before the restore
-    const release = await this.#o.locks.acquire(0, Number.POSITIVE_INFINITY)
+    // what reads and then writes a part of a block, or compares, must not have a restore between the two
+    const release = await this.#o.lockAll()
     try {
-      await this.#append(ENTRY_KIND.restore, encodeRestore({ id, lsn, sizeBytes }), admit, release)
+      await this.#append(
+        ENTRY_KIND.restore,
+        encodeRestore({ id, lsn, sizeBytes }),
+        () => {
+          this.get(id)
+          this.#refuseUnfilled()
+          options.admit?.()
+        },
+        release,
+      )
     } finally {
       release()
     }

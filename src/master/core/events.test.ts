@@ -10,9 +10,11 @@ describe('docs/events.md', () => {
   it('lists exactly the kinds of events that are recorded', () => {
     const sources = globSync('src/master/**/*.ts').filter((path) => !path.endsWith('.test.ts'))
     const kinds = sources.flatMap((path) =>
-      [...readFileSync(path, 'utf8').matchAll(/'((?:volume|replica|server|cluster|job)\.[a-z_]+)'/g)].map(
-        ([, kind = '']) => kind,
-      ),
+      [
+        ...readFileSync(path, 'utf8').matchAll(
+          /'((?:volume|replica|server|cluster|job|snapshot|schedule|repository|backup)\.[a-z_]+)'/g,
+        ),
+      ].map(([, kind = '']) => kind),
     )
     const recorded = [...new Set([...kinds, ...JOB_ENDS])].filter((kind) => !OTHERS.test(kind)).sort()
     const listed = [...readFileSync('docs/events.md', 'utf8').matchAll(/^\| `([a-z._]+)` /gm)].map(

@@ -112,7 +112,9 @@ export class LiveServers implements LiveCluster {
       if (entry.replicas.size < REPLICAS_MAX || entry.replicas.has(replica.volume)) {
         // only full beats say what is kept
         const kept = replica.kept ?? (isFull ? null : (before.get(replica.volume)?.kept ?? null))
-        entry.replicas.set(replica.volume, kept === replica.kept ? replica : { ...replica, kept })
+        const led = ledNow(before.get(replica.volume), replica)
+        const isSame = kept === replica.kept && led === replica.led
+        entry.replicas.set(replica.volume, isSame ? replica : { ...replica, kept, led })
       }
     }
     for (const replica of replicas) {
@@ -170,10 +172,17 @@ export class LiveServers implements LiveCluster {
   }
 }
 
+/** What it said of what it leads goes on until it says it anew, or leads in that epoch no longer. */
+function ledNow(before: ReplicaBeat | undefined, now: ReplicaBeat): ReplicaBeat['led'] {
+  if (now.led !== null) return now.led
+  const led = before?.led ?? null
+  return led !== null && led.epoch === now.open?.leads?.number ? led : null
+}
+
 /** Whether jobs or health may look at the volume differently now. Progress alone is not news: who wants it polls. */
 function isNews(before: ReplicaBeat | undefined, now: ReplicaBeat): boolean {
   if (before === undefined || before.state !== now.state || before.sizeBytes !== now.sizeBytes) return true
-  if (before.outage !== now.outage) return true
+  if (before.outage !== now.outage || now.led !== null) return true
   const [a, b] = [before.open, now.open]
   if (a === null || b === null) return a !== b
   return (

@@ -31,11 +31,10 @@ import { resolvePolicy } from '../placement/resolve.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
 import type { AccessRecord, EventRecord, JobRecord, QosRecord } from '../records.ts'
-import type { BackupApi, ScheduleApi, SnapshotApi } from '../snapshot-api.ts'
 import { attachInfo } from './attach-info.ts'
 import type { Cluster, LeadStatus } from './cluster.ts'
 import { findJob, findMadeVolume, findServer, findVolume, refuseLocked } from './lookup.ts'
-import { NOT_SERVED } from './not-served.ts'
+import { MasterServices } from './master-services.ts'
 import { pageOf } from './paging.ts'
 import type { Change, RecordStore, RecordsView } from './records-view.ts'
 import * as servers from './server-requests.ts'
@@ -51,6 +50,8 @@ export interface MasterOptions {
   readonly random: Random
   readonly log: Logger
   readonly placement: PlacementSettings
+  /** Opens what the cluster's secrets key closed. */
+  readonly unseal: (sealed: string) => string
   /** What the names of iSCSI targets and NVMe subsystems begin with. */
   readonly iqnPrefix: string
   readonly nqnPrefix: string
@@ -61,28 +62,38 @@ export class Master implements MasterApi {
   readonly #jobs: JobRunner
   readonly #counters: Counters = { promotionsTotal: 0, failoversTotal: 0, rebuildsTotal: 0 }
   #endings: (() => void)[] = []
-  readonly #snapshotService: SnapshotApi = NOT_SERVED
-  readonly #scheduleService: ScheduleApi = NOT_SERVED
-  readonly #backupService: BackupApi = NOT_SERVED
+  readonly #services: MasterServices
 
   constructor(options: MasterOptions) {
     this.#options = options
-    const { store, cluster, links, clock, random, log, placement } = options
+    const { store, cluster, links, clock, random, log, placement, unseal } = options
     const planner = placementPlanner(placement, clock.bootMs())
     const { live, leads } = cluster
-    this.#jobs = new JobRunner({ store, links, live, leads, planner, clock, random, log })
+    this.#jobs = new JobRunner({ store, links, live, leads, planner, clock, random, log, unseal })
+    this.#services = new MasterServices(
+      {
+        ...{ store, links, live, clock, random, log, unseal },
+        ask: (caller, decide) => this.#ask(caller, decide),
+        volume: (uuid) => this.volume(uuid),
+        job: (id) => this.job(id),
+        newId: () => this.#newId(),
+      },
+      () => this.#jobs.look(),
+    )
   }
 
   /** Takes up the jobs that had not ended. The cluster runtime is started by whoever made it. */
   start(): void {
     this.#endings = [this.#options.store.subscribe((event) => this.#count(event))]
     this.#jobs.start()
+    this.#services.start()
   }
 
   /** No job is decided any more. Store and cluster runtime are closed by whoever made them. */
   close(): void {
     for (const ending of this.#endings) ending()
     this.#jobs.close()
+    this.#services.close()
   }
 
   resolveVolume(wish: CreateVolume): ResolvedPolicy {
@@ -295,43 +306,34 @@ export class Master implements MasterApi {
     return this.#options.store.subscribe(listener)
   }
 
-  snapshots: MasterApi['snapshots'] = (...request) => this.#snapshotService.snapshots(...request)
-  snapshot: MasterApi['snapshot'] = (...request) => this.#snapshotService.snapshot(...request)
-  createSnapshot: MasterApi['createSnapshot'] = (...request) =>
-    this.#snapshotService.createSnapshot(...request)
-  deleteSnapshot: MasterApi['deleteSnapshot'] = (...request) =>
-    this.#snapshotService.deleteSnapshot(...request)
-  exposeSnapshot: MasterApi['exposeSnapshot'] = (...request) =>
-    this.#snapshotService.exposeSnapshot(...request)
-  restoreSnapshot: MasterApi['restoreSnapshot'] = (...request) =>
-    this.#snapshotService.restoreSnapshot(...request)
-  cloneSnapshot: MasterApi['cloneSnapshot'] = (...request) => this.#snapshotService.cloneSnapshot(...request)
-  createSnapshotGroup: MasterApi['createSnapshotGroup'] = (...request) =>
-    this.#snapshotService.createSnapshotGroup(...request)
-  scrubVolume: MasterApi['scrubVolume'] = (...request) => this.#snapshotService.scrubVolume(...request)
-  schedules: MasterApi['schedules'] = (...request) => this.#scheduleService.schedules(...request)
-  schedule: MasterApi['schedule'] = (...request) => this.#scheduleService.schedule(...request)
-  createSchedule: MasterApi['createSchedule'] = (...request) =>
-    this.#scheduleService.createSchedule(...request)
-  setSchedule: MasterApi['setSchedule'] = (...request) => this.#scheduleService.setSchedule(...request)
-  deleteSchedule: MasterApi['deleteSchedule'] = (...request) =>
-    this.#scheduleService.deleteSchedule(...request)
-  repositories: MasterApi['repositories'] = (...request) => this.#backupService.repositories(...request)
-  repository: MasterApi['repository'] = (...request) => this.#backupService.repository(...request)
-  createRepository: MasterApi['createRepository'] = (...request) =>
-    this.#backupService.createRepository(...request)
-  setRepository: MasterApi['setRepository'] = (...request) => this.#backupService.setRepository(...request)
-  deleteRepository: MasterApi['deleteRepository'] = (...request) =>
-    this.#backupService.deleteRepository(...request)
-  checkRepository: MasterApi['checkRepository'] = (...request) =>
-    this.#backupService.checkRepository(...request)
-  backupVolume: MasterApi['backupVolume'] = (...request) => this.#backupService.backupVolume(...request)
-  backups: MasterApi['backups'] = (...request) => this.#backupService.backups(...request)
-  backup: MasterApi['backup'] = (...request) => this.#backupService.backup(...request)
-  restoreBackup: MasterApi['restoreBackup'] = (...request) => this.#backupService.restoreBackup(...request)
-  verifyBackup: MasterApi['verifyBackup'] = (...request) => this.#backupService.verifyBackup(...request)
-  deleteBackup: MasterApi['deleteBackup'] = (...request) => this.#backupService.deleteBackup(...request)
-  pruneBackups: MasterApi['pruneBackups'] = (...request) => this.#backupService.pruneBackups(...request)
+  snapshots: MasterApi['snapshots'] = (...r) => this.#services.snapshots.snapshots(...r)
+  snapshot: MasterApi['snapshot'] = (...r) => this.#services.snapshots.snapshot(...r)
+  createSnapshot: MasterApi['createSnapshot'] = (...r) => this.#services.snapshots.createSnapshot(...r)
+  deleteSnapshot: MasterApi['deleteSnapshot'] = (...r) => this.#services.snapshots.deleteSnapshot(...r)
+  exposeSnapshot: MasterApi['exposeSnapshot'] = (...r) => this.#services.snapshots.exposeSnapshot(...r)
+  restoreSnapshot: MasterApi['restoreSnapshot'] = (...r) => this.#services.snapshots.restoreSnapshot(...r)
+  cloneSnapshot: MasterApi['cloneSnapshot'] = (...r) => this.#services.snapshots.cloneSnapshot(...r)
+  createSnapshotGroup: MasterApi['createSnapshotGroup'] = (...r) =>
+    this.#services.snapshots.createSnapshotGroup(...r)
+  scrubVolume: MasterApi['scrubVolume'] = (...r) => this.#services.snapshots.scrubVolume(...r)
+  schedules: MasterApi['schedules'] = (...r) => this.#services.schedules.schedules(...r)
+  schedule: MasterApi['schedule'] = (...r) => this.#services.schedules.schedule(...r)
+  createSchedule: MasterApi['createSchedule'] = (...r) => this.#services.schedules.createSchedule(...r)
+  setSchedule: MasterApi['setSchedule'] = (...r) => this.#services.schedules.setSchedule(...r)
+  deleteSchedule: MasterApi['deleteSchedule'] = (...r) => this.#services.schedules.deleteSchedule(...r)
+  repositories: MasterApi['repositories'] = (...r) => this.#services.backups.repositories(...r)
+  repository: MasterApi['repository'] = (...r) => this.#services.backups.repository(...r)
+  createRepository: MasterApi['createRepository'] = (...r) => this.#services.backups.createRepository(...r)
+  setRepository: MasterApi['setRepository'] = (...r) => this.#services.backups.setRepository(...r)
+  deleteRepository: MasterApi['deleteRepository'] = (...r) => this.#services.backups.deleteRepository(...r)
+  checkRepository: MasterApi['checkRepository'] = (...r) => this.#services.backups.checkRepository(...r)
+  backupVolume: MasterApi['backupVolume'] = (...r) => this.#services.backups.backupVolume(...r)
+  backups: MasterApi['backups'] = (...r) => this.#services.backups.backups(...r)
+  backup: MasterApi['backup'] = (...r) => this.#services.backups.backup(...r)
+  restoreBackup: MasterApi['restoreBackup'] = (...r) => this.#services.backups.restoreBackup(...r)
+  verifyBackup: MasterApi['verifyBackup'] = (...r) => this.#services.backups.verifyBackup(...r)
+  deleteBackup: MasterApi['deleteBackup'] = (...r) => this.#services.backups.deleteBackup(...r)
+  pruneBackups: MasterApi['pruneBackups'] = (...r) => this.#services.backups.pruneBackups(...r)
 
   get #view(): RecordsView {
     return this.#options.store.view
@@ -346,7 +348,7 @@ export class Master implements MasterApi {
       iqnPrefix,
       nqnPrefix,
       running,
-      snapshotBytes: () => null,
+      snapshotBytes: (volume) => this.#services.snapshots.bytesOf(volume),
     }
   }
 

@@ -183,7 +183,7 @@ const Snapshot = object({
   schedule: nullable(Id),
   isExposed: Type.Boolean(),
   group: nullable(Id),
-  backup: nullable(object({ repository: Id, id: nullable(Id) })),
+  backup: nullable(object({ repository: Id, id: nullable(Id), fullAt: nullable(Time) })),
 })
 
 const Schedule = object({

@@ -168,6 +168,16 @@ export function deleteVolume(
     .find((job) => job.kind === 'delete' && job.volume === volume.uuid && !isOver(job))
   if (running !== undefined) return { writes: [], result: running.id }
   refuseLocked(records)
+  const clone = records
+    .volumes()
+    .find(({ origin, state }) => origin?.volume === volume.uuid && state !== 'deleting')
+  if (clone !== undefined) {
+    throw refusal(
+      'CONFLICT',
+      'clone_filling',
+      `volume ${clone.name} is still being filled from a snapshot of ${volume.name}; wait for its job, or delete that one first`,
+    )
+  }
   const job = newJob(jobId, wallMs, {
     kind: 'delete',
     actor: caller.actor,
@@ -335,6 +345,10 @@ function admitted({ initiators, chap, hosts, dhchap }: AccessRecord): string {
   return `${over('iSCSI', initiators, chap !== null, 'CHAP')}; ${over('NVMe', hosts, dhchap.length > 0, 'DH-HMAC-CHAP')}`
 }
 
+/** Hosts are let in by the job, when the content is there. */
+const keepsOut = (job: JobRecord): boolean =>
+  !isOver(job) && (job.kind === 'restore_backup' || (job.kind === 'clone' && job.step !== 'fill'))
+
 /** The secrets of `access` are sealed already; INVALID_ARGUMENT when it is more than servers keep beside a replica. */
 export function setAccess(
   records: RecordsView,
@@ -343,6 +357,14 @@ export function setAccess(
   { caller }: RequestContext,
 ): Change<string> {
   const volume = findLivingVolume(records, name)
+  const filling = records.jobs().find((job) => job.volume === volume.uuid && keepsOut(job))
+  if (filling !== undefined) {
+    throw refusal(
+      'CONFLICT',
+      'being_made',
+      `job ${filling.id} lets nobody in to ${volume.name} until its content is there; set its access then`,
+    )
+  }
   const changed = { ...volume, access }
   if (keptOf(changed).text.length > KEPT_LENGTH_MAX) {
     throw refusal(

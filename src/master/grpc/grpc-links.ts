@@ -99,7 +99,7 @@ export class GrpcLinks implements ServerLinks {
     await this.#call(server, CALL_MS, (client) => client.deleteSnapshot.bind(client), asked)
   }
 
-  async restoreSnapshot(server: string, request: OneSnapshot): Promise<void> {
+  async restoreSnapshot(server: string, request: Of<'restoreSnapshot'>): Promise<void> {
     const asked = withIdIn(request)
     await this.#call(server, CALL_MS, (client) => client.restoreSnapshot.bind(client), asked)
   }

@@ -4,14 +4,22 @@
  */
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
+import type { TaskView } from '../../rpc/tasks.ts'
+import type { SnapshotFacts } from '../links.ts'
 import type { Call, CallState } from './machine.ts'
 import type { JobPorts } from './ports.ts'
+import { specOf } from './task-plans.ts'
 
 const BACKOFF_FIRST_MS = 1000
 const BACKOFF_LAST_MS = 30_000
 
+/** Of a call that asks how it is with something. */
+const ASK_EVERY_MS = 1000
+
 interface Entry {
   state: CallState
+  /** The last answer. */
+  task: TaskView | null
   /** How often it was made. */
   readonly times: number
   /** Of the monotonic clock. */
@@ -45,15 +53,23 @@ export class Underway {
   }
 }
 
+type CallPorts = Pick<JobPorts, 'links' | 'leads' | 'store' | 'unseal'>
+
+/** What a call brought, if anything. */
+interface Answer {
+  readonly task?: TaskView
+  readonly snapshot?: SnapshotFacts
+}
+
 /** The calls of one job. `settled` is called when one of them has ended. */
 export class Calls {
-  readonly #ports: Pick<JobPorts, 'links' | 'leads'>
+  readonly #ports: CallPorts
   readonly #clock: Clock
   readonly #settled: () => void
   readonly #underway: Underway
   readonly #entries = new Map<string, Entry>()
 
-  constructor(ports: Pick<JobPorts, 'links' | 'leads' | 'clock'>, underway: Underway, settled: () => void) {
+  constructor(ports: CallPorts & Pick<JobPorts, 'clock'>, underway: Underway, settled: () => void) {
     this.#ports = ports
     this.#underway = underway
     this.#clock = ports.clock
@@ -72,36 +88,64 @@ export class Calls {
     if (old !== undefined && this.#clock.monotonicMs() < old.retryAtMs) return
     const failures = old?.state.kind === 'failed' ? old.state.failures : 0
     const times = (old?.times ?? 0) + 1
-    const entry: Entry = { state: { kind: 'running' }, times, retryAtMs: 0 }
+    const task = old?.task ?? null
+    const entry: Entry = { state: { kind: 'running', task }, task, times, retryAtMs: 0 }
     this.#entries.set(key, entry)
     const settle = (state: CallState): void => {
       entry.state = state
-      const waitMs = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(times - 1, 10))
+      const doubled = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(times - 1, 10))
+      const waitMs = call.kind === 'task' ? ASK_EVERY_MS : doubled
       entry.retryAtMs = this.#clock.monotonicMs() + waitMs
       this.#settled()
     }
     this.#run(call).then(
-      () => settle({ kind: 'done' }),
+      (answer) => {
+        entry.task = answer.task ?? task
+        settle({ kind: 'done', task: entry.task, snapshot: answer.snapshot ?? null, times })
+      },
       (error: unknown) => {
         if (!isBlockError(error)) throw error
-        settle({ kind: 'failed', failures: failures + 1, code: error.code, message: error.message })
+        const { code, message } = error
+        settle({ kind: 'failed', failures: failures + 1, code, message, task })
       },
     )
   }
 
-  #run(call: Call): Promise<void> {
-    const { links, leads } = this.#ports
+  async #run(call: Call): Promise<Answer> {
+    const { links, leads, store } = this.#ports
     switch (call.kind) {
       case 'allocate':
-        return this.#underway.during(call.request.volume, call.server, () =>
+        await this.#underway.during(call.request.volume, call.server, () =>
           links.allocate(call.server, call.request),
         )
+        return {}
       case 'expand':
-        return links.expand(call.server, call.request)
+        await links.expand(call.server, call.request)
+        return {}
+      case 'createSnapshot':
+        return { snapshot: await links.createSnapshot(call.server, call.request) }
+      case 'restoreSnapshot':
+        await links.restoreSnapshot(call.server, call.request)
+        return {}
+      case 'setOrigin':
+        await links.setOrigin(call.server, call.request)
+        return {}
+      case 'startTask': {
+        const { server, task, led } = call
+        await links.startTask(server, { task, led, spec: await specOf(call.plan, store.view, this.#ports) })
+        return {}
+      }
+      case 'task':
+        return { task: await links.task(call.server, { task: call.task }) }
+      case 'cancelTask':
+        await links.cancelTask(call.server, { task: call.task })
+        return {}
       case 'move':
-        return this.#move(call.volume, call.to)
+        await this.#move(call.volume, call.to)
+        return {}
       case 'retire':
-        return leads.retire(call.volume).then(() => undefined)
+        await leads.retire(call.volume)
+        return {}
     }
   }
 

@@ -46,7 +46,7 @@ const allocateCall = (volume: VolumeRecord, server: string): Call => ({
   request: allocateRequest(volume),
 })
 
-const allocate: Step = {
+export const allocate: Step = {
   decide(look) {
     const before = volumeOf(look)
     if (before === null) return gone()
@@ -137,28 +137,31 @@ function led(
 
 const writesOf = (before: VolumeRecord, volume: VolumeRecord) => (before === volume ? [] : [writeOf(volume)])
 
-const lead: Step = {
+/** Waits until it is served; then the volume is made, or there is more to be done. */
+export const leadThen = (made: (look: Look, volume: VolumeRecord) => Decision): Step => ({
   decide(look) {
     const volume = volumeOf(look)
     if (volume === null) return gone()
     const { lead } = volume
-    const { total } = look.job.progress
     // the record is ahead of the primary: done is what a host can log in to
-    if (isServing(volume, look.live)) {
-      return end('succeeded', null, {
-        writes: [writeOf({ ...volume, state: 'active' })],
-        events: [createdEvent(look, volume)],
-        progress: progress(total, total, 'steps'),
-      })
-    }
+    if (isServing(volume, look.live)) return made(look, volume)
     const why = look.whyNotServed(volume.uuid)
     const name = serverName(look.records, lead.primary)
     return wait(`waits for ${name} to serve it${why === null ? '' : `: ${why}`}`)
   },
   cancel: { to: 'undo' },
-}
+})
 
-const createdEvent = (look: Look, volume: VolumeRecord): NewEvent => ({
+const lead = leadThen((look, volume) => {
+  const { total } = look.job.progress
+  return end('succeeded', null, {
+    writes: [writeOf({ ...volume, state: 'active' })],
+    events: [createdEvent(look, volume)],
+    progress: progress(total, total, 'steps'),
+  })
+})
+
+export const createdEvent = (look: Look, volume: VolumeRecord): NewEvent => ({
   severity: 'info',
   kind: 'volume.created',
   actor: look.job.actor,

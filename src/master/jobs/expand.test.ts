@@ -31,7 +31,7 @@ async function decided(says: Partial<NonNullable<ReplicaBeat['open']>>): Promise
     startedMs: 0,
     wallMs: 0,
     whyNotServed: () => null,
-    call: () => ({ kind: 'failed', failures: 1, code: 'BUSY', message: 'no commit in time' }),
+    call: () => ({ kind: 'failed', failures: 1, code: 'BUSY', task: null, message: 'no commit in time' }),
   })
   world.kill()
   return decision

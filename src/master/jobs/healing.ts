@@ -9,7 +9,7 @@ import { formatUuid, randomUuid } from '../../base/uuid.ts'
 import type { RecordsView, RecordWrite } from '../core/records-view.ts'
 import { newJob } from './new-job.ts'
 import type { JobPorts } from './ports.ts'
-import { isOver } from './turns.ts'
+import { changesReplicas, isOver } from './turns.ts'
 import { serverName } from './volume-edits.ts'
 
 const LOOK_MS = 5000
@@ -94,7 +94,7 @@ export class Healing {
 /** Something changes its replicas already, or failed to a short while ago. */
 const isBusy = (records: RecordsView, volume: string, wallMs: number): boolean =>
   records.jobs().some((job) => {
-    if (job.volume !== volume || job.kind === 'expand') return false
-    if (!isOver(job)) return true
+    if (job.volume !== volume) return false
+    if (!isOver(job)) return changesReplicas(job)
     return job.kind === 'replace' && job.state === 'failed' && Math.abs(wallMs - job.updatedAt) < TRY_AGAIN_MS
   })

@@ -9,11 +9,13 @@
  *     cancel: the step says where the undoing begins, or that it is too late
  */
 import type { BlockErrorCode } from '../../base/errors.ts'
+import type { TaskView } from '../../rpc/tasks.ts'
 import type { LiveCluster } from '../core/live.ts'
 import type { NewEvent, RecordsView, RecordWrite } from '../core/records-view.ts'
-import type { AllocateRequest } from '../links.ts'
+import type { AllocateRequest, LedVolume, OneSnapshot, Origin, SnapshotFacts } from '../links.ts'
 import type { JobKind, JobRecord } from '../records.ts'
 import type { Planner } from './ports.ts'
+import type { TaskPlan } from './task-plans.ts'
 
 /** Something that a job asks of a server, or of who leads. Made after the decision that names it is recorded. */
 export type Call =
@@ -23,6 +25,31 @@ export type Call =
       readonly server: string
       readonly request: { readonly volume: string; readonly epoch: number; readonly sizeBytes: number }
     }
+  | {
+      readonly kind: 'createSnapshot'
+      readonly server: string
+      readonly request: OneSnapshot & { readonly name: string }
+    }
+  | {
+      readonly kind: 'restoreSnapshot'
+      readonly server: string
+      readonly request: OneSnapshot & { readonly request: string }
+    }
+  | {
+      readonly kind: 'setOrigin'
+      readonly server: string
+      readonly request: LedVolume & { readonly origin: Origin }
+    }
+  | {
+      readonly kind: 'startTask'
+      readonly server: string
+      readonly task: string
+      readonly led: LedVolume | null
+      readonly plan: TaskPlan
+    }
+  /** How it is with the task; made again once a second while it is asked for. */
+  | { readonly kind: 'task'; readonly server: string; readonly task: string; readonly epoch: number | null }
+  | { readonly kind: 'cancelTask'; readonly server: string; readonly task: string }
   /** The primary hands over to `to`. */
   | { readonly kind: 'move'; readonly volume: string; readonly to: string }
   /** Nobody is promoted any more. */
@@ -30,8 +57,15 @@ export type Call =
 
 /** What became of a call that this process made; a restart forgets it, and the call is made again. */
 export type CallState =
-  | { readonly kind: 'running' }
-  | { readonly kind: 'done' }
+  /** `task`: the last answer of a call that is made again and again; here and below. */
+  | { readonly kind: 'running'; readonly task: TaskView | null }
+  | {
+      readonly kind: 'done'
+      readonly task: TaskView | null
+      readonly snapshot: SnapshotFacts | null
+      /** How often it was made. */
+      readonly times: number
+    }
   | {
       readonly kind: 'failed'
       /** How often in a row. */
@@ -39,6 +73,7 @@ export type CallState =
       /** DISCONNECTED and TIMED_OUT: nothing is known. */
       readonly code: BlockErrorCode
       readonly message: string
+      readonly task: TaskView | null
     }
 
 export interface Look {

@@ -45,5 +45,7 @@ export interface JobPorts {
   readonly planner: Planner
   readonly clock: Clock
   readonly random: Random
+  /** Opens what the cluster's secrets key closed. */
+  readonly unseal: (sealed: string) => string
   readonly log: Logger
 }

@@ -132,7 +132,10 @@ export class Removals {
         volume: uuid,
         message: `volume ${now.name} is gone from every server`,
       }
-      return { writes: [{ kind: 'removeVolume', uuid }], events: [event], result: undefined }
+      const snapshots = records
+        .snapshotsOf(uuid)
+        .map(({ id }) => ({ kind: 'removeSnapshot' as const, volume: uuid, id }))
+      return { writes: [{ kind: 'removeVolume', uuid }, ...snapshots], events: [event], result: undefined }
     })
   }
 

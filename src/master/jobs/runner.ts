@@ -9,7 +9,9 @@ import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Timer } from '../../base/ports/clock.ts'
 import type { Change, NewEvent, RecordsView, RecordWrite } from '../core/records-view.ts'
 import type { JobKind, JobRecord } from '../records.ts'
+import { BACKUP } from './backup.ts'
 import { Calls, Underway } from './calls.ts'
+import { CLONE } from './clone.ts'
 import { CREATE } from './create.ts'
 import { DELETE } from './delete.ts'
 import { DRAIN } from './drain.ts'
@@ -20,6 +22,10 @@ import { MOVE, REPLACE } from './move.ts'
 import type { JobPorts } from './ports.ts'
 import { REBALANCE } from './rebalance.ts'
 import { Removals } from './removals.ts'
+import { RESTORE } from './restore.ts'
+import { RESTORE_BACKUP } from './restore-backup.ts'
+import { SCRUB } from './scrub.ts'
+import { DELETE_BACKUP, PRUNE_BACKUPS, VERIFY_BACKUP } from './stored-backups.ts'
 import { isOver } from './turns.ts'
 
 export const MACHINES: Readonly<Record<JobKind, Machine>> = {
@@ -30,14 +36,14 @@ export const MACHINES: Readonly<Record<JobKind, Machine>> = {
   move: MOVE,
   drain: DRAIN,
   rebalance: REBALANCE,
-  restore: { kind: 'restore', steps: {} },
-  clone: { kind: 'clone', steps: {} },
-  scrub: { kind: 'scrub', steps: {} },
-  backup: { kind: 'backup', steps: {} },
-  restore_backup: { kind: 'restore_backup', steps: {} },
-  verify_backup: { kind: 'verify_backup', steps: {} },
-  delete_backup: { kind: 'delete_backup', steps: {} },
-  prune_backups: { kind: 'prune_backups', steps: {} },
+  restore: RESTORE,
+  clone: CLONE,
+  scrub: SCRUB,
+  backup: BACKUP,
+  restore_backup: RESTORE_BACKUP,
+  verify_backup: VERIFY_BACKUP,
+  delete_backup: DELETE_BACKUP,
+  prune_backups: PRUNE_BACKUPS,
 }
 
 /** Jobs that have ended and are kept for people. */

@@ -13,7 +13,25 @@ export const REBUILDS_PER_SERVER_MAX = 2
 
 export const isOver = (job: JobRecord): boolean => job.state !== 'running' && job.state !== 'cancelling'
 
-const OWNS_ITS_VOLUME: readonly JobRecord['kind'][] = ['create', 'expand', 'move', 'replace']
+const OWNS_ITS_VOLUME: readonly JobRecord['kind'][] = [
+  'create',
+  'expand',
+  'move',
+  'replace',
+  'clone',
+  'restore_backup',
+]
+
+const FILLS_CONTENT: readonly JobRecord['kind'][] = ['clone', 'restore_backup']
+/** Of those: the volume is made, and only its content comes. */
+const CONTENT_STEPS: readonly string[] = ['queued', 'fill', 'stop']
+
+/** It adds or takes replicas of its volume, or is about to: nobody else begins that meanwhile. */
+export function changesReplicas({ kind, step }: JobRecord): boolean {
+  if (kind === 'delete') return true
+  if (kind === 'expand' || !OWNS_ITS_VOLUME.includes(kind)) return false
+  return !FILLS_CONTENT.includes(kind) || !CONTENT_STEPS.includes(step)
+}
 
 const hasBegun = (job: JobRecord): boolean => job.step !== 'queued' && job.step !== 'queuedLead'
 
@@ -28,15 +46,18 @@ export function aheadOf(jobs: readonly JobRecord[], job: JobRecord): JobRecord |
     else if (!isOver(other) && other.volume === job.volume && OWNS_ITS_VOLUME.includes(other.kind)) {
       // a volume may grow while a replica of it is filled: sizes travel in the log
       if (job.kind === 'expand' && other.step === 'sync') continue
+      if (FILLS_CONTENT.includes(other.kind) && CONTENT_STEPS.includes(other.step)) continue
       if (isBefore || hasBegun(other)) return other
     }
   }
   return undefined
 }
 
+const CREATES: readonly JobRecord['kind'][] = ['create', 'clone', 'restore_backup']
+
 /** Fills a replica now, or is about to: from its turn until the replica is in sync. */
 const isFilling = (job: JobRecord): boolean =>
-  !isOver(job) && (job.step === 'allocate' || job.step === 'sync') && job.kind !== 'create'
+  !isOver(job) && (job.step === 'allocate' || job.step === 'sync') && !CREATES.includes(job.kind)
 
 /** Null when a replica may be filled at `to`; else the sentence that says what is waited for. */
 export function fillingLimit(jobs: readonly JobRecord[], to: string): string | null {

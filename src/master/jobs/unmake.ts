@@ -64,7 +64,7 @@ const remove: Step = {
     const { total } = look.job.progress
     // of a volume that was never there nobody waits for its name: what is left of it is deleted under its UUID
     const isOutOfReach = volume.replicas.every(({ server }) => look.live.server(server)?.isConnected !== true)
-    if (look.job.kind === 'create' && isOutOfReach && volume.replicas.length > 0) {
+    if (look.job.kind !== 'delete' && isOutOfReach && volume.replicas.length > 0) {
       return { ...over(look), writes: [writeOf({ ...volume, name: volume.uuid })] }
     }
     return wait(waitsFor(look, volume), {

@@ -27,4 +27,5 @@ export function clearAccess(sealer: Pick<Sealer, 'open'>, access: AccessRecord):
   }
 }
 
-const textOf = (secret: Secret): string => secret.lend((bytes) => Buffer.from(bytes).toString('utf8'))
+/** A secret for somebody who has to have it as text. */
+export const textOf = (secret: Secret): string => secret.lend((bytes) => Buffer.from(bytes).toString('utf8'))

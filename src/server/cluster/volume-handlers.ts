@@ -6,6 +6,7 @@ import type { ExposeSnapshotRequest__Output as ExposeMessage } from '../../gen/b
 import type { HoldWritesRequest__Output as HoldMessage } from '../../gen/basalt/server/v1/HoldWritesRequest.ts'
 import type { OpenImageRequest__Output as OpenMessage } from '../../gen/basalt/server/v1/OpenImageRequest.ts'
 import type { ReleaseWritesRequest__Output as ReleaseMessage } from '../../gen/basalt/server/v1/ReleaseWritesRequest.ts'
+import type { RestoreSnapshotRequest__Output as RestoreMessage } from '../../gen/basalt/server/v1/RestoreSnapshotRequest.ts'
 import type { ServerHandlers } from '../../gen/basalt/server/v1/Server.ts'
 import type { SetOriginRequest__Output as OriginMessage } from '../../gen/basalt/server/v1/SetOriginRequest.ts'
 import type { SnapshotRequest__Output as SnapshotMessage } from '../../gen/basalt/server/v1/SnapshotRequest.ts'
@@ -74,8 +75,9 @@ export function volumeHandlers(calls: VolumeCalls, unary: Unary): Pick<ServerHan
       await calls.deleteSnapshot(oneSnapshotOf(request))
       return {}
     }),
-    RestoreSnapshot: unary('RestoreSnapshot', async (request: SnapshotMessage) => {
-      await calls.restoreSnapshot(oneSnapshotOf(request))
+    RestoreSnapshot: unary('RestoreSnapshot', async (request: RestoreMessage) => {
+      const named = uuid(request.request, 'request')
+      await calls.restoreSnapshot({ ...oneSnapshotOf(request), request: named })
       return {}
     }),
     SnapshotUsage: unary('SnapshotUsage', async (request: UsageMessage) =>

@@ -41,6 +41,11 @@ export class ImageTickets {
     this.#o = options
   }
 
+  /** Tickets that are valid. */
+  get count(): number {
+    return this.#tickets.size
+  }
+
   /** A ticket for `image`, which is its own from now on. BUSY when there are too many; then the image stays the caller's. */
   issue(volume: string, image: VolumeImage): string {
     if (this.#tickets.size >= TICKETS_MAX) {

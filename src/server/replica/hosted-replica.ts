@@ -206,6 +206,7 @@ export class HostedReplica {
       reopens: this.#reopens,
       authority: this.#record.authority,
       status: this.#replica?.status(),
+      led: this.lead.beat(),
       ...served.describe(),
       latency: viewLatencies(this.#o.latencies),
       qos: served.qosCounters,

@@ -33,6 +33,16 @@ export interface LeadOptions extends LeadMeans {
   readonly onFatal: (error: unknown) => void
 }
 
+interface Restore {
+  /** It has its place in the log. */
+  isInLog: boolean
+  /** Resolves however it ended. */
+  readonly ended: Promise<void>
+}
+
+/** Requests to restore that are remembered. */
+const RESTORES_MAX = 1024
+
 export class Lead {
   readonly exposed: ExposedSnapshots
   /** Also while it does not lead: reads of a clone's replica find it when it does. */
@@ -43,6 +53,8 @@ export class Lead {
   #ended: Promise<void> = Promise.resolve()
   /** The last pass over the volume that ended in this process. */
   #scrub: LedBeat['scrub'] = null
+  /** By their requests: none is carried out twice in one lead. */
+  readonly #restores = new Map<string, Restore>()
   #beat: { readonly of: readonly unknown[]; readonly beat: LedBeat } | undefined
 
   constructor(options: LeadOptions) {
@@ -53,6 +65,7 @@ export class Lead {
   /** This server leads from now on, until `end`, or until the device is lost. */
   begin(device: LedDevice): void {
     this.#device = device
+    this.#restores.clear()
     this.#unsubscribe = device.subscribe((event) => {
       if (event.kind === 'lost') this.end(event.reason).catch(this.#o.onFatal)
     })
@@ -87,6 +100,42 @@ export class Lead {
     })
   }
 
+  /**
+   * Sets the volume back, once for each `request` (UUID): who asks again, because an answer was lost, gets the outcome of the
+   * first time, for hosts may have written since. As `LedDevice.restoreSnapshot`.
+   */
+  async restore(epoch: number, id: bigint, request: string): Promise<void> {
+    const device = this.in(epoch)
+    const known = this.#restores.get(request)
+    if (known !== undefined) await known.ended
+    if (known?.isInLog === true) {
+      // whether it counts was not known then; what is flushed behind it says so
+      await device.flush()
+      return
+    }
+    const { promise: ended, resolve } = Promise.withResolvers<void>()
+    const restore: Restore = { isInLog: false, ended }
+    this.#remember(request, restore)
+    try {
+      await device.restoreSnapshot(id, {
+        admit: () => {
+          restore.isInLog = true
+        },
+      })
+    } finally {
+      resolve()
+    }
+  }
+
+  #remember(request: string, restore: Restore): void {
+    this.#restores.delete(request)
+    this.#restores.set(request, restore)
+    for (const oldest of this.#restores.keys()) {
+      if (this.#restores.size <= RESTORES_MAX) return
+      this.#restores.delete(oldest)
+    }
+  }
+
   scrubbed(scrub: NonNullable<LedBeat['scrub']>): void {
     this.#scrub = scrub
   }
@@ -97,7 +146,7 @@ export class Lead {
     if (device === undefined) return null
     const { origin } = device
     const filling = this.#o.tasks.of(this.#o.volume).find(({ kind }) => kind === 'hydrate')
-    const done = filling?.progress.done ?? 0
+    const done = coarse(filling?.progress.done ?? 0, origin?.sizeBytes ?? 0)
     const snapshots = device.snapshots()
     const of = [device.epoch.number, snapshots, this.exposed.changes, origin?.snapshot, done, this.#scrub]
     if (this.#beat !== undefined && of.every((fact, i) => fact === this.#beat?.of[i])) return this.#beat.beat
@@ -116,6 +165,12 @@ export class Lead {
     this.#beat = { of, beat }
     return beat
   }
+}
+
+/** Of blocks that are done of a clone: told a thousand times at most. */
+function coarse(blocks: number, sizeBytes: number): number {
+  const step = Math.max(1, Math.floor(sizeBytes / BLOCK_BYTES / 1000))
+  return Math.floor(blocks / step) * step
 }
 
 export const snapshotIdText = (id: bigint): string => id.toString(16).padStart(16, '0')

@@ -1,8 +1,8 @@
 /** What the master asks of volumes that are led here (`ServerCalls` of `src/master/links.ts`), carried out. */
 import { BlockError } from '../../base/errors.ts'
-import type { VolumeSnapshots } from '../../master/links.ts'
+import type { LedVolume, VolumeSnapshots } from '../../master/links.ts'
 import type { VolumeCalls } from '../cluster/volume-handlers.ts'
-import type { TaskKinds } from '../tasks/task-kinds.ts'
+import type { TaskKinds, TaskVolume } from '../tasks/task-kinds.ts'
 import { type Lead, type LeadMeans, snapshotFacts } from './lead.ts'
 
 export interface LedCallsOptions extends LeadMeans {
@@ -101,9 +101,14 @@ export class LedCalls implements VolumeCalls {
   }
 
   async startTask({ task, led, spec }: Of<'startTask'>): Promise<void> {
-    const lead = led && { of: this.#o.lead(led.volume), device: this.#o.lead(led.volume).in(led.epoch) }
-    const work = this.#o.kinds.workOf(spec, lead)
+    const work = this.#o.kinds.workOf(spec, led && this.#taskVolume(led))
     this.#o.tasks.start({ task, kind: spec.kind, volume: led?.volume ?? null, work })
+  }
+
+  #taskVolume({ volume, epoch }: LedVolume): TaskVolume {
+    const lead = this.#o.lead(volume)
+    const device = lead.in(epoch)
+    return { device, led: { device, origin: lead.origin } }
   }
 
   async task({ task }: Of<'task'>) {

@@ -1,6 +1,7 @@
 /** A replica as its server sees it: what it asks of an opening, and what it shows of it to others. */
 
 import type { QosCounters } from '../../frontend/qos/limiter.ts'
+import type { LedBeat } from '../../master/links.ts'
 import type { ReplicaProgress, ReplicaStatus } from '../../replication/status.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import type { CommandKind, FrontEndsView, LatencyView } from '../volume-host.ts'
@@ -46,6 +47,8 @@ export interface ReplicaView extends FrontEndsView {
   /** URL of a small authority that was heard last; null when none was. */
   readonly authority: string | null
   readonly status: ReplicaStatus | undefined
+  /** What its master is told of the volume while it leads; null while it does not. */
+  readonly led: LedBeat | null
   readonly latency: Readonly<Record<CommandKind, LatencyView>>
   readonly qos: QosCounters
 }

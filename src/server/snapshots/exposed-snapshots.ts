@@ -86,7 +86,7 @@ export class ExposedSnapshots {
    * Hosts may log in when the promise resolves; also when they could before. NOT_FOUND; NO_SPACE when there are too many;
    * CLOSED when the lead ended meanwhile.
    */
-  expose(device: SnapshotDevice, id: bigint): Promise<void> {
+  expose(device: Pick<SnapshotDevice, 'snapshots' | 'openSnapshot'>, id: bigint): Promise<void> {
     const leads = this.#leads
     return this.#alone(async () => {
       this.#check(leads)

@@ -1,11 +1,11 @@
 /** The work of each kind of task, of what the master or an administrator asked for. */
 
-import type { Repository } from '../../backup/repository.ts'
+import type { Repository, RestoreTarget } from '../../backup/repository.ts'
 import type { RepositorySpec as BackupRepositorySpec } from '../../backup/spec.ts'
 import { BlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { VolumeImage } from '../../base/ports/image.ts'
-import type { LedDevice } from '../../replication/device.ts'
+import type { SnapshotDevice } from '../../base/ports/snapshots.ts'
 import {
   type RepositorySpec,
   type TaskKind,
@@ -13,8 +13,8 @@ import {
   type TaskSpec,
   taskResultText,
 } from '../../rpc/tasks.ts'
-import { checkOrigin, hydrate } from '../clones/hydrator.ts'
-import type { Lead } from '../replica/lead.ts'
+import type { CloneOrigin } from '../clones/clone-origin.ts'
+import { checkOrigin, type HydratorOptions, hydrate } from '../clones/hydrator.ts'
 import { backupResource } from './backup-resource.ts'
 import type { NewTask, TaskRun } from './task-runner.ts'
 
@@ -26,10 +26,16 @@ export interface TaskKindsOptions {
   readonly openImage: (place: { readonly address: string; readonly ticket: string }) => Promise<VolumeImage>
 }
 
-/** The volume that a task is of, which this server leads. */
+/** The volume that a task is of. */
 export interface TaskVolume {
-  readonly of: Lead
-  readonly device: LedDevice
+  readonly device: SnapshotDevice & RestoreTarget
+  /** What fills it and looks after it, while this server leads it; null of a volume that is nobody's replica. */
+  readonly led: LedTask | null
+}
+
+export interface LedTask {
+  readonly device: HydratorOptions['device']
+  readonly origin: CloneOrigin
 }
 
 type Spec<Kind extends TaskKind> = Extract<TaskSpec, { readonly kind: Kind }>
@@ -97,17 +103,19 @@ export class TaskKinds {
     }
   }
 
-  async #hydrate({ origin }: Spec<'hydrate'>, { of, device }: TaskVolume, run: TaskRun): Result<'hydrate'> {
+  async #hydrate({ origin }: Spec<'hydrate'>, { led }: TaskVolume, run: TaskRun): Result<'hydrate'> {
+    if (led === null) throw new BlockError('INVALID_ARGUMENT', 'clones are of replicated volumes')
+    const { device, origin: source } = led
     // filled by an earlier one
     if (device.origin === null) return {}
     const image = await this.#o.openImage(origin)
     try {
       checkOrigin(device, image)
-      of.origin.use(image)
-      await hydrate({ device, origin: of.origin, clock: this.#o.clock }, run)
+      source.use(image)
+      await hydrate({ device, origin: source, clock: this.#o.clock }, run)
       return {}
     } finally {
-      of.origin.leave(image)
+      source.leave(image)
       await image.close()
     }
   }
@@ -193,7 +201,7 @@ const interruptible = (run: TaskRun): Pick<TaskRun, 'signal'> & { onProgress: Ta
 })
 
 /** In the words of who stores backups. */
-function placeOf(spec: RepositorySpec): BackupRepositorySpec {
+export function placeOf(spec: RepositorySpec): BackupRepositorySpec {
   if (spec.kind === 'directory') return spec
   return {
     ...spec,

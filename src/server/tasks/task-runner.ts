@@ -40,6 +40,13 @@ export interface NewTask {
   readonly work: (run: TaskRun) => Promise<string>
 }
 
+/** How many tasks there are, or were. */
+export interface TaskCount {
+  readonly kind: TaskKind
+  readonly state: 'running' | Outcome['state']
+  readonly count: number
+}
+
 interface Task {
   readonly kind: TaskKind
   readonly volume: string | null
@@ -79,6 +86,8 @@ export class TaskRunner {
   readonly #o: TaskRunnerOptions
   /** In the order of their beginnings. */
   readonly #tasks = new Map<string, Task>()
+  /** Of tasks that are over, by kind and state. */
+  readonly #ended = new Map<string, TaskCount>()
   #isClosed = false
 
   constructor(options: TaskRunnerOptions) {
@@ -86,14 +95,13 @@ export class TaskRunner {
   }
 
   /**
-   * Begins the task, unless one of this UUID is there already; one that ended with its lead is begun again. BUSY when too
-   * many run; CLOSED.
+   * Begins the task, unless one of this UUID runs or has succeeded: one that failed or was cancelled begins anew. BUSY when
+   * too many run; CLOSED.
    */
   start({ task, kind, volume, work }: NewTask): void {
     this.#forgetOld()
     const before = this.#tasks.get(task)
-    const wentWithLead = before?.outcome !== undefined && before.abort.signal.reason === LEAD_LOST
-    if (before !== undefined && !wentWithLead) return
+    if (before !== undefined && (before.outcome === undefined || before.outcome.state === 'succeeded')) return
     this.#tasks.delete(task)
     if (this.#isClosed) throw STOPPING
     const running = [...this.#tasks.values()].filter(({ outcome }) => outcome === undefined).length
@@ -126,6 +134,18 @@ export class TaskRunner {
   /** The tasks of a volume that run. */
   of(volume: string): readonly { readonly kind: TaskKind; readonly progress: TaskProgress }[] {
     return [...this.#tasks.values()].filter((task) => task.volume === volume && task.outcome === undefined)
+  }
+
+  /** Those that run now, and those that ended since the start. */
+  counts(): readonly TaskCount[] {
+    const running = new Map<TaskKind, number>()
+    for (const { kind, outcome } of this.#tasks.values()) {
+      if (outcome === undefined) running.set(kind, (running.get(kind) ?? 0) + 1)
+    }
+    return [
+      ...[...running].map(([kind, count]) => ({ kind, state: 'running' as const, count })),
+      ...this.#ended.values(),
+    ]
   }
 
   /** It ends as soon as it can. No error when there is none. */
@@ -161,7 +181,7 @@ export class TaskRunner {
         },
       })
       known.message = null
-      known.outcome = { state: 'succeeded', code: null, result, atMs: clock.monotonicMs() }
+      this.#end(known, { state: 'succeeded', code: null, result, atMs: clock.monotonicMs() })
       logger.info('task.succeeded', { task, kind: known.kind })
     } catch (error) {
       if (!isBlockError(error)) {
@@ -180,12 +200,20 @@ export class TaskRunner {
     // what it was doing when it was told to end fails in many ways
     const why = signal.aborted && isBlockError(signal.reason) ? signal.reason : error
     known.message = why.message
-    known.outcome = {
+    this.#end(known, {
       state: why === CANCELLED ? 'cancelled' : 'failed',
       code: why.code,
       result: null,
       atMs: this.#o.clock.monotonicMs(),
-    }
+    })
+  }
+
+  #end(known: Task, outcome: Outcome): void {
+    known.outcome = outcome
+    const { kind } = known
+    const { state } = outcome
+    const before = this.#ended.get(`${kind} ${state}`)?.count ?? 0
+    this.#ended.set(`${kind} ${state}`, { kind, state, count: before + 1 })
   }
 
   #forgetOld(): void {

@@ -120,6 +120,7 @@ export class JobWorld {
     const cluster = new ScriptCluster(store, this.servers, clock)
     cluster.failMoves = this.failMoves
     const master = new Master({
+      unseal: (sealed) => sealed.replace('sealed:', ''),
       store,
       cluster,
       links: this.servers,

@@ -24,6 +24,7 @@ import type { ReleaseWritesRequest as _basalt_server_v1_ReleaseWritesRequest, Re
 import type { ReleaseWritesResponse as _basalt_server_v1_ReleaseWritesResponse, ReleaseWritesResponse__Output as _basalt_server_v1_ReleaseWritesResponse__Output } from '../../../basalt/server/v1/ReleaseWritesResponse.ts';
 import type { RemoveReplicaRequest as _basalt_server_v1_RemoveReplicaRequest, RemoveReplicaRequest__Output as _basalt_server_v1_RemoveReplicaRequest__Output } from '../../../basalt/server/v1/RemoveReplicaRequest.ts';
 import type { RemoveReplicaResponse as _basalt_server_v1_RemoveReplicaResponse, RemoveReplicaResponse__Output as _basalt_server_v1_RemoveReplicaResponse__Output } from '../../../basalt/server/v1/RemoveReplicaResponse.ts';
+import type { RestoreSnapshotRequest as _basalt_server_v1_RestoreSnapshotRequest, RestoreSnapshotRequest__Output as _basalt_server_v1_RestoreSnapshotRequest__Output } from '../../../basalt/server/v1/RestoreSnapshotRequest.ts';
 import type { RestoreSnapshotResponse as _basalt_server_v1_RestoreSnapshotResponse, RestoreSnapshotResponse__Output as _basalt_server_v1_RestoreSnapshotResponse__Output } from '../../../basalt/server/v1/RestoreSnapshotResponse.ts';
 import type { ServerState as _basalt_server_v1_ServerState, ServerState__Output as _basalt_server_v1_ServerState__Output } from '../../../basalt/server/v1/ServerState.ts';
 import type { ServerStatusRequest as _basalt_server_v1_ServerStatusRequest, ServerStatusRequest__Output as _basalt_server_v1_ServerStatusRequest__Output } from '../../../basalt/server/v1/ServerStatusRequest.ts';
@@ -166,14 +167,14 @@ export interface ServerClient extends grpc.Client {
   removeReplica(argument: _basalt_server_v1_RemoveReplicaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RemoveReplicaResponse__Output>): grpc.ClientUnaryCall;
   removeReplica(argument: _basalt_server_v1_RemoveReplicaRequest, callback: grpc.requestCallback<_basalt_server_v1_RemoveReplicaResponse__Output>): grpc.ClientUnaryCall;
   
-  RestoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
-  RestoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
-  RestoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
-  RestoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
-  restoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
-  restoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
-  restoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
-  restoreSnapshot(argument: _basalt_server_v1_SnapshotRequest, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  RestoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  RestoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  RestoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  RestoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  restoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  restoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  restoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
+  restoreSnapshot(argument: _basalt_server_v1_RestoreSnapshotRequest, callback: grpc.requestCallback<_basalt_server_v1_RestoreSnapshotResponse__Output>): grpc.ClientUnaryCall;
   
   ServerStatus(argument: _basalt_server_v1_ServerStatusRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_basalt_server_v1_ServerStatusResponse__Output>): grpc.ClientUnaryCall;
   ServerStatus(argument: _basalt_server_v1_ServerStatusRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_basalt_server_v1_ServerStatusResponse__Output>): grpc.ClientUnaryCall;
@@ -251,7 +252,7 @@ export interface ServerHandlers extends grpc.UntypedServiceImplementation {
   
   RemoveReplica: grpc.handleUnaryCall<_basalt_server_v1_RemoveReplicaRequest__Output, _basalt_server_v1_RemoveReplicaResponse>;
   
-  RestoreSnapshot: grpc.handleUnaryCall<_basalt_server_v1_SnapshotRequest__Output, _basalt_server_v1_RestoreSnapshotResponse>;
+  RestoreSnapshot: grpc.handleUnaryCall<_basalt_server_v1_RestoreSnapshotRequest__Output, _basalt_server_v1_RestoreSnapshotResponse>;
   
   ServerStatus: grpc.handleUnaryCall<_basalt_server_v1_ServerStatusRequest__Output, _basalt_server_v1_ServerStatusResponse>;
   
@@ -280,7 +281,7 @@ export interface ServerDefinition extends grpc.ServiceDefinition {
   Ping: MethodDefinition<_basalt_server_v1_PingRequest, _basalt_server_v1_PingResponse, _basalt_server_v1_PingRequest__Output, _basalt_server_v1_PingResponse__Output>
   ReleaseWrites: MethodDefinition<_basalt_server_v1_ReleaseWritesRequest, _basalt_server_v1_ReleaseWritesResponse, _basalt_server_v1_ReleaseWritesRequest__Output, _basalt_server_v1_ReleaseWritesResponse__Output>
   RemoveReplica: MethodDefinition<_basalt_server_v1_RemoveReplicaRequest, _basalt_server_v1_RemoveReplicaResponse, _basalt_server_v1_RemoveReplicaRequest__Output, _basalt_server_v1_RemoveReplicaResponse__Output>
-  RestoreSnapshot: MethodDefinition<_basalt_server_v1_SnapshotRequest, _basalt_server_v1_RestoreSnapshotResponse, _basalt_server_v1_SnapshotRequest__Output, _basalt_server_v1_RestoreSnapshotResponse__Output>
+  RestoreSnapshot: MethodDefinition<_basalt_server_v1_RestoreSnapshotRequest, _basalt_server_v1_RestoreSnapshotResponse, _basalt_server_v1_RestoreSnapshotRequest__Output, _basalt_server_v1_RestoreSnapshotResponse__Output>
   ServerStatus: MethodDefinition<_basalt_server_v1_ServerStatusRequest, _basalt_server_v1_ServerStatusResponse, _basalt_server_v1_ServerStatusRequest__Output, _basalt_server_v1_ServerStatusResponse__Output>
   SetOrigin: MethodDefinition<_basalt_server_v1_SetOriginRequest, _basalt_server_v1_SetOriginResponse, _basalt_server_v1_SetOriginRequest__Output, _basalt_server_v1_SetOriginResponse__Output>
   SetState: MethodDefinition<_basalt_server_v1_ServerState, _basalt_server_v1_ServerState, _basalt_server_v1_ServerState__Output, _basalt_server_v1_ServerState__Output>

@@ -1,0 +1,112 @@
+/**
+ * Calls to primaries that somebody waits for: made again for a while, at whoever leads then, as long as nothing is known of their
+ * outcome. In the volume's turn only.
+ */
+import { BlockError, type BlockErrorCode, isBlockError } from '../../base/errors.ts'
+import type { JobPorts } from '../jobs/ports.ts'
+import type { LedVolume, SnapshotFacts } from '../links.ts'
+import type { SnapshotRecord } from '../records.ts'
+
+type DirectPorts = Pick<JobPorts, 'store' | 'links' | 'clock'>
+
+/** Somebody waits for the answer. */
+const WAIT_MS = 10_000
+const PAUSE_MS = 200
+/** A conflict may mean that it does not lead any more, or not yet; or that it is so. */
+const CONFLICTS_MAX = 3
+const HOLD_MS = 5000
+
+const PASSING: readonly BlockErrorCode[] = [
+  'DISCONNECTED',
+  'TIMED_OUT',
+  'BUSY',
+  'CLOSED',
+  'CONFLICT',
+  'READ_ONLY',
+]
+
+export interface Primary {
+  readonly server: string
+  readonly led: LedVolume
+}
+
+export class DirectCalls {
+  readonly #ports: DirectPorts
+
+  constructor(ports: DirectPorts) {
+    this.#ports = ports
+  }
+
+  /** BUSY (`not_served`) while nobody leads the volume. */
+  primaryOf(uuid: string): Primary {
+    const volume = this.#ports.store.view.volume(uuid)
+    if (volume?.lead.state === 'serving') {
+      return { server: volume.lead.primary, led: { volume: uuid, epoch: volume.lead.epoch.number } }
+    }
+    throw new BlockError('BUSY', `nobody leads volume ${volume?.name ?? uuid} at this moment; try again`, {
+      facts: { reason: 'not_served' },
+    })
+  }
+
+  /** Made again while it is worth it. What it ends with is the last error. */
+  async atPrimary<T>(uuid: string, call: (primary: Primary) => Promise<T>): Promise<T> {
+    const { clock } = this.#ports
+    const endMs = clock.monotonicMs() + WAIT_MS
+    let conflicts = 0
+    for (;;) {
+      try {
+        return await call(this.primaryOf(uuid))
+      } catch (error) {
+        if (!isBlockError(error) || !PASSING.includes(error.code)) throw error
+        if (error.code === 'CONFLICT' && ++conflicts >= CONFLICTS_MAX) throw error
+        if (clock.monotonicMs() >= endMs) throw error
+      }
+      await clock.sleep(PAUSE_MS)
+    }
+  }
+
+  create({ volume, id, name }: SnapshotRecord): Promise<SnapshotFacts> {
+    return this.atPrimary(volume, ({ server, led }) =>
+      this.#ports.links.createSnapshot(server, { ...led, id, name }),
+    )
+  }
+
+  /**
+   * All of them at one moment: writes of all volumes are held, and only then are the snapshots made. BUSY (`not_one_moment`) when a
+   * hold ended before all were made: they may be there all the same.
+   */
+  async createTogether(records: readonly SnapshotRecord[]): Promise<readonly SnapshotFacts[]> {
+    const { links } = this.#ports
+    const primaries = records.map(({ volume }) => this.primaryOf(volume))
+    const holds = await Promise.allSettled(
+      primaries.map(({ server, led }) => links.holdWrites(server, { ...led, holdMs: HOLD_MS })),
+    )
+    const made = holds.every(({ status }) => status === 'fulfilled')
+      ? await Promise.allSettled(
+          records.map(({ id, name }, n) => {
+            const { server, led } = primaries[n]!
+            return links.createSnapshot(server, { ...led, id, name })
+          }),
+        )
+      : []
+    const released = await Promise.allSettled(
+      holds.map(async (hold, n) => {
+        if (hold.status === 'rejected') return { wasHeld: false }
+        const { server, led } = primaries[n]!
+        return await links.releaseWrites(server, { ...led, hold: hold.value.hold })
+      }),
+    )
+    throwFirst([...holds, ...made, ...released])
+    const isOneMoment = released.every((one) => one.status === 'fulfilled' && one.value.wasHeld)
+    if (!isOneMoment) {
+      throw new BlockError('BUSY', 'writes could not be held for as long as the snapshots took; try again', {
+        facts: { reason: 'not_one_moment' },
+      })
+    }
+    return made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  }
+}
+
+function throwFirst(settled: readonly PromiseSettledResult<unknown>[]): void {
+  for (const one of settled) if (one.status === 'rejected') throw one.reason
+}
