@@ -59,13 +59,15 @@ export class VersionModel {
       }
       case 'drop': {
         const above = Math.max(0, lastLsn - step.entries)
+        let last = above
         return new VersionModel({
           ...this,
-          heads: this.heads.map((head) => Math.min(head, above)),
+          // what such blocks held is not known; the other history has given them something
+          heads: this.heads.map((head) => (head > above ? ++last : head)),
           snapshots: snapshots.filter((lsn) => lsn <= above),
           preserved: this.preserved.filter(({ lsn }) => lsn <= above),
-          lastLsn: above,
-          checkpointLsn: above,
+          lastLsn: last,
+          checkpointLsn: last,
         })
       }
       case 'repair': {
@@ -135,17 +137,23 @@ const nameOf = ({ block, lsn, kind }: Version): string =>
 
 /** Everything that the store says, by `scan`; each block is also asked alone. Content is compared. */
 export async function everything(store: VersionStore): Promise<Map<string, StoredVersion>> {
-  const found = new Map<string, StoredVersion>()
-  const scanned = await store.scan(0, MODEL_BLOCKS, 1e6)
-  for (const version of scanned) {
-    const told = await tellOne(store, version)
-    if (/wrong|unreadable/.test(told)) throw new Error(`block ${version.block}: ${told}`)
-    found.set(nameOf(version), version)
+  for (;;) {
+    const { generation } = store
+    const found = new Map<string, StoredVersion>()
+    const scanned = await store.scan(0, MODEL_BLOCKS, 1e6)
+    let wrong: string | undefined
+    for (const version of scanned) {
+      const told = await tellOne(store, version)
+      if (/wrong|unreadable/.test(told)) wrong ??= `block ${version.block}: ${told}`
+      found.set(nameOf(version), version)
+    }
+    const asked: StoredVersion[] = []
+    for (let block = 0; block < MODEL_BLOCKS; block++) asked.push(...(await store.of(block)))
+    if (JSON.stringify(asked) !== JSON.stringify(scanned)) wrong ??= 'of and scan do not agree'
+    if (wrong === undefined) return found
+    // unless some of it was given back meanwhile
+    if (store.generation === generation) throw new Error(wrong)
   }
-  const asked: StoredVersion[] = []
-  for (let block = 0; block < MODEL_BLOCKS; block++) asked.push(...(await store.of(block)))
-  if (JSON.stringify(asked) !== JSON.stringify(scanned)) throw new Error('of and scan do not agree')
-  return found
 }
 
 /** Why `found` is not what a store may hold whose user is as `model` says; undefined when it is. */
