@@ -3,8 +3,9 @@
  * never comes, bytes are cut or changed on their way, credentials end, and the process that asks ends in the middle. What
  * stands behind an answer is whole, as a store promises; `damage`, `swap` and `remove` are what disks and people do to it.
  */
-import { BlockError, type BlockErrorCode } from '../../src/base/errors.ts'
+
 import type { ObjectInfo, ObjectPage, ObjectStore } from '../../src/backup/ports.ts'
+import { BlockError, type BlockErrorCode } from '../../src/base/errors.ts'
 import type { ManualClock } from '../e2e/iscsi/manual-clock.ts'
 
 export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'

@@ -1,13 +1,20 @@
 /** A repository over objects in memory, and targets to restore to. */
-import { MemoryObjects, STALL_MS } from './memory-objects.ts'
-import { silentLogger } from '../../src/base/log.ts'
-import { BLOCK_BYTES } from '../../src/base/units.ts'
-import { decodeBlocks, encodeBlocks, hashBlocks, openFrame, sealFrame } from '../../src/backup/io/frame-work.ts'
+
+import {
+  decodeBlocks,
+  encodeBlocks,
+  hashBlocks,
+  openFrame,
+  sealFrame,
+} from '../../src/backup/io/frame-work.ts'
 import { openedRepository } from '../../src/backup/opened-repository.ts'
 import type { FrameCodec } from '../../src/backup/ports.ts'
 import type { Repository, RestoreTarget } from '../../src/backup/repository.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import { BLOCK_BYTES } from '../../src/base/units.ts'
 import { ManualClock } from '../e2e/iscsi/manual-clock.ts'
 import { SeededRandom } from '../sim/random.ts'
+import { MemoryObjects, STALL_MS } from './memory-objects.ts'
 
 export const KEY = 'a1'.repeat(32)
 export const OTHER_KEY = 'b2'.repeat(32)
