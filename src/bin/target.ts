@@ -1,4 +1,5 @@
 /** `basalt target`: settings, signals and exit code around a `TargetDaemon`. */
+import { openRepository } from '../backup/io/open-repository.ts'
 import type { FlagValues } from '../cli/program.ts'
 import type { ConfigSources } from '../config/resolve-settings.ts'
 import { loadTargetConfig } from '../server/config/target-config.ts'
@@ -36,6 +37,7 @@ export async function startTarget(
     version: VERSION,
     pid: process.pid,
     openService: (options) => OneVolume.open(ports, options),
+    openRepository: (spec) => openRepository(spec, ports),
     setLogLevel: (level) => ports.logger.setLevel(level),
     onFatal,
   })

@@ -63,11 +63,12 @@ export class StateChanges {
     await this.append(ENTRY_KIND.frontendState, { argument: state.byteLength, blocks: 0, data }, admit)
   }
 
-  /** Appends an entry that concerns the state; resolves with its LSN when it is committed and durable. */
+  /** Appends an entry that concerns the state; resolves with its LSN when it is committed and durable. `appended`: readers see it. */
   async append(
     kind: EntryKind,
     entry: { argument: number; blocks: number; data: Uint8Array | undefined; epoch?: Epoch },
     admit?: () => void,
+    appended?: () => void,
   ): Promise<number> {
     const lsn = await new Promise<number>((resolve, reject) => {
       this.#writer.submit({
@@ -80,6 +81,7 @@ export class StateChanges {
         settled: (error, appendedLsn) => (error === undefined ? resolve(appendedLsn) : reject(error)),
       })
     })
+    appended?.()
     await this.settled(lsn)
     return lsn
   }

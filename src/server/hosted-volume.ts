@@ -4,13 +4,17 @@
  * disk, which takes a new epoch, with growing pauses and without end.
  *
  *   open ──► serving ──lost──► reopening ──opened──► serving
- *               └──────────stop──────┴──────────────► closed
+ *             │   ▲  └─────────stop──────┴──────────────► closed
+ *            fill │
+ *             ▼   │filled
+ *            filling: a restore or an import; of a volume that is found half filled it waits for another one
  */
 import { BlockError, isBlockError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import type { ScrubStatus, SpaceReport, VolumeCounters, VolumeStatus } from '../blockvol/api.ts'
 import type { Volume } from '../blockvol/volume.ts'
+import type { FillingMark } from './filling-mark.ts'
 import { type LatencyRecorders, viewLatencies } from './latencies.ts'
 import { Pause } from './pause.ts'
 import type { VolumeService } from './served/front-end.ts'
@@ -28,11 +32,31 @@ export interface HostedVolumeOptions {
   /** Opens the volume from disk, taking a new epoch. */
   readonly open: () => Promise<Volume>
   readonly service: VolumeService
+  /** Undefined: it is never filled as a whole. */
+  readonly filling?: FillingMark
+  /** What else lives with the volume while it is served. */
+  readonly companion?: VolumeCompanion
   readonly latencies: LatencyRecorders
   readonly clock: Clock
   readonly logger: Logger
   /** A broken invariant: the process has to stop. */
   readonly onFatal: (error: unknown) => void
+}
+
+export interface VolumeCompanion {
+  /** Hosts are served from now on, by this opening. */
+  up(volume: Volume): Promise<void>
+  /** And no longer; what it has of the opening is over when the promise resolves. */
+  down(reason: string): Promise<void>
+}
+
+/** What is to become the volume's content. */
+export interface Fill<T> {
+  /** For people, and for the next start. */
+  readonly what: string
+  /** Also while hosts are logged in. */
+  readonly force: boolean
+  work(volume: Volume): Promise<T>
 }
 
 export class HostedVolume {
@@ -42,6 +66,7 @@ export class HostedVolume {
   #volume: Volume
   #unsubscribe: () => void = () => undefined
   #state: VolumeState = 'reopening'
+  #isFillUnderWay = false
   #outage: string | undefined
   #reopens = 0
   #servingSinceMs = 0
@@ -107,6 +132,41 @@ export class HostedVolume {
   }
 
   /**
+   * Puts something else in the place of all content. No host is served meanwhile, and none until a fill has succeeded, over
+   * crashes too. CONFLICT, `unsafe` while hosts are logged in, and while another one is under way; CLOSED; errors of `work`.
+   */
+  async fill<T>({ what, force, work }: Fill<T>): Promise<T> {
+    const { filling, service, companion } = this.#options
+    const volume = this.#state === 'filling' ? this.#volume : this.#serving()
+    if (filling === undefined || volume.status().readOnly) {
+      throw new BlockError('READ_ONLY', `volume ${this.name} is not written to`)
+    }
+    if (this.#isFillUnderWay) throw new BlockError('CONFLICT', `volume ${this.name} is being filled already`)
+    const { iscsi, nvme } = service.describe()
+    const sessions = iscsi.sessions.length + nvme.sessions.length
+    if (sessions > 0 && !force) throw attached(this.name, sessions)
+    this.#isFillUnderWay = true
+    try {
+      await filling.set(what)
+      this.#state = 'filling'
+      this.#outage = `it is being filled: ${what}`
+      await companion?.down('the volume is being filled')
+      await service.detach()
+      const done = await work(volume)
+      await volume.flush()
+      if (!this.#isFilling(volume)) throw new BlockError('CLOSED', `volume ${this.name} was closed meanwhile`)
+      await filling.clear()
+      await this.#attach(volume)
+      return done
+    } catch (error) {
+      if (this.#isFilling(volume)) this.#outage = halfFilled(what)
+      throw error
+    } finally {
+      this.#isFillUnderWay = false
+    }
+  }
+
+  /**
    * Ends the service for good: hosts are cut off, everything acknowledged becomes durable, the volume is
    * closed. Idempotent. Hosts are drained before, if they are to be asked first.
    */
@@ -121,26 +181,41 @@ export class HostedVolume {
     this.#state = 'closed'
     this.#outage = 'the server is stopping'
     this.#unsubscribe()
+    await this.#options.companion?.down('the server is stopping')
     await this.#options.service.detach()
     await this.#volume.close()
   }
 
+  #isFilling(volume: Volume): boolean {
+    return this.#state === 'filling' && this.#volume === volume
+  }
+
+  async #attach(volume: Volume): Promise<void> {
+    const { service, companion } = this.#options
+    await service.attach(volume)
+    this.#state = 'serving'
+    this.#outage = undefined
+    await companion?.up(volume)
+  }
+
   async #serve(volume: Volume): Promise<void> {
-    const { service, clock } = this.#options
+    const { service, clock, filling, companion } = this.#options
     let lostReason: string | undefined
     const unsubscribe = volume.subscribe((event) => {
       if (event.kind !== 'lost') return
       lostReason = event.reason
-      if (this.#state === 'serving') this.#lost(event.reason)
+      if (this.#state === 'serving' || this.#state === 'filling') this.#lost(event.reason)
     })
-    await service.attach(volume)
+    const what = await filling?.read()
+    if (what === undefined) await service.attach(volume)
     if (volume !== this.#volume) this.#earlierCounters = this.#status().counters
     this.#unsubscribe = unsubscribe
     this.#volume = volume
     this.#space = undefined
-    this.#state = 'serving'
-    this.#outage = undefined
+    this.#state = what === undefined ? 'serving' : 'filling'
+    this.#outage = what === undefined ? undefined : halfFilled(what)
     this.#servingSinceMs = clock.monotonicMs()
+    if (what === undefined) await companion?.up(volume)
     if (lostReason !== undefined) this.#lost(lostReason)
   }
 
@@ -157,8 +232,9 @@ export class HostedVolume {
   }
 
   async #reopen(): Promise<void> {
-    const { open, service, logger } = this.#options
+    const { open, service, companion, logger } = this.#options
     const failed = this.#volume
+    await companion?.down('the volume failed')
     await service.detach()
     await failed.close().catch((error: unknown) => this.#expected('volume.close_failed', error))
     for (;;) {
@@ -200,3 +276,13 @@ export class HostedVolume {
     this.#options.logger.warn(event, { volume: this.name, code: error.code }, error)
   }
 }
+
+const attached = (name: string, sessions: number): BlockError =>
+  new BlockError(
+    'CONFLICT',
+    `${sessions} hosts are logged in to ${name}; what they have mounted would be destroyed: log them out, or force it`,
+    { facts: { sessions, unsafe: true } },
+  )
+
+const halfFilled = (what: string): string =>
+  `it is half filled (${what}), and is served when a restore or an import into it has succeeded`

@@ -23,12 +23,19 @@ import { MetricsRegistry } from '../metrics/registry.ts'
 import { adminApi, compareConfigs, type TargetConfig } from './config/target-config.ts'
 import { DataDirectory } from './data-directory.ts'
 import { ensureVolume, type VolumePlace } from './ensure-volume.ts'
+import { FillingMark } from './filling-mark.ts'
 import { HostedVolume } from './hosted-volume.ts'
 import { HostedVolumes } from './hosted-volumes.ts'
 import { addRoutes } from './http/routes.ts'
 import type { ServerView } from './http/server-view.ts'
+import { addSnapshotRoutes } from './http/snapshot-routes.ts'
+import { addTaskRoutes } from './http/task-routes.ts'
 import { type LatencyRecorders, makeLatencyRecorders } from './latencies.ts'
 import type { DrainLimit, FrontEndAddresses, VolumeService } from './served/front-end.ts'
+import type { ServedVolumes } from './served/served-volumes.ts'
+import { TargetSnapshots } from './snapshots/target-snapshots.ts'
+import { TargetTasks, type TargetTasksOptions } from './tasks/target-tasks.ts'
+import { TaskRunner } from './tasks/task-runner.ts'
 import { VolumeCatalog } from './volume-catalog.ts'
 import { addVolumeMetrics } from './volume-metrics.ts'
 
@@ -40,6 +47,8 @@ export interface TargetService extends VolumeService {
   readonly addresses: FrontEndAddresses
   /** As `FrontEnd.drain`. */
   drain(limit: DrainLimit): Promise<void>
+  /** What makes exposed snapshots known to hosts. */
+  readonly served: Pick<ServedVolumes, 'volume'>
   /** New rules; sessions that they do not admit end. */
   setAccess(access: AccessConfig): void
   close(): Promise<void>
@@ -54,6 +63,7 @@ export interface TargetDaemonOptions {
     config: TargetConfig
     latencies: LatencyRecorders
   }) => Promise<TargetService>
+  readonly openRepository: TargetTasksOptions['openRepository']
   readonly setLogLevel: (level: LogLevel) => void
   /** A broken invariant: the process has to stop at once. */
   readonly onFatal: (error: unknown) => void
@@ -76,11 +86,18 @@ export interface ReadyLine {
   readonly admin: string
 }
 
+/** What is done with the volume beside serving it. */
+interface TargetWork {
+  readonly snapshots: TargetSnapshots
+  readonly tasks: TargetTasks
+}
+
 /** What is open. */
 interface Parts {
   readonly resources: AsyncDisposableStack
   readonly service: TargetService
   readonly volumes: HostedVolumes
+  readonly runner: TaskRunner
   readonly view: { current: ServerView }
 }
 
@@ -104,7 +121,7 @@ export class TargetDaemon {
   }
 
   static async #build(options: TargetDaemonOptions, resources: AsyncDisposableStack): Promise<TargetDaemon> {
-    const { config, ports, version, pid, openService, onFatal } = options
+    const { config, ports, version, pid, openService, openRepository, onFatal } = options
     const { settings } = config
     const { clock, logger } = ports
     for (const text of config.warnings) logger.warn('config.unwise', { text })
@@ -118,6 +135,7 @@ export class TargetDaemon {
       current: { id: data.serverId, version, pid, startedWallMs: clock.wallMs(), state: 'starting' },
     }
     const volumes = new HostedVolumes()
+    const work: { current: TargetWork | undefined } = { current: undefined }
     const metrics = new MetricsRegistry()
     addProcessMetrics(metrics)
     addVolumeMetrics(metrics, volumes, data.serverId)
@@ -130,7 +148,11 @@ export class TargetDaemon {
         host: settings.admin.host,
       }),
       title: 'Basalt admin API',
-      addRoutes: (app) => addRoutes(app, { volumes, metrics, server: () => view.current }),
+      addRoutes: (app) => {
+        addRoutes(app, { volumes, metrics, server: () => view.current })
+        addSnapshotRoutes(app, { volumes, snapshots: () => started(work.current).snapshots })
+        addTaskRoutes(app, { volumes, tasks: () => started(work.current).tasks })
+      },
       version,
       clock,
       logger,
@@ -147,14 +169,30 @@ export class TargetDaemon {
     const latencies = makeLatencyRecorders()
     const service = await openService({ config, latencies })
     resources.defer(() => service.close())
+    const snapshots = new TargetSnapshots({
+      ...{ served: service.served, random: ports.random, logger },
+      sessions: () => {
+        const { iscsi, nvme } = service.describe()
+        return iscsi.sessions.length + nvme.sessions.length
+      },
+    })
     const hosted = await HostedVolume.open({
       open: () => openVolume(ports, place, config),
       service,
+      filling: new FillingMark(ports.disk, place.directory),
+      companion: snapshots,
       latencies,
       clock,
       logger,
       onFatal,
     })
+    const runner = new TaskRunner({ clock, logger, onFatal })
+    const tasks = new TargetTasks({
+      ...{ runner, clock, random: ports.random, version, openRepository },
+      device: () => snapshots.device(),
+      fill: (request) => hosted.fill(request),
+    })
+    work.current = { snapshots, tasks }
     volumes.add(hosted)
     view.current = { ...view.current, state: 'serving' }
 
@@ -180,7 +218,7 @@ export class TargetDaemon {
       nvme: nvmePortals.join(' '),
       admin: adminAddress,
     })
-    return new TargetDaemon(options, { resources, service, volumes, view }, ready)
+    return new TargetDaemon(options, { resources, service, volumes, runner, view }, ready)
   }
 
   /** Takes over from `read` what can change while serving; ACCESS_DENIED when that would open the service to all. */
@@ -200,16 +238,23 @@ export class TargetDaemon {
    */
   stop(hurry: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options.ports
-    const { resources, service, volumes, view } = this.#parts
+    const { resources, service, volumes, runner, view } = this.#parts
     const timeoutMs = this.#config.current.settings['drain-timeout']
     view.current = { ...view.current, state: 'draining' }
     logger.info('target.draining', { timeoutMs })
     return stopInTime({ name: 'target', timeoutMs, hurry, clock, logger }, async (drain) => {
       await service.drain(drain)
+      await runner.close()
       await volumes.stop()
       await resources.disposeAsync()
     })
   }
+}
+
+/** CLOSED before the volume is open. */
+function started(work: TargetWork | undefined): TargetWork {
+  if (work !== undefined) return work
+  throw new BlockError('CLOSED', 'the target is starting')
 }
 
 async function openVolume(

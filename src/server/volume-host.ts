@@ -9,9 +9,10 @@ import type { HistogramSnapshot } from '../metrics/latency-recorder.ts'
  * - `serving`: hosts may use it;
  * - `standby`: a replica, whose hosts are served elsewhere or not at present;
  * - `reopening`: it failed, its connections were reset, and it is opened again from disk;
+ * - `filling`: all of its content is being replaced, and nobody may see it;
  * - `closed`: the server is stopping.
  */
-export type VolumeState = 'serving' | 'standby' | 'reopening' | 'closed'
+export type VolumeState = 'serving' | 'standby' | 'reopening' | 'filling' | 'closed'
 
 interface SessionView {
   /** The initiator's name. */

@@ -37,6 +37,8 @@ export class MemoryObjects implements ObjectStore {
   readonly log: Request[] = []
   /** What goes wrong with a request. */
   fault: (request: Request) => Fault | undefined = () => undefined
+  /** What a request waits for before it is done. */
+  before: (request: Request) => Promise<void> | undefined = () => undefined
   readonly #clock: ManualClock
 
   constructor(clock: ManualClock) {
@@ -144,10 +146,14 @@ export class MemoryObjects implements ObjectStore {
     const request = { operation, name, number: this.log.length }
     this.log.push(request)
     const fault = this.fault(request)
+    await this.before(request)
     await new Promise((resolve) => setImmediate(resolve))
     if (fault?.kind === 'gone') return new Promise(() => undefined)
     if (fault?.kind === 'stall') {
-      setImmediate(() => this.#clock.advance(STALL_MS))
+      setImmediate(() => {
+        this.#clock.advance(STALL_MS)
+        setImmediate(() => this.#clock.advance(PAUSE_MS))
+      })
       return new Promise((_, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error))
       })

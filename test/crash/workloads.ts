@@ -1,6 +1,7 @@
 /** The workloads: each is one way in which crashes have broken block stores. */
 import { BLOCK_BYTES, KIB, MIB } from '../../src/base/units.ts'
 import { fillSectors } from '../sim/content.ts'
+import { SNAPSHOT_WORKLOADS } from './snapshot-workloads.ts'
 import { blocksRange, type Shape, VOLUME_DIRECTORY, type Workload } from './workload.ts'
 
 const SMALL: Shape = { sizeBytes: MIB, logBytes: 256 * KIB, logicalBlockBytes: 512 }
@@ -325,4 +326,5 @@ export const WORKLOADS: readonly Workload[] = [
       await context.setFrontendState('third'.repeat(300))
     },
   },
+  ...SNAPSHOT_WORKLOADS,
 ]

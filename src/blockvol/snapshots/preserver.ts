@@ -54,24 +54,26 @@ export class Preserver {
 
   /**
    * `asOfLsn`: above the checkpoint until the step is over. `snapshotLsns`: of those that may see something, in any order.
-   * `isCheckingAll`: of a replica that is being filled, where a version may have come in any way.
+   * `isFilling`: the replica waits for its base. A version may have come in any way then, and what was given up as not known is
+   * for the base to bring, with what snapshots see of it.
    */
   begin(
     asOfLsn: number,
     snapshotLsns: SnapshotLsns,
-    options: { readonly isCheckingAll?: boolean } = {},
+    { isFilling = false }: { readonly isFilling?: boolean } = {},
   ): Preservation {
     const onCopied = (bytes: number): void => {
       this.preservedBytes += bytes
     }
-    const open = (): VersionBatch => this.#o.versions.begin(asOfLsn, options)
-    return new Preservation(this.#o, open, snapshotLsns, onCopied)
+    const open = (): VersionBatch => this.#o.versions.begin(asOfLsn, { isCheckingAll: isFilling })
+    return new Preservation(this.#o, open, { snapshotLsns, isFilling }, onCopied)
   }
 }
 
 export class Preservation {
   readonly #o: PreserverOptions
   readonly #begin: () => VersionBatch
+  readonly #isFilling: boolean
   /** Ascending; undefined: any LSN may be a snapshot's. */
   readonly #snapshots: Float64Array | undefined
   readonly #onCopied: (bytes: number) => void
@@ -81,11 +83,13 @@ export class Preservation {
   constructor(
     options: PreserverOptions,
     begin: () => VersionBatch,
-    snapshotLsns: SnapshotLsns,
+    step: { readonly snapshotLsns: SnapshotLsns; readonly isFilling: boolean },
     onCopied: (bytes: number) => void,
   ) {
     this.#o = options
     this.#begin = begin
+    const { snapshotLsns, isFilling } = step
+    this.#isFilling = isFilling
     this.#snapshots = snapshotLsns === 'all' ? undefined : Float64Array.from(snapshotLsns).sort()
     this.#onCopied = onCopied
   }
@@ -137,9 +141,11 @@ export class Preservation {
 
   /**
    * An entry that damage took may have been of any change since the newest version that is kept: those snapshots that see that
-   * one see it still, for all others the content is not known.
+   * one see it still, for all others the content is not known. Which snapshots those are is not known for sure, once one was
+   * deleted: all that could be of either kind are taken for others.
    */
   async #keepUnknown(block: number, lsn: number): Promise<void> {
+    if (this.#isFilling && lsn === 0) return
     const newest = (await this.#o.versions.of(block)).at(-1)
     // the step was interrupted before; an entry without an LSN would be kept again, as of the next one
     if (lsn === 0 && newest?.kind === 'bad') return

@@ -26,6 +26,8 @@ export interface SnapshotChangesOptions {
   readonly isPristine: () => boolean
   /** Images of a snapshot that are open here. */
   readonly openImages: (id: bigint) => number
+  /** Takes the locks of all blocks; gives the call that gives them back, idempotent. */
+  readonly lockAll: () => Promise<() => void>
 }
 
 /** What is asked for is there already: no entry is appended. */
@@ -92,11 +94,22 @@ export class SnapshotChanges {
 
   async restore(id: bigint, options: WriteOptions): Promise<void> {
     const { lsn, sizeBytes } = this.get(id)
-    await this.#append(ENTRY_KIND.restore, encodeRestore({ id, lsn, sizeBytes }), () => {
-      this.get(id)
-      this.#refuseUnfilled()
-      options.admit?.()
-    })
+    // what reads and then writes a part of a block, or compares, must not have a restore between the two
+    const release = await this.#o.lockAll()
+    try {
+      await this.#append(
+        ENTRY_KIND.restore,
+        encodeRestore({ id, lsn, sizeBytes }),
+        () => {
+          this.get(id)
+          this.#refuseUnfilled()
+          options.admit?.()
+        },
+        release,
+      )
+    } finally {
+      release()
+    }
   }
 
   async setOrigin(origin: Origin, options: WriteOptions): Promise<void> {
@@ -132,11 +145,12 @@ export class SnapshotChanges {
     kind: (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND],
     data: Uint8Array | undefined,
     admit: () => void,
+    appended?: () => void,
   ): Promise<void> {
     await this.#raiseFormat()
     const argument = kind === ENTRY_KIND.origin && data !== undefined ? ORIGIN_ARGUMENT : 0
     try {
-      await this.#o.changes.append(kind, { argument, blocks: 0, data }, admit)
+      await this.#o.changes.append(kind, { argument, blocks: 0, data }, admit, appended)
     } catch (error) {
       if (!(error instanceof Done)) throw error
       await this.#o.changes.settled(error.lsn)

@@ -62,7 +62,7 @@ export const Volume = Type.Object(
   {
     name: Type.String(),
     uuid: Type.String(),
-    state: Type.String({ description: 'serving, reopening or closed' }),
+    state: Type.String({ description: 'serving, reopening, filling or closed' }),
     health: Type.String({ description: 'healthy, degraded, poisoned or closed' }),
     reasons: Type.Array(Type.String(), { description: 'Why it is not healthy, and what to do' }),
     sizeBytes: Count,

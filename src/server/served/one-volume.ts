@@ -29,6 +29,11 @@ export class OneVolume implements TargetService {
     return new OneVolume(volumes, volumes.volume({ name, latencies, first: 'power-loss' }))
   }
 
+  /** Makes other volumes known beside it: snapshots that are exposed. */
+  get served(): Pick<ServedVolumes, 'volume'> {
+    return this.#volumes
+  }
+
   get iqn(): string {
     return this.#volume.iqn
   }

@@ -70,7 +70,7 @@ async function repositories(scene: Scene): Promise<void> {
       'it works',
     )
     await cli.json(['repository', 'check', 'here'], 'server')
-    await cli.fails(EXIT.unavailable, /away|127\.0\.0\.1:9/, 'repository', 'check', 'away')
+    await cli.fails(EXIT.unavailable, /repository|127\.0\.0\.1:9/, 'repository', 'check', 'away')
     await cli.fails(EXIT.conflict, /here/, 'repository', 'add', 'here', ...here)
     await cli.fails(
       EXIT.usage,
@@ -135,7 +135,14 @@ async function restore(scene: Scene): Promise<void> {
         '--yes',
       )
     })
-    await cli.json(['backup', 'restore', newest?.id ?? '', 'kept', '--yes'], JOB)
+    await scene.dev.api.until('a restore without hosts', 10_000, async () => {
+      const { code, stderr } = await cli.run('backup', 'restore', newest?.id ?? '', 'kept', '--yes')
+      if (code === EXIT.refused) return undefined
+      expect(code === EXIT.ok, stderr)
+      return true
+    })
+    await expectContent(scene, 'kept', 2)
+    await cli.json(['backup', 'restore', newest?.id ?? '', 'kept', '--yes', '--force'], JOB)
     await expectContent(scene, 'kept', 2)
     await cli.says('volume', 'delete', 'kept-first', '--yes')
     await cli.fails(EXIT.notFound, /no backup/, 'backup', 'restore', 'nothing', 'never')
