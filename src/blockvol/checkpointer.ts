@@ -3,7 +3,6 @@
  * content, maxima, map, state, checkpoint; then the generation is dropped and the log's space is free.
  */
 import { assert } from '../base/assert.ts'
-import { BlockError } from '../base/errors.ts'
 import { BLOCK_BYTES, type Lsn, lsn } from '../base/units.ts'
 import type { RepairSource, VolumePorts } from './api.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
@@ -86,9 +85,6 @@ export class Checkpointer {
 
   async #flush(cut: StatefulCut): Promise<void> {
     const { dirty, writer, state, superblocks } = this.#o
-    if (cut.generation.restore !== undefined && state.isAwaitingBase) {
-      throw new BlockError('BUSY', 'a restore waits until the base of this replica is there')
-    }
     await writer.sync(cut.lsn)
     // before extents and map hold any of it, so that an opening knows what the log must still have (invariant 7)
     await superblocks.update({ durableLsn: this.#proven(cut) })
@@ -110,6 +106,7 @@ export class Checkpointer {
     })
     this.metadataBytes += 2 * BLOCK_BYTES
     dirty.drop(cut.generation)
+    state.committed(cut.lsn)
     writer.advanceTail(cut.position)
     this.#collect(cut.state.snapshots)
     this.#o.onMoved()
@@ -164,10 +161,12 @@ export class Checkpointer {
   }
 
   async #restore(cut: StatefulCut): Promise<void> {
-    const { ports, map, maxima, extents, versions, preserver, repairSource, onMapped, onLost } = this.#o
+    const { ports, state, map, maxima, extents, versions, preserver, repairSource, onMapped, onLost } =
+      this.#o
     const mark = cut.generation.restore
     assert(mark !== undefined, 'a restore is flushed as one')
-    const snapshotLsns = await this.#snapshotLsns(cut)
+    const isFilling = this.#o.isFilling()
+    const snapshotLsns = isFilling ? state.knownSnapshots() : await this.#snapshotLsns(cut)
     this.extentBytes += await restoreBlocks({
       mark,
       map,
@@ -176,7 +175,8 @@ export class Checkpointer {
       versions,
       pool: ports.pool,
       repairSource,
-      beginPreservation: (): Preservation => preserver.begin(cut.lsn, snapshotLsns),
+      isFilling,
+      beginPreservation: (): Preservation => preserver.begin(cut.lsn, snapshotLsns, { isFilling }),
       onMapped,
       onLost,
     })

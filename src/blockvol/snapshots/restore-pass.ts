@@ -38,6 +38,8 @@ export interface RestorePassOptions {
   readonly versions: VersionStore
   readonly pool: BufferPool
   readonly repairSource: RepairSource | undefined
+  /** The volume is a replica that gets its base: the map may have newer versions, which stay. */
+  readonly isFilling: boolean
   readonly beginPreservation: () => Preservation
   readonly onMapped: (block: number) => void
   readonly onLost: (block: number) => void
@@ -79,13 +81,15 @@ class RestorePass {
 
   /** Adds the page's blocks to the batch. */
   async take(index: number): Promise<void> {
-    const page = this.#o.map.getNow(index) ?? (await this.#o.map.get(index))
+    const { map, mark, isFilling } = this.#o
+    const page = map.getNow(index) ?? (await map.get(index))
     let isTouched = false
     for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
       const lsn = page.lsn(slot)
-      if (lsn <= this.#o.mark.snapshotLsn) continue
+      if (lsn <= mark.snapshotLsn) continue
       isTouched = true
-      if (lsn !== this.#o.mark.lsn) this.#blocks.push(index * PAGE_BLOCKS + slot)
+      const isLater = lsn === mark.lsn || (isFilling && lsn > mark.lsn)
+      if (!isLater) this.#blocks.push(index * PAGE_BLOCKS + slot)
     }
     if (!isTouched) return
     this.#pages.push(index)
