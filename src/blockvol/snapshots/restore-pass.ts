@@ -83,20 +83,22 @@ class RestorePass {
   async take(index: number): Promise<void> {
     const { map, mark, isFilling } = this.#o
     const page = map.getNow(index) ?? (await map.get(index))
-    const before = this.#blocks.length
+    let isTouched = false
     for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
       const lsn = page.lsn(slot)
+      if (lsn <= mark.snapshotLsn) continue
+      isTouched = true
       const isLater = lsn === mark.lsn || (isFilling && lsn > mark.lsn)
-      if (lsn > mark.snapshotLsn && !isLater) this.#blocks.push(index * PAGE_BLOCKS + slot)
+      if (!isLater) this.#blocks.push(index * PAGE_BLOCKS + slot)
     }
-    if (this.#blocks.length === before) return
+    if (!isTouched) return
     this.#pages.push(index)
     if (this.#blocks.length >= BATCH_BLOCKS || this.#pages.length === BATCH_PAGES) await this.apply()
   }
 
   async apply(): Promise<void> {
     const [pages, blocks] = [this.#pages, this.#blocks]
-    if (blocks.length === 0) return
+    if (pages.length === 0) return
     this.#pages = []
     this.#blocks = []
     await this.#preserve(blocks)
@@ -221,14 +223,17 @@ class RestorePass {
     for (const index of pages) await maxima.raise(maxima.grainOf(index * PAGE_BLOCKS), mark.lsn)
     await maxima.sync()
     const edited: MapPage[] = []
+    for (const index of pages) {
+      const page = await map.edit(index)
+      // also one without a block to restore: a crash may have left half of it as of this restore
+      page.touch()
+      edited.push(page)
+    }
+    let at = 0
     for (const { block, flags, checksum } of restored) {
       const index = Math.floor(block / PAGE_BLOCKS)
-      let page = edited.at(-1)
-      if (page?.index !== index) {
-        page = await map.edit(index)
-        edited.push(page)
-      }
-      page.set(block % PAGE_BLOCKS, mark.lsn, flags, checksum)
+      while (edited[at]!.index !== index) at++
+      edited[at]!.set(block % PAGE_BLOCKS, mark.lsn, flags, checksum)
       if (flags !== ENTRY_FLAG_UNKNOWN) onMapped(block)
     }
     await map.write(edited, mark.lsn)
