@@ -155,8 +155,8 @@ async function damage(scene: Scene): Promise<void> {
     await cli.says('backup', 'create', 'kept', '--full')
     const [newest] = await cli.json<BackupJson[]>(['backup', 'list'], BACKUP)
     const largest = filesUnder(join(directory, 'repository'))
-      .toSorted((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs || statSync(a).size - statSync(b).size)
-      .filter((path) => statSync(path).size > 16 * 1024)
+      .filter((path) => path.includes(`/${newest?.id}/`))
+      .toSorted((a, b) => statSync(a).size - statSync(b).size)
       .at(-1)
     expect(largest !== undefined, 'there is nothing to damage')
     const path = largest ?? ''
