@@ -247,9 +247,10 @@ export interface ServerCalls {
   deleteSnapshot(request: OneSnapshot): Promise<void>
   /**
    * The volume is as the snapshot was, but for its size; hosts that are logged in are told that data changed. NOT_FOUND. A
-   * request (UUID) that was carried out in this epoch is not carried out again: hosts may have written since.
+   * request (UUID) that was carried out in this epoch is not carried out again: hosts may have written since. IN_USE while hosts
+   * are logged in at that moment, unless `force`.
    */
-  restoreSnapshot(request: OneSnapshot & { readonly request: string }): Promise<void>
+  restoreSnapshot(request: OneSnapshot & { readonly request: string; readonly force: boolean }): Promise<void>
   snapshotUsage(request: LedVolume): Promise<VolumeSnapshots>
   /** Hosts may log in to it, read-only, at this server as long as it leads; or no longer. NOT_FOUND. */
   exposeSnapshot(request: OneSnapshot & { readonly isExposed: boolean }): Promise<void>
