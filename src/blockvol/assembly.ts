@@ -26,6 +26,7 @@ import { BlockReader } from './reader.ts'
 import type { Recorder } from './recorder.ts'
 import type { Recovered } from './recovery.ts'
 import { Repairs } from './repairs.ts'
+import { BaseGate } from './replica/base-gate.ts'
 import { Scrubber } from './scrub.ts'
 import { CloneFilling } from './snapshots/clone-filling.ts'
 import type { BlockSource } from './snapshots/located.ts'
@@ -80,6 +81,8 @@ interface ReplicaParts {
   readonly index: LogIndex
   readonly logReader: LogReader
   readonly pins: LogPins
+  /** What flushes wait for while the base of the replica is on its way. */
+  readonly gate: BaseGate
 }
 
 export interface VolumeParts {
@@ -173,6 +176,7 @@ export async function assemble(
       onFlushAsked: replication.hooks.flushAsked,
     }),
     index: replication.index,
+    gate: new BaseGate(replication.hooks.isFilling()),
     logReader: new LogReader({ file: log, index: replication.index, logTag: superblock.logTag, pool }),
     pins: new LogPins({
       index: replication.index,
@@ -273,6 +277,7 @@ export async function assemble(
     flush: async (cut) => {
       const flushable = commitment.flushable(cut.lsn)
       if (flushable !== undefined) await flushable
+      await replica?.gate.passed({ isRestore: cut.generation.restore !== undefined })
       await checkpointer.flush(cut)
     },
     onFailed: hooks.failed,

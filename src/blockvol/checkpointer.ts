@@ -3,7 +3,6 @@
  * content, maxima, map, state, checkpoint; then the generation is dropped and the log's space is free.
  */
 import { assert } from '../base/assert.ts'
-import { BlockError } from '../base/errors.ts'
 import { BLOCK_BYTES, type Lsn, lsn } from '../base/units.ts'
 import type { RepairSource, VolumePorts } from './api.ts'
 import type { DirtyMap } from './dirty/dirty-map.ts'
@@ -86,9 +85,6 @@ export class Checkpointer {
 
   async #flush(cut: StatefulCut): Promise<void> {
     const { dirty, writer, state, superblocks } = this.#o
-    if (cut.generation.restore !== undefined && state.isAwaitingBase) {
-      throw new BlockError('BUSY', 'a restore waits until the base of this replica is there')
-    }
     await writer.sync(cut.lsn)
     // before extents and map hold any of it, so that an opening knows what the log must still have (invariant 7)
     await superblocks.update({ durableLsn: this.#proven(cut) })
@@ -110,6 +106,7 @@ export class Checkpointer {
     })
     this.metadataBytes += 2 * BLOCK_BYTES
     dirty.drop(cut.generation)
+    state.committed(cut.lsn)
     writer.advanceTail(cut.position)
     this.#collect(cut.state.snapshots)
     this.#o.onMoved()
@@ -164,10 +161,12 @@ export class Checkpointer {
   }
 
   async #restore(cut: StatefulCut): Promise<void> {
-    const { ports, map, maxima, extents, versions, preserver, repairSource, onMapped, onLost } = this.#o
+    const { ports, state, map, maxima, extents, versions, preserver, repairSource, onMapped, onLost } =
+      this.#o
     const mark = cut.generation.restore
     assert(mark !== undefined, 'a restore is flushed as one')
-    const snapshotLsns = await this.#snapshotLsns(cut)
+    const isFilling = this.#o.isFilling()
+    const snapshotLsns = isFilling ? state.knownSnapshots() : await this.#snapshotLsns(cut)
     this.extentBytes += await restoreBlocks({
       mark,
       map,
@@ -176,41 +175,51 @@ export class Checkpointer {
       versions,
       pool: ports.pool,
       repairSource,
-      beginPreservation: (): Preservation => preserver.begin(cut.lsn, snapshotLsns),
+      isFilling,
+      beginPreservation: (): Preservation => preserver.begin(cut.lsn, snapshotLsns, { isFilling }),
       onMapped,
       onLost,
     })
   }
 
   /**
-   * LSNs of the snapshots that may see what is replaced: those of the cut's state. Of these, deletions that cannot be undone any
-   * more take away what they delete, so that a full disk does not keep the flusher from reaching them: the state without
-   * them is made durable first, and an opening begins with it. Restores to them that wait still need them.
+   * LSNs of the snapshots that may see what is replaced: those of the cut's state, and those that a restore goes back to which
+   * waits. Deletions that cannot be undone any more take away what they delete, so that a full disk does not keep the flusher
+   * from reaching them: the state without them is made durable first, and an opening begins with it.
    */
   async #snapshotLsns(cut: StatefulCut): Promise<readonly number[]> {
-    const { state, writer, dirty, flushableLsn } = this.#o
-    const lsnsOf = (snapshots: VolumeState['snapshots']): number[] =>
-      snapshots.map((snapshot) => snapshot.lsn)
+    const { state, writer, flushableLsn } = this.#o
     const { snapshots, asOfLsn } = state.current
-    const kept = new Set(lsnsOf(snapshots))
-    for (const { restore } of dirty.generations) if (restore !== undefined) kept.add(restore.snapshotLsn)
+    const kept = new Set(snapshots.map((snapshot) => snapshot.lsn))
     const needed = cut.state.snapshots.filter((snapshot) => kept.has(snapshot.lsn))
-    if (needed.length === cut.state.snapshots.length) return lsnsOf(needed)
-    if (asOfLsn > writer.durableLsn || asOfLsn > flushableLsn()) return lsnsOf(cut.state.snapshots)
+    const isLess = needed.length < cut.state.snapshots.length
+    if (!isLess || asOfLsn > writer.durableLsn || asOfLsn > flushableLsn()) {
+      return this.#withRestores(cut.state.snapshots)
+    }
     this.metadataBytes += await state.save(state.current)
-    return lsnsOf(needed)
+    return this.#withRestores(needed)
+  }
+
+  /** LSNs of these snapshots, and of those that restores go back to which are not flushed: they may be deleted since. */
+  #withRestores(snapshots: VolumeState['snapshots']): readonly number[] {
+    const lsns = new Set(snapshots.map((snapshot) => snapshot.lsn))
+    for (const { restore } of this.#o.dirty.generations) {
+      if (restore !== undefined) lsns.add(restore.snapshotLsn)
+    }
+    return [...lsns]
   }
 
   /** What no snapshot of the checkpoint's state sees is given back. */
   #collect(snapshots: VolumeState['snapshots']): void {
     const { versions, map } = this.#o
-    const key = snapshots.map(({ lsn: seen }) => seen).join()
+    const lsns = this.#withRestores(snapshots)
+    const key = lsns.join()
     if (versions.isEmpty || key === this.#collectedFor || this.#o.isFilling()) return
     this.#collectedFor = key
-    versions.collect(
-      snapshots.map((snapshot) => snapshot.lsn),
-      async (block) => (await map.get(Math.floor(block / PAGE_BLOCKS))).lsn(block % PAGE_BLOCKS),
-    )
+    versions.collect(lsns, async (block) => {
+      const page = await map.get(Math.floor(block / PAGE_BLOCKS))
+      return page.lsn(block % PAGE_BLOCKS)
+    })
   }
 
   /** Never less than before: what is flushed stays flushed. */

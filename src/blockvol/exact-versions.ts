@@ -1,6 +1,6 @@
 /**
  * A version of a block by its exact name (block, LSN, checksum), wherever this volume has it: as the newest one, in log
- * or extents, or behind a newer one in the log. What comes out was verified. For others, whose copy is bad: nothing is
+ * or extents, kept for a snapshot, or behind a newer one in the log. What comes out was verified. For others, whose copy is bad: nothing is
  * asked of anybody else here.
  */
 import { isBlockError } from '../base/errors.ts'
@@ -14,10 +14,12 @@ import type { ReadGroup } from './log/log-reader.ts'
 import type { BlockMap } from './map/block-map.ts'
 import type { BlockReader } from './reader.ts'
 import type { SegmentFiles } from './segments.ts'
+import type { VersionStore } from './versions/version.ts'
 
 export interface ExactVersionsParts {
   readonly reader: BlockReader
   readonly map: BlockMap
+  readonly versions: Pick<VersionStore, 'isEmpty' | 'of' | 'read'>
   readonly log: LogFile
   readonly extents: SegmentFiles
   /** Entries of the log; undefined when it does not have them any more. */
@@ -46,6 +48,7 @@ export class ExactVersions {
       if (isNewest && isExactly(target, wanted)) return true
       if (!isNewest) break
     }
+    if ((await this.#readStored(wanted, target)) && isExactly(target, wanted)) return true
     return (await this.#readLog(wanted, target)) && isExactly(target, wanted)
   }
 
@@ -67,6 +70,14 @@ export class ExactVersions {
       if (isBlockError(error, 'DISK')) return false
       throw error
     }
+  }
+
+  /** Of those that are kept for snapshots. */
+  async #readStored({ block, lsn }: ExactVersion, target: Uint8Array): Promise<boolean> {
+    const { versions } = this.#o
+    if (versions.isEmpty) return false
+    const stored = (await versions.of(block)).find((version) => version.lsn === lsn)
+    return stored?.kind === 'data' && (await versions.read(stored, target))
   }
 
   async #readLog({ block, lsn }: ExactVersion, target: Uint8Array): Promise<boolean> {

@@ -81,7 +81,7 @@ export class Recorder {
   #restore({ data }: EntryFields, lsn: number, { position, epoch }: RecordedGroup): void {
     const restored = decodeRestore(data, lsn)
     this.#cut({ lsn: lsn - 1, position: logPosition(position), epoch })
-    this.dirty.active.markRestored({ lsn, snapshotLsn: restored.lsn })
+    this.dirty.markRestored({ lsn, snapshotLsn: restored.lsn })
   }
 
   /** The group is recorded whole. */

@@ -16,6 +16,7 @@ import {
   STATE_FORMAT,
   type VolumeState,
 } from './format/state.ts'
+import { PastStates } from './past-states.ts'
 
 /** Entry kinds up to this level are understood. */
 export const FORMAT_LEVEL = 2
@@ -94,6 +95,7 @@ const unknownEntry = (lsn: number): BlockError =>
 export class StateKeeper {
   readonly #file: DiskFile
   #current: VolumeState
+  #past = new PastStates()
   #generation: number
   /** What the newest slot holds. */
   #saved: VolumeState
@@ -151,18 +153,41 @@ export class StateKeeper {
 
   apply(entry: StateEntry): void {
     this.#onTop?.push({ ...entry, data: entry.data && copyOf(entry.data) })
-    this.#current = applyToState(this.#current, entry)
+    this.#become(applyToState(this.#current, entry))
+  }
+
+  #become(state: VolumeState): void {
+    if (state === this.#current) return
+    this.#past.replaced(this.#current)
+    this.#current = state
+  }
+
+  /** Everything up to `lsn` is committed. */
+  committed(lsn: number): void {
+    this.#past.committed(lsn, this.#current)
+  }
+
+  /** The state as of what is committed. */
+  get committedState(): VolumeState {
+    return this.#past.committedOf(this.#current)
+  }
+
+  /** LSNs of all snapshots of the states since the committed one. */
+  snapshotLsns(): ReadonlySet<number> {
+    return this.#past.snapshotLsns(this.#current)
+  }
+
+  /** Snapshots above `lsn` are of a history that is given up. */
+  forgetSnapshots(lsn: number): void {
+    const snapshots = this.#current.snapshots.filter((snapshot) => snapshot.lsn <= lsn)
+    this.#past = new PastStates()
+    this.#current = { ...this.#current, snapshots }
   }
 
   /** A replica gets the state of its primary while entries arrive already: from now on they are remembered. */
   awaitBase(): void {
     this.#onTop = []
     this.#base = undefined
-  }
-
-  /** Whether the base of the volume is on its way: blocks are missing, and perhaps the state too. */
-  get isAwaitingBase(): boolean {
-    return this.#onTop !== undefined
   }
 
   /**
@@ -185,7 +210,9 @@ export class StateKeeper {
   /** The state of the primary, as of some entry: what came since goes on top of it. */
   install(base: VolumeState): void {
     this.#base = base
-    this.#current = (this.#onTop ?? []).reduce(applyToState, base)
+    this.#past = new PastStates()
+    this.#current = base
+    for (const entry of this.#onTop ?? []) this.#become(applyToState(this.#current, entry))
   }
 
   /** The state is whole again. */

@@ -26,10 +26,12 @@ export async function endParts(parts: VolumeParts | undefined, error: unknown): 
   await parts.writer.quiesced()
 }
 
-export function failParts({ writer, admission, commitment, flusher }: VolumeParts, error: unknown): void {
+export function failParts(parts: VolumeParts, error: unknown): void {
+  const { writer, admission, commitment, flusher, replica } = parts
   writer.fail(error)
   admission.fail(error)
   commitment.fail(error)
+  replica?.gate.fail(error)
   void flusher.close(error)
 }
 

@@ -3,6 +3,8 @@ import { Trio } from '../../test/replication/trio.ts'
 import { isBlockError } from '../base/errors.ts'
 import { KIB } from '../base/units.ts'
 import type { Policy } from '../v2engine/policy.ts'
+import type { LedDevice } from './device.ts'
+import type { Replica } from './replica.ts'
 
 const policy: Policy = { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 3 }
 const code = (promise: Promise<unknown>): Promise<string> =>
@@ -13,6 +15,13 @@ const code = (promise: Promise<unknown>): Promise<string> =>
 
 const doubled = async (bytes: Uint8Array): Promise<Uint8Array> => bytes.map((byte) => byte * 2)
 
+/** The replica asks nothing before it has heard its primary's pulse. */
+async function answers(trio: Trio, replica: Replica, device: LedDevice): Promise<void> {
+  device.onForward(doubled)
+  while ((await code(replica.forward(Uint8Array.of(1)))) !== 'answered')
+    await new Promise<void>((done) => trio.later(20, done))
+}
+
 describe('what a replica forwards', () => {
   it('is answered by whoever serves hosts at the primary, up to 64 KiB both ways', () =>
     Trio.run({ policy }, async (trio) => {
@@ -20,7 +29,7 @@ describe('what a replica forwards', () => {
       await trio.inSync()
       const replica = trio.nodes.find((node) => node !== leader)!.open
       expect(await code(replica.forward(Uint8Array.of(1)))).toBe('BUSY')
-      leader.device!.onForward(doubled)
+      await answers(trio, replica, leader.device!)
       expect(await replica.forward(Uint8Array.of(1, 2, 3))).toEqual(Uint8Array.of(2, 4, 6))
       expect((await replica.forward(new Uint8Array(0))).byteLength).toBe(0)
       expect((await replica.forward(new Uint8Array(64 * KIB).fill(3))).every((byte) => byte === 6)).toBe(true)
@@ -34,6 +43,7 @@ describe('what a replica forwards', () => {
       const leader = await trio.leader()
       await trio.inSync()
       const replica = trio.nodes.find((node) => node !== leader)!.open
+      await answers(trio, replica, leader.device!)
       const { promise, resolve } = Promise.withResolvers<Uint8Array>()
       leader.device!.onForward(() => promise)
       const fromMs = trio.scheduler.nowMs

@@ -31,6 +31,7 @@ export class BaseReceiving {
       session,
       sink,
       install: (state) => this.#storage.installState(state),
+      whole: () => this.#storage.baseIsWhole(),
       send: (kind, payload) => link.send(kind, payload),
       onFailed: (error) => {
         this.#logger.warn('replication.base-failed', { volume: name, peer: server }, error)

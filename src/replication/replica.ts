@@ -37,7 +37,7 @@ import { type BaseOptions, PrimarySessions } from './sessions.ts'
 import { SideFrames } from './side-frames.ts'
 import { progressOf, type ReplicaProgress, type ReplicaStatus, type Shown, statusOf } from './status.ts'
 import { type Entries, StorageDriver } from './storage-driver.ts'
-import { type Hello, REPAIRS_VERSION } from './wire/hello.ts'
+import type { Hello } from './wire/hello.ts'
 
 /** Bytes that a shipper sends ahead of what its replica acknowledged. */
 const WINDOW_BYTES = 8 * 1024 * 1024
@@ -80,6 +80,7 @@ export class Replica {
         events?.poisoned(reason)
       },
       pinsLost: (keys) => events?.pinsLost(keys),
+      formatLevelMax: () => events?.formatLevelMax?.() ?? FORMAT_LEVEL,
     }
     const storage = await openStorage(options, early, async (wanted) =>
       replica === undefined ? undefined : replica.#fetching.fetch(wanted),
@@ -192,7 +193,7 @@ export class Replica {
       storage,
       peers: () => ({
         epoch: state.marks.sealed,
-        links: this.#links.all(relativesOf(state)).filter(({ link }) => link.version >= REPAIRS_VERSION),
+        links: this.#links.all(relativesOf(state)),
       }),
     })
     this.#frames = new SideFrames({
@@ -339,6 +340,10 @@ export class Replica {
         this.#loop.submit({ kind: 'poisoned' }, { done })
       },
       pinsLost: (keys) => this.#sessions.pinsLost(keys),
+      formatLevelMax: () =>
+        this.#links
+          .all(relativesOf(this.#state))
+          .reduce((least, { link }) => Math.min(least, link.levelMax), FORMAT_LEVEL),
     }
   }
 
@@ -377,8 +382,7 @@ export class Replica {
 
   #openBase({ base, target, unknown, ...options }: BaseOptions): ResyncSender {
     const { clock, pool } = this.#o.ports
-    const source = this.#storage.resyncSource({ base, target, unknown })
-    const state = (): Uint8Array => this.#storage.encodeState()
+    const { source, state } = this.#storage.resyncSource({ base, target, unknown })
     return new ResyncSender({ ...options, source, state, clock, pool, pacer: this.#pacer })
   }
 

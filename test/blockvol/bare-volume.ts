@@ -10,6 +10,7 @@ import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
 import { LogIndex } from '../../src/blockvol/log/log-index.ts'
 import { recover } from '../../src/blockvol/recovery.ts'
+import { type OpenParts, resyncParts, sourceParts } from '../../src/blockvol/replica/resync-parts.ts'
 import { forget, forgetOverwritten } from '../../src/blockvol/resync/forget.ts'
 import type { PageSet } from '../../src/blockvol/resync/page-set.ts'
 import { ResyncSink } from '../../src/blockvol/resync/sink.ts'
@@ -63,7 +64,8 @@ export class BareVolume {
     this.shipped = shipped
     this.#telemetry = telemetry
     this.#mode = mode
-    this.sink = new ResyncSink({ ...this.#common(), ...this.#sinkParts() })
+    this.sink = new ResyncSink(resyncParts(this.#open()))
+    parts.replica?.gate.whole()
   }
 
   static async open(ports: VolumePorts, directory: string, options: BareOptions = {}): Promise<BareVolume> {
@@ -139,32 +141,25 @@ export class BareVolume {
     return this.parts.state.current.sizeBytes / BLOCK_BYTES
   }
 
-  #common(): Pick<VolumeParts, 'dirty' | 'map' | 'maxima' | 'reader'> & { sizeBlocks: () => number } {
-    const { dirty, map, maxima, reader } = this.parts
-    return { dirty, map, maxima, reader, sizeBlocks: () => this.sizeBlocks }
-  }
-
-  #sinkParts() {
-    return {
-      extents: this.files.extents,
-      alone: <T>(run: () => Promise<T>): Promise<T> => this.parts.checkpointer.alone(run),
-      checkpointLsn: (): number => this.files.superblocks.current.checkpoint.lsn,
-      onMapped: (block: number): void => this.#telemetry.mapped(block),
-      onUnknown: (block: number): void => this.#telemetry.unknown(block),
-    }
+  #open(): OpenParts {
+    return { parts: this.parts, files: this.files, telemetry: this.#telemetry }
   }
 
   source(options: ResyncSourceOptions): ResyncSource {
-    return new ResyncSource({ ...this.#common(), commitLsn: () => this.parts.writer.appendedLsn }, options)
+    const { state, writer } = this.parts
+    return new ResyncSource(
+      sourceParts(this.#open(), state.current, () => writer.appendedLsn),
+      options,
+    )
   }
 
   /** `sizeBlocks`: as if the volume were that small. */
   forget(above: number, base: number, sizeBlocks = this.sizeBlocks): Promise<PageSet> {
-    return forget({ ...this.#common(), ...this.#sinkParts(), sizeBlocks: () => sizeBlocks }, above, base)
+    return forget({ ...resyncParts(this.#open()), sizeBlocks: () => sizeBlocks }, above, base)
   }
 
   forgetOverwritten(above: number): Promise<void> {
-    return forgetOverwritten({ ...this.#common(), ...this.#sinkParts() }, above)
+    return forgetOverwritten(resyncParts(this.#open()), above)
   }
 
   /** The base is here: an ordinary replica. */

@@ -1,8 +1,8 @@
 /** Two volumes on simulated disks, one of which gets its base from the other: what tests of a resync have in common. */
 import { BLOCK_BYTES, KIB } from '../../src/base/units.ts'
+import { type BaseBlock, OFFERS_MAX, type Offer } from '../../src/blockvol/resync/offer.ts'
 import { PageSet } from '../../src/blockvol/resync/page-set.ts'
-import type { BaseBlock } from '../../src/blockvol/resync/sink.ts'
-import { OFFERS_MAX, type ResyncSource } from '../../src/blockvol/resync/source.ts'
+import type { ResyncSource } from '../../src/blockvol/resync/source.ts'
 import { Volume } from '../../src/blockvol/volume.ts'
 import {
   DATA_DIRECTORY,
@@ -96,22 +96,16 @@ export async function randomChange(volume: BareVolume, random: SeededRandom): Pr
 /** Content of what is wanted of these offers, as the source gives it now. */
 export async function contentOf(
   source: ResyncSource,
-  offers: readonly {
-    block: number
-    lsn: number
-    kind: 'data' | 'hole' | 'empty' | 'bad'
-    checksum: number
-  }[],
+  offers: readonly Offer[],
   wanted: readonly number[],
 ): Promise<BaseBlock[]> {
-  const asked = new Set(wanted)
-  const list = offers.filter(({ block }) => asked.has(block))
+  const list = wanted.map((place) => offers[place]!)
   const content = new Uint8Array(list.length * BLOCK_BYTES)
   const readings = list.length === 0 ? [] : await source.read(list, content)
-  return list.flatMap(({ block, lsn, checksum }, i): BaseBlock[] => {
+  return list.flatMap(({ block, lsn, checksum, isVersion }, i): BaseBlock[] => {
     if (readings[i] === 'changed') return []
     const data = content.slice(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
-    return [{ block, lsn, content: readings[i] === 'bad' ? undefined : { checksum, data } }]
+    return [{ block, lsn, isVersion, content: readings[i] === 'bad' ? undefined : { checksum, data } }]
   })
 }
 

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { MUTANTS } from '../mutants/catalogue.ts'
 import { mutantRun } from '../mutants/launch.ts'
+import { SNAPSHOT_MUTANTS } from '../mutants/snapshots.ts'
 import { answerTasks, runTasks, type Task } from './pool.ts'
 import { replay } from './replay.ts'
 import { type RunResult, runWorkload } from './run.ts'
@@ -135,7 +136,7 @@ function line(name: string, { effects, states, distinct, restarts, seconds }: Ru
 /** Every known bug that names workloads must fail one of them. */
 async function catchMutants(): Promise<boolean> {
   let areCaught = true
-  for (const mutant of MUTANTS) {
+  for (const mutant of [...MUTANTS, ...SNAPSHOT_MUTANTS]) {
     if (mutant.workloads === undefined) continue
     if (flags.mutant !== undefined && flags.mutant !== mutant.name) continue
     const started = performance.now()

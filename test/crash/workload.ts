@@ -2,6 +2,9 @@
  * What a crash enumeration runs: a set-up that is not crashed, and then at most three client operations during
  * which every effect on the disk is a place to crash. The context tells the oracle all that is asked and answered.
  */
+
+import type { OriginSource } from '../../src/base/ports/origin.ts'
+import { BLOCK_BYTES } from '../../src/base/units.ts'
 import type { OpenVolumeOptions, RepairSource } from '../../src/blockvol/api.ts'
 import type { Tuning } from '../../src/blockvol/tuning.ts'
 import { Volume } from '../../src/blockvol/volume.ts'
@@ -30,6 +33,8 @@ export interface Workload {
   readonly seeds: number
   /** The run makes the volume itself. */
   readonly makesVolume?: boolean
+  /** What the volume is a clone of. */
+  readonly origin?: OriginSource
   /** Where good copies of bad blocks come from. */
   readonly repairSource?: RepairSource
 }
@@ -152,6 +157,28 @@ export class WorkloadContext {
     return this.size.set(sizeBytes, () => this.volume.resize(sizeBytes))
   }
 
+  /** Makes the new volume a clone, whose first blocks are as the workload's first operation would write them. */
+  async becomeClone(blocks: number): Promise<void> {
+    const operation = this.model.begin('write', { ...blocksRange(0, blocks), fua: true })
+    for (const _ of operation.parts) this.model.admitted(operation)
+    const volume = '00000000-0000-4000-8000-000000000001'
+    await this.volume.setOrigin({ volume, snapshot: 1n, sizeBytes: blocks * BLOCK_BYTES })
+    this.model.acknowledged(operation)
+  }
+
+  /** Copies what nobody touched of the origin: nothing that anybody sees changes. */
+  async hydrate(blocks: number): Promise<void> {
+    const { origin } = this.#options
+    if (origin === undefined) throw new Error('the workload has no origin')
+    const data = new Uint8Array(blocks * BLOCK_BYTES)
+    await origin.read(0, data)
+    await this.volume.hydrate(0, data)
+  }
+
+  finishClone(): Promise<void> {
+    return this.volume.finishOrigin()
+  }
+
   createSnapshot(id: number): Promise<void> {
     return succeed(this.#snapshots.create(BigInt(id), `s${id}`))
   }
@@ -196,7 +223,8 @@ export function createVolume(process: SimProcess, shape: Shape): Promise<void> {
 /** How a workload's volume is opened, also after the crash. */
 export function openOptions(workload: Workload): OpenVolumeOptions {
   const options = { directory: VOLUME_DIRECTORY, tuning: { scrubIntervalMs: 0, ...workload.tuning } }
-  return workload.repairSource === undefined ? options : { ...options, repairSource: workload.repairSource }
+  const { repairSource, origin } = workload
+  return { ...options, ...(repairSource && { repairSource }), ...(origin && { origin }) }
 }
 
 /** Longest entry of data that a log of this size takes: an eighth of it, and at most 256 blocks. */

@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/checkpointer.ts',
-        find: '    this.metadataBytes += await state.save(cut.state)\n',
+        find: '    if (asOfCut.asOfLsn >= state.savedLsn) this.metadataBytes += await state.save(asOfCut)\n',
         replace: '',
       },
     ],
@@ -224,7 +224,7 @@ export const MUTANTS: readonly Mutant[] = [
     about: 'what stands where a block was is believed, also after the place in the log was used again',
     patches: [
       {
-        file: 'src/blockvol/reader.ts',
+        file: 'src/blockvol/snapshots/views.ts',
         find: '  blockChecksum(content, source.seedBlock, source.lsn) === source.checksum\n',
         replace: '  source !== undefined || content !== undefined || blockChecksum === undefined\n',
       },

@@ -166,9 +166,9 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
       'a trim of what the map says nobody touched leaves nothing, also while base blocks are on their way',
     patches: [
       {
-        file: 'src/blockvol/flush/map-pass.ts',
-        find: '    return this.#o.isFilling || range.isTouched\n',
-        replace: '    return range.isTouched\n',
+        file: 'src/blockvol/checkpointer.ts',
+        find: '      leavesAll: isFilling || cut.state.origin !== undefined,\n',
+        replace: '      leavesAll: cut.state.origin !== undefined,\n',
       },
     ],
   },

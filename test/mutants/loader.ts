@@ -15,8 +15,16 @@ import { CLUSTER_MUTANTS } from './cluster.ts'
 import { MASTER_MUTANTS } from './masters.ts'
 import { PATH_MUTANTS } from './paths.ts'
 import { REPLICATION_MUTANTS } from './replication.ts'
+import { SNAPSHOT_MUTANTS } from './snapshots.ts'
 
-const ALL = [...MUTANTS, ...REPLICATION_MUTANTS, ...CLUSTER_MUTANTS, ...MASTER_MUTANTS, ...PATH_MUTANTS]
+const ALL = [
+  ...MUTANTS,
+  ...SNAPSHOT_MUTANTS,
+  ...REPLICATION_MUTANTS,
+  ...CLUSTER_MUTANTS,
+  ...MASTER_MUTANTS,
+  ...PATH_MUTANTS,
+]
 
 const name = process.env.BASALT_MUTANT
 if (name !== undefined && name !== '') {

@@ -16,6 +16,8 @@ import { SnapshotLoad, type SnapshotStep } from './snapshot-load.ts'
 export interface LoadState {
   readonly profile: SimProfile
   readonly damage: Damage
+  /** Something that the volume needs is out of reach now and then. */
+  readonly mayBeBusy?: boolean
   readonly model: VolumeModel
   readonly size: Register<number>
   readonly frontendState: Register<string>
@@ -99,10 +101,10 @@ export class Load {
   /** Runs all clients until the steps are done or the volume stopped serving. Returns whether it still serves. */
   async run(): Promise<boolean> {
     const { clients } = this.#state.profile
-    const operators = this.#operators.run()
-    await Promise.all(Array.from({ length: clients }, (_, client) => this.#work(client)))
-    this.#isOver = true
-    await operators
+    const work = Promise.all(Array.from({ length: clients }, (_, client) => this.#work(client))).then(() => {
+      this.#isOver = true
+    })
+    await Promise.all([work, this.#operators.run()])
     return !this.#isStopped
   }
 
@@ -135,7 +137,7 @@ export class Load {
       mismatch: true,
       MEDIUM: damage.mayBreak || damage.mayLie,
       // a flusher that cannot go on fills the log
-      BUSY: damage.mayFail || damage.mayBreak || damage.mayLie || isFull,
+      BUSY: damage.mayFail || damage.mayBreak || damage.mayLie || isFull || this.#state.mayBeBusy === true,
       NO_SPACE: isFull,
       POISONED: damage.mayFail,
       CLOSED: damage.mayFail,

@@ -1,5 +1,5 @@
 /**
- * `npm run sim:volume`: random histories of one volume.
+ * `npm run sim:volume`: random histories of one volume, and, of every fourth seed, of a clone that is filled.
  *
  *   --seed N     the first seed, 1 by default
  *   --seeds K    how many seeds, 1 by default (100 without --seed)
@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { MUTANTS } from '../mutants/catalogue.ts'
 import { mutantRun } from '../mutants/launch.ts'
+import { SNAPSHOT_MUTANTS } from '../mutants/snapshots.ts'
+import { simulateClone } from './clone-sim.ts'
 import { SWARM_FAULTS, type Swarm } from './profile.ts'
 import { describeSeed, type SimResult, simulate } from './volume-sim.ts'
 
@@ -35,6 +37,8 @@ const count = Number(flags.seeds ?? (flags.seed === undefined ? 100 : 1))
 const steps = Number(flags.ops)
 const failuresMax = Number(flags.failures)
 const faults = parseFaults(flags.faults)
+/** Every so manieth seed fills a clone too. */
+const CLONE_EACH = 4
 const SCRIPT = fileURLToPath(import.meta.url)
 let current = first
 let failed = 0
@@ -53,6 +57,7 @@ async function runSeeds(): Promise<void> {
   for (current = first; current < first + count && failed < failuresMax; current++) {
     try {
       add(await simulate(current, steps, faults))
+      if (current % CLONE_EACH === 0 && faults === undefined) await clone(current)
     } catch (error) {
       report(current, error)
       failed++
@@ -63,9 +68,14 @@ async function runSeeds(): Promise<void> {
   process.exitCode = failed === 0 ? 0 : 1
 }
 
+async function clone(seed: number): Promise<void> {
+  totals.clones = (totals.clones ?? 0) + 1
+  totals['lives of clones'] = (totals['lives of clones'] ?? 0) + (await simulateClone(seed, steps))
+}
+
 /** Runs the seeds of each mutant in a process that has it; a mutant that passes them all has survived. */
 async function catchMutants(): Promise<void> {
-  for (const mutant of MUTANTS) {
+  for (const mutant of [...MUTANTS, ...SNAPSHOT_MUTANTS]) {
     const seeds = mutant.simSeeds
     if (seeds === undefined || (flags.mutant !== undefined && flags.mutant !== mutant.name)) continue
     const { execArgv, env } = mutantRun(mutant)

@@ -41,6 +41,14 @@ export interface Entry extends Run {
   durableAt: number
 }
 
+/** Stands for the content of a sector that cannot be read: it may be any that the sector ever had. */
+export const UNREADABLE = -1
+
+/** What a look at the volume broke. */
+export class ModelViolation extends Error {
+  override readonly name = 'ModelViolation'
+}
+
 export const NEVER = Number.POSITIVE_INFINITY
 const BLOCK_SECTORS = 8
 

@@ -30,26 +30,20 @@ import {
   describeEntry,
   type Entry,
   eachCell,
+  ModelViolation,
   NEVER,
   type Operation,
   type OperationKind,
   rangeParts,
+  UNREADABLE,
   valueIn,
   type WholeKind,
   writeParts,
 } from './model-entries.ts'
 import { SnapshotOracle } from './snapshot-oracle.ts'
 
-export type { Operation, OperationKind } from './model-entries.ts'
+export { ModelViolation, type Operation, type OperationKind, UNREADABLE } from './model-entries.ts'
 export type CrashKind = 'process' | 'power'
-
-/** Stands for the content of a sector that cannot be read: it may be any that the sector ever had. */
-export const UNREADABLE = -1
-
-/** What a look at the volume broke. */
-export class ModelViolation extends Error {
-  override readonly name = 'ModelViolation'
-}
 
 export class VolumeModel {
   readonly #entryBlocksMax: number
@@ -65,6 +59,8 @@ export class VolumeModel {
   #floor = new Map<number, number>()
   /** Every value that a sector ever had. */
   #past = new Map<number, Set<number>>()
+  /** The moment at which the last write was admitted, or whatever else hosts change blocks by. */
+  writtenAt = 0
   /** What the volume's snapshots are. */
   readonly snapshots: SnapshotOracle
 
@@ -79,6 +75,14 @@ export class VolumeModel {
     this.#now = options.after.#now
     this.#lastId = options.after.#lastId
     this.#past = options.after.#past
+  }
+
+  /** The volume holds this at first, and zeros everywhere else. */
+  beginWith(content: ReadonlyMap<number, number>): void {
+    for (const [sector, value] of content) {
+      this.#base.set(sector, value)
+      this.#past.set(sector, new Set([value]))
+    }
   }
 
   /** The moment of the last event. */
@@ -173,6 +177,7 @@ export class VolumeModel {
       knownAt: NEVER,
       durableAt: NEVER,
     }
+    if (operation.values === undefined) this.writtenAt = this.#now
     operation.entries.push(entry)
     this.#entries.push(entry)
     eachCell(entry, (cell, held) => {

@@ -125,7 +125,7 @@ export function drawProfile(random: SeededRandom, only?: Swarm): SimProfile {
 /** How busy operators are in a seed. */
 export function drawSnapshots(random: SeededRandom): SnapshotProfile {
   return {
-    operators: random.pick([0]),
+    operators: random.pick([0, 1, 1, 2, 3]),
     kept: random.pick([1, 3, 8, 20]),
     thinkMs: random.pick([
       [0.1, 1],

@@ -85,10 +85,20 @@ export class SnapshotClient {
     return content
   }
 
-  /** Asks a snapshot for what changed since an older one (null: ever), in pages of `limit`. */
-  async changed(id: bigint, sinceId: bigint | null, limit: number): Promise<Outcome> {
-    const since = this.#device.snapshots().find((one) => one.id === sinceId)
-    if (sinceId !== null && since === undefined) return 'NOT_FOUND'
+  /** Asks the newer of two snapshots for what changed since the other one (null: ever), in pages of `limit`. */
+  async changed(oneId: bigint, otherId: bigint | null, limit: number): Promise<Outcome> {
+    let all: readonly SnapshotInfo[]
+    try {
+      all = this.#device.snapshots()
+    } catch (error) {
+      if (isBlockError(error)) return error.code
+      throw error
+    }
+    const [first, second] = all.filter(({ id }) => id === oneId || id === otherId)
+    const last = second ?? first
+    if (last === undefined) return 'NOT_FOUND'
+    const since = otherId === null || second === undefined ? undefined : first
+    const [id, sinceId] = [last.id, since?.id ?? null]
     return this.#withImage(id, async (image) => {
       const blocks = image.sizeBytes / BLOCK_BYTES
       let fromBlock = 0
@@ -111,13 +121,15 @@ export class SnapshotClient {
     })
   }
 
+  /** A block of LSN 0 is one of which nothing is known any more. */
   #judgePage(
     blocks: readonly { readonly block: number; readonly lsn: number }[],
     range: { fromBlock: number; endBlock: number; sinceLsn: number; lsn: number },
   ): void {
     let before = range.fromBlock - 1
     for (const { block, lsn } of blocks) {
-      const isInside = block > before && block < range.endBlock && lsn > range.sinceLsn && lsn <= range.lsn
+      const isInside =
+        block > before && block < range.endBlock && (lsn > range.sinceLsn || lsn === 0) && lsn <= range.lsn
       if (!isInside)
         throw new ModelViolation(
           `block ${block}, of LSN ${lsn}, is told as changed in ${JSON.stringify(range)}`,

@@ -57,6 +57,8 @@ export class SnapshotLoad {
   readonly #client: SnapshotClient
   /** Images that are open, by snapshot. */
   readonly #open = new Map<bigint, number>()
+  /** How many were ever opened. */
+  #opened = 0
   readonly #underWay = new Map<number, string>()
 
   constructor(options: SnapshotLoadOptions) {
@@ -113,11 +115,11 @@ export class SnapshotLoad {
     const { ids } = model.snapshots
     switch (step) {
       case 'createAgain':
-        return this.#client.create(id, nameOf(id))
+        return this.#asking(id, () => this.#client.create(id, nameOf(id)))
       case 'delete':
         return ids.length > 1 ? this.#delete(id) : undefined
       case 'restore':
-        return missingIs(id, model, await this.#client.restore(id))
+        return this.#asking(id, () => this.#client.restore(id))
       case 'read': {
         const spread = random.chance(0.85) ? this.#o.hotBlocks : device.sizeBytes / BLOCK_BYTES
         const [block, blocks] = [random.integer(spread), 1 + random.integer(24)]
@@ -137,26 +139,35 @@ export class SnapshotLoad {
     if (deleted !== 'ok') return deleted
     const { unanswered, random } = this.#o
     const id = unanswered.shift() ?? random.u64()
-    const outcome = await this.#client.create(id, nameOf(id))
+    const outcome = await this.#asking(id, () => this.#client.create(id, nameOf(id)))
     if (outcome !== 'ok') unanswered.push(id)
     return outcome
   }
 
   /** One that somebody looks at stays. */
   async #delete(id: bigint): Promise<Outcome> {
+    const opened = this.#opened
     const wasOpen = (this.#open.get(id) ?? 0) > 0
     const outcome = await this.#client.delete(id)
-    return outcome === 'CONFLICT' && wasOpen ? 'ok' : outcome
+    return outcome === 'CONFLICT' && (wasOpen || this.#opened > opened) ? 'ok' : outcome
   }
 
-  /** What is deleted meanwhile may be gone. */
   async #looking(id: bigint, look: () => Promise<Outcome>): Promise<Outcome> {
+    this.#opened++
     this.#open.set(id, (this.#open.get(id) ?? 0) + 1)
     try {
-      return missingIs(id, this.#o.model, await look())
+      return await this.#asking(id, look)
     } finally {
       this.#open.set(id, this.#open.get(id)! - 1)
     }
+  }
+
+  /** What is deleted meanwhile may be gone, and what is not made yet need not be there. */
+  async #asking(id: bigint, ask: () => Promise<Outcome>): Promise<Outcome> {
+    const { snapshots } = this.#o.model
+    const wasThere = snapshots.mustBe(id)
+    const outcome = await ask()
+    return outcome === 'NOT_FOUND' && !(wasThere && snapshots.mustBe(id)) ? 'ok' : outcome
   }
 
   async #usage(): Promise<void> {
@@ -170,9 +181,5 @@ export class SnapshotLoad {
       throw new ModelViolation(`${freeingBytes} bytes are being freed`)
   }
 }
-
-/** NOT_FOUND is right when the snapshot was deleted, or is being deleted. */
-const missingIs = (id: bigint, model: VolumeModel, outcome: Outcome): Outcome =>
-  outcome === 'NOT_FOUND' && !model.snapshots.ids.includes(id) ? 'ok' : outcome
 
 const nameOf = (id: bigint): string => `s-${id.toString(16)}`

@@ -10,11 +10,25 @@
  */
 import type { SnapshotInfo } from '../../src/base/ports/snapshots.ts'
 import { placeOf } from './content.ts'
-import { ModelViolation, type Operation, UNREADABLE, type VolumeModel } from './model.ts'
+import { type Entry, ModelViolation, type Operation, UNREADABLE, type WholeKind } from './model-entries.ts'
 
 const BLOCK_SECTORS = 8
 /** By how many bytes the volume has grown. */
 const GROWTH_CELL = -1
+
+/** The model, as far as snapshots go. */
+interface Entries {
+  readonly now: number
+  readonly touchedSectors: number[]
+  beginWhole(kind: WholeKind, values: () => ReadonlyMap<number, number>): Operation
+  acknowledged(operation: Operation): void
+  shown(entry: Entry, isDurable: boolean): void
+  settled(): Map<number, number>
+  settledValue(sector: number): number
+  isTouched(sector: number): boolean
+  wasEver(sector: number, value: number): boolean
+  describe(sector: number): string
+}
 
 /** One that was admitted. */
 interface Known {
@@ -33,13 +47,13 @@ interface Known {
 }
 
 export class SnapshotOracle {
-  readonly #model: VolumeModel
+  readonly #model: Entries
   /** Each id that was ever asked for, and what was admitted last for it. */
   readonly #ever: Map<bigint, { readonly cell: number; last: Known | undefined }>
   readonly #known: Map<bigint, Known>
 
   /** `after`: of the history that this one goes on from, to be rebased. */
-  constructor(model: VolumeModel, after: SnapshotOracle | undefined) {
+  constructor(model: Entries, after: SnapshotOracle | undefined) {
     this.#model = model
     this.#ever = after === undefined ? new Map() : after.#ever
     this.#known = new Map()
@@ -49,6 +63,13 @@ export class SnapshotOracle {
   /** Those that somebody may ask for. */
   get ids(): bigint[] {
     return [...this.#known.values()].filter(({ deletion }) => deletion === undefined).map(({ id }) => id)
+  }
+
+  /** Its making was acknowledged, and its deletion was not begun. */
+  mustBe(id: bigint): boolean {
+    const known = this.#known.get(id)
+    if (known === undefined || known.deletion !== undefined) return false
+    return known.making === undefined || isOver(known.making)
   }
 
   /** A client is about to ask for a snapshot. */
@@ -126,9 +147,8 @@ export class SnapshotOracle {
       if (!isInOrder) throw new ModelViolation(`${before?.name} is listed before ${known.name}`)
       before = known
     }
-    for (const { id, name, making, deletion } of this.#known.values()) {
-      const mustBe = (making === undefined || isOver(making)) && deletion === undefined
-      if (mustBe && !listed.has(id)) throw new ModelViolation(`${name} is not listed`)
+    for (const { id, name } of this.#known.values()) {
+      if (this.mustBe(id) && !listed.has(id)) throw new ModelViolation(`${name} is not listed`)
     }
   }
 

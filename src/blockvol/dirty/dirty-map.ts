@@ -62,6 +62,8 @@ export class DirtyMap {
   checksum = 0
   /** For a pattern: the block with which its checksum was seeded. */
   seedBlock = 0
+  /** Of the newest restore that was ever recorded here, flushed or not. */
+  newestRestoreLsn = 0
   /** For kind `restored`: as of where the block is. */
   snapshotLsn = 0
 
@@ -93,6 +95,12 @@ export class DirtyMap {
   }
   get rangeCount(): number {
     return this.#generations.reduce((sum, generation) => sum + generation.ranges.size, 0)
+  }
+
+  /** The active generation, which is empty, becomes a restore. */
+  markRestored(mark: RestoreMark): void {
+    this.active.markRestored(mark)
+    this.newestRestoreLsn = mark.lsn
   }
 
   /** Freezes the active generation and starts another. */

@@ -4,12 +4,11 @@
  */
 import { BlockError } from '../../base/errors.ts'
 import { alignUp, BLOCK_BYTES, epochNumber, type Lsn, logPosition, lsn as toLsn } from '../../base/units.ts'
-import { ExactVersions } from '../exact-versions.ts'
 import type { VolumeState } from '../format/state.ts'
 import { forgetOverwritten } from '../resync/forget.ts'
-import type { ResyncSinkParts } from '../resync/sink.ts'
 import type { OpenReplica } from '../volume.ts'
 import type { HistorySpan } from './replica-facts.ts'
+import { resyncParts } from './resync-parts.ts'
 
 /** What those get who wait for something of an opening whose log is cut. */
 export const CUT = new BlockError('CLOSED', 'the log of this replica was cut')
@@ -25,6 +24,7 @@ export const historyOf = ({ parts }: OpenReplica): readonly HistorySpan[] =>
 async function endFlushing({ parts }: OpenReplica): Promise<void> {
   const ended = parts.flusher.close(CUT)
   parts.commitment.fail(CUT)
+  parts.replica?.gate.fail(CUT)
   await ended
 }
 
@@ -90,31 +90,5 @@ export function saveState({ parts, files }: OpenReplica, whole: VolumeState, thr
       checkpoint: { ...checkpoint, stateGeneration: parts.state.generation },
       durableLsn: toLsn(Math.max(durableLsn, whole.asOfLsn, through)),
     })
-  })
-}
-
-/** What a resync works on, at either side. */
-export function resyncParts({ telemetry, parts, files }: OpenReplica): ResyncSinkParts {
-  const { dirty, map, maxima, checkpointer, state } = parts
-  return {
-    dirty,
-    map,
-    maxima,
-    extents: files.extents,
-    alone: (run) => checkpointer.alone(run),
-    checkpointLsn: () => files.superblocks.current.checkpoint.lsn,
-    sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
-    onMapped: (block) => telemetry.mapped(block),
-    onUnknown: (block) => telemetry.unknown(block),
-  }
-}
-
-/** What other replicas fetch from. */
-export function exactVersions({ parts, files }: OpenReplica): ExactVersions {
-  const { reader, map, log, writer, replica } = parts
-  return new ExactVersions({
-    ...{ reader, map, log, extents: files.extents },
-    readLog: async (from, through) => replica?.logReader.read(from, through),
-    appendedLsn: () => writer.appendedLsn,
   })
 }

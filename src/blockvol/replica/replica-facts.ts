@@ -31,6 +31,8 @@ export interface ReplicaEvents {
   flushAsked(lsn: Lsn): void
   /** The disk failed: nothing is acknowledged any more. */
   poisoned(reason: string): void
+  /** Least format level that the other replicas know, as far as they are connected; that of this program by default. */
+  formatLevelMax?(): number
   /** The log is not kept for these any longer. */
   pinsLost(keys: readonly string[]): void
 }

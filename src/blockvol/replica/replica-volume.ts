@@ -18,13 +18,14 @@ import { forget } from '../resync/forget.ts'
 import { PageSet } from '../resync/page-set.ts'
 import { ResyncSink } from '../resync/sink.ts'
 import { ResyncSource, type ResyncSourceOptions } from '../resync/source.ts'
-import { encodeEpochStart } from '../state-keeper.ts'
+import { encodeEpochStart, FORMAT_LEVEL } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
 import { entryDigest } from './entry-digest.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
-import { CUT, cutLog, exactVersions, historyOf, restartLog, resyncParts, saveState } from './log-cuts.ts'
+import { CUT, cutLog, historyOf, restartLog, saveState } from './log-cuts.ts'
 import { PoisonMark } from './poison-mark.ts'
 import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
+import { exactVersions, resyncParts, sourceParts } from './resync-parts.ts'
 
 /** What is appended is made durable after so long, without being asked to. */
 const SYNC_AFTER_MS = 200
@@ -51,6 +52,8 @@ export class ReplicaVolume {
   isDamaged = false
   #isFilling: boolean
   #unknown = PageSet.NONE
+  /** Where the resync begins that fills it. */
+  #base = 0
   /** Extents and map may hold entries up to here, whatever the superblock says since the log began anew. */
   #imageLsn = 0
   #commitLsn = 0
@@ -88,6 +91,7 @@ export class ReplicaVolume {
       flushAsked: (lsn) => this.#flushAsked(lsn),
       moved: () => this.#moved(),
       isFilling: () => this.#isFilling,
+      formatLevelMax: () => options.events.formatLevelMax?.() ?? FORMAT_LEVEL,
       pinsLost: (keys) => options.events.pinsLost(keys),
     }
   }
@@ -104,6 +108,7 @@ export class ReplicaVolume {
     const sink = new ResyncSink(resyncParts(inner))
     this.#opened = { inner, sink, stream: new EntryStream(parts.writer), exact: exactVersions(inner) }
     if (this.#isFilling) parts.state.awaitBase()
+    sink.base = this.#base
     this.commit(toLsn(this.#commitLsn))
     return inner
   }
@@ -191,7 +196,9 @@ export class ReplicaVolume {
   async forget(above: Lsn, base: Lsn): Promise<void> {
     const imageLsn = Math.min(this.local.image, above)
     this.#isFilling = true
+    this.#base = base
     this.#unknown = await forget(resyncParts(this.#inner), above, base)
+    this.#inner.parts.state.forgetSnapshots(above)
     this.#imageLsn = imageLsn
   }
 
@@ -202,10 +209,13 @@ export class ReplicaVolume {
 
   /** What the log has up to `through`, which is committed, is in extents and map. */
   async flushLog(through: Lsn): Promise<void> {
-    const { writer, flusher } = this.#inner.parts
+    const { writer, flusher, replica } = this.#inner.parts
     assert(writer.appendedLsn <= through || this.local.checkpoint >= through, 'the log was dropped before')
     this.commit(through)
-    if (this.local.checkpoint < through) await flusher.through(through)
+    if (this.local.checkpoint >= through) return
+    // no base block has come on top of what this log has
+    replica?.gate.whole()
+    await flusher.through(through)
   }
 
   /** The log is empty and goes on at `after` + 1, with the history of another replica. Base blocks are missing now. */
@@ -222,6 +232,7 @@ export class ReplicaVolume {
     this.#isFilling = false
     this.#unknown = PageSet.NONE
     this.#inner.parts.state.endBase()
+    this.#inner.parts.replica?.gate.whole()
     this.#moved()
   }
 
@@ -290,7 +301,9 @@ export class ReplicaVolume {
   commit(lsn: Lsn): void {
     this.#commitLsn = Math.max(this.#commitLsn, lsn)
     const { parts } = this.#inner
-    parts.replica?.commitment.commit(toLsn(Math.min(this.#commitLsn, parts.writer.appendedLsn)))
+    const committed = toLsn(Math.min(this.#commitLsn, parts.writer.appendedLsn))
+    parts.state.committed(committed)
+    parts.replica?.commitment.commit(committed)
   }
 
   /** Makes what is appended up to `lsn` durable soon. */
@@ -398,11 +411,12 @@ export class ReplicaVolume {
 
   // a resync, at the side that sends and at the side that is filled
 
-  resyncSource(options: ResyncSourceOptions): ResyncSource {
-    const { dirty, map, maxima, reader } = this.#inner.parts
-    const { sizeBlocks } = resyncParts(this.#inner)
-    const commitLsn = (): number => this.#commitLsn
-    return new ResyncSource({ dirty, map, maxima, reader, sizeBlocks, commitLsn }, options)
+  /** What another replica is filled from: the state as of what is committed now, and the blocks. */
+  resyncSource(options: ResyncSourceOptions): { readonly state: Uint8Array; readonly source: ResyncSource } {
+    const { state } = this.#inner.parts
+    const committed = state.committedState
+    const parts = sourceParts(this.#inner, committed, () => this.#commitLsn)
+    return { state: encodeState(committed), source: new ResyncSource(parts, options) }
   }
 
   /** Takes base blocks; another one after each cut. */
@@ -411,13 +425,16 @@ export class ReplicaVolume {
     return this.#opened.sink
   }
 
-  encodeState(): Uint8Array {
-    return encodeState(this.#inner.parts.state.current)
-  }
-
   /** CORRUPT when the bytes are no state. */
   installState(bytes: Uint8Array): void {
-    this.#inner.parts.state.install(decodeState(bytes, 'the state of the primary'))
+    const { state, replica } = this.#inner.parts
+    state.install(decodeState(bytes, 'the state of the primary'))
+    replica?.gate.stated()
+  }
+
+  /** Every base block of the session is here, and durable. */
+  baseIsWhole(): void {
+    this.#inner.parts.replica?.gate.whole()
   }
 
   // telling

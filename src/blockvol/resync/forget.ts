@@ -1,6 +1,6 @@
 /**
  * Giving up a history of which something is in the map: what was written there beyond the last common LSN is not known
- * any more, until a resync brings it. Durable when it is done, and idempotent: a crash repeats it.
+ * any more, until a resync brings it. What snapshots keep of it is dropped. Durable when it is done, and idempotent: a crash repeats it.
  *
  * It also finds what earlier sessions left: pages of which a crash wrote half, which are written whole again, and blocks
  * that nobody knows yet. Maxima are not lowered: they are how both are found.
@@ -10,6 +10,7 @@ import { ENTRY_FLAG_UNKNOWN, type MapPage } from '../format/map-page.ts'
 import { PAGE_BLOCKS } from '../geometry.ts'
 import type { BlockMap } from '../map/block-map.ts'
 import { type GrainMaxima, UNKNOWN_MAXIMUM } from '../map/maxima.ts'
+import type { VersionStore } from '../versions/version.ts'
 import { type PageRange, PageSet } from './page-set.ts'
 
 const BATCH_PAGES = 64
@@ -20,12 +21,13 @@ export interface ForgetParts {
   readonly maxima: GrainMaxima
   /** Runs one at a time with flushes: `Checkpointer.alone`. */
   readonly alone: <T>(run: () => Promise<T>) => Promise<T>
+  readonly versions: Pick<VersionStore, 'dropAbove'>
   readonly sizeBlocks: () => number
   readonly onUnknown: (block: number) => void
 }
 
 /**
- * Makes every map entry above `above` unknown. Returns the pages that have unknown blocks, of all whose grain has a
+ * Makes every map entry above `above` unknown, and drops versions that were born above it. Returns the pages that have unknown blocks, of all whose grain has a
  * maximum above `base`, which is not above `above`. MEDIUM while a page of the map cannot be read; NO_SPACE, DISK.
  */
 export async function forget(parts: ForgetParts, above: number, base: number): Promise<PageSet> {
@@ -37,7 +39,10 @@ export async function forget(parts: ForgetParts, above: number, base: number): P
   for (let page = 0; page < endPage; ) {
     page = await parts.alone(() => forgetBatch(parts, { above, base, page, endPage, unknown }))
   }
-  await parts.alone(() => parts.map.sync())
+  await parts.alone(async () => {
+    await parts.map.sync()
+    await parts.versions.dropAbove(above)
+  })
   return PageSet.of(unknown)
 }
 
@@ -47,7 +52,10 @@ export async function forget(parts: ForgetParts, above: number, base: number): P
  * when nothing is flushed any more; `forget` finds them too. Errors as of `forget`.
  */
 export async function forgetOverwritten(
-  parts: ForgetParts & { readonly dirty: DirtyMap; readonly checkpointLsn: () => number },
+  parts: Omit<ForgetParts, 'versions'> & {
+    readonly dirty: DirtyMap
+    readonly checkpointLsn: () => number
+  },
   above: number,
 ): Promise<void> {
   const { dirty, map, maxima, checkpointLsn, onUnknown } = parts

@@ -284,7 +284,7 @@ describe('a replica whose base is on its way', () => {
     await volume.sink.put(
       blocks.map((block) => {
         const data = filledBlock(lsn)
-        return { block, lsn, content: { checksum: blockChecksum(data, block, lsn), data } }
+        return { block, lsn, isVersion: false, content: { checksum: blockChecksum(data, block, lsn), data } }
       }),
     )
   }
@@ -325,8 +325,8 @@ describe('a replica whose base is on its way', () => {
     inVirtualTime(11, async (scheduler) => {
       const volume = await replica(scheduler)
       await volume.write(1, filledBlock(1))
-      const offer = { block: 1, lsn: 90, kind: 'data', checksum: 1 } as const
-      expect(await volume.sink.offered([offer, { ...offer, block: 2 }])).toEqual([1, 2])
+      const offer = { block: 1, lsn: 90, kind: 'data', checksum: 1, isVersion: false } as const
+      expect(await volume.sink.offered([offer, { ...offer, block: 2 }])).toEqual([0, 1])
     }))
 
   it('refuses blocks outside the volume, and one block twice', () =>

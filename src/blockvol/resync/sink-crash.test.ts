@@ -134,7 +134,7 @@ describe('a page that a power loss left half written', () => {
       const volume = await side.open({ isFilling: true })
       const data = filledBlock(5)
       const content = { checksum: blockChecksum(data, 456, 50), data }
-      await volume.sink.put([{ block: 456, lsn: 50, content }])
+      await volume.sink.put([{ block: 456, lsn: 50, isVersion: false, content }])
       await volume.sink.settle()
       expect(disks).toHaveLength(1)
       side.restart(disks[0]!.afterPowerLoss((one) => (one.path.endsWith('.map') ? kept : 'all')))

@@ -1,55 +1,43 @@
 /**
- * The base of a resync at the volume that has it: which blocks another replica may lack, page of the map by page, and
- * their content when it is asked for. Changes nothing and holds nothing back; hosts go on writing meanwhile.
+ * The base of a resync at the volume that has it: which versions of which blocks another replica may lack, page of the map by
+ * page, and their content when it is asked for. Changes nothing and holds nothing back; hosts go on writing meanwhile.
  *
  * The newest version of a block is where readers find it: in the dirty map, else in the map. So the scan does not wait
- * for a checkpoint to pass `target` (docs/adr/0015). What is newer than `target` comes to the replica as log entries.
+ * for a checkpoint to pass `target` (docs/adr/0015). What is newer than `target` comes to the replica as log entries. Of
+ * the older versions those are offered that a snapshot sees, also a snapshot that is made or deleted while the scan goes on.
+ *
+ * A restore comes as one log entry, and what it does follows from what the replica has. One that is not flushed hides
+ * nothing from the scan; what a flushed one made of blocks is offered like any version, and those up to the target are
+ * flushed first.
  *
  * A page is visited when its grain's maximum is above `base`, or one of its blocks was dirty when the scan began, or the
  * replica does not know what it has there, or a trim in the dirty map covers it and its grain was ever written. What
  * becomes dirty later is newer than `target`.
  */
-import { BlockError, isBlockError } from '../../base/errors.ts'
+import { isBlockError } from '../../base/errors.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
 import { blockChecksum } from '../checksum.ts'
 import type { DirtyMap } from '../dirty/dirty-map.ts'
 import type { DirtyRange } from '../dirty/range-table.ts'
+import type { ExactVersions } from '../exact-versions.ts'
 import { PAGE_BLOCKS } from '../geometry.ts'
-import type { BlockMap } from '../map/block-map.ts'
 import type { GrainMaxima } from '../map/maxima.ts'
 import type { BlockReader } from '../reader.ts'
-import type { BlockSource } from '../snapshots/located.ts'
+import { type ChainParts, chainsOf, type Link } from './block-chains.ts'
+import { OFFERS_MAX, type Offer, type Reading } from './offer.ts'
 import { type PageRange, PageSet } from './page-set.ts'
 
-/** Most offers that `next` gives at once: those of two full pages. */
-export const OFFERS_MAX = 2 * PAGE_BLOCKS
 /** Pages and grains that one `next` looks at, so that a scan that finds nothing comes to an end too. */
 const PAGES_PER_CALL = 64
 const GRAINS_PER_CALL = 4096
-/** A look-up that changes under the scan this often means a bug, not a race. */
-const ATTEMPTS_MAX = 1000
-
-/**
- * The newest version of a block that is not above the target. `empty`: no entry ever touched it. `bad`: what it holds is
- * not known here, and its LSN is the target; so it is of a block with a newer version that is not committed: should the
- * replica lose that entry again, it must not show what it had before.
- */
-export interface Offer {
-  readonly block: number
-  readonly lsn: number
-  readonly kind: 'data' | 'hole' | 'empty' | 'bad'
-  /** Of data: CRC-32C as the block map has it, or will have it. 0 for the others. */
-  readonly checksum: number
-}
-
-/** `changed`: there is a newer version now, committed, which comes as a log entry. `bad`: it cannot be had. */
-export type Reading = 'ok' | 'changed' | 'bad'
-
-export interface ResyncSourceParts {
-  readonly dirty: DirtyMap
-  readonly map: BlockMap
+export interface ResyncSourceParts extends ChainParts {
   readonly maxima: GrainMaxima
   readonly reader: BlockReader
+  readonly exact: ExactVersions
+  /** LSNs of the snapshots of every state since the last one that is committed, ascending. */
+  readonly snapshots: () => readonly number[]
+  /** Resolves when the checkpoint has reached an LSN that is committed. */
+  readonly flushThrough: (lsn: number) => Promise<void>
   /** Blocks that the volume has now. */
   readonly sizeBlocks: () => number
   /** Everything up to here is committed, and cannot be lost any more. */
@@ -76,6 +64,12 @@ export class ResyncSource {
   /** Visited when their grain was ever written. */
   readonly #zeroed: PageSet
   #page = 0
+  /** Of the page before, and not given yet. */
+  #offers: Offer[] = []
+  /** Pages to be visited once more: what was offered of them is gone, and a restore's result stands there now. */
+  readonly #again = new Set<number>()
+  /** Restores up to the target are flushed. */
+  #isSettled = false
   /** The pattern that was read last: a WRITE SAME covers many blocks. */
   #pattern: { readonly lsn: number; readonly position: number; readonly content: Uint8Array } | undefined
 
@@ -89,24 +83,43 @@ export class ResyncSource {
     this.#zeroed = PageSet.of(zeroedPages(parts.dirty))
   }
 
+  /** Whether `next` has something more: also again, after a `read`. */
+  get hasMore(): boolean {
+    return this.scannedBlocks < this.sizeBlocks || this.#offers.length > 0 || this.#again.size > 0
+  }
+
   /** Blocks that the scan is past. */
   get scannedBlocks(): number {
     return Math.min(this.sizeBlocks, this.#page * PAGE_BLOCKS)
   }
 
   /**
-   * The next offers, ascending by block, perhaps none; undefined when the scan is at its end. MEDIUM while a page of the
-   * map cannot be read.
+   * The next offers, ascending by block, the versions of a block by their LSN, perhaps none; undefined when the scan is at its
+   * end. MEDIUM while a page of the map or a list of versions cannot be read, or a restore cannot be flushed.
    */
   async next(): Promise<readonly Offer[] | undefined> {
-    if (this.scannedBlocks === this.sizeBlocks) return undefined
-    const offers: Offer[] = []
-    for (let pages = 0; pages < PAGES_PER_CALL && offers.length <= OFFERS_MAX - PAGE_BLOCKS; pages++) {
+    await this.#settleRestores()
+    if (this.scannedBlocks === this.sizeBlocks && this.#offers.length === 0) {
+      const [page] = this.#again
+      if (page === undefined) return undefined
+      this.#again.delete(page)
+      await this.#offerPage(page)
+    }
+    for (let pages = 0; pages < PAGES_PER_CALL && this.#offers.length <= OFFERS_MAX - PAGE_BLOCKS; pages++) {
       if (!(await this.#seek())) break
-      await this.#offerPage(this.#page, offers)
+      await this.#offerPage(this.#page)
       this.#page++
     }
-    return offers
+    return this.#offers.splice(0, OFFERS_MAX)
+  }
+
+  /** What a restore up to the target made of the blocks is not to be had before it is flushed. */
+  async #settleRestores(): Promise<void> {
+    if (this.#isSettled) return
+    const restores = this.#parts.dirty.generations.flatMap(({ restore }) => restore?.lsn ?? [])
+    const last = restores.findLast((lsn) => lsn <= this.target)
+    if (last !== undefined) await this.#parts.flushThrough(last)
+    this.#isSettled = true
   }
 
   /** Goes to the next page that is visited; false when the scan ends, or has looked far enough for now, before one. */
@@ -134,49 +147,91 @@ export class ResyncSource {
     return false
   }
 
-  async #offerPage(page: number, offers: Offer[]): Promise<void> {
+  async #offerPage(page: number): Promise<void> {
+    const chains = await chainsOf(this.#parts, page)
+    // those that are made from now on see what is newest now, or newer
+    const snapshots = this.#parts.snapshots()
     const isAll = this.#unknown.has(page)
-    const end = Math.min((page + 1) * PAGE_BLOCKS, this.sizeBlocks)
-    for (let block = page * PAGE_BLOCKS; block < end; block++) {
-      const source = this.#parts.reader.locateNow(block) ?? (await this.#locate(block))
-      const { lsn, kind } = source
-      if (kind === 'unknown' || (lsn > this.target && lsn > this.#parts.commitLsn())) {
-        offers.push({ block, lsn: this.target, kind: 'bad', checksum: 0 })
-        continue
-      }
-      if (lsn > this.target || (lsn <= this.base && !isAll)) continue
-      if (kind === 'zeros' || kind === 'origin') {
-        offers.push({ block, lsn, kind: lsn === 0 ? 'empty' : 'hole', checksum: 0 })
-      } else if (source.seedBlock === block) {
-        offers.push({ block, lsn, kind: 'data', checksum: source.checksum })
-      } else {
-        const offer = await this.#offerPattern(block, source)
-        if (offer !== undefined) offers.push(offer)
-      }
+    const first = page * PAGE_BLOCKS
+    const end = Math.min(PAGE_BLOCKS, this.sizeBlocks - first)
+    for (let slot = 0; slot < end; slot++)
+      await this.#offerBlock(first + slot, chains[slot]!, snapshots, isAll)
+  }
+
+  async #offerBlock(
+    block: number,
+    chain: readonly Link[],
+    snapshots: readonly number[],
+    isAll: boolean,
+  ): Promise<void> {
+    for (let i = 0; i < chain.length - 1; i++) {
+      const { lsn } = chain[i]!
+      const next = chain[i + 1]!
+      const isSeen = seesBetween(
+        snapshots,
+        lsn,
+        next.kind === 'unknown' ? Number.POSITIVE_INFINITY : next.lsn,
+      )
+      const isLacking = lsn <= this.target && (lsn > this.base || isAll) && lsn > 0
+      if (isSeen && isLacking) await this.#add(block, chain[i]!, true)
     }
+    const head = this.#headOf(chain, snapshots)
+    if (head === 'bad') this.#offers.push(this.#without(block, 'bad'))
+    else if (head === undefined) return
+    else if (head.kind === 'unknown') this.#offers.push(this.#without(block, 'lost'))
+    else if (head.lsn > this.base || isAll) await this.#add(block, head, false)
+  }
+
+  /**
+   * The newest version that is not above the target; undefined when it is replaced by one that is committed, and comes as a log
+   * entry. Where the newest is not committed, the one before is known for sure only if a snapshot lies between.
+   */
+  #headOf(chain: readonly Link[], snapshots: readonly number[]): Link | 'bad' | undefined {
+    const { dirty, commitLsn } = this.#parts
+    for (let i = chain.length - 1; i >= 0; i--) {
+      const link = chain[i]!
+      if (link.lsn <= this.target) return link
+      // the map's: it is flushed, so it is committed; what a restore made of it comes in no other way
+      if (i === this.#mappedIn(chain)) return dirty.newestRestoreLsn > this.target ? link : undefined
+      if (link.lsn <= commitLsn()) return undefined
+      if (i === 0 || !seesBetween(snapshots, Math.max(this.target, chain[i - 1]!.lsn), link.lsn)) return 'bad'
+    }
+    return 'bad'
+  }
+
+  /** Where the map's entry is in a chain. */
+  #mappedIn(chain: readonly Link[]): number {
+    return chain.findLastIndex(({ isStored }) => isStored) + 1
+  }
+
+  #without(block: number, kind: 'bad' | 'lost'): Offer {
+    return { block, lsn: this.target, kind, checksum: 0, isVersion: false }
+  }
+
+  async #add(block: number, link: Link, isVersion: boolean): Promise<void> {
+    const { lsn, kind, checksum } = link
+    if (kind === 'pattern') this.#offers.push(await this.#offerPattern(block, link, isVersion))
+    else if (kind === 'data') this.#offers.push({ block, lsn, kind, checksum, isVersion })
+    else if (kind === 'unknown') this.#offers.push({ block, lsn, kind: 'lost', checksum: 0, isVersion })
+    else this.#offers.push({ block, lsn, kind: lsn === 0 ? 'empty' : 'hole', checksum: 0, isVersion })
   }
 
   /** A block of a WRITE SAME that is still in the log: the checksum that it has by itself follows from the pattern. */
-  async #offerPattern(block: number, { lsn, position }: BlockSource): Promise<Offer | undefined> {
+  async #offerPattern(
+    block: number,
+    { lsn, position, checksum, seedBlock }: Link,
+    isVersion: boolean,
+  ): Promise<Offer> {
     if (this.#pattern?.lsn !== lsn || this.#pattern.position !== position) {
       const content = new Uint8Array(BLOCK_BYTES)
-      const isRead = await this.#readNewest(block, content)
-      const now = await this.#locate(block)
-      if (now.lsn !== lsn) return undefined
-      if (!isRead) return { block, lsn, kind: 'bad', checksum: 0 }
+      const isRead = await this.#parts.exact.read({ block, lsn, crc32c: checksum, seedBlock }, content)
+      if (!isRead) {
+        const lost = { block, kind: 'lost', checksum: 0, isVersion } as const
+        return { ...lost, lsn: isVersion ? lsn : this.target }
+      }
       this.#pattern = { lsn, position, content }
     }
-    return { block, lsn, kind: 'data', checksum: blockChecksum(this.#pattern.content, block, lsn) }
-  }
-
-  async #locate(block: number): Promise<NonNullable<ReturnType<BlockReader['locateNow']>>> {
-    const { reader, map } = this.#parts
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const source = reader.locateNow(block)
-      if (source !== undefined) return source
-      await map.get(Math.floor(block / PAGE_BLOCKS))
-    }
-    throw new BlockError('BUSY', `block ${block}: its map page did not stay in memory`)
+    return { block, lsn, kind: 'data', checksum: blockChecksum(this.#pattern.content, block, lsn), isVersion }
   }
 
   /** Whatever is newest; false when it cannot be had. */
@@ -187,7 +242,7 @@ export class ResyncSource {
       await reader.readAppended(block, target)
       return true
     } catch (error) {
-      if (isBlockError(error, 'MEDIUM')) return false
+      if (isBlockError(error, 'MEDIUM') || isBlockError(error, 'BUSY')) return false
       throw error
     }
   }
@@ -200,9 +255,9 @@ export class ResyncSource {
     const readings: Reading[] = []
     for (let i = 0; i < offers.length; ) {
       let end = i + 1
-      while (end < offers.length && offers[end]!.block === offers[end - 1]!.block + 1) end++
+      while (end < offers.length && follows(offers[end - 1]!, offers[end]!)) end++
       const run = target.subarray(i * BLOCK_BYTES, end * BLOCK_BYTES)
-      const isRead = await this.#readNewest(offers[i]!.block, run)
+      const isRead = !offers[i]!.isVersion && (await this.#readNewest(offers[i]!.block, run))
       for (const first = i; i < end; i++) {
         const one = run.subarray((i - first) * BLOCK_BYTES, (i - first + 1) * BLOCK_BYTES)
         readings.push(isRead && matches(one, offers[i]!) ? 'ok' : await this.#readOne(offers[i]!, one))
@@ -211,12 +266,32 @@ export class ResyncSource {
     return readings
   }
 
+  /** By its name: it may not be the newest any more. */
   async #readOne(offer: Offer, target: Uint8Array): Promise<Reading> {
-    if ((await this.#readNewest(offer.block, target)) && matches(target, offer)) return 'ok'
-    const { lsn } = await this.#locate(offer.block)
-    return lsn === offer.lsn || lsn > this.#parts.commitLsn() ? 'bad' : 'changed'
+    const { dirty, exact, snapshots, commitLsn } = this.#parts
+    const { block, lsn, checksum } = offer
+    if (await exact.read({ block, lsn, crc32c: checksum }, target)) return 'ok'
+    const chain = (await chainsOf(this.#parts, Math.floor(block / PAGE_BLOCKS)))[block % PAGE_BLOCKS]!
+    const next = chain.find((link) => link.lsn > lsn)
+    if (dirty.newestRestoreLsn > this.target) this.#again.add(Math.floor(block / PAGE_BLOCKS))
+    if (next === undefined || next.lsn > commitLsn()) return 'bad'
+    return seesBetween(snapshots(), lsn, next.lsn) ? 'bad' : 'changed'
   }
 }
+
+/** Whether one of these, which ascend, is at `fromLsn` or above, and below `endLsn`. */
+function seesBetween(snapshots: readonly number[], fromLsn: number, endLsn: number): boolean {
+  let [low, high] = [0, snapshots.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (snapshots[middle]! >= fromLsn) high = middle
+    else low = middle + 1
+  }
+  return low < snapshots.length && snapshots[low]! < endLsn
+}
+
+const follows = (previous: Offer, next: Offer): boolean =>
+  !previous.isVersion && !next.isVersion && next.block === previous.block + 1
 
 const matches = (content: Uint8Array, { block, lsn, checksum }: Offer): boolean =>
   blockChecksum(content, block, lsn) === checksum

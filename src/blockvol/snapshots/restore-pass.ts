@@ -38,6 +38,8 @@ export interface RestorePassOptions {
   readonly versions: VersionStore
   readonly pool: BufferPool
   readonly repairSource: RepairSource | undefined
+  /** The volume is a replica that gets its base: the map may have newer versions, which stay. */
+  readonly isFilling: boolean
   readonly beginPreservation: () => Preservation
   readonly onMapped: (block: number) => void
   readonly onLost: (block: number) => void
@@ -79,21 +81,24 @@ class RestorePass {
 
   /** Adds the page's blocks to the batch. */
   async take(index: number): Promise<void> {
-    const page = this.#o.map.getNow(index) ?? (await this.#o.map.get(index))
-    const before = this.#blocks.length
+    const { map, mark, isFilling } = this.#o
+    const page = map.getNow(index) ?? (await map.get(index))
+    let isTouched = false
     for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
       const lsn = page.lsn(slot)
-      const isChanged = lsn > this.#o.mark.snapshotLsn && lsn !== this.#o.mark.lsn
-      if (isChanged) this.#blocks.push(index * PAGE_BLOCKS + slot)
+      if (lsn <= mark.snapshotLsn) continue
+      isTouched = true
+      const isLater = lsn === mark.lsn || (isFilling && lsn > mark.lsn)
+      if (!isLater) this.#blocks.push(index * PAGE_BLOCKS + slot)
     }
-    if (this.#blocks.length === before) return
+    if (!isTouched) return
     this.#pages.push(index)
     if (this.#blocks.length >= BATCH_BLOCKS || this.#pages.length === BATCH_PAGES) await this.apply()
   }
 
   async apply(): Promise<void> {
     const [pages, blocks] = [this.#pages, this.#blocks]
-    if (blocks.length === 0) return
+    if (pages.length === 0) return
     this.#pages = []
     this.#blocks = []
     await this.#preserve(blocks)
@@ -218,14 +223,17 @@ class RestorePass {
     for (const index of pages) await maxima.raise(maxima.grainOf(index * PAGE_BLOCKS), mark.lsn)
     await maxima.sync()
     const edited: MapPage[] = []
+    for (const index of pages) {
+      const page = await map.edit(index)
+      // also one without a block to restore: a crash may have left half of it as of this restore
+      page.touch()
+      edited.push(page)
+    }
+    let at = 0
     for (const { block, flags, checksum } of restored) {
       const index = Math.floor(block / PAGE_BLOCKS)
-      let page = edited.at(-1)
-      if (page?.index !== index) {
-        page = await map.edit(index)
-        edited.push(page)
-      }
-      page.set(block % PAGE_BLOCKS, mark.lsn, flags, checksum)
+      while (edited[at]!.index !== index) at++
+      edited[at]!.set(block % PAGE_BLOCKS, mark.lsn, flags, checksum)
       if (flags !== ENTRY_FLAG_UNKNOWN) onMapped(block)
     }
     await map.write(edited, mark.lsn)

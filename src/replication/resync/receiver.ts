@@ -2,7 +2,8 @@
  * The frames of a resync at the replica, one after the other in their order: the state is installed, offers are answered,
  * content is put in. What waits is bounded by the sender, which gets its next answer when what came before is applied.
  */
-import type { BaseBlock, ResyncSink } from '../../blockvol/resync/sink.ts'
+import type { BaseBlock } from '../../blockvol/resync/offer.ts'
+import type { ResyncSink } from '../../blockvol/resync/sink.ts'
 import type { SessionRef } from '../../v2engine/identity.ts'
 import type { FrameKind } from '../wire/frame.ts'
 import {
@@ -21,6 +22,8 @@ export interface ResyncReceiverOptions {
   readonly sink: ResyncSink
   /** The volume's state; a view that is lent for the call. */
   readonly install: (state: Uint8Array) => void
+  /** Everything has come, and is durable. */
+  readonly whole: () => void
   readonly send: (kind: FrameKind, payload: readonly Uint8Array[]) => void
   /** What came cannot be applied. Called at most once; what comes later is dropped. */
   readonly onFailed: (error: unknown) => void
@@ -87,17 +90,24 @@ export class ResyncReceiver {
     }
     try {
       if (frame.kind === 'state') this.#o.install(frame.state)
-      else if (frame.kind === 'copied') this.isCopied = true
+      else if (frame.kind === 'copied') await this.#copied()
       else await this.#answer(frame)
     } finally {
       release()
     }
   }
 
+  /** All of the base is here: what needs it may go on before the session is over. */
+  async #copied(): Promise<void> {
+    await this.#o.sink.settle()
+    this.isCopied = true
+    this.#o.whole()
+  }
+
   async #answer({ session, number, offers }: OfferFrame): Promise<void> {
-    const blocks = await this.#o.sink.offered(offers)
+    const wanted = await this.#o.sink.offered(offers)
     if (this.#isEnded) return
-    const { kind, payload } = encodeResync({ kind: 'want', session, number, blocks })
+    const { kind, payload } = encodeResync({ kind: 'want', session, number, wanted })
     this.#o.send(kind, payload)
   }
 

@@ -46,7 +46,7 @@ class Pair {
     this.sender = new ResyncSender({
       session,
       source: source.source({ base: 0, target, unknown: PageSet.NONE }),
-      state: () => STATE,
+      state: STATE,
       clock,
       pool,
       pacer: new ResyncPacer(clock.monotonicMs()),
@@ -61,6 +61,7 @@ class Pair {
       session,
       sink: sink.sink,
       install: (state) => this.installed.push(Uint8Array.from(state)),
+      whole: () => this.events.push('whole'),
       send: (kind, payload) => this.#toPrimary(kind, payload),
       onFailed: (error) => this.events.push(error instanceof BlockError ? error.code : String(error)),
     })
@@ -205,7 +206,7 @@ describe('the base of a resync', () => {
           kind: 'offer',
           session,
           number: 0,
-          offers: [{ block: 5000, lsn: 1, kind: 'data', checksum: 0 }],
+          offers: [{ block: 5000, lsn: 1, kind: 'data', checksum: 0, isVersion: false }],
         },
         release,
       )
@@ -218,10 +219,10 @@ describe('the base of a resync', () => {
 
   it('takes no answer to what was not offered', () =>
     test(async ({ pair, side }) => {
-      expect(pair.sender.take({ kind: 'want', session, number: 0, blocks: [] })).toBe(false)
+      expect(pair.sender.take({ kind: 'want', session, number: 0, wanted: [] })).toBe(false)
       pair.cut()
       pair.sender.start()
       await until(pair, side, () => pair.frames.includes('offer'))
-      expect(pair.sender.take({ kind: 'want', session, number: 0, blocks: [1279] })).toBe(false)
+      expect(pair.sender.take({ kind: 'want', session, number: 0, wanted: [512] })).toBe(false)
     }))
 })

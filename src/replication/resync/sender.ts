@@ -11,8 +11,8 @@ import type { BufferPool } from '../../base/buffer-pool.ts'
 import { BlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
-import type { BaseBlock } from '../../blockvol/resync/sink.ts'
-import type { Offer, ResyncSource } from '../../blockvol/resync/source.ts'
+import type { BaseBlock, Offer } from '../../blockvol/resync/offer.ts'
+import type { ResyncSource } from '../../blockvol/resync/source.ts'
 import type { SessionFailure } from '../../v2engine/events.ts'
 import type { SessionRef } from '../../v2engine/identity.ts'
 import type { FrameKind } from '../wire/frame.ts'
@@ -28,8 +28,8 @@ const FRAME_BLOCKS = 62
 export interface ResyncSenderOptions {
   readonly session: SessionRef
   readonly source: ResyncSource
-  /** The volume's state now. */
-  readonly state: () => Uint8Array
+  /** The volume's state as of the target or later, committed. */
+  readonly state: Uint8Array
   readonly clock: Clock
   readonly pool: BufferPool
   readonly pacer: ResyncPacer
@@ -53,7 +53,6 @@ export class ResyncSender {
   /** Wanted, and not yet sent. */
   readonly #wanted: Offer[] = []
   #number = 0
-  #isScanned = false
   #isCongested = false
   #isEnded = false
   #wake: (() => void) | undefined
@@ -87,21 +86,21 @@ export class ResyncSender {
 
   /** Begins; called once. */
   start(): void {
-    this.#send({ kind: 'state', session: this.#o.session, state: this.#o.state() })
+    this.#send({ kind: 'state', session: this.#o.session, state: this.#o.state })
     void this.#run()
   }
 
   /** The replica's answer to an offer; false when it is none: the connection is to end. */
-  take({ number, blocks }: WantFrame): boolean {
+  take({ number, wanted }: WantFrame): boolean {
     const offers = this.#open.get(number)
     if (offers === undefined) return false
     this.#open.delete(number)
+    const isWanted = (place: number, i: number): boolean =>
+      offers[place]?.kind === 'data' && place > (wanted[i - 1] ?? -1)
+    if (!wanted.every(isWanted)) return false
     const data = offers.filter(({ kind }) => kind === 'data')
-    const asked = new Set(blocks)
-    const wanted = data.filter(({ block }) => asked.has(block))
-    if (wanted.length !== blocks.length) return false
     this.#skippedBytes += (data.length - wanted.length) * BLOCK_BYTES
-    this.#wanted.push(...wanted)
+    this.#wanted.push(...wanted.map((place) => offers[place]!))
     this.#o.events.moved()
     this.#wake?.()
     return true
@@ -124,7 +123,7 @@ export class ResyncSender {
       while (!this.#isEnded) {
         if (this.#isCongested) await this.#woken()
         else if (this.#wanted.length > 0) await this.#sendContent()
-        else if (!this.#isScanned && this.#open.size < OFFERS_AHEAD_MAX) await this.#offer()
+        else if (this.#o.source.hasMore && this.#open.size < OFFERS_AHEAD_MAX) await this.#offer()
         else if (this.#open.size > 0) await this.#woken()
         else break
       }
@@ -151,10 +150,8 @@ export class ResyncSender {
 
   async #offer(): Promise<void> {
     const offers = await this.#o.source.next()
-    if (this.#isEnded) return
-    if (offers === undefined) {
-      this.#isScanned = true
-    } else if (offers.length === 0) {
+    if (this.#isEnded || offers === undefined) return
+    if (offers.length === 0) {
       await this.#o.clock.yield()
     } else {
       const number = this.#number++
@@ -178,10 +175,11 @@ export class ResyncSender {
     try {
       const readings = await source.read(offers, buffer)
       const blocks: BaseBlock[] = []
-      for (const [i, { block, lsn, checksum }] of offers.entries()) {
+      for (const [i, { block, lsn, checksum, isVersion }] of offers.entries()) {
         if (readings[i] === 'changed') continue
         const data = buffer.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
-        blocks.push({ block, lsn, content: readings[i] === 'bad' ? undefined : { checksum, data } })
+        const content = readings[i] === 'bad' ? undefined : { checksum, data }
+        blocks.push({ block, lsn, isVersion, content })
       }
       if (this.#isEnded || blocks.length === 0) return
       this.#sentBytes += blocks.length * BLOCK_BYTES

@@ -5,22 +5,23 @@
 import { assert } from '../../base/assert.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
 import { blockChecksum } from '../../blockvol/checksum.ts'
-import type { BaseBlock } from '../../blockvol/resync/sink.ts'
+import type { BaseBlock } from '../../blockvol/resync/offer.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 
 /** Most blocks of one frame: their table and content stay below the longest payload. */
 export const BLOCKS_MAX = 512
 const BAD = 1
+const VERSION = 2
 
 /** Writes the table, of at least one block. Returns pieces; the content is lent, not copied. */
 export function encodeBlocks(writer: ByteWriter, blocks: readonly BaseBlock[]): Uint8Array[] {
   assert(blocks.length > 0 && blocks.length <= BLOCKS_MAX, 'a frame has some blocks')
   writer.u16(blocks.length)
-  for (const { block, lsn, content } of blocks) {
+  for (const { block, lsn, isVersion, content } of blocks) {
     writer
       .u64(block)
       .u64(lsn)
-      .u8(content === undefined ? BAD : 0)
+      .u8((content === undefined ? BAD : 0) | (isVersion ? VERSION : 0))
       .u32(content?.checksum ?? 0)
   }
   return [writer.done(), ...blocks.flatMap(({ content }) => (content === undefined ? [] : [content.data]))]
@@ -40,9 +41,10 @@ export function readBlocks(reader: ByteReader): readonly BaseBlock[] {
   if (table.length === 0) reader.fail()
   const blocks: BaseBlock[] = []
   for (const { block, lsn, flags, checksum } of table) {
-    if (flags > BAD || lsn === 0) reader.fail()
-    if (flags === BAD) {
-      blocks.push({ block, lsn, content: undefined })
+    if (flags > (BAD | VERSION) || lsn === 0) reader.fail()
+    const isVersion = (flags & VERSION) !== 0
+    if ((flags & BAD) !== 0) {
+      blocks.push({ block, lsn, isVersion, content: undefined })
       continue
     }
     const data = reader.bytes(BLOCK_BYTES)
@@ -50,7 +52,7 @@ export function readBlocks(reader: ByteReader): readonly BaseBlock[] {
       reader.fail()
       return []
     }
-    blocks.push({ block, lsn, content: { checksum, data } })
+    blocks.push({ block, lsn, isVersion, content: { checksum, data } })
   }
   return blocks
 }

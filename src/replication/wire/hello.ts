@@ -3,9 +3,7 @@ import { type Epoch, epochNumber } from '../../base/units.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 
 /** Versions of this protocol that this program speaks; docs/formats/replication.md says what each changed. */
-export const VERSIONS = { min: 1, max: 2 } as const
-/** From here on replicas fetch versions of blocks from each other. */
-export const REPAIRS_VERSION = 2
+export const VERSIONS = { min: 2, max: 2 } as const
 export const NONCE_BYTES = 32
 export const PROOF_BYTES = 32
 const ID_BYTES = 16

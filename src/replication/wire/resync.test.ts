@@ -2,9 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { epochNumber } from '../../base/units.ts'
 import { blockChecksum } from '../../blockvol/checksum.ts'
+import { type BaseBlock, OFFERS_MAX, type Offer } from '../../blockvol/resync/offer.ts'
 import { PageSet, RANGES_MAX } from '../../blockvol/resync/page-set.ts'
-import type { BaseBlock } from '../../blockvol/resync/sink.ts'
-import { OFFERS_MAX, type Offer } from '../../blockvol/resync/source.ts'
 import { opening, type SessionRef, sessionId } from '../../v2engine/identity.ts'
 import { BLOCKS_MAX } from './blocks.ts'
 import { FRAME, type FrameKind, isContent, payloadBytesMax } from './frame.ts'
@@ -22,15 +21,18 @@ const lsns = fc.integer({ min: 1, max: 2 ** 52 })
 const offers = fc
   .tuple(
     blocksOf,
-    fc.array(fc.constantFrom('data', 'hole', 'empty', 'bad'), { minLength: 8, maxLength: 8 }),
+    fc.array(fc.constantFrom('data', 'hole', 'empty', 'bad', 'lost'), { minLength: 8, maxLength: 8 }),
     lsns,
   )
   .map(([blocks, kinds, lsn]): Offer[] =>
     blocks
       .sort((a, b) => a - b)
-      .map((block, i) => {
+      .flatMap((block, i) => {
         const kind = kinds[i]!
-        return { block, lsn: kind === 'empty' ? 0 : lsn + i, kind, checksum: kind === 'data' ? i * 7 : 0 }
+        const checksum = kind === 'data' ? i * 7 : 0
+        const newest = { block, lsn: kind === 'empty' ? 0 : lsn + i, kind, checksum, isVersion: false }
+        if (kind === 'empty' || kind === 'bad') return [newest]
+        return [{ ...newest, lsn: lsn + i - 1 || 1, isVersion: true }, newest]
       }),
   )
 const contents = fc
@@ -38,9 +40,10 @@ const contents = fc
   .map(([blocks, lsn, fills]): BaseBlock[] =>
     blocks.map((block, i) => {
       const fill = fills[i]!
-      if (fill === null) return { block, lsn, content: undefined }
+      const isVersion = i % 3 === 0
+      if (fill === null) return { block, lsn, isVersion, content: undefined }
       const data = Buffer.alloc(4096, fill)
-      return { block, lsn, content: { checksum: blockChecksum(data, block, lsn), data } }
+      return { block, lsn, isVersion, content: { checksum: blockChecksum(data, block, lsn), data } }
     }),
   )
 const pages = fc
@@ -56,8 +59,8 @@ const frames: fc.Arbitrary<ResyncFrame> = fc.oneof(
     .tuple(offers, fc.nat())
     .map(([list, number]): ResyncFrame => ({ kind: 'offer', session, number, offers: list })),
   fc
-    .tuple(blocksOf, fc.nat())
-    .map(([blocks, number]): ResyncFrame => ({ kind: 'want', session, number, blocks })),
+    .tuple(fc.array(fc.nat(OFFERS_MAX - 1), { maxLength: 8 }), fc.nat())
+    .map(([wanted, number]): ResyncFrame => ({ kind: 'want', session, number, wanted })),
   contents.map((blocks): ResyncFrame => ({ kind: 'blocks', session, blocks })),
   fc.constant<ResyncFrame>({ kind: 'copied', session }),
 )
@@ -103,13 +106,19 @@ describe('frames of a resync', () => {
   })
 
   it('are refused when offers fall, or their LSNs do not fit their kinds', () => {
-    const good: Offer = { block: 5, lsn: 9, kind: 'data', checksum: 1 }
+    const good: Offer = { block: 5, lsn: 9, kind: 'data', checksum: 1, isVersion: false }
+    const version: Offer = { ...good, lsn: 7, isVersion: true }
     const wrong: readonly (readonly Offer[])[] = [
       [],
       [good, good],
       [good, { ...good, block: 4 }],
       [{ ...good, lsn: 0 }],
       [{ ...good, kind: 'empty' }],
+      // the newest comes last, and of those before it there is one of each LSN
+      [good, version],
+      [version, version, good],
+      [{ ...version, lsn: 8 }, version, good],
+      [{ ...version, kind: 'bad' }, good],
     ]
     for (const list of wrong) {
       const { kind, payload } = whole({ kind: 'offer', session, number: 0, offers: list })
@@ -133,17 +142,24 @@ describe('frames of a resync', () => {
     const block = (i: number): BaseBlock => ({
       block: i,
       lsn: 9,
+      isVersion: false,
       content: { checksum: blockChecksum(content, i, 9), data: content },
     })
     const count = { length: OFFERS_MAX }
     const largest: readonly ResyncFrame[] = [
       { kind: 'blocks', session, blocks: Array.from({ length: BLOCKS_MAX }, (_, i) => block(i)) },
-      { kind: 'want', session, number: 1, blocks: Array.from(count, (_, i) => i) },
+      { kind: 'want', session, number: 1, wanted: Array.from(count, (_, i) => i) },
       {
         kind: 'offer',
         session,
         number: 1,
-        offers: Array.from(count, (_, i) => ({ block: i, lsn: 9, kind: 'data', checksum: 0 })),
+        offers: Array.from(count, (_, i) => ({
+          block: i,
+          lsn: 9,
+          kind: 'data',
+          checksum: 0,
+          isVersion: false,
+        })),
       },
       {
         kind: 'unknown',

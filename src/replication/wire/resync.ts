@@ -3,10 +3,8 @@
  * the end. They pass beside the messages of v2engine, in the order of the connection, and each names its session.
  */
 
+import { type BaseBlock, OFFERS_MAX, type Offer } from '../../blockvol/resync/offer.ts'
 import { PageSet, RANGES_MAX } from '../../blockvol/resync/page-set.ts'
-import type { BaseBlock } from '../../blockvol/resync/sink.ts'
-import type { Offer } from '../../blockvol/resync/source.ts'
-import { OFFERS_MAX } from '../../blockvol/resync/source.ts'
 import type { SessionRef } from '../../v2engine/identity.ts'
 import { encodeBlocks, readBlocks } from './blocks.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
@@ -33,12 +31,12 @@ export interface OfferFrame {
   readonly number: number
   readonly offers: readonly Offer[]
 }
-/** From the replica, one for each OFFER, in their order: it is applied but for these blocks. */
+/** From the replica, one for each OFFER, in their order: it is applied but for these, named by their places in it. */
 export interface WantFrame {
   readonly kind: 'want'
   readonly session: SessionRef
   readonly number: number
-  readonly blocks: readonly number[]
+  readonly wanted: readonly number[]
 }
 /** From the primary: what was wanted. */
 export interface BlocksFrame {
@@ -53,7 +51,9 @@ export interface CopiedFrame {
 }
 export type ResyncFrame = UnknownFrame | StateFrame | OfferFrame | WantFrame | BlocksFrame | CopiedFrame
 
-const KINDS = ['data', 'hole', 'empty', 'bad'] as const
+const KINDS = ['data', 'hole', 'empty', 'bad', 'lost'] as const
+/** Set in the kind of an offer that is a version. */
+const VERSION = 0x80
 
 /** The frame as pieces of a payload; content and state are lent, not copied. */
 export function encodeResync(frame: ResyncFrame): {
@@ -70,13 +70,17 @@ export function encodeResync(frame: ResyncFrame): {
       return { kind: FRAME.state, payload: [w.done(), frame.state] }
     case 'offer':
       w.u32(frame.number).u16(frame.offers.length)
-      for (const { block, lsn, kind, checksum } of frame.offers) {
-        w.u64(block).u64(lsn).u8(KINDS.indexOf(kind)).u32(checksum)
+      for (const { block, lsn, kind, checksum, isVersion } of frame.offers) {
+        const flag = isVersion ? VERSION : 0
+        w.u64(block)
+          .u64(lsn)
+          .u8(KINDS.indexOf(kind) | flag)
+          .u32(checksum)
       }
       return { kind: FRAME.offer, payload: [w.done()] }
     case 'want':
-      w.u32(frame.number).u16(frame.blocks.length)
-      for (const block of frame.blocks) w.u64(block)
+      w.u32(frame.number).u16(frame.wanted.length)
+      for (const place of frame.wanted) w.u16(place)
       return { kind: FRAME.want, payload: [w.done()] }
     case 'blocks':
       return { kind: FRAME.blocks, payload: encodeBlocks(w, frame.blocks) }
@@ -114,15 +118,9 @@ const READERS: ReadonlyMap<FrameKind, Reader> = new Map<FrameKind, Reader>([
     FRAME.offer,
     (r, session): OfferFrame => {
       const number = r.u32()
-      const offers = r.list(OFFERS_MAX, () => ({
-        block: r.u64(),
-        lsn: r.u64(),
-        kind: r.choice(KINDS),
-        checksum: r.u32(),
-      }))
+      const offers = r.list(OFFERS_MAX, () => readOffer(r))
       const isWrong = offers.some(
-        ({ block, lsn, kind }, i) =>
-          (lsn === 0) !== (kind === 'empty') || block <= (offers[i - 1]?.block ?? -1),
+        (offer, i) => (offer.lsn === 0) !== (offer.kind === 'empty') || !isAfter(offers[i - 1], offer),
       )
       if (isWrong || offers.length === 0) r.fail()
       return { kind: 'offer', session, number, offers }
@@ -134,9 +132,24 @@ const READERS: ReadonlyMap<FrameKind, Reader> = new Map<FrameKind, Reader>([
       kind: 'want',
       session,
       number: r.u32(),
-      blocks: r.list(OFFERS_MAX, () => r.u64()),
+      wanted: r.list(OFFERS_MAX, () => r.u16()),
     }),
   ],
   [FRAME.blocks, (r, session): BlocksFrame => ({ kind: 'blocks', session, blocks: readBlocks(r) })],
   [FRAME.copied, (_, session): CopiedFrame => ({ kind: 'copied', session })],
 ])
+
+function readOffer(r: ByteReader): Offer {
+  const [block, lsn, flags, checksum] = [r.u64(), r.u64(), r.u8(), r.u32()]
+  const isVersion = flags >= VERSION
+  const kind = KINDS[isVersion ? flags - VERSION : flags]
+  if (kind === undefined || (isVersion && (kind === 'bad' || kind === 'empty'))) r.fail()
+  return { block, lsn, kind: kind ?? 'bad', checksum, isVersion }
+}
+
+/** Blocks rise, and of a block the LSNs; the newest version comes last. */
+function isAfter(previous: Offer | undefined, { block, lsn, isVersion }: Offer): boolean {
+  if (previous === undefined || block > previous.block) return true
+  if (block < previous.block || !previous.isVersion) return false
+  return lsn > previous.lsn || (lsn === previous.lsn && !isVersion)
+}

@@ -10,13 +10,19 @@ export interface OperatedDevice extends SnapshotDevice {
   readonly sizeBytes: number
   readonly logicalBlockBytes: 512 | 4096
   resize(sizeBytes: number, options?: WriteOptions): Promise<void>
+  /** As `LedDevice`. */
+  holdWrites(holdMs: number): Promise<string>
+}
+
+interface Releasing {
+  releaseWrites(hold: string): boolean
 }
 
 export class AttachedSnapshots implements OperatedDevice {
-  readonly #device: OperatedDevice
+  readonly #device: OperatedDevice & Releasing
   readonly #distance: Distance
 
-  constructor(device: OperatedDevice, distance: Distance) {
+  constructor(device: OperatedDevice & Releasing, distance: Distance) {
     this.#device = device
     this.#distance = distance
   }
@@ -50,6 +56,16 @@ export class AttachedSnapshots implements OperatedDevice {
   }
   resize(sizeBytes: number, options?: WriteOptions): Promise<void> {
     return this.#distance.ask(() => this.#device.resize(sizeBytes, options))
+  }
+  holdWrites(holdMs: number): Promise<string> {
+    return this.#distance.ask(() => this.#device.holdWrites(holdMs))
+  }
+  /** `reached` is called at the server, just before it lets go. */
+  releaseWrites(hold: string, reached: () => void): Promise<boolean> {
+    return this.#distance.ask(async () => {
+      reached()
+      return this.#device.releaseWrites(hold)
+    })
   }
   async openSnapshot(id: bigint): Promise<VolumeImage> {
     const image = await this.#distance.ask(() => this.#device.openSnapshot(id))

@@ -12,6 +12,11 @@ export interface MatrixRow {
 export const FAULTS_PER_RUN = 20
 export const SEEDS_PER_RUN = 2000
 
+/** Of what an operator asked, and got no answer to: all or nothing of it happened. */
+function interrupted(step: string): string[] {
+  return ['BUSY', 'CLOSED', 'DISCONNECTED', 'POISONED'].map((outcome) => `operator ${step} ${outcome}`)
+}
+
 export const FAULT_MATRIX: readonly MatrixRow[] = [
   {
     id: 'D1',
@@ -32,8 +37,17 @@ export const FAULT_MATRIX: readonly MatrixRow[] = [
     what: 'a misdirected write or read',
     counters: ['disk misdirectedWrite', 'disk misdirectedRead'],
   },
+  { id: 'D16', what: 'a bit of a preserved version that rots', counters: ['trouble rot of versions'] },
   { id: 'D18', what: 'a slow disk', counters: ['disk slow'] },
   { id: 'D19', what: 'a disk that hangs', counters: ['disk hang'] },
+  {
+    id: 'D20',
+    what: 'a snapshot that is made while its server fails',
+    counters: interrupted('snapshot create'),
+  },
+  { id: 'D20', what: 'a deletion of a snapshot, the same', counters: interrupted('snapshot delete') },
+  { id: 'D20', what: 'a return to a snapshot, the same', counters: interrupted('snapshot restore') },
+  { id: 'D21', what: 'an expand, the same', counters: interrupted('expand') },
   {
     id: 'N1',
     what: 'a partition, both ways',
@@ -110,6 +124,11 @@ export const LEAST_PER_SEED: Readonly<Record<string, number>> = {
   operations: 300,
   'epochs served': 2,
   'checked answers': 150,
+  'operator snapshot create ok': 5,
+  'operator snapshot restore ok': 0.5,
+  'operator expand ok': 0.5,
+  'snapshots compared': 2,
+  'snapshot at a promotion ok': 1,
   crashes: 1,
 }
 

@@ -11,7 +11,7 @@ import { type Outcome, type Range, VolumeClient } from '../client.ts'
 import type { SeededRandom } from '../random.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { answered } from './answers.ts'
-import type { OperatedDevice } from './attached-snapshots.ts'
+import type { AttachedSnapshots } from './attached-snapshots.ts'
 import type { EpochModel, History } from './history.ts'
 import type { SimNetwork } from './net.ts'
 import { PathHosts } from './paths/path-hosts.ts'
@@ -25,7 +25,7 @@ export interface Path {
   readonly epoch: Epoch
   readonly device: BlockDevice
   /** For operators. */
-  readonly snapshots: OperatedDevice
+  readonly snapshots: AttachedSnapshots
   readonly model: EpochModel
 }
 

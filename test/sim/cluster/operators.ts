@@ -19,6 +19,8 @@ const GROWTH_BLOCKS = 16
 /** Of its first size. */
 const GROWTH_MAX = 2
 const EXPAND_SHARE = 0.05
+const HOLD_SHARE = 0.06
+const HOLD_MS = [20, 200, 2000] as const
 
 export interface OperatorsOptions extends Watched {
   readonly random: SeededRandom
@@ -81,7 +83,7 @@ export class Operators {
         outcomeOf(client.readAll(id, mayDamage)),
       )
       log.count(`snapshot at a promotion ${outcome}`)
-      const isGone = outcome === 'NOT_FOUND' && !path.model.snapshots.ids.includes(id)
+      const isGone = outcome === 'NOT_FOUND' && !path.model.snapshots.mustBe(id)
       if (!isGone) this.#judge(path, 'a read of a snapshot', outcome)
     }
   }
@@ -105,6 +107,7 @@ export class Operators {
       if (path === undefined) await this.#sleep(50 + random.integer(300))
       else {
         if (random.chance(EXPAND_SHARE)) await this.#grow(path)
+        else if (random.chance(HOLD_SHARE)) await this.#hold(path)
         else await answered(this.#o, path, 'what an operator asks', this.#loadOf(path).once(operator))
         await this.#sleep(random.pick(thinkMs) * (0.2 + random.fraction()))
       }
@@ -129,6 +132,33 @@ export class Operators {
     })
     this.#loads.set(path, load)
     return load
+  }
+
+  /** Hosts' writes wait, as for snapshots of several volumes: none comes between, or who held them is told. */
+  async #hold(path: Path): Promise<void> {
+    const { snapshots, model } = path
+    let wasWritten = false
+    let isHeld = false
+    const outcome = await answered(
+      this.#o,
+      path,
+      'a hold of writes',
+      outcomeOf(
+        (async () => {
+          const hold = await snapshots.holdWrites(this.#random.pick(HOLD_MS))
+          const { writtenAt } = model
+          await this.#sleep(this.#random.integer(300))
+          isHeld = await snapshots.releaseWrites(hold, () => {
+            wasWritten = model.writtenAt > writtenAt
+          })
+        })(),
+      ),
+    )
+    if (outcome === 'ok' && isHeld) {
+      this.#o.log.count('writes held to the end')
+      if (wasWritten) fail(`a write was let through at ${path.server} while writes were held`)
+    }
+    this.#judge(path, 'hold', outcome)
   }
 
   async #grow(path: Path): Promise<void> {

@@ -6,6 +6,7 @@ import * as losses from './losses.ts'
 import * as masters from './masters.ts'
 import * as paths from './paths.ts'
 import * as sets from './sets.ts'
+import * as snapshots from './snapshots.ts'
 
 /** Resolves with what broke, undefined when all held. `print` gets the timeline. */
 type Scenario = (print?: (line: string) => void) => Promise<string | undefined>
@@ -17,6 +18,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   ...masters,
   ...paths,
   ...sets,
+  ...snapshots,
 }
 
 export async function runScenario(name: string, print?: (line: string) => void): Promise<string | undefined> {

@@ -77,13 +77,13 @@ async function fillingReplica(scheduler: Scheduler): Promise<BareVolume> {
 async function bring(replica: BareVolume, lsn: number, blocks: readonly number[]): Promise<void> {
   const data = filledBlock(lsn)
   const offers = blocks.map((block) => {
-    return { block, lsn, kind: 'data', checksum: blockChecksum(data, block, lsn) } as const
+    return { block, lsn, kind: 'data', checksum: blockChecksum(data, block, lsn), isVersion: false } as const
   })
   const wanted = await replica.sink.offered(offers)
   await replica.sink.put(
     offers
-      .filter(({ block }) => wanted.includes(block))
-      .map(({ block, checksum }) => ({ block, lsn, content: { checksum, data } })),
+      .filter((_, place) => wanted.includes(place))
+      .map(({ block, checksum }) => ({ block, lsn, isVersion: false, content: { checksum, data } })),
   )
   await replica.sink.settle()
 }

@@ -9,6 +9,7 @@ import type { Policy } from '../../../../src/v2engine/policy.ts'
 import { fail } from '../../../cluster/checker.ts'
 import { type Outcome, VolumeClient } from '../../client.ts'
 import { SeededRandom } from '../../random.ts'
+import { SnapshotClient } from '../../snapshot-client.ts'
 import { ClusterSim } from '../cluster-sim.ts'
 import { MASTER } from '../control.ts'
 import type { Path } from '../hosts.ts'
@@ -193,6 +194,25 @@ export class Stage {
     const range = { firstSector: block * BLOCK_SECTORS, sectors: BLOCK_SECTORS }
     const result = await this.client(path).read(range)
     return typeof result === 'string' ? result : 'ok'
+  }
+
+  /** Makes it, named after its number. */
+  snapshot(path: Path, id: number): Promise<Outcome> {
+    return this.snapshots(path).create(BigInt(id), `s${id}`)
+  }
+
+  /** All of it, held against the oracle. */
+  readSnapshot(path: Path, id: number): Promise<Outcome> {
+    return this.snapshots(path).read(BigInt(id), 0, this.sim.profile.blocks)
+  }
+
+  snapshots({ snapshots, model }: Path): SnapshotClient {
+    return new SnapshotClient(snapshots, model)
+  }
+
+  /** Everything acknowledged goes into the extents of whoever leads. */
+  async checkpoint(path: Path): Promise<void> {
+    await path.device.checkpoint()
   }
 
   flush(path: Path): Promise<Outcome> {
