@@ -6,9 +6,9 @@ import { judge, type Say, type Verdict } from './figures.ts'
 const SIZE_BYTES = 256 * MIB
 const LOG_BYTES = 64 * MIB
 const DEPTH = 32
-const COUNT = 200
+const COUNT = 100
 const ALIVE_MAX = 10
-const EVERY_MS = 50
+const EVERY_MS = 200
 const MOST_MS = 50
 
 export interface CreateResult {

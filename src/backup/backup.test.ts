@@ -88,13 +88,19 @@ describe('a backup', () => {
     const image = volume.image()
     const forked = await repository.backup({ image, volumeName: 'v', base: AUTO })
     expect(forked.backup.base).toBe(first.backup.id)
-    expect(Buffer.compare((await restored(rig, forked.backup.id, image.sizeBytes)).content, await image.content())).toBe(0)
+    expect(
+      Buffer.compare((await restored(rig, forked.backup.id, image.sizeBytes)).content, await image.content()),
+    ).toBe(0)
     volume.fork(3, '00000000000000c1')
     const other = await repository.backup({ image: volume.image(), volumeName: 'v', base: AUTO })
     expect(other.fullBecause).toBe('history')
     expect(other.backup.kind).toBe('full')
     await expect(
-      repository.backup({ image: volume.image(), volumeName: 'v', base: { kind: 'backup', backup: forked.backup.id } }),
+      repository.backup({
+        image: volume.image(),
+        volumeName: 'v',
+        base: { kind: 'backup', backup: forked.backup.id },
+      }),
     ).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 

@@ -7,7 +7,7 @@ import type { VolumeImage } from '../base/ports/image.ts'
 import { BLOCK_BYTES } from '../base/units.ts'
 import { type Change, changesOf, type FinishedPack } from './changes.ts'
 import { packName } from './core/names.ts'
-import type { RecordBatch } from './core/records.ts'
+import { FRAME_BLOCKS, type RecordBatch } from './core/records.ts'
 import type { SegmentSource } from './merged.ts'
 import type { Objects } from './objects.ts'
 import { type Batch, PackDraft } from './pack-draft.ts'
@@ -18,8 +18,8 @@ import type { Attempt } from './run-writer.ts'
 import type { UploadLedger } from './upload-ledger.ts'
 
 const BATCHES_UNDER_WAY = 6
-/** Frames of the largest batch. */
-const BATCH_FRAMES = 16
+/** Of data, 1 MiB; fewer when packs are smaller. */
+const BATCH_BLOCKS = 256
 
 export interface BlockUploadOptions {
   readonly image: VolumeImage
@@ -128,12 +128,13 @@ export class BlockUpload implements SegmentSource {
 
   async *#located(): AsyncGenerator<Located> {
     const withHoles = this.#options.sinceLsn > 0
-    let draft = new PackDraft()
+    const { packBytes } = this.#options.attempt
+    let draft = new PackDraft(packBytes)
     for await (const item of this.#encoded(withHoles)) {
       if (item.kind === 'batch') draft.add(item.batch, item.encoded, withHoles)
       if (draft.isFull || (item.kind === 'finished' && !draft.isEmpty)) {
         yield await this.#sealed(draft)
-        draft = new PackDraft()
+        draft = new PackDraft(packBytes)
       }
       if (item.kind === 'finished') {
         this.#resumedBytes += item.pack.sizeBytes
@@ -155,9 +156,10 @@ export class BlockUpload implements SegmentSource {
 
   /** In order, some ahead of the one that is waited for. */
   async *#encoded(withHoles: boolean): AsyncGenerator<UnderWay> {
-    const { image, sinceLsn, finished } = this.#options
+    const { image, sinceLsn, finished, attempt } = this.#options
+    const batchBlocks = Math.min(BATCH_BLOCKS, Math.ceil(attempt.packBytes / BLOCK_BYTES))
     const underWay: Promise<UnderWay>[] = []
-    for await (const change of changesOf(image, { sinceLsn, finished, withHoles })) {
+    for await (const change of changesOf(image, { sinceLsn, finished, withHoles, batchBlocks })) {
       this.#options.objects.checkSignal()
       const work = this.#work(change)
       // it is awaited in its turn; until then its failure is nobody's
@@ -175,7 +177,7 @@ export class BlockUpload implements SegmentSource {
     const { image, codec, attempt } = this.#options
     const { batch } = change
     // counters are taken in order, before anything is waited for
-    const counter = attempt.counters(BATCH_FRAMES)
+    const counter = attempt.counters(Math.ceil(batch.dataBlocks / FRAME_BLOCKS))
     const data = new Uint8Array(batch.dataBlocks * BLOCK_BYTES)
     const reads: Promise<void>[] = []
     let at = 0

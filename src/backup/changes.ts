@@ -16,8 +16,6 @@ export type Change =
   | { readonly kind: 'batch'; readonly batch: Batch }
   | { readonly kind: 'finished'; readonly pack: FinishedPack }
 
-/** Blocks of data of a batch: 1 MiB. */
-const BATCH_BLOCKS = 256
 const ASKED_AT_ONCE = 4096
 
 export async function* changesOf(
@@ -27,6 +25,8 @@ export async function* changesOf(
     /** Of packs that overlap (two attempts), one is taken. */
     readonly finished: readonly FinishedPack[]
     readonly withHoles: boolean
+    /** Blocks of data of a batch. */
+    readonly batchBlocks: number
   },
 ): AsyncGenerator<Change> {
   const finished = [...options.finished].sort(
@@ -51,7 +51,7 @@ export async function* changesOf(
       }
       if (kind === 'hole' && !options.withHoles) continue
       addTo(batch, block, kind === 'hole')
-      if (batch.dataBlocks < BATCH_BLOCKS && batch.items.length < BATCH_ITEMS_MAX) continue
+      if (batch.dataBlocks < options.batchBlocks && batch.items.length < BATCH_ITEMS_MAX) continue
       yield { kind: 'batch', batch }
       batch = { items: [], dataBlocks: 0 }
     }

@@ -7,7 +7,7 @@
  * And suppose an upload relies on a base that no listing of manifests has any more. It looked at the base after it had
  * written its note, so the note was there when the notes were listed again; or its manifest was when the manifests were.
  */
-import { BlockError } from '../base/errors.ts'
+import { BlockError, isBlockError } from '../base/errors.ts'
 import type { Random } from '../base/ports/random.ts'
 import { infoOf, readManifest, readUploadNotes, requireMarker } from './catalog.ts'
 import { fateOf, newestOf, type PackObject } from './core/collect-plan.ts'
@@ -207,7 +207,13 @@ async function addManifests(
   for await (const { name } of objects.list(manifestsOf(volume))) {
     const backup = backupOfName(name)?.backup
     if (backup === undefined || gone.has(backup) || manifests.has(backup)) continue
-    manifests.set(backup, known.get(backup) ?? (await readManifest(objects, volume, backup)))
+    try {
+      manifests.set(backup, known.get(backup) ?? (await readManifest(objects, volume, backup)))
+    } catch (error) {
+      // deleted since it was listed. Who relies on it has a note that is listed after this; or, when this is the last
+      // listing, it was an upload itself when the notes were listed, and is protected as such
+      if (!isBlockError(error, 'NOT_FOUND')) throw error
+    }
   }
 }
 

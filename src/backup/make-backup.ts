@@ -28,6 +28,7 @@ export interface BackupPorts {
   readonly clock: Clock
   readonly random: Random
   readonly codec: FrameCodec
+  readonly packBytes: number
 }
 
 /** Manifests that are looked at for a base; what is older than so many forks of the history is not worth it. */
@@ -62,7 +63,7 @@ export async function makeBackup(
   }
   const note = await beginUpload(objects, ports, { image, base: base.manifest })
   const touch = keepTouching(objects, ports.clock, note.upload)
-  const attempt = beginAttempt(objects, ports.random, note.upload)
+  const attempt = beginAttempt(objects, ports, note.upload)
   const reader = new PackReader({ objects, volume })
   const finished = note.isResumed ? await finishedPacks(reader, note.upload.id) : []
   const ledger = new UploadLedger(objects, { volume, backup: note.upload.id })
@@ -240,7 +241,7 @@ function keepTouching(objects: Objects, clock: Clock, upload: UploadNote): () =>
   }
 }
 
-function beginAttempt(objects: Objects, random: Random, upload: UploadNote): Attempt {
+function beginAttempt(objects: Objects, { random, packBytes }: BackupPorts, upload: UploadNote): Attempt {
   const salt = random.bytes(SALT_BYTES)
   let used = 0
   return {
@@ -249,6 +250,7 @@ function beginAttempt(objects: Objects, random: Random, upload: UploadNote): Att
     attempt: attemptOf(random.integer(2 ** 32)),
     salt,
     key: objects.keyring.frameKey(salt),
+    packBytes,
     counters(frames) {
       if (used + frames > COUNTERS_MAX)
         throw new BlockError('OUT_OF_RANGE', 'a backup has at most 2^32 frames')

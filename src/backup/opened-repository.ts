@@ -5,11 +5,13 @@ import type { Clock } from '../base/ports/clock.ts'
 import type { Random } from '../base/ports/random.ts'
 import { findManifest, infoOf, readManifests, readMarker, requireMarker } from './catalog.ts'
 import { prune } from './collect.ts'
-import { backupOfName, isBackupId, MANIFESTS } from './core/names.ts'
+import { encodeText } from './core/bytes.ts'
+import { attemptOf, backupOfName, isBackupId, MANIFESTS, probeName } from './core/names.ts'
+import { PACK_TARGET_BYTES } from './core/pack-format.ts'
 import { exportImage, importImage } from './image-artifact.ts'
 import { Keyring } from './keys.ts'
 import { makeBackup } from './make-backup.ts'
-import { Objects, RETRY_LIMITS, type RetryLimits } from './objects.ts'
+import { corrupt, Objects, RETRY_LIMITS, type RetryLimits } from './objects.ts'
 import type { FrameCodec, ObjectStore } from './ports.ts'
 import type { BackupInfo, Interruptible, Repository } from './repository.ts'
 import { restoreBackup, verifyBackup } from './restore-backup.ts'
@@ -23,11 +25,21 @@ export interface OpenedRepositoryOptions {
   /** 64 hexadecimal digits; null: in the clear. */
   readonly keyHex: string | null
   readonly limits?: RetryLimits
+  /** Of a pack, before it is closed; 8 MiB when not given. */
+  readonly packBytes?: number
 }
 
 /** INVALID_ARGUMENT when the key is none. */
 export function openedRepository(options: OpenedRepositoryOptions): Repository {
-  const { store, codec, clock, random, logger, limits = RETRY_LIMITS } = options
+  const {
+    store,
+    codec,
+    clock,
+    random,
+    logger,
+    limits = RETRY_LIMITS,
+    packBytes = PACK_TARGET_BYTES,
+  } = options
   const keyring = new Keyring(options.keyHex)
   const objectsOf = ({ signal }: Interruptible): Objects =>
     new Objects({ store, clock, random, keyring, signal, limits })
@@ -40,11 +52,13 @@ export function openedRepository(options: OpenedRepositoryOptions): Repository {
   }
   return {
     async check(request = {}) {
-      const isThere = await readMarker(objectsOf(request))
+      const objects = objectsOf(request)
+      const isThere = await readMarker(objects)
+      await probe(objects, attemptOf(random.integer(2 ** 32)))
       return { state: isThere ? 'ready' : 'empty', encrypted: keyring.isEncrypting }
     },
     async backup(request) {
-      const result = await makeBackup(objectsOf(request), { clock, random, codec }, request)
+      const result = await makeBackup(objectsOf(request), { clock, random, codec, packBytes }, request)
       const facts = {
         backup: result.backup.id,
         volume: result.backup.volumeUuid,
@@ -92,4 +106,14 @@ export function openedRepository(options: OpenedRepositoryOptions): Repository {
       await store.close()
     },
   }
+}
+
+/** Writes an object, reads it and deletes it: what a backup and a prune will want to do. */
+async function probe(objects: Objects, attempt: string): Promise<void> {
+  const name = probeName(attempt)
+  const body = encodeText(attempt)
+  await objects.put(name, body)
+  const found = await objects.get(name, 0, body.byteLength + 1)
+  await objects.delete(name)
+  if (Buffer.compare(found, body) !== 0) throw corrupt(name, 'it was stored just now and reads otherwise')
 }

@@ -1,6 +1,6 @@
 /** A pack of blocks that is being filled. */
 import { dataPackReference, packName } from './core/names.ts'
-import { PACK_RECORDS_MAX, PACK_TARGET_BYTES } from './core/pack-format.ts'
+import { PACK_RECORDS_MAX } from './core/pack-format.ts'
 import { FRAME_BLOCKS, HASH_BYTES, RecordBatch } from './core/records.ts'
 import type { Keyring } from './keys.ts'
 import { packObject, SELF } from './pack-object.ts'
@@ -19,8 +19,13 @@ export const BATCH_ITEMS_MAX = 4096
 export class PackDraft {
   readonly records = new RecordBatch(2048)
   readonly #frames: StoredFrame[] = []
+  readonly #packBytes: number
   #bytes = 0
   #dataBlocks = 0
+
+  constructor(packBytes: number) {
+    this.#packBytes = packBytes
+  }
 
   get isEmpty(): boolean {
     return this.records.count === 0
@@ -32,7 +37,7 @@ export class PackDraft {
   }
 
   get isFull(): boolean {
-    return this.#bytes >= PACK_TARGET_BYTES || this.records.count > PACK_RECORDS_MAX - BATCH_ITEMS_MAX
+    return this.#bytes >= this.#packBytes || this.records.count > PACK_RECORDS_MAX - BATCH_ITEMS_MAX
   }
 
   /** `withHoles`: an increment tells what reads as zeros now. */

@@ -124,6 +124,18 @@ export class PackReader {
     })
   }
 
+  /** What reading its blocks does not show: that it has the length that it says, and its own records. CORRUPT. */
+  async check(reference: string): Promise<void> {
+    await this.withPack(reference, async (pack) => {
+      const { sizeBytes } = await this.objects.head(pack.object)
+      const { totalBytes } = pack.head
+      if (sizeBytes !== totalBytes) {
+        throw this.damaged(pack, `it has ${sizeBytes} bytes and should have ${totalBytes}`)
+      }
+    })
+    await this.records(reference)
+  }
+
   #offset(pack: OpenPack, frame: number): number {
     if (frame >= pack.frames.length) throw this.damaged(pack, `it has no frame ${frame}`)
     return pack.offsets[frame]!

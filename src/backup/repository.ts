@@ -182,7 +182,7 @@ export interface ImportRequest extends Interruptible {
 }
 
 export interface Repository {
-  /** Whether it can be read with these credentials and this key. Writes nothing. */
+  /** Whether objects can be written, read and deleted with these credentials, and the key fits. Makes no repository. */
   check(request?: Interruptible): Promise<RepositoryStatus>
   /** The same image again goes on where an interrupted attempt stopped, and answers alike when it was finished already. */
   backup(request: BackupRequest): Promise<BackupResult>

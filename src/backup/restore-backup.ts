@@ -96,6 +96,10 @@ export async function verifyBackup(
     // a node of the index: what is below it cannot be looked at
     onFault(error)
   }
+  for (const pack of packs) {
+    objects.checkSignal()
+    await reader.check(pack).catch(onFault)
+  }
   if (damages.size > 0) {
     const named = [...damages.values()].slice(0, DAMAGES_NAMED)
     const more = damages.size > named.length ? `; and ${damages.size - named.length} more` : ''

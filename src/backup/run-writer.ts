@@ -10,7 +10,6 @@ import {
 } from './core/directory-node.ts'
 import type { Run } from './core/manifest.ts'
 import { indexPackReference, packName } from './core/names.ts'
-import { PACK_TARGET_BYTES } from './core/pack-format.ts'
 import { RecordBatch } from './core/records.ts'
 import { digestOf, type Keyring } from './keys.ts'
 import { packObject } from './pack-object.ts'
@@ -24,6 +23,8 @@ export interface Attempt {
   readonly attempt: string
   readonly salt: Uint8Array
   readonly key: Uint8Array | null
+  /** A pack is closed when it has so many. */
+  readonly packBytes: number
   /** Reserves counters for `frames` frames and returns the first. */
   counters(frames: number): number
 }
@@ -53,7 +54,7 @@ class NodeStore {
   }
 
   async add(raw: Uint8Array): Promise<{ pack: string; frame: number; digest: Uint8Array }> {
-    if (this.#bytes >= PACK_TARGET_BYTES) await this.finish()
+    if (this.#bytes >= this.#attempt.packBytes) await this.finish()
     const { attempt, key, volume, backup } = this.#attempt
     const digest = digestOf(raw)
     const counter = this.#attempt.counters(1)

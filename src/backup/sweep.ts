@@ -44,6 +44,7 @@ export async function sweep({ reader, codec, images, onBlock, onNode }: SweepOpt
   }
   for (let i = 0; i < cursors.length; i++) await advance(i)
   const seen = new Uint8Array(cursors.length)
+  const told: RunCursor[] = []
   let position = 0
   for (;;) {
     let block = Number.POSITIVE_INFINITY
@@ -56,6 +57,7 @@ export async function sweep({ reader, codec, images, onBlock, onNode }: SweepOpt
       if (newest !== undefined) seen[newest] = 1
     }
     position = Number.POSITIVE_INFINITY
+    told.length = 0
     for (let i = 0; i < starts.length; i++) {
       if (starts[i]! > block) {
         position = Math.min(position, starts[i]!)
@@ -63,7 +65,14 @@ export async function sweep({ reader, codec, images, onBlock, onNode }: SweepOpt
       }
       const cursor = cursors[i]!
       position = Math.min(position, ends[i]!)
-      if (seen[i] === 1 && !cursor.isHole) onBlock(cursor)
+      if (seen[i] !== 1 || cursor.isHole) continue
+      // a run that others were merged into has the same record as they
+      const isTold = told.some(
+        (other) => other.pack === cursor.pack && other.frame === cursor.frame && other.slot === cursor.slot,
+      )
+      if (isTold) continue
+      told.push(cursor)
+      onBlock(cursor)
     }
     for (let i = 0; i < starts.length; i++)
       while (ends[i]! <= position && starts[i]! < Number.POSITIVE_INFINITY) await advance(i)

@@ -33,6 +33,9 @@ export async function waitForJob(call: Call, api: ApiClient, job: Job): Promise<
   }
 }
 
+/** What is shown of a job. */
+export type ShownJob = Pick<Job, 'kind' | 'step' | 'state' | 'progress' | 'message'>
+
 interface JobDisplay {
   show(job: Job): void
   note(text: string): void
@@ -122,7 +125,7 @@ export class ProgressLine implements JobDisplay {
     this.#call = call
   }
 
-  show(job: Job): void {
+  show(job: ShownJob): void {
     const { terminal, stderr, isJson } = this.#call
     if (isJson || (isEnded(job) && this.#lastSaid === '')) return
     const rate = this.#pace.rate(job.progress.done, terminal.nowMs())

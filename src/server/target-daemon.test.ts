@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RecordingService, realPorts, temporaryDirectory } from '../../test/e2e/target/support/volume.ts'
 import { formatHostPort } from '../base/address.ts'
+import { BlockError } from '../base/errors.ts'
 import type { BlockDevice } from '../base/ports/block-device.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import { MIB } from '../base/units.ts'
@@ -15,6 +16,11 @@ class ListeningService extends RecordingService implements TargetService {
   readonly addresses: TargetService['addresses'] = {
     iscsi: [{ host: '127.0.0.1', port: 3260 }],
     nvme: [{ host: '127.0.0.1', port: 4420 }],
+  }
+  readonly served: TargetService['served'] = {
+    volume: () => {
+      throw new Error('nothing is exposed here')
+    },
   }
   access: AccessConfig | undefined
   /** While set, hosts do not log out. */
@@ -91,6 +97,9 @@ describe('TargetDaemon', () => {
       version: '0.0.1',
       pid: process.pid,
       openService: async () => service,
+      openRepository: () => {
+        throw new BlockError('INVALID_ARGUMENT', 'there are no repositories here')
+      },
       setLogLevel: (level) => levels.push(level),
       onFatal: (error) => {
         throw error

@@ -3,8 +3,9 @@
  * never comes, bytes are cut or changed on their way, credentials end, and the process that asks ends in the middle. What
  * stands behind an answer is whole, as a store promises; `damage`, `swap` and `remove` are what disks and people do to it.
  */
-import { BlockError, type BlockErrorCode } from '../../src/base/errors.ts'
+
 import type { ObjectInfo, ObjectPage, ObjectStore } from '../../src/backup/ports.ts'
+import { BlockError, type BlockErrorCode } from '../../src/base/errors.ts'
 import type { ManualClock } from '../e2e/iscsi/manual-clock.ts'
 
 export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete'
@@ -36,6 +37,8 @@ export class MemoryObjects implements ObjectStore {
   readonly log: Request[] = []
   /** What goes wrong with a request. */
   fault: (request: Request) => Fault | undefined = () => undefined
+  /** What a request waits for before it is done. */
+  before: (request: Request) => Promise<void> | undefined = () => undefined
   readonly #clock: ManualClock
 
   constructor(clock: ManualClock) {
@@ -143,10 +146,14 @@ export class MemoryObjects implements ObjectStore {
     const request = { operation, name, number: this.log.length }
     this.log.push(request)
     const fault = this.fault(request)
+    await this.before(request)
     await new Promise((resolve) => setImmediate(resolve))
     if (fault?.kind === 'gone') return new Promise(() => undefined)
     if (fault?.kind === 'stall') {
-      setImmediate(() => this.#clock.advance(STALL_MS))
+      setImmediate(() => {
+        this.#clock.advance(STALL_MS)
+        setImmediate(() => this.#clock.advance(PAUSE_MS))
+      })
       return new Promise((_, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error))
       })

@@ -1,13 +1,20 @@
 /** A repository over objects in memory, and targets to restore to. */
-import { MemoryObjects, STALL_MS } from './memory-objects.ts'
-import { silentLogger } from '../../src/base/log.ts'
-import { BLOCK_BYTES } from '../../src/base/units.ts'
-import { decodeBlocks, encodeBlocks, hashBlocks, openFrame, sealFrame } from '../../src/backup/io/frame-work.ts'
+
+import {
+  decodeBlocks,
+  encodeBlocks,
+  hashBlocks,
+  openFrame,
+  sealFrame,
+} from '../../src/backup/io/frame-work.ts'
 import { openedRepository } from '../../src/backup/opened-repository.ts'
 import type { FrameCodec } from '../../src/backup/ports.ts'
 import type { Repository, RestoreTarget } from '../../src/backup/repository.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import { BLOCK_BYTES, MIB } from '../../src/base/units.ts'
 import { ManualClock } from '../e2e/iscsi/manual-clock.ts'
 import { SeededRandom } from '../sim/random.ts'
+import { MemoryObjects, STALL_MS } from './memory-objects.ts'
 
 export const KEY = 'a1'.repeat(32)
 export const OTHER_KEY = 'b2'.repeat(32)
@@ -37,12 +44,14 @@ export class BackupRig {
   readonly clock = new ManualClock()
   readonly store = new MemoryObjects(this.clock)
   readonly random: SeededRandom
+  packBytes = 8 * MIB
 
   constructor(seed = 1) {
     this.random = new SeededRandom(seed)
   }
 
-  repository(keyHex: string | null = null): Repository {
+  /** `packBytes`: packs of a few blocks make much of a small volume. */
+  repository(keyHex: string | null = null, packBytes = this.packBytes): Repository {
     return openedRepository({
       store: this.store,
       codec: inlineCodec,
@@ -50,6 +59,7 @@ export class BackupRig {
       random: this.random,
       logger: silentLogger,
       keyHex,
+      packBytes,
       limits: { attemptMs: STALL_MS, totalMs: 120_000, pauseMs: 100, pauseMsMax: 600 },
     })
   }

@@ -70,13 +70,8 @@ export class VersionModel {
           checkpointLsn: last,
         })
       }
-      case 'repair': {
-        const repaired = (version: Version): Version =>
-          version.block === step.block && version.kind === 'bad'
-            ? dataVersion(version.block, version.lsn)
-            : version
-        return new VersionModel({ ...this, preserved: this.preserved.map(repaired) })
-      }
+      // each of a block's versions by itself: `mismatch` allows for what is repaired and what is not
+      case 'repair':
       case 'given-up':
       case 'collect':
       case 'settle':
@@ -108,11 +103,13 @@ export class VersionModel {
     return this.snapshots.filter((at) => at >= lsn && (next <= lsn || at < next))
   }
 
-  /** Bytes that each snapshot counts: held, and exclusive. */
-  usage(): { lsn: number; heldBytes: number; exclusiveBytes: number }[] {
+  /** Bytes that each snapshot counts, held and exclusive, of versions that have data. */
+  usage(
+    hasData: (version: Version) => boolean,
+  ): { lsn: number; heldBytes: number; exclusiveBytes: number }[] {
     const usage = this.snapshots.map((lsn) => ({ lsn, heldBytes: 0, exclusiveBytes: 0 }))
     for (const version of this.preserved) {
-      if (version.kind !== 'data') continue
+      if (!hasData(version)) continue
       const seers = this.#seers(version)
       const newest = usage.find(({ lsn }) => lsn === Math.max(...seers))
       if (newest === undefined) continue
@@ -156,11 +153,17 @@ export async function everything(store: VersionStore): Promise<Map<string, Store
   }
 }
 
+/** What a version may be called that the store has: one of kind bad may have been repaired. */
+const namesOf = (version: Version): readonly string[] =>
+  version.kind === 'bad' ? [nameOf(version), nameOf({ ...version, kind: 'data' })] : [nameOf(version)]
+
 /** Why `found` is not what a store may hold whose user is as `model` says; undefined when it is. */
 export function mismatch(model: VersionModel, found: ReadonlyMap<string, unknown>): string | undefined {
-  const may = new Set(model.preserved.map(nameOf))
+  const may = new Set(model.preserved.flatMap(namesOf))
   for (const name of found.keys()) if (!may.has(name)) return `${name} was not preserved`
-  for (const version of model.seen()) if (!found.has(nameOf(version))) return `${nameOf(version)} is lost`
+  for (const version of model.seen()) {
+    if (!namesOf(version).some((name) => found.has(name))) return `${nameOf(version)} is lost`
+  }
   return undefined
 }
 
@@ -170,15 +173,16 @@ export async function excess(
   store: VersionStore,
   found: ReadonlyMap<string, StoredVersion>,
 ): Promise<string | undefined> {
-  const seen = new Set(model.seen().map(nameOf))
+  const seen = new Set(model.seen().flatMap(namesOf))
   for (const name of found.keys()) if (!seen.has(name)) return `${name} is seen by none and still there`
   const data = [...found.values()].filter(({ kind }) => kind === 'data')
   const { dataBytes, freeingBytes } = store.usage()
   if (dataBytes !== data.length * 4096 || freeingBytes !== 0) {
     return `${dataBytes} bytes are used, ${freeingBytes} to be given back, of ${data.length} blocks`
   }
+  const hasData = (version: Version): boolean => found.has(nameOf({ ...version, kind: 'data' }))
   const usage = await store.usageBySnapshot(model.snapshots, model.headLsn)
-  const expected = { snapshots: model.usage(), freeingBytes: 0 }
+  const expected = { snapshots: model.usage(hasData), freeingBytes: 0 }
   if (JSON.stringify(usage) !== JSON.stringify(expected)) {
     return `usage ${JSON.stringify(usage)} is not ${JSON.stringify(expected)}`
   }

@@ -8,6 +8,7 @@
  *     packs/VOLUME/BACKUP/FIRST-LAST-BLOCKS-ATTEMPT                 blocks
  *     packs/VOLUME/BACKUP/index-NUMBER-ATTEMPT                      pages of the index
  *     packs/VOLUME/BACKUP/FIRST-LAST-BLOCKS-ATTEMPT.GENERATION-BLOCKS-ATTEMPT    written anew with fewer blocks
+ *     probes/ATTEMPT                                                is written, read and deleted to see whether that works
  *     exports/NAME.img and exports/NAME.json                        an exported image
  *
  * FIRST and LAST are the first and last block that the pack tells something of, BLOCKS how many it has data of, ATTEMPT random:
@@ -25,6 +26,8 @@ export const packsOf = (volume: string): string => `packs/${volume}/`
 export const packName = (volume: string, reference: string): string => `packs/${volume}/${reference}`
 export const exportDataName = (name: string): string => `exports/${name}.img`
 export const exportManifestName = (name: string): string => `exports/${name}.json`
+
+export const probeName = (attempt: string): string => `probes/${attempt}`
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 const BACKUP = '\\d{8}t\\d{6}z-[0-9a-f]{8}'

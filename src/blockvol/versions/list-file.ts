@@ -136,6 +136,10 @@ export class ListFile {
 
   /** A page of records, from the disk. MEDIUM. */
   async readPage(index: number): Promise<RecordPage> {
+    const bytes = new Uint8Array(LIST_PAGE_BYTES)
+    const isRead = this.#file.readNow(bytes, pageOffsets(index, this.#pages)[0])
+    const cached = isRead ? RecordPage.parse(bytes, this.#identity(index)) : undefined
+    if (cached !== undefined) return cached
     const page = await this.#readEither(index, (bytes) => RecordPage.parse(bytes, this.#identity(index)))
     if (page !== undefined) return page
     this.isDamaged = true

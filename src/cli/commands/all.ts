@@ -9,12 +9,16 @@ import { SCRUB } from './scrub.ts'
 import { SERVER_COMMANDS, SERVER_NOUN } from './server.ts'
 import { SNAPSHOT_COMMANDS, SNAPSHOT_NOUN } from './snapshot.ts'
 import { TARGET_COMMANDS, TARGET_NOUN } from './target.ts'
+import { TARGET_BACKUP_NOUN } from './target-backup.ts'
+import { TARGET_SNAPSHOT_NOUN } from './target-snapshot.ts'
 import { TOKEN_COMMANDS, TOKEN_NOUN } from './token.ts'
 import { VOLUME_COMMANDS, VOLUME_NOUN } from './volume.ts'
 
 /** A noun stands before those under it. */
 export const NOUNS: readonly Noun[] = [
   TARGET_NOUN,
+  TARGET_SNAPSHOT_NOUN,
+  TARGET_BACKUP_NOUN,
   VOLUME_NOUN,
   SNAPSHOT_NOUN,
   SCHEDULE_NOUN,

@@ -1,10 +1,11 @@
 /** `basalt target list|show|space|checkpoint|scrub`: asks the admin API of one running target. */
 import { BlockError } from '../../base/errors.ts'
-import { parseVolumeName } from '../../base/names.ts'
 import type { ArgumentDescription, Call, CommandDescription, Noun } from '../command.ts'
-import type { ApiClient } from '../http/api-client.ts'
 import { scrubFacts, spaceFacts, TARGET_COLUMNS, targetFacts } from '../views/target.ts'
 import { Checkpoint, Scrub, Space, Volume, VolumeList } from '../wire/target.ts'
+import { TARGET_BACKUP } from './target-backup.ts'
+import { TARGET_SNAPSHOT } from './target-snapshot.ts'
+import { findVolume } from './target-volume.ts'
 
 export const TARGET_NOUN: Noun = {
   words: ['target'],
@@ -34,8 +35,8 @@ export const TARGET_COMMANDS: readonly CommandDescription[] = [
     args: [NAME],
     service: 'target',
     run: async (call) => {
-      const { api, path } = await find(call)
-      const volume = await api.get(path, Volume)
+      const { api, path } = await findVolume(call, call.optionalArg('NAME'))
+      const volume = await api.get(path(), Volume)
       call.printFacts(volume, () => targetFacts(volume))
     },
   },
@@ -45,8 +46,8 @@ export const TARGET_COMMANDS: readonly CommandDescription[] = [
     args: [NAME],
     service: 'target',
     run: async (call) => {
-      const { api, path } = await find(call)
-      const space = await api.get(`${path}/space`, Space)
+      const { api, path } = await findVolume(call, call.optionalArg('NAME'))
+      const space = await api.get(path('space'), Space)
       call.printFacts(space, () => spaceFacts(space))
     },
   },
@@ -56,8 +57,8 @@ export const TARGET_COMMANDS: readonly CommandDescription[] = [
     args: [NAME],
     service: 'target',
     run: async (call) => {
-      const { api, path } = await find(call)
-      const done = await api.call('POST', `${path}/checkpoint`, Checkpoint)
+      const { api, path } = await findVolume(call, call.optionalArg('NAME'))
+      const done = await api.call('POST', path('checkpoint'), Checkpoint)
       call.print(done, () => `checkpoint at LSN ${done.checkpointLsn}\n`)
     },
   },
@@ -76,14 +77,16 @@ export const TARGET_COMMANDS: readonly CommandDescription[] = [
     service: 'target',
     run: scrub,
   },
+  ...TARGET_SNAPSHOT,
+  ...TARGET_BACKUP,
 ]
 
 async function scrub(call: Call): Promise<void> {
-  const { api, path } = await find(call)
-  let state = await api.call(call.isSet('status') ? 'GET' : 'POST', `${path}/scrub`, Scrub)
+  const { api, path } = await findVolume(call, call.optionalArg('NAME'))
+  let state = await api.call(call.isSet('status') ? 'GET' : 'POST', path('scrub'), Scrub)
   while (call.isSet('wait') && state.running) {
     await call.terminal.pause(SCRUB_LOOK_MS)
-    state = await api.get(`${path}/scrub`, Scrub)
+    state = await api.get(path('scrub'), Scrub)
   }
   call.printFacts(state, () => scrubFacts(state))
   if (call.isSet('wait') && state.errors > 0) {
@@ -92,18 +95,4 @@ async function scrub(call: Call): Promise<void> {
       `the scrub found ${state.errors} bad blocks; 'basalt target show' lists what to do`,
     )
   }
-}
-
-/** The volume that was named; without a name, the only one. */
-async function find(call: Call): Promise<{ readonly api: ApiClient; readonly path: string }> {
-  const given = call.optionalArg('NAME')
-  const api = await call.connect()
-  if (given !== undefined) return { api, path: `/block/volumes/${parseVolumeName(given, 'NAME')}` }
-  const { volumes } = await api.get('/block/volumes', VolumeList)
-  const [only, ...others] = volumes
-  if (only !== undefined && others.length === 0) {
-    return { api, path: `/block/volumes/${encodeURIComponent(only.name)}` }
-  }
-  const names = volumes.map((volume) => volume.name).join(', ')
-  throw new BlockError('INVALID_ARGUMENT', `NAME is missing; the target has ${names || 'no volumes'}`)
 }

@@ -32,7 +32,8 @@ export const Job = Type.Object({
 })
 export type Job = Static<typeof Job>
 
-export const isEnded = ({ state }: Job): boolean => state !== 'running' && state !== 'cancelling'
+export const isEnded = ({ state }: Pick<Job, 'state'>): boolean =>
+  state !== 'running' && state !== 'cancelling'
 
 const ScrubResult = Type.Object({ errors: Count, repaired: Count })
 

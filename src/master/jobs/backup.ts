@@ -1,6 +1,6 @@
 /**
  * A backup of a volume: a snapshot of its own, which its primary copies to the repository. When that is complete the snapshot is
- * kept as the base of the next increment, and the one before it goes. The job's id is the backup's.
+ * kept as the base of the next increment, and the one before it goes.
  *
  *     queued ─▶ snapshot: recorded with the job, made at the primary ─▶ copy ─▶ complete: base, the older base is deleting
  *                  └─refused─▶ failed            └─failed, cancelled─▶ the snapshot is deleting
@@ -113,18 +113,19 @@ const copy: Step = {
       .snapshotsOf(volume.uuid)
       .filter(({ id, backup }) => id !== own.id && backup?.repository === repository)
     const data = resultData(look.job, outcome.result)
+    const { id, isFull } = madeOf(data.result, look.job.id)
     const before = Math.max(...bases.map(({ backup }) => backup?.fullAt ?? 0))
-    const fullAt = isFull(data.result) || before <= 0 ? own.createdAt : before
+    const fullAt = isFull || before <= 0 ? own.createdAt : before
     return end('succeeded', null, {
       data,
-      writes: [put({ ...own, backup: { repository, id: look.job.id, fullAt } }), ...bases.flatMap(given)],
+      writes: [put({ ...own, backup: { repository, id, fullAt } }), ...bases.flatMap(given)],
       events: [
         {
           severity: 'info',
           kind: 'backup.complete',
           actor: look.job.actor,
           volume: volume.uuid,
-          message: `backup ${look.job.id} of ${volume.name} is complete in ${repository}`,
+          message: `backup ${id} of ${volume.name} is complete in ${repository}`,
           lsn: own.lsn,
         },
       ],
@@ -149,9 +150,11 @@ function failed(look: Look, message: string): Decision {
   })
 }
 
-function isFull(result: unknown): boolean {
-  const { backup } = (result ?? {}) as { readonly backup?: { readonly kind?: unknown } }
-  return backup?.kind === 'full'
+function madeOf(result: unknown, jobId: string): { readonly id: string; readonly isFull: boolean } {
+  const { backup } = (result ?? {}) as {
+    readonly backup?: { readonly id?: unknown; readonly kind?: unknown }
+  }
+  return { id: typeof backup?.id === 'string' ? backup.id : jobId, isFull: backup?.kind === 'full' }
 }
 
 const put = (record: SnapshotRecord): RecordWrite => ({ kind: 'snapshot', record })

@@ -2,23 +2,13 @@
  * Every kind of job, with the master ended at every single commit, before it is durable and after: whatever is left, the
  * next life ends the job in the same state, with no replica that no record knows and no name taken for nothing.
  */
-import { describe, expect, it } from 'vitest'
-import type { CrashPoint } from '../../../test/support/master/crashing-registry.ts'
-import { JobWorld, newVolume, serverRecord } from '../../../test/support/master/job-world.ts'
+import { expect } from 'vitest'
+import { crashAtEveryCommit, type Scenario } from '../../../test/support/master/at-every-commit.ts'
+import { type JobWorld, newVolume, serverRecord } from '../../../test/support/master/job-world.ts'
 import { GIB } from '../../base/units.ts'
 import { withReplica } from './volume-edits.ts'
 
-interface Scenario {
-  readonly name: string
-  readonly servers?: readonly string[]
-  /** Records, servers and faults as they are when the job is asked for. */
-  arrange(world: JobWorld): void
-  /** What holds at the end, however often the master died. */
-  judge(world: JobWorld): void
-}
-
 const THREE = ['s1', 's2', 's3']
-const FOUR = [...THREE, 's4']
 
 const createJob = (world: JobWorld, mode?: 'best_effort'): void => {
   const volume = newVolume('v', THREE)
@@ -291,35 +281,4 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ]
 
-describe.each(SCENARIOS)('$name', (scenario) => {
-  const run = async (crashAt: CrashPoint | null): Promise<JobWorld> => {
-    const world = new JobWorld({ servers: scenario.servers ?? FOUR, crashAt })
-    scenario.arrange(world)
-    await world.start()
-    await world.calm()
-    world.kill()
-    return world
-  }
-  const judge = (world: JobWorld): void => {
-    expect(world.orphans()).toEqual([])
-    scenario.judge(world)
-  }
-
-  it('ends as it should, and the same after a crash at every commit', async () => {
-    const undisturbed = await run(null)
-    judge(undisturbed)
-    const { commits } = undisturbed.count
-    expect(commits).toBeGreaterThan(1)
-    for (let commit = 1; commit <= commits; commit++) {
-      for (const side of ['before', 'after'] as const) {
-        const world = await run({ commit, side })
-        try {
-          judge(world)
-          expect(world.lives).toBeGreaterThan(1)
-        } catch (error) {
-          throw new Error(`after a crash ${side} commit ${commit} of ${commits}`, { cause: error })
-        }
-      }
-    }
-  })
-})
+crashAtEveryCommit(SCENARIOS)

@@ -46,8 +46,8 @@ export class LedCalls implements VolumeCalls {
     }
   }
 
-  async restoreSnapshot({ volume, epoch, id }: Of<'restoreSnapshot'>): Promise<void> {
-    await this.#o.lead(volume).in(epoch).restoreSnapshot(idOf(id))
+  async restoreSnapshot({ volume, epoch, id, request }: Of<'restoreSnapshot'>): Promise<void> {
+    await this.#o.lead(volume).restore(epoch, idOf(id), request)
   }
 
   async snapshotUsage({ volume, epoch }: Of<'snapshotUsage'>): Promise<VolumeSnapshots> {

@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { epochNumber, MIB } from '../../../src/base/units.ts'
+import { RealClock } from '../../../src/io/clock.ts'
+import { loadSyscalls } from '../../../src/io/syscalls.ts'
 import type { ReplicaBeat, SnapshotFacts } from '../../../src/master/links.ts'
 import type { TaskSpec, TaskView } from '../../../src/rpc/tasks.ts'
 import type { ServerReadyLine } from '../../../src/server/block-server.ts'
@@ -13,7 +15,7 @@ import { BasaltProcess } from '../target/support/process.ts'
 import { temporaryDirectory } from '../target/support/volume.ts'
 
 const CLUSTER = '6d1c3f0e-58a5-4d0b-9e1f-0c7f3c1a9b11'
-const LEASE_MS = 3000
+const LEASE_MS = 2000
 const NOWHERE = '127.0.0.1:0'
 
 export const volumeOf = (n: number): string => `11111111-2222-4333-8444-${String(n).padStart(12, '0')}`
@@ -31,6 +33,7 @@ export class ScriptedCluster {
   /** Who leads each volume, and is granted leases. */
   readonly #leads = new Map<string, Lead>()
   readonly #sealed = new Map<string, SealAnswer>()
+  readonly #clock = new RealClock({ syscalls: loadSyscalls() })
   #tasks = 0
 
   private constructor(master: MasterDouble) {
@@ -41,7 +44,14 @@ export class ScriptedCluster {
     master.heard = (server, { replicas }) => {
       for (const { volume, open, messages } of replicas) {
         for (const message of messages) {
-          if (message.kind === 'sealed') this.#sealed.set(`${server} ${volume} ${message.epoch.number}`, message)
+          const { kind } = message
+          if (kind === 'sealed') this.#sealed.set(`${server} ${volume} ${message.epoch.number}`, message)
+          if (kind !== 'sealLater') continue
+          // a lease that it knows of is not over
+          const seal = { kind: 'seal', epoch: message.epoch } as const
+          this.#clock.after(message.waitMs, () =>
+            master.links.send(server, { kind: 'replica', volume, message: seal }),
+          )
         }
         const lead = this.#leads.get(volume)
         if (open?.leads == null || lead?.server !== server) continue
@@ -69,7 +79,18 @@ export class ScriptedCluster {
     const child = new BasaltProcess([
       ...['server', '--data', file(name), '--cluster-id', CLUSTER, '--cluster-key', file('key')],
       ...['--master', master.address, '--join-token-file', file('token'), '--name', name],
-      ...['--iscsi', NOWHERE, '--nvme', NOWHERE, '--replication', NOWHERE, '--http', NOWHERE, '--grpc', NOWHERE],
+      ...[
+        '--iscsi',
+        NOWHERE,
+        '--nvme',
+        NOWHERE,
+        '--replication',
+        NOWHERE,
+        '--http',
+        NOWHERE,
+        '--grpc',
+        NOWHERE,
+      ],
     ])
     this.#running.push(child)
     const ready = await child.ready<ServerReadyLine>()

@@ -108,12 +108,19 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
         committed: 0,
         durable: 0,
         peers: [],
-        sessions: 0,
+        sessions: this.#servers.sessions.get(uuid) ?? 0,
       },
       outage: null,
       usedBytes: 0,
       settingsTag: 0,
-      led: null,
+      led: isPrimary
+        ? {
+            epoch: lead.epoch.number,
+            snapshots: this.#servers.volumes.log(uuid).snapshots,
+            origin: null,
+            scrub: null,
+          }
+        : null,
       kept: null,
       messages: [],
     }
@@ -206,6 +213,8 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
     const volume = this.#store.view.volume(uuid)
     if (volume === undefined || volume.state === 'deleting') return
     const { lead, replicas } = volume
+    // a master that died before it told them does so in its next life
+    this.#obey(uuid, lead)
     const staying = replicas.filter((replica) => replica.state !== 'leaving')
     if (!lead.hasServed) {
       if (staying.some((replica) => replica.state === 'allocating') || !this.#isUp(lead.primary)) return
@@ -261,11 +270,15 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
       const writes = next === now.lead ? [] : [{ kind: 'volume' as const, record: { ...now, lead: next } }]
       return { writes, result: next }
     })
+    this.#obey(uuid, lead)
+    return lead
+  }
+
+  #obey(uuid: string, lead: LeadRecord): void {
     for (const server of this.#servers.servers.values()) {
       const replica = server.replicas.get(uuid)
       if (replica !== undefined && server.isUp) replica.epoch = lead.epoch.number
     }
-    return lead
   }
 
   #isUp(server: string): boolean {

@@ -4,12 +4,12 @@
  * and which is carried out long after it was given up. A server begins no call that was given up before it began.
  */
 import { BlockError } from '../../../src/base/errors.ts'
-import type { AllocateRequest, ServerLinks, ToServer } from '../../../src/master/links.ts'
+import type { AllocateRequest, ServerCalls, ServerLinks, ToServer } from '../../../src/master/links.ts'
 import type { Scheduler } from '../../sim/scheduler.ts'
-import { NO_CALLS } from './no-calls.ts'
+import { ScriptVolumes } from './script-volumes.ts'
 
 export type Fault = 'none' | 'refused' | 'lost' | 'answer lost' | 'late'
-type CallKind = 'allocate' | 'remove' | 'expand'
+type CallKind = keyof ServerCalls
 
 interface ScriptReplica {
   readonly volume: string
@@ -32,26 +32,19 @@ const TIMEOUT_MS = 5000
 const LATE_MS = 7000
 
 export class ScriptServers implements ServerLinks {
-  readonly createSnapshot = NO_CALLS.createSnapshot
-  readonly deleteSnapshot = NO_CALLS.deleteSnapshot
-  readonly restoreSnapshot = NO_CALLS.restoreSnapshot
-  readonly snapshotUsage = NO_CALLS.snapshotUsage
-  readonly exposeSnapshot = NO_CALLS.exposeSnapshot
-  readonly setOrigin = NO_CALLS.setOrigin
-  readonly holdWrites = NO_CALLS.holdWrites
-  readonly releaseWrites = NO_CALLS.releaseWrites
-  readonly openImage = NO_CALLS.openImage
-  readonly startTask = NO_CALLS.startTask
-  readonly task = NO_CALLS.task
-  readonly cancelTask = NO_CALLS.cancelTask
+  /** Logs and tasks. */
+  readonly volumes: ScriptVolumes
   readonly #scheduler: Scheduler
   readonly servers = new Map<string, ScriptServer>()
   /** What befalls the next calls of a kind at a server; after that all goes well. */
   readonly faults = new Map<string, Fault[]>()
   readonly calls: string[] = []
+  /** Hosts that are logged in, by volume. */
+  readonly sessions = new Map<string, number>()
 
   constructor(scheduler: Scheduler, ids: readonly string[]) {
     this.#scheduler = scheduler
+    this.volumes = new ScriptVolumes(() => scheduler.nowMs)
     for (const id of ids)
       this.servers.set(id, { id, isUp: true, lostSinceMs: 0, busyUntilMs: 0, replicas: new Map() })
   }
@@ -63,6 +56,7 @@ export class ScriptServers implements ServerLinks {
   setUp(id: string, isUp: boolean): void {
     const server = this.#server(id)
     server.isUp = isUp
+    if (!isUp) this.volumes.forgetTasks(id)
     server.lostSinceMs = this.#scheduler.nowMs
   }
 
@@ -107,7 +101,46 @@ export class ScriptServers implements ServerLinks {
     })
   }
 
-  #call(kind: CallKind, id: string, work: (server: ScriptServer) => void): Promise<void> {
+  createSnapshot: ServerLinks['createSnapshot'] = (server, request) =>
+    this.#led('createSnapshot', server, request, () => this.volumes.createSnapshot(request))
+  deleteSnapshot: ServerLinks['deleteSnapshot'] = (server, request) =>
+    this.#led('deleteSnapshot', server, request, () => this.volumes.deleteSnapshot(request))
+  restoreSnapshot: ServerLinks['restoreSnapshot'] = (server, request) =>
+    this.#led('restoreSnapshot', server, request, () => this.volumes.restoreSnapshot(request))
+  snapshotUsage: ServerLinks['snapshotUsage'] = (server, request) =>
+    this.#led('snapshotUsage', server, request, () => this.volumes.snapshotUsage(request))
+  exposeSnapshot: ServerLinks['exposeSnapshot'] = (server, request) =>
+    this.#led('exposeSnapshot', server, request, () => this.volumes.exposeSnapshot(request))
+  setOrigin: ServerLinks['setOrigin'] = (server, request) =>
+    this.#led('setOrigin', server, request, () => this.volumes.setOrigin(request))
+  holdWrites: ServerLinks['holdWrites'] = (server, request) =>
+    this.#led('holdWrites', server, request, () => this.volumes.holdWrites(request))
+  releaseWrites: ServerLinks['releaseWrites'] = (server, request) =>
+    this.#led('releaseWrites', server, request, () => this.volumes.releaseWrites(request))
+  openImage: ServerLinks['openImage'] = (server, request) =>
+    this.#led('openImage', server, request, () => this.volumes.openImage(request))
+  startTask: ServerLinks['startTask'] = (server, request) =>
+    this.#call('startTask', server, () => this.volumes.startTask(server, request))
+  task: ServerLinks['task'] = (server, request) =>
+    this.#call('task', server, () => this.volumes.task(server, request))
+  cancelTask: ServerLinks['cancelTask'] = (server, request) =>
+    this.#call('cancelTask', server, () => this.volumes.cancelTask(server, request))
+
+  /** For the server that leads in that epoch. */
+  #led<T>(
+    kind: CallKind,
+    id: string,
+    { volume, epoch }: { readonly volume: string; readonly epoch: number },
+    work: () => T,
+  ): Promise<T> {
+    return this.#call(kind, id, ({ replicas }) => {
+      if (replicas.get(volume)?.epoch !== epoch)
+        throw new BlockError('CONFLICT', 'it does not lead in that epoch')
+      return work()
+    })
+  }
+
+  #call<T>(kind: CallKind, id: string, work: (server: ScriptServer) => T): Promise<T> {
     const fault = this.faults.get(`${kind} ${id}`)?.shift() ?? 'none'
     const server = this.#server(id)
     this.calls.push(`${kind} ${id}`)
@@ -120,13 +153,13 @@ export class ScriptServers implements ServerLinks {
         at(TRIP_MS, () => reject(new BlockError('DISCONNECTED', 'the server is not connected')))
         return
       }
-      const doIt = (): BlockError | undefined => {
-        if (!server.isUp) return new BlockError('DISCONNECTED', 'the server went away')
+      const doIt = (): (() => void) => {
+        if (!server.isUp) return () => reject(new BlockError('DISCONNECTED', 'the server went away'))
         try {
-          work(server)
-          return undefined
+          const answer = work(server)
+          return () => resolve(answer)
         } catch (error) {
-          if (error instanceof BlockError) return error
+          if (error instanceof BlockError) return () => reject(error)
           throw error
         }
       }
@@ -135,8 +168,8 @@ export class ScriptServers implements ServerLinks {
       switch (fault) {
         case 'none':
           at(tripMs, () => {
-            const error = doIt()
-            at(TRIP_MS, () => (error === undefined ? resolve() : reject(error)))
+            const answer = doIt()
+            at(TRIP_MS, answer)
           })
           return
         case 'refused':
@@ -146,13 +179,13 @@ export class ScriptServers implements ServerLinks {
           at(TIMEOUT_MS, giveUp)
           return
         case 'answer lost':
-          at(TRIP_MS, () => doIt())
+          at(TRIP_MS, () => void doIt())
           at(TIMEOUT_MS, giveUp)
           return
         case 'late':
           at(TIMEOUT_MS, giveUp)
           server.busyUntilMs = this.#scheduler.nowMs + LATE_MS
-          at(LATE_MS, () => doIt())
+          at(LATE_MS, () => void doIt())
           return
       }
     })

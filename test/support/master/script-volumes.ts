@@ -1,0 +1,220 @@
+/**
+ * What the calls about snapshots and tasks find, over scripted servers: the volumes' logs, which outlive every process, and the
+ * tasks of each server, which do not. A task takes a while of virtual time; the script says how the next ones end.
+ */
+import { BlockError } from '../../../src/base/errors.ts'
+import type { ServerCalls, SnapshotBeat } from '../../../src/master/links.ts'
+import {
+  type BackupInfo,
+  type TaskKind,
+  type TaskResults,
+  type TaskSpec,
+  type TaskView,
+  taskResultText,
+} from '../../../src/rpc/tasks.ts'
+
+type Of<Name extends keyof ServerCalls> = Parameters<ServerCalls[Name]>[0]
+
+interface ScriptLog {
+  lsn: number
+  snapshots: SnapshotBeat[]
+  origin: Of<'setOrigin'>['origin'] | null
+  /** Ids of snapshots that it was restored to, in order. */
+  readonly restored: string[]
+  /** Requests that were carried out, by epoch. */
+  readonly requests: Set<string>
+  hold: { readonly name: string; readonly endsMs: number } | null
+}
+
+interface ScriptTask {
+  readonly spec: TaskSpec
+  readonly epoch: number | null
+  readonly endsMs: number
+  readonly fails: { readonly code: string; readonly message: string } | undefined
+  isCancelled: boolean
+}
+
+const TASK_MS = 2500
+
+export class ScriptVolumes {
+  readonly #now: () => number
+  readonly #logs = new Map<string, ScriptLog>()
+  /** By server and task. */
+  readonly #tasks = new Map<string, ScriptTask>()
+  /** How the next tasks of a kind end, if not well. */
+  readonly failures = new Map<TaskKind, { readonly code: string; readonly message: string }[]>()
+  /** `kind server` of every task that was begun. */
+  readonly begun: string[] = []
+  /** Specifications of those. */
+  readonly specs: TaskSpec[] = []
+  /** Snapshots that are read, and not deleted. */
+  readonly read = new Set<string>()
+  readonly backups: BackupInfo[] = []
+  #holds = 0
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  log(volume: string): ScriptLog {
+    const known = this.#logs.get(volume)
+    if (known !== undefined) return known
+    const made: ScriptLog = {
+      lsn: 100,
+      snapshots: [],
+      origin: null,
+      restored: [],
+      requests: new Set(),
+      hold: null,
+    }
+    this.#logs.set(volume, made)
+    return made
+  }
+
+  /** A process of the server ends. */
+  forgetTasks(server: string): void {
+    for (const key of [...this.#tasks.keys()]) if (key.startsWith(`${server}/`)) this.#tasks.delete(key)
+  }
+
+  createSnapshot({ volume, id, name }: Of<'createSnapshot'>): SnapshotBeat {
+    const log = this.log(volume)
+    const there = log.snapshots.find((one) => one.id === id)
+    if (there !== undefined) return there
+    if (log.snapshots.some((one) => one.name === name)) throw new BlockError('CONFLICT', 'the name is taken')
+    log.lsn += 1
+    const made = { id, name, lsn: log.lsn, createdWallMs: 0, sizeBytes: 64 * 2 ** 20, isExposed: false }
+    log.snapshots = [...log.snapshots, made]
+    return made
+  }
+
+  deleteSnapshot({ volume, id }: Of<'deleteSnapshot'>): void {
+    if (this.read.has(id)) throw new BlockError('CONFLICT', 'it is being read')
+    const log = this.log(volume)
+    log.snapshots = log.snapshots.filter((one) => one.id !== id)
+  }
+
+  restoreSnapshot({ volume, epoch, id, request }: Of<'restoreSnapshot'>): void {
+    const log = this.log(volume)
+    if (!log.snapshots.some((one) => one.id === id)) throw new BlockError('NOT_FOUND', 'no such snapshot')
+    if (log.requests.has(`${epoch} ${request}`)) return
+    log.requests.add(`${epoch} ${request}`)
+    log.restored.push(id)
+  }
+
+  snapshotUsage({ volume }: Of<'snapshotUsage'>): Awaited<ReturnType<ServerCalls['snapshotUsage']>> {
+    const snapshots = this.log(volume).snapshots.map((one) => ({
+      ...one,
+      heldBytes: 8192,
+      exclusiveBytes: 4096,
+    }))
+    return { snapshots, freeingBytes: 0, metadataBytes: 4096 }
+  }
+
+  exposeSnapshot({ volume, id, isExposed }: Of<'exposeSnapshot'>): void {
+    const log = this.log(volume)
+    log.snapshots = log.snapshots.map((one) => (one.id === id ? { ...one, isExposed } : one))
+  }
+
+  setOrigin({ volume, origin }: Of<'setOrigin'>): void {
+    this.log(volume).origin = origin
+  }
+
+  holdWrites({ volume, holdMs }: Of<'holdWrites'>): { readonly hold: string } {
+    const log = this.log(volume)
+    const isHeld = log.hold !== null && log.hold.endsMs > this.#now()
+    if (isHeld) throw new BlockError('BUSY', 'writes are held already')
+    log.hold = { name: `hold-${++this.#holds}`, endsMs: this.#now() + holdMs }
+    return { hold: log.hold.name }
+  }
+
+  releaseWrites({ volume, hold }: Of<'releaseWrites'>): { readonly wasHeld: boolean } {
+    const log = this.log(volume)
+    const wasHeld = log.hold?.name === hold && log.hold.endsMs > this.#now()
+    log.hold = null
+    return { wasHeld }
+  }
+
+  openImage({ volume, snapshot }: Of<'openImage'>): { readonly ticket: string } {
+    if (!this.log(volume).snapshots.some(({ id }) => id === snapshot)) {
+      throw new BlockError('NOT_FOUND', 'no such snapshot')
+    }
+    return { ticket: `ticket-${snapshot}` }
+  }
+
+  startTask(server: string, { task, led, spec }: Of<'startTask'>): void {
+    const key = `${server}/${task}`
+    const there = this.#tasks.get(key)
+    const epoch = led?.epoch ?? null
+    if (there !== undefined) {
+      const { state } = this.#view(key, task, there)
+      if (state === 'running' || state === 'succeeded') return
+    }
+    const fails = this.failures.get(spec.kind)?.shift()
+    this.#tasks.set(key, { spec, epoch, endsMs: this.#now() + TASK_MS, fails, isCancelled: false })
+    this.begun.push(`${spec.kind} ${server}`)
+    this.specs.push(spec)
+  }
+
+  task(server: string, { task }: Of<'task'>): TaskView {
+    const key = `${server}/${task}`
+    const known = this.#tasks.get(key)
+    if (known !== undefined) return this.#view(key, task, known)
+    return { ...NOTHING, task, state: 'unknown' }
+  }
+
+  cancelTask(server: string, { task }: Of<'cancelTask'>): void {
+    const known = this.#tasks.get(`${server}/${task}`)
+    if (known !== undefined) known.isCancelled = true
+  }
+
+  #view(_key: string, task: string, { spec, endsMs, fails, isCancelled }: ScriptTask): TaskView {
+    if (isCancelled) return { ...NOTHING, task, state: 'cancelled' }
+    const leftMs = endsMs - this.#now()
+    if (leftMs > 0) return { ...NOTHING, task, state: 'running', done: TASK_MS - leftMs, total: TASK_MS }
+    if (fails !== undefined) return { ...NOTHING, task, state: 'failed', ...fails }
+    return { ...NOTHING, task, state: 'succeeded', result: this.#resultOf(spec, task) }
+  }
+
+  #resultOf(spec: TaskSpec, task: string): string {
+    const results: TaskResults = {
+      hydrate: {},
+      backup: { backup: backupInfo(task) },
+      restoreBackup: { restoredBytes: 1 },
+      verifyBackup: { verifiedBytes: 1, objects: 1 },
+      listBackups: { backups: [...this.backups], next: null },
+      pruneBackups: { deleted: ['old'], kept: 1, freedBytes: 1 },
+      deleteBackup: { freedBytes: 1 },
+      checkRepository: {},
+      scrub: { verifiedBytes: 1, errors: 2, repaired: 2, found: [] },
+    }
+    return taskResultText(spec.kind, results[spec.kind])
+  }
+}
+
+const NOTHING = {
+  done: 0,
+  total: 0,
+  unit: 'bytes',
+  message: null,
+  code: null,
+  result: null,
+} as const
+
+export const backupInfo = (id: string): BackupInfo => ({
+  id,
+  volumeName: 'v',
+  volumeUuid: '22222222-2222-4222-8222-000000000001',
+  createdAtMs: 0,
+  snapshotName: 'backup-1',
+  lsn: 1,
+  sizeBytes: 64 * 2 ** 20,
+  logicalBlockBytes: 512,
+  kind: 'full',
+  base: null,
+  whyFull: null,
+  storedBytes: 1,
+  changedBytes: 1,
+  compression: 'zstd',
+  isEncrypted: false,
+  state: 'complete',
+})
