@@ -57,7 +57,7 @@ const restore: Step = {
     const epoch = numberOf(job, 'epoch')
     const { lead } = volume
     const server = textOf(job, 'at') ?? lead.primary
-    const request = { volume: volume.uuid, epoch, id, request: job.id }
+    const request = { volume: volume.uuid, epoch, id, request: job.id, force: job.data.force === true }
     const call: Call = { kind: 'restoreSnapshot', server, request }
     const state = look.call(call)
     if (state?.kind === 'done') {
@@ -107,6 +107,7 @@ const REFUSED: readonly string[] = [
   'UNKNOWN_FORMAT',
   'NO_SPACE',
   'READ_ONLY',
+  'IN_USE',
 ]
 
 export const RESTORE: Machine = { kind: 'restore', steps: { queued: enqueue, restore, dropped: DROPPED } }

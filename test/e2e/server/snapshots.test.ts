@@ -70,7 +70,7 @@ describe('snapshots of a volume that is led', () => {
     expect(await read(disk, 5)).toEqual(patternAt(2, BLOCK_BYTES))
 
     const request = '22222222-2222-4333-8444-000000000001'
-    await master.links.restoreSnapshot(s1.server, { ...led, id, request })
+    await master.links.restoreSnapshot(s1.server, { ...led, id, request, force: true })
     const changed = await session.execute({ cdb: new Uint8Array(6) })
     expect(parseSense(changed.sense), 'the medium may have changed').toMatchObject({
       key: 6,
@@ -79,7 +79,7 @@ describe('snapshots of a volume that is led', () => {
     })
     expect(await read(disk, 5)).toEqual(patternAt(1, BLOCK_BYTES))
     await write(disk, 5, 4)
-    await master.links.restoreSnapshot(s1.server, { ...led, id, request })
+    await master.links.restoreSnapshot(s1.server, { ...led, id, request, force: true })
     expect(await read(disk, 5), 'it is not restored twice').toEqual(patternAt(4, BLOCK_BYTES))
     expect((await send(session, '35 00 00000000 00 0000 00')).status).toBe(0)
 
