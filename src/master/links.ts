@@ -209,11 +209,6 @@ export interface OneSnapshot extends LedVolume {
   readonly id: string
 }
 
-export interface RestoreRequest extends OneSnapshot {
-  readonly request: string
-  readonly force: boolean
-}
-
 export interface VolumeSnapshots {
   /** Oldest first. */
   readonly snapshots: readonly (SnapshotBeat & {
@@ -252,10 +247,10 @@ export interface ServerCalls {
   deleteSnapshot(request: OneSnapshot): Promise<void>
   /**
    * The volume is as the snapshot was, but for its size; hosts that are logged in are told that data changed. NOT_FOUND. A
-   * request (UUID) that was carried out in this epoch is not carried out again: hosts may have written since. IN_USE: hosts are
-   * logged in at this moment, and it is not forced.
+   * request (UUID) that was carried out in this epoch is not carried out again: hosts may have written since. IN_USE while hosts
+   * are logged in at that moment, unless `force`.
    */
-  restoreSnapshot(request: RestoreRequest): Promise<void>
+  restoreSnapshot(request: OneSnapshot & { readonly request: string; readonly force: boolean }): Promise<void>
   snapshotUsage(request: LedVolume): Promise<VolumeSnapshots>
   /** Hosts may log in to it, read-only, at this server as long as it leads; or no longer. NOT_FOUND. */
   exposeSnapshot(request: OneSnapshot & { readonly isExposed: boolean }): Promise<void>

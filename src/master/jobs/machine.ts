@@ -12,14 +12,7 @@ import type { BlockErrorCode } from '../../base/errors.ts'
 import type { TaskView } from '../../rpc/tasks.ts'
 import type { LiveCluster } from '../core/live.ts'
 import type { NewEvent, RecordsView, RecordWrite } from '../core/records-view.ts'
-import type {
-  AllocateRequest,
-  LedVolume,
-  OneSnapshot,
-  Origin,
-  RestoreRequest,
-  SnapshotFacts,
-} from '../links.ts'
+import type { AllocateRequest, LedVolume, OneSnapshot, Origin, SnapshotFacts } from '../links.ts'
 import type { JobKind, JobRecord } from '../records.ts'
 import type { Planner } from './ports.ts'
 import type { TaskPlan } from './task-plans.ts'
@@ -40,7 +33,7 @@ export type Call =
   | {
       readonly kind: 'restoreSnapshot'
       readonly server: string
-      readonly request: RestoreRequest
+      readonly request: OneSnapshot & { readonly request: string; readonly force: boolean }
     }
   | {
       readonly kind: 'setOrigin'
