@@ -233,7 +233,7 @@ export class BlockServer {
       openImage: (place) => RemoteImage.open({ ...place, tls: member?.tls }),
     })
     await member?.join(host, {
-      calls: new LedCalls({ ...means, kinds, lead: (volume) => host.lead(volume) }),
+      calls: new LedCalls({ ...means, kinds, server, lead: (volume) => host.lead(volume) }),
       images: imageHandlers({ ...means, clock, logger }),
     })
     view.current = { ...view.current, state: 'serving' }

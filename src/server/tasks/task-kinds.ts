@@ -6,6 +6,7 @@ import { BlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { VolumeImage } from '../../base/ports/image.ts'
 import type { SnapshotDevice } from '../../base/ports/snapshots.ts'
+import type { LedDevice } from '../../replication/device.ts'
 import {
   type RepositorySpec,
   type TaskKind,
@@ -15,6 +16,7 @@ import {
 } from '../../rpc/tasks.ts'
 import type { CloneOrigin } from '../clones/clone-origin.ts'
 import { checkOrigin, type HydratorOptions, hydrate } from '../clones/hydrator.ts'
+import type { Lead } from '../replica/lead.ts'
 import { backupResource } from './backup-resource.ts'
 import type { NewTask, TaskRun } from './task-runner.ts'
 
@@ -34,8 +36,12 @@ export interface TaskVolume {
 }
 
 export interface LedTask {
-  readonly device: HydratorOptions['device']
+  readonly device: HydratorOptions['device'] & Pick<LedDevice, 'scrub'>
   readonly origin: CloneOrigin
+  /** Id of this server. */
+  readonly server: string
+  /** A pass has ended. */
+  readonly scrubbed: Lead['scrubbed']
 }
 
 type Spec<Kind extends TaskKind> = Extract<TaskSpec, { readonly kind: Kind }>
@@ -58,7 +64,7 @@ export class TaskKinds {
       case 'restoreBackup':
         return this.#ofVolume(spec, volume, (one, run) => this.#restore(spec, one, run))
       case 'scrub':
-        return this.#ofVolume(spec, volume, (one, run) => this.#scrub(spec, one, run))
+        return this.#ofVolume(spec, volume, (one, run) => this.#scrub(one, run))
       case 'verifyBackup':
         return this.#ofNone(spec, volume, (repository, run) => verify(repository, spec, run))
       case 'listBackups':
@@ -146,8 +152,14 @@ export class TaskKinds {
     return { restoredBytes: writtenBytes + sameBytes }
   }
 
-  async #scrub(_spec: Spec<'scrub'>, _volume: TaskVolume, _run: TaskRun): Result<'scrub'> {
-    throw new BlockError('UNKNOWN_FORMAT', 'not yet')
+  async #scrub({ led }: TaskVolume, { signal, say }: TaskRun): Result<'scrub'> {
+    if (led === null) throw new BlockError('INVALID_ARGUMENT', 'other volumes are scrubbed by themselves')
+    say('the primary reads all that it has')
+    const { verifiedBytes, errors, repaired, badBlocks } = await untilAborted(led.device.scrub(), signal)
+    led.scrubbed({ endedWallMs: this.#o.clock.wallMs(), errors, repaired })
+    const { server } = led
+    const found = badBlocks.map((block) => ({ block, what: 'checksum' as const, repaired: false, server }))
+    return { verifiedBytes, errors, repaired, found }
   }
 
   async #prune(repository: Repository, spec: Spec<'pruneBackups'>, run: TaskRun): Result<'pruneBackups'> {
@@ -167,6 +179,19 @@ export class TaskKinds {
       ...interruptible(run),
     })
     return { freedBytes }
+  }
+}
+
+/** What goes on by itself is not waited for any more once the signal fires. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -147,6 +147,10 @@ describe('snapshots of a volume that is led', () => {
         ),
       )
     }
+    const scrub = await cluster.task(ready, { kind: 'scrub', repair: true }, 1)
+    expect(scrub, scrub.message ?? '').toMatchObject({ state: 'succeeded' })
+    expect(taskResultOf('scrub', scrub.result)).toMatchObject({ errors: 0, repaired: 0, found: [] })
+    await cluster.master.until(() => cluster.led(ready.server, 1)?.scrub?.errors === 0)
     // neighbours in the order of the writes: none is there without the one before it
     expect(Math.abs(seen[0]! - seen[1]!)).toBe(1)
     expect(Math.max(...seen)).toBeGreaterThanOrEqual(before - 2)
