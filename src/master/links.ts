@@ -223,9 +223,6 @@ export interface VolumeSnapshots {
   readonly metadataBytes: number
 }
 
-/** Writes are held for no longer than this. */
-export const HOLD_MS_MAX = 5000
-
 /**
  * What a server does for its master when it is called. All of it is idempotent: the same again is answered alike.
  * DISCONNECTED, TIMED_OUT: nothing is known.
@@ -260,7 +257,7 @@ export interface ServerCalls {
   /** The volume, on which nobody wrote yet, is a clone from here on. CONFLICT: it has another origin, or was written to. */
   setOrigin(request: LedVolume & { readonly origin: Origin }): Promise<void>
   /**
-   * New writes wait, and those under way are over when it resolves. It ends by itself after `holdMs` (at most HOLD_MS_MAX), and
+   * New writes wait, and those under way are over when it resolves. It ends by itself after `holdMs` (at most 5000), and
    * whenever the server stops leading. BUSY: somebody holds them already.
    */
   holdWrites(request: LedVolume & { readonly holdMs: number }): Promise<{ readonly hold: string }>

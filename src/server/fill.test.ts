@@ -5,6 +5,7 @@ import {
   realPorts,
   temporaryDirectory,
 } from '../../test/e2e/target/support/volume.ts'
+import type { RestoreTarget } from '../backup/repository.ts'
 import { BlockError } from '../base/errors.ts'
 import { Volume } from '../blockvol/volume.ts'
 import { FillingMark } from './filling-mark.ts'
@@ -36,8 +37,8 @@ describe('a volume that is filled with something else', () => {
         throw error
       },
     })
-  const write = async (volume: Volume): Promise<string> => {
-    await volume.write(0, NEW)
+  const write = async (target: RestoreTarget): Promise<string> => {
+    await target.write(0, NEW)
     return 'done'
   }
   beforeEach(async () => {
@@ -54,11 +55,13 @@ describe('a volume that is filled with something else', () => {
     const done = await hosted.fill({
       what: 'backup b-1',
       force: false,
-      work: async (volume) => {
+      work: async (target) => {
+        expect(hosted.view().state).toBe('serving')
+        await target.read(0, new Uint8Array(4096))
         seen.push(hosted.view().state, String(hosted.view().outage), String(await mark().read()))
         expect(() => hosted.startScrub()).toThrow(/not open: it is being filled: backup b-1/)
         await expect(hosted.fill({ what: 'x', force: true, work: write })).rejects.toThrow(/already/)
-        return write(volume)
+        return write(target)
       },
     })
     expect(done).toBe('done')
@@ -74,8 +77,8 @@ describe('a volume that is filled with something else', () => {
   })
 
   it('is not served after a fill that failed, also by the next process, until one succeeds', async () => {
-    const failing = async (volume: Volume): Promise<string> => {
-      await write(volume)
+    const failing = async (target: RestoreTarget): Promise<string> => {
+      await write(target)
       throw new BlockError('CORRUPT', 'packs/17 is damaged')
     }
     const hosted = await host()
@@ -97,6 +100,18 @@ describe('a volume that is filled with something else', () => {
     const last = await host()
     expect(last.view().state).toBe('serving')
     await last.stop()
+  })
+
+  it('stays as it is when a fill fails before it touched anything', async () => {
+    const hosted = await host()
+    const missing = async (): Promise<string> => {
+      throw new BlockError('NOT_FOUND', 'there is no backup b-9')
+    }
+    await expect(hosted.fill({ what: 'b-9', force: false, work: missing })).rejects.toThrow(/no backup/)
+    expect(hosted.view()).toMatchObject({ state: 'serving', outage: undefined })
+    expect(await mark().read()).toBeUndefined()
+    expect(service.events).toEqual(['attach'])
+    await hosted.stop()
   })
 
   it('stays as it is while hosts are logged in, unless forced', async () => {

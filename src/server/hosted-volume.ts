@@ -9,11 +9,13 @@
  *             ▼   │filled
  *            filling: a restore or an import; of a volume that is found half filled it waits for another one
  */
+import type { RestoreTarget } from '../backup/repository.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import type { ScrubStatus, SpaceReport, VolumeCounters, VolumeStatus } from '../blockvol/api.ts'
 import type { Volume } from '../blockvol/volume.ts'
+import { FillTarget } from './fill-target.ts'
 import type { FillingMark } from './filling-mark.ts'
 import { type LatencyRecorders, viewLatencies } from './latencies.ts'
 import { Pause } from './pause.ts'
@@ -56,7 +58,7 @@ export interface Fill<T> {
   readonly what: string
   /** Also while hosts are logged in. */
   readonly force: boolean
-  work(volume: Volume): Promise<T>
+  work(target: RestoreTarget): Promise<T>
 }
 
 export class HostedVolume {
@@ -132,8 +134,8 @@ export class HostedVolume {
   }
 
   /**
-   * Puts something else in the place of all content. No host is served meanwhile, and none until a fill has succeeded, over
-   * crashes too. CONFLICT, `unsafe` while hosts are logged in, and while another one is under way; CLOSED; errors of `work`.
+   * Puts something else in the place of all content. From the first access to the volume on no host is served, and none until a
+   * fill has succeeded, over crashes too. CONFLICT, `unsafe` while hosts are logged in, and while another one is under way; CLOSED; errors of `work`.
    */
   async fill<T>({ what, force, work }: Fill<T>): Promise<T> {
     const { filling, service, companion } = this.#options
@@ -147,13 +149,16 @@ export class HostedVolume {
     if (sessions > 0 && !force) throw attached(this.name, sessions)
     this.#isFillUnderWay = true
     try {
-      await filling.set(what)
-      this.#state = 'filling'
-      this.#outage = `it is being filled: ${what}`
-      await companion?.down('the volume is being filled')
-      await service.detach()
-      const done = await work(volume)
-      await volume.flush()
+      const begin = async (): Promise<void> => {
+        await filling.set(what)
+        this.#state = 'filling'
+        this.#outage = `it is being filled: ${what}`
+        await companion?.down('the volume is being filled')
+        await service.detach()
+      }
+      const target = new FillTarget(volume, begin)
+      const done = await work(target)
+      await target.flush()
       if (!this.#isFilling(volume)) throw new BlockError('CLOSED', `volume ${this.name} was closed meanwhile`)
       await filling.clear()
       await this.#attach(volume)

@@ -28,7 +28,7 @@ export const REPOSITORY_NOUN: Noun = {
 The secret key of S3 comes from --secret-key-file or AWS_SECRET_ACCESS_KEY.`,
 }
 
-export const REPOSITORY: ArgumentDescription = { name: 'REPOSITORY', help: 'name of the repository' }
+const REPOSITORY: ArgumentDescription = { name: 'REPOSITORY', help: 'name of the repository' }
 
 export const REPOSITORY_COMMANDS: readonly CommandDescription[] = [
   {

@@ -7,7 +7,7 @@ import { formatTime } from './times.ts'
 type Facts = [name: string, value: string][]
 
 /** How it is named wherever one is meant. */
-export const snapshotName = ({ volume, name }: Snapshot): string => `${volume}@${name}`
+const snapshotName = ({ volume, name }: Snapshot): string => `${volume}@${name}`
 
 /** While it is being made or nobody leads the volume, nobody can say. */
 const sizeOrNone = (bytes: number | null): string => (bytes === null ? '-' : formatSize(bytes))

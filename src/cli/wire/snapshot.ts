@@ -9,7 +9,6 @@ const Exposure = Type.Object({
   iscsi: Type.Array(Type.String()),
   nvme: Type.Array(Type.String()),
 })
-export type Exposure = Static<typeof Exposure>
 
 export const Snapshot = Type.Object({
   id: Type.String(),

@@ -9,7 +9,7 @@ import type { Clock } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { formatUuid, randomUuid } from '../../base/uuid.ts'
 import type { Volume } from '../../blockvol/volume.ts'
-import type { KeepRules, RepositorySpec, TaskView } from '../../rpc/tasks.ts'
+import { type KeepRules, type RepositorySpec, type TaskView, taskResultText } from '../../rpc/tasks.ts'
 import type { Fill } from '../hosted-volume.ts'
 import { placeOf, TaskKinds } from './task-kinds.ts'
 import type { NewTask, TaskRun, TaskRunner } from './task-runner.ts'
@@ -99,17 +99,13 @@ export class TargetTasks {
       case 'backup':
         return (run) => this.#backup(task, run)
       case 'restoreBackup':
-        return (run) => {
-          const { kind, repository, backup } = task
-          return this.#fill(task, `backup ${backup}`, (volume) =>
-            this.#kinds.workOf({ kind, repository, backup }, { device: volume, led: null })(run),
-          )
-        }
+        return (run) =>
+          this.#fill(task, `backup ${task.backup}`, (target) => this.#restore(task, target, run))
       case 'exportImage':
         return (run) => this.#export(task, run)
       case 'importImage':
         return (run) =>
-          this.#fill(task, `image ${task.artifact}`, (volume) => this.#import(task, volume, run))
+          this.#fill(task, `image ${task.artifact}`, (target) => this.#import(task, target, run))
       case 'listBackups':
         return this.#kinds.workOf({ ...task, volume: null, after: null, limit: BACKUPS_MAX }, null)
       case 'pruneBackups':
@@ -151,13 +147,27 @@ export class TargetTasks {
     })
   }
 
+  async #restore(
+    { repository, backup }: Extract<TargetTask, { readonly kind: 'restoreBackup' }>,
+    target: RestoreTarget,
+    run: TaskRun,
+  ): Promise<string> {
+    const { writtenBytes, sameBytes } = await this.#withRepository(repository, (opened) =>
+      opened.restore({
+        // what an interrupted one wrote, it finds
+        ...{ backup, target, content: 'any' },
+        ...{ signal: run.signal, onProgress: run.progress },
+      }),
+    )
+    return taskResultText('restoreBackup', { restoredBytes: writtenBytes + sameBytes })
+  }
+
   async #import(
     { repository, artifact }: Extract<TargetTask, { readonly kind: 'importImage' }>,
     target: RestoreTarget,
     run: TaskRun,
   ): Promise<string> {
     const manifest = await this.#withRepository(repository, (opened) =>
-      // what an interrupted one wrote, it finds
       opened.importImage({
         ...{ name: artifact, target, content: 'any' },
         ...{ signal: run.signal, onProgress: run.progress },
@@ -169,7 +179,7 @@ export class TargetTasks {
   #fill(
     { repository, force }: Replacing,
     what: string,
-    work: (volume: Volume) => Promise<string>,
+    work: (target: RestoreTarget) => Promise<string>,
   ): Promise<string> {
     const from = repository.kind === 's3' ? `s3://${repository.bucket}` : repository.path
     return this.#o.fill({ what: `${what} of ${from}`, force, work })
