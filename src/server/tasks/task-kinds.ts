@@ -1,5 +1,6 @@
 /** The work of each kind of task, of what the master or an administrator asked for. */
 
+import type { RetryLimits } from '../../backup/objects.ts'
 import type { Repository, RestoreTarget } from '../../backup/repository.ts'
 import type { RepositorySpec as BackupRepositorySpec } from '../../backup/spec.ts'
 import { BlockError } from '../../base/errors.ts'
@@ -23,7 +24,7 @@ import type { NewTask, TaskRun } from './task-runner.ts'
 export interface TaskKindsOptions {
   readonly clock: Clock
   /** Opens a repository; closed when the task ends. */
-  readonly openRepository: (spec: BackupRepositorySpec) => Repository
+  readonly openRepository: (spec: BackupRepositorySpec, limits?: RetryLimits) => Repository
   /** Opens an image that a server has, at `HOST:PORT`. */
   readonly openImage: (place: { readonly address: string; readonly ticket: string }) => Promise<VolumeImage>
 }
@@ -43,6 +44,9 @@ export interface LedTask {
   /** A pass has ended. */
   readonly scrubbed: Lead['scrubbed']
 }
+
+/** Somebody waits for the answer: what a store says is worth more than a late success. */
+const QUICK: RetryLimits = { attemptMs: 5_000, totalMs: 8_000, pauseMs: 200, pauseMsMax: 1_000 }
 
 type Spec<Kind extends TaskKind> = Extract<TaskSpec, { readonly kind: Kind }>
 type Result<Kind extends TaskKind> = Promise<TaskResults[Kind]>
@@ -68,16 +72,13 @@ export class TaskKinds {
       case 'verifyBackup':
         return this.#ofNone(spec, volume, (repository, run) => verify(repository, spec, run))
       case 'listBackups':
-        return this.#ofNone(spec, volume, (repository, run) => list(repository, spec, run))
+        return this.#ofNone(spec, volume, (repository, run) => list(repository, spec, run), QUICK)
       case 'pruneBackups':
         return this.#ofNone(spec, volume, (repository, run) => this.#prune(repository, spec, run))
       case 'deleteBackup':
         return this.#ofNone(spec, volume, (repository, run) => this.#delete(repository, spec, run))
       case 'checkRepository':
-        return this.#ofNone(spec, volume, async (repository, { signal }) => {
-          await repository.check({ signal })
-          return {}
-        })
+        return this.#ofNone(spec, volume, (repository, run) => check(repository, run), QUICK)
     }
   }
 
@@ -94,14 +95,19 @@ export class TaskKinds {
     { kind, repository }: { readonly kind: Kind; readonly repository: RepositorySpec },
     volume: TaskVolume | null,
     work: (repository: Repository, run: TaskRun) => Result<Kind>,
+    limits?: RetryLimits,
   ): NewTask['work'] {
     if (volume !== null) throw new BlockError('INVALID_ARGUMENT', `a ${kind} is of no volume`)
     return async (run) =>
-      taskResultText(kind, await this.#withRepository(repository, (opened) => work(opened, run)))
+      taskResultText(kind, await this.#withRepository(repository, (opened) => work(opened, run), limits))
   }
 
-  async #withRepository<T>(spec: RepositorySpec, work: (repository: Repository) => Promise<T>): Promise<T> {
-    const repository = this.#o.openRepository(placeOf(spec))
+  async #withRepository<T>(
+    spec: RepositorySpec,
+    work: (repository: Repository) => Promise<T>,
+    limits?: RetryLimits,
+  ): Promise<T> {
+    const repository = this.#o.openRepository(placeOf(spec), limits)
     try {
       return await work(repository)
     } finally {
@@ -193,6 +199,11 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   } finally {
     signal.removeEventListener('abort', abort)
   }
+}
+
+async function check(repository: Repository, { signal }: TaskRun): Result<'checkRepository'> {
+  await repository.check({ signal })
+  return {}
 }
 
 async function verify(

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BLOCK_BYTES, MIB } from '../../../src/base/units.ts'
 import type { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
 import { parseSense } from '../../../src/iscsi/initiator/sense.ts'
-import { type TaskSpec, taskResultOf } from '../../../src/rpc/tasks.ts'
+import { type RepositorySpec, type TaskSpec, taskResultOf } from '../../../src/rpc/tasks.ts'
 import type { ServerReadyLine } from '../../../src/server/block-server.ts'
 import { patternAt, send } from '../target/support/host.ts'
 import { ScriptedCluster, snapshotOf, volumeOf } from './scripted-cluster.ts'
@@ -227,6 +227,20 @@ describe('backups', () => {
       return taskResultOf('backup', view.result).backup
     }
     expect((await cluster.task(ready, { kind: 'checkRepository', repository }, null)).state).toBe('succeeded')
+    const nowhere: RepositorySpec = {
+      ...{
+        kind: 's3',
+        endpoint: 'http://127.0.0.1:9',
+        region: 'r',
+        bucket: 'b',
+        prefix: '',
+        sessionToken: null,
+      },
+      ...{ accessKeyId: 'a', secretAccessKey: 'b', forcePathStyle: true, encryption: null },
+    }
+    const unheard = await cluster.task(ready, { kind: 'checkRepository', repository: nowhere }, null)
+    expect(unheard).toMatchObject({ state: 'failed', code: 'DISCONNECTED' })
+    expect(unheard.message).toMatch(/ECONNREFUSED/)
     const full = await back(1)
     expect(full).toMatchObject({
       kind: 'full',
