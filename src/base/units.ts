@@ -1,5 +1,5 @@
 /**
- * Branded numbers: a log sequence number, a block number and a position in the log ring are all plain
+ * Branded numbers: a log sequence number and a position in the log ring are both plain
  * doubles at run time, exact to 2^53, and different types to the compiler, so that none is computed from
  * another by accident. Opaque 64-bit values (epoch ids, reservation keys) are `bigint` and never computed with.
  */
@@ -8,8 +8,6 @@ export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
 
 /** Log sequence number: 1 for the first entry of a volume; 0 means "before any entry". Never reused, no holes. */
 export type Lsn = Brand<number, 'Lsn'>
-/** Number of a 4 KiB block of a volume, from 0. Up to 2^34 (64 TiB), so bit operators must not touch it. */
-export type BlockNumber = Brand<number, 'BlockNumber'>
 /**
  * Byte position in the log since the volume was made; rises for ever. Its place in the ring's file is the
  * position modulo the ring's size. Unrelated to LSNs.
@@ -19,7 +17,6 @@ export type LogPosition = Brand<number, 'LogPosition'>
 export type EpochNumber = Brand<number, 'EpochNumber'>
 
 export const lsn = (value: number): Lsn => value as Lsn
-export const blockNumber = (value: number): BlockNumber => value as BlockNumber
 export const logPosition = (value: number): LogPosition => value as LogPosition
 export const epochNumber = (value: number): EpochNumber => value as EpochNumber
 

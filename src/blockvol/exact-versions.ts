@@ -27,9 +27,6 @@ export interface ExactVersionsParts {
   readonly appendedLsn: () => number
 }
 
-/** Looked at so often: a block that is flushed meanwhile has moved by the second time. */
-const ATTEMPTS = 3
-
 /** Whether this is the content of that version. */
 export const isExactly = (data: Uint8Array, { block, seedBlock, lsn, crc32c }: ExactVersion): boolean =>
   blockChecksum(data, seedBlock ?? block, lsn) === crc32c
@@ -43,33 +40,32 @@ export class ExactVersions {
 
   /** Fills `target` (4096 bytes); false when there is no good copy here. MEDIUM while its map page cannot be read. */
   async read(wanted: ExactVersion, target: Uint8Array): Promise<boolean> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const isNewest = await this.#readNewest(wanted, target)
-      if (isNewest && isExactly(target, wanted)) return true
-      if (!isNewest) break
+    const places = [this.#readMapped, this.#readNewest, this.#readStored, this.#readMapped, this.#readLog]
+    // what is flushed meanwhile goes from one place to the next, and from the log to the first
+    for (const readPlace of places) {
+      if ((await readPlace.call(this, wanted, target)) && isExactly(target, wanted)) return true
     }
-    if ((await this.#readStored(wanted, target)) && isExactly(target, wanted)) return true
-    return (await this.#readLog(wanted, target)) && isExactly(target, wanted)
+    return false
   }
 
-  /** Whether that version is the newest of its block; then `target` has what is in its place. */
-  async #readNewest({ block, lsn }: ExactVersion, target: Uint8Array): Promise<boolean> {
-    const { reader, map, log, extents } = this.#o
-    let source = reader.locateNow(block)
-    if (source === undefined) {
-      await map.get(Math.floor(block / PAGE_BLOCKS))
-      source = reader.locateNow(block)
-    }
-    if (source?.lsn !== lsn || (source.kind !== 'log' && source.kind !== 'extent')) return false
-    try {
-      if (source.kind === 'log') return await log.read(target, source.position)
+  /** In the extents, whatever the log has on top of it. */
+  async #readMapped({ block, lsn }: ExactVersion, target: Uint8Array): Promise<boolean> {
+    const { map, extents } = this.#o
+    const page = await map.get(Math.floor(block / PAGE_BLOCKS))
+    const slot = block % PAGE_BLOCKS
+    if (page.lsn(slot) !== lsn || !page.hasContent(slot)) return false
+    return unlessUnreadable(async () => {
       const file = await extents.get(Math.floor(block / SEGMENT_BLOCKS), false)
       return (await file?.read(target, (block % SEGMENT_BLOCKS) * BLOCK_BYTES)) === BLOCK_BYTES
-    } catch (error) {
-      // an unreadable sector is what a bad checksum is
-      if (isBlockError(error, 'DISK')) return false
-      throw error
-    }
+    })
+  }
+
+  /** In the log, as the newest. */
+  async #readNewest({ block, lsn }: ExactVersion, target: Uint8Array): Promise<boolean> {
+    const source = this.#o.reader.locateNow(block)
+    if (source?.kind !== 'log' || source.lsn !== lsn) return false
+    const { position } = source
+    return unlessUnreadable(() => this.#o.log.read(target, position))
   }
 
   /** Of those that are kept for snapshots. */
@@ -98,5 +94,15 @@ export class ExactVersions {
     } finally {
       group.release()
     }
+  }
+}
+
+/** An unreadable sector is what a bad checksum is. */
+async function unlessUnreadable(read: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isBlockError(error, 'DISK')) return false
+    throw error
   }
 }

@@ -223,9 +223,6 @@ export interface VolumeSnapshots {
   readonly metadataBytes: number
 }
 
-/** Writes are held for no longer than this. */
-export const HOLD_MS_MAX = 5000
-
 /**
  * What a server does for its master when it is called. All of it is idempotent: the same again is answered alike.
  * DISCONNECTED, TIMED_OUT: nothing is known.
@@ -250,16 +247,17 @@ export interface ServerCalls {
   deleteSnapshot(request: OneSnapshot): Promise<void>
   /**
    * The volume is as the snapshot was, but for its size; hosts that are logged in are told that data changed. NOT_FOUND. A
-   * request (UUID) that was carried out in this epoch is not carried out again: hosts may have written since.
+   * request (UUID) that was carried out in this epoch is not carried out again: hosts may have written since. IN_USE while hosts
+   * are logged in at that moment, unless `force`.
    */
-  restoreSnapshot(request: OneSnapshot & { readonly request: string }): Promise<void>
+  restoreSnapshot(request: OneSnapshot & { readonly request: string; readonly force: boolean }): Promise<void>
   snapshotUsage(request: LedVolume): Promise<VolumeSnapshots>
   /** Hosts may log in to it, read-only, at this server as long as it leads; or no longer. NOT_FOUND. */
   exposeSnapshot(request: OneSnapshot & { readonly isExposed: boolean }): Promise<void>
   /** The volume, on which nobody wrote yet, is a clone from here on. CONFLICT: it has another origin, or was written to. */
   setOrigin(request: LedVolume & { readonly origin: Origin }): Promise<void>
   /**
-   * New writes wait, and those under way are over when it resolves. It ends by itself after `holdMs` (at most HOLD_MS_MAX), and
+   * New writes wait, and those under way are over when it resolves. It ends by itself after `holdMs` (at most 5000), and
    * whenever the server stops leading. BUSY: somebody holds them already.
    */
   holdWrites(request: LedVolume & { readonly holdMs: number }): Promise<{ readonly hold: string }>

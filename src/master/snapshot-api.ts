@@ -52,7 +52,24 @@ export interface ScheduleView {
 
 export type NewRepository = Pick<RepositoryRecord, 'name' | 'target' | 'sealedEncryptionKey'>
 
+/** What is kept of all volumes, for metrics. Times are wall clock, ms. */
+export interface ProtectionView {
+  readonly snapshots: Readonly<Record<SnapshotRecord['state'], number>>
+  /** What they take at their primaries, as far as it is known. */
+  readonly snapshotBytes: number
+  /** The newest complete backup of a volume in a repository: of what moment it is. */
+  readonly backups: readonly { readonly volume: string; readonly repository: string; readonly at: number }[]
+  readonly scrubs: readonly {
+    readonly volume: string
+    readonly lastAt: number
+    readonly errors: number
+    readonly repaired: number
+  }[]
+  readonly schedules: readonly { readonly schedule: string; readonly failed: number }[]
+}
+
 export interface SnapshotApi {
+  protection(): ProtectionView
   /** In the order in which they were made. Sizes are asked of who leads. */
   snapshots(volume: string): Promise<readonly SnapshotView[]>
   snapshot(volume: string, snapshot: string): Promise<SnapshotView>

@@ -179,7 +179,7 @@ export interface TaskView {
 }
 
 /** Of a specification or a result as JSON. */
-export const TASK_JSON_BYTES_MAX = 256 * 1024
+const TASK_JSON_BYTES_MAX = 256 * 1024
 
 type Checker = (value: unknown) => string | null
 function checkerOf(schema: TSchema): Checker {

@@ -7,6 +7,8 @@ import {
   openFrame,
   sealFrame,
 } from '../../src/backup/io/frame-work.ts'
+import { Keyring } from '../../src/backup/keys.ts'
+import { Objects, RETRY_LIMITS } from '../../src/backup/objects.ts'
 import { openedRepository } from '../../src/backup/opened-repository.ts'
 import type { FrameCodec } from '../../src/backup/ports.ts'
 import type { Repository, RestoreTarget } from '../../src/backup/repository.ts'
@@ -20,7 +22,7 @@ export const KEY = 'a1'.repeat(32)
 export const OTHER_KEY = 'b2'.repeat(32)
 
 /** The work of the threads, in a later turn of this one. */
-const inlineCodec: FrameCodec = {
+export const inlineCodec: FrameCodec = {
   encode: (job) => later(() => encodeBlocks(job)),
   decode: (job) => later(() => decodeBlocks(job)),
   hash: (data) => later(() => hashBlocks(data)),
@@ -72,6 +74,10 @@ export class BackupRig {
     return block
   }
 }
+
+/** The objects of a rig's store, in the clear. */
+export const objectsOf = ({ store, clock, random }: BackupRig): Objects =>
+  new Objects({ store, clock, random, keyring: new Keyring(null), signal: undefined, limits: RETRY_LIMITS })
 
 export class MemoryTarget implements RestoreTarget {
   readonly content: Uint8Array

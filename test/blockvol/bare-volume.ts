@@ -2,14 +2,17 @@
  * The parts of an open volume without the volume: what a test needs that looks at map and log, gives entries their LSNs,
  * or has the flusher of a replica whose base is on its way.
  */
-import { BLOCK_BYTES, lsn as toLsn } from '../../src/base/units.ts'
+import type { SnapshotInfo } from '../../src/base/ports/snapshots.ts'
+import { BLOCK_BYTES, type Lsn, lsn as toLsn } from '../../src/base/units.ts'
 import type { OpenVolumeOptions, VolumePorts } from '../../src/blockvol/api.ts'
 import { assemble, type VolumeParts } from '../../src/blockvol/assembly.ts'
 import { ENTRY_KIND, type EntryKind } from '../../src/blockvol/format/log-group.ts'
+import { decodeState, encodeState } from '../../src/blockvol/format/state.ts'
 import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
 import { LogIndex } from '../../src/blockvol/log/log-index.ts'
 import { recover } from '../../src/blockvol/recovery.ts'
+import { saveState } from '../../src/blockvol/replica/log-cuts.ts'
 import { type OpenParts, resyncParts, sourceParts } from '../../src/blockvol/replica/resync-parts.ts'
 import { forget, forgetOverwritten } from '../../src/blockvol/resync/forget.ts'
 import type { PageSet } from '../../src/blockvol/resync/page-set.ts'
@@ -35,12 +38,15 @@ export interface ShippedEntry {
   readonly kind: EntryKind
   readonly block: number
   readonly blocks: number
+  readonly argument: number
   readonly data: Uint8Array | undefined
 }
 
 export interface BareOptions {
   readonly repairSource?: OpenVolumeOptions['repairSource']
   readonly isFilling?: boolean
+  /** While it is filled, restores wait for `whole`. */
+  readonly holdsRestores?: boolean
 }
 
 export class BareVolume {
@@ -50,14 +56,14 @@ export class BareVolume {
   readonly shipped: ShippedEntry[]
   readonly sink: ResyncSink
   readonly #telemetry: CountingTelemetry
-  readonly #mode: { isFilling: boolean }
+  readonly #mode: { isFilling: boolean; readonly holdsRestores: boolean }
 
   private constructor(
     parts: VolumeParts,
     files: VolumeFiles,
     shipped: ShippedEntry[],
     telemetry: CountingTelemetry,
-    mode: { isFilling: boolean },
+    mode: { isFilling: boolean; readonly holdsRestores: boolean },
   ) {
     this.parts = parts
     this.files = files
@@ -65,22 +71,23 @@ export class BareVolume {
     this.#telemetry = telemetry
     this.#mode = mode
     this.sink = new ResyncSink(resyncParts(this.#open()))
-    parts.replica?.gate.whole()
+    if (!mode.holdsRestores) parts.replica?.gate.whole()
+    else parts.replica?.gate.stated()
   }
 
   static async open(ports: VolumePorts, directory: string, options: BareOptions = {}): Promise<BareVolume> {
-    const { repairSource, isFilling = false } = options
+    const { repairSource, isFilling = false, holdsRestores = false } = options
     const openOptions: OpenVolumeOptions = { directory, ...(repairSource && { repairSource }) }
     const files = await VolumeFiles.open(ports, openOptions)
     const recovered = await recover(ports, openOptions, files)
     const telemetry = new CountingTelemetry()
-    const mode = { isFilling }
+    const mode = { isFilling, holdsRestores }
     const shipped: ShippedEntry[] = []
     const hooks = {
       appended: (entry: AppendedEntry): void => {
         const { request, lsn } = entry
-        const { kind, block, blocks, data } = request
-        shipped.push({ lsn, kind, block, blocks, data: data && Uint8Array.from(data) })
+        const { kind, block, blocks, argument, data } = request
+        shipped.push({ lsn, kind, block, blocks, argument, data: data && Uint8Array.from(data) })
       },
       groupAppended: (): void => {
         if (parts.writer.usedBytes > parts.log.ringBytes * TUNING.flushWatermark) parts.flusher.kick()
@@ -101,7 +108,9 @@ export class BareVolume {
           parts.replica?.commitment.commit(parts.writer.appendedLsn)
           parts.replica?.commitment.acknowledge(parts.writer.appendedLsn)
         },
-        flushAsked: (): void => undefined,
+        flushAsked: (lsn: Lsn): void => {
+          void parts.writer.sync(lsn).then(() => parts.replica?.commitment.flush(lsn))
+        },
         pinsLost: (): void => undefined,
       },
     }
@@ -162,9 +171,59 @@ export class BareVolume {
     return forgetOverwritten(resyncParts(this.#open()), above)
   }
 
+  /** A session begins: the state of the other volume comes first, and then the base. */
+  awaitBase(base: number): void {
+    this.#mode.isFilling = true
+    this.parts.state.awaitBase()
+    this.sink.base = base
+  }
+
+  /** The state of the source, as a session sends it. */
+  install(state: Uint8Array): void {
+    this.parts.state.install(decodeState(state, 'the state of the source'))
+  }
+
+  get state(): Uint8Array {
+    return encodeState(this.parts.state.current)
+  }
+
+  /** Every base block has come: restores go on. */
+  whole(): void {
+    this.parts.replica?.gate.whole()
+  }
+
+  createSnapshot(id: bigint): Promise<SnapshotInfo> {
+    return this.parts.snapshots.create({ id, name: `s${id}` }, {})
+  }
+  deleteSnapshot(id: bigint): Promise<void> {
+    return this.parts.snapshots.delete(id, {})
+  }
+  restoreSnapshot(id: bigint): Promise<void> {
+    return this.parts.snapshots.restore(id, {})
+  }
+  get snapshots(): readonly SnapshotInfo[] {
+    return this.parts.state.current.snapshots
+  }
+
+  /** What a snapshot sees. */
+  async readAt(block: number, lsn: number): Promise<Uint8Array> {
+    const content = new Uint8Array(BLOCK_BYTES)
+    await this.parts.views.readAt(block, lsn, content)
+    return content
+  }
+
+  /** Everything that came is durable, and the state with it. */
+  async settle(): Promise<void> {
+    await this.parts.writer.sync()
+    await this.sink.settle()
+    await saveState(this.#open(), this.parts.state.current, toLsn(this.lsn))
+  }
+
   /** The base is here: an ordinary replica. */
   filled(): void {
     this.#mode.isFilling = false
+    this.parts.state.endBase()
+    this.whole()
   }
 
   write(block: number, data: Uint8Array): Promise<void> {
@@ -182,7 +241,7 @@ export class BareVolume {
 
   /** Appends an entry that another volume has: the next one. */
   apply(entry: ShippedEntry): Promise<void> {
-    const { kind, block, blocks, data } = entry
+    const { kind, block, blocks, argument, data } = entry
     return new Promise((resolve, reject) => {
       this.parts.writer.submit({
         kind,
@@ -190,7 +249,7 @@ export class BareVolume {
         blocks,
         data,
         epoch: undefined,
-        argument: 0,
+        argument,
         reach: 'content',
         admit: undefined,
         settled: (error, lsn) => {

@@ -123,7 +123,7 @@ export class VersionModel {
 }
 
 /** What a block held as of an LSN: mostly data, some holes, some that is not known. */
-export function versionOf(block: number, lsn: number): Version {
+function versionOf(block: number, lsn: number): Version {
   const kind = (block * 3 + lsn) % 11
   if (kind === 0) return holeVersion(block, lsn)
   return kind === 1 ? badVersion(block, lsn) : dataVersion(block, lsn)

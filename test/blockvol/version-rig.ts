@@ -129,11 +129,7 @@ export function versionsOpened(
 }
 
 /** One batch of `versions`. */
-export async function preserve(
-  store: VersionStore,
-  versions: readonly Version[],
-  asOfLsn: number,
-): Promise<void> {
+async function preserve(store: VersionStore, versions: readonly Version[], asOfLsn: number): Promise<void> {
   const batch = store.begin(asOfLsn)
   try {
     for (const version of versions) {

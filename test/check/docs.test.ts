@@ -104,7 +104,7 @@ describe('the documents', () => {
   })
 
   it('have the byte table of every layout on disk, as its source declares it', () => {
-    const sources = globSync(['src/blockvol/**/*.ts', 'src/frontend/**/*.ts']).filter(
+    const sources = globSync(['src/blockvol/**/*.ts', 'src/frontend/**/*.ts', 'src/backup/**/*.ts']).filter(
       (path) => !path.endsWith('.test.ts'),
     )
     const declared = new Map(sources.flatMap(layoutsOf))

@@ -37,7 +37,7 @@ export interface Found {
   readonly isMarked: boolean
 }
 
-export interface FoundSnapshot {
+interface FoundSnapshot {
   readonly info: SnapshotInfo
   readonly values: Uint32Array
 }

@@ -14,7 +14,13 @@ import type { EventRecord, JobRecord, TokenRecord, VolumeRecord } from '../../sr
 import { newToken } from '../../src/master/security/tokens.ts'
 import { MetricsRegistry } from '../../src/metrics/registry.ts'
 import { ManualClock } from '../e2e/iscsi/manual-clock.ts'
-import { backupInfo, repositoryRecord, scheduleView, snapshotView } from './scripted-snapshots.ts'
+import {
+  backupInfo,
+  protectionView,
+  repositoryRecord,
+  scheduleView,
+  snapshotView,
+} from './scripted-snapshots.ts'
 
 const SERVER = '11111111-1111-4111-8111-111111111111'
 const EPOCH = { number: 3, id: '42' }
@@ -287,6 +293,7 @@ export class ScriptedMaster implements MasterApi {
   cancelJob: MasterApi['cancelJob'] = async (caller, id) =>
     this.#does(jobRecord({ id, state: 'cancelling' }), 'cancelJob', caller, id)
 
+  protection: MasterApi['protection'] = () => protectionView
   snapshots: MasterApi['snapshots'] = async (name) => [snapshotView(this.#find(name), 'snap1')]
   snapshot: MasterApi['snapshot'] = async (name, snapshot) => snapshotView(this.#find(name), snapshot)
   createSnapshot: MasterApi['createSnapshot'] = async (caller, name, request) =>

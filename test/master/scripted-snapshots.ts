@@ -1,6 +1,11 @@
 /** Snapshots, schedules, repositories and backups as `ScriptedMaster` shows them. */
 import type { RepositoryRecord } from '../../src/master/records.ts'
-import type { NewSchedule, ScheduleView, SnapshotView } from '../../src/master/snapshot-api.ts'
+import type {
+  NewSchedule,
+  ProtectionView,
+  ScheduleView,
+  SnapshotView,
+} from '../../src/master/snapshot-api.ts'
 import type { BackupInfo } from '../../src/rpc/tasks.ts'
 
 const VOLUME = '22222222-2222-4222-8222-000000000001'
@@ -83,3 +88,11 @@ export const backupInfo = (id: string): BackupInfo => ({
   isEncrypted: true,
   state: 'complete',
 })
+
+export const protectionView: ProtectionView = {
+  snapshots: { creating: 0, ready: 3, deleting: 1, lost: 0 },
+  snapshotBytes: 12288,
+  backups: [{ volume: 'vol1', repository: 'offsite', at: 1_800_000_000_500 }],
+  scrubs: [{ volume: 'vol1', lastAt: 1_800_000_001_000, errors: 2, repaired: 1 }],
+  schedules: [{ schedule: 'nightly', failed: 1 }],
+}

@@ -47,6 +47,8 @@ export interface SnapshotLoadOptions {
   /** Asked for, and not acknowledged: they are asked for again. */
   readonly unanswered: bigint[]
   readonly isOver: () => boolean
+  /** The device is not served any more: what it says of its snapshots may be of a later history. */
+  readonly isStale?: () => boolean
   readonly sleep: (forMs: number) => Promise<void>
   /** Throws when no fault explains the outcome. */
   readonly judge: (step: SnapshotStep, outcome: Outcome) => void
@@ -101,6 +103,7 @@ export class SnapshotLoad {
     const { ids } = model.snapshots
     const id = ids.length === 0 ? undefined : random.pick(ids)
     if (step === 'create') return this.#create(ids.length >= profile.kept ? id : undefined)
+    if (this.#o.isStale?.() === true && (step === 'list' || step === 'changed')) return undefined
     if (step === 'list') return outcomeOf((async () => this.#client.list())())
     if (step === 'usage') return outcomeOf(this.#usage())
     if (step === 'deleteAgain') return this.#client.delete(random.u64())

@@ -32,6 +32,11 @@ export class MemoryImage implements VolumeImage {
     this.#blocks = blocks
   }
 
+  /** With content. */
+  get blocks(): number {
+    return [...this.#blocks.values()].filter((data) => data !== null).length
+  }
+
   async changed(request: {
     readonly sinceLsn: number
     readonly fromBlock: number

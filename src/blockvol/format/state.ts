@@ -59,7 +59,7 @@ export interface VolumeState {
 
 const FIXED_BYTES = 48
 const EPOCH_BYTES = 24
-export const SNAPSHOT_NAME_BYTES = 64
+const SNAPSHOT_NAME_BYTES = 64
 const SNAPSHOT_BYTES = 32 + SNAPSHOT_NAME_BYTES
 const ORIGIN_BYTES = 32
 

@@ -63,6 +63,29 @@ describe('the log writer', () => {
     expect(rig.writer.appendedLsn).toBe(GROUP_ENTRIES_MAX + 10)
   })
 
+  it('gives a snapshot and a restore groups of their own, between those that came before and after', async () => {
+    const gate = new Gate()
+    rig.hook = () => gate.pass()
+    const { snapshotCreate, restore, snapshotDelete } = ENTRY_KIND
+    const kinds = [
+      undefined,
+      undefined,
+      undefined,
+      snapshotCreate,
+      undefined,
+      snapshotDelete,
+      restore,
+      restore,
+    ]
+    const all = kinds.map((kind) => {
+      const data = kind === undefined ? undefined : new Uint8Array(4096)
+      return rig.append({ ...(kind !== undefined && { kind }), ...(data && { data }) })
+    })
+    gate.open()
+    await Promise.all(all)
+    expect(rig.groups.map(({ entryCount }) => entryCount)).toEqual([1, 2, 1, 2, 1, 1])
+  })
+
   it('raises the durable LSN by fdatasync only, and not for what came after it began', async () => {
     await rig.append()
     expect(rig.writer.durableLsn).toBe(0)

@@ -8,7 +8,7 @@ import type { VolumeState } from '../format/state.ts'
 import { forgetOverwritten } from '../resync/forget.ts'
 import type { OpenReplica } from '../volume.ts'
 import type { HistorySpan } from './replica-facts.ts'
-import { resyncParts } from './resync-parts.ts'
+import { type OpenParts, resyncParts } from './resync-parts.ts'
 
 /** What those get who wait for something of an opening whose log is cut. */
 export const CUT = new BlockError('CLOSED', 'the log of this replica was cut')
@@ -81,7 +81,7 @@ export async function restartLog(
  * counts as one of the entry `through`: blocks whose newest version was not committed at the source are not known without
  * the log's entries, so a replica that has to drop any of those is filled again.
  */
-export function saveState({ parts, files }: OpenReplica, whole: VolumeState, through: Lsn): Promise<void> {
+export function saveState({ parts, files }: OpenParts, whole: VolumeState, through: Lsn): Promise<void> {
   const { superblocks } = files
   return parts.checkpointer.alone(async () => {
     await parts.state.save(whole)

@@ -75,10 +75,10 @@ export class SnapshotImage implements VolumeImage {
       for (; nextBlock < endOfPage && blocks.length < limit; nextBlock++) {
         const { lsn, source } = located[nextBlock % PAGE_BLOCKS]!
         const kind = source.kind === 'zeros' ? 'hole' : 'data'
-        // what is not known has to be asked for, and then is MEDIUM
-        if (lsn > sinceLsn || (source.kind === 'unknown' && lsn === 0)) {
-          blocks.push({ block: nextBlock, lsn, kind })
-        }
+        // what is not known may have changed until the end: it is asked for, and then is MEDIUM
+        const isLost = source.kind === 'unknown' && lsn === 0
+        const changedLsn = isLost ? this.#o.snapshot.lsn : lsn
+        if (changedLsn > sinceLsn) blocks.push({ block: nextBlock, lsn: changedLsn, kind })
       }
     }
     this.#ensureReadable()

@@ -32,7 +32,8 @@ export async function preserveReplaced(options: PreservePassOptions): Promise<vo
     const index = Math.floor(block / PAGE_BLOCKS)
     if (page?.index !== index) page = map.getNow(index) ?? (await map.get(index))
     if (!isSeen(page, block % PAGE_BLOCKS, snapshotLsn) || !plan.isContent(block)) continue
-    await preservation.keep(page, block)
+    const kept = preservation.keep(page, block)
+    if (kept !== undefined) await kept
   }
   for (const range of plan.ranges) await preserveRange(options, range)
 }

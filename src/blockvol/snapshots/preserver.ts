@@ -36,13 +36,6 @@ export interface PreserverOptions {
 /** `all`: it is not known which, and any LSN may be one. */
 export type SnapshotLsns = readonly number[] | 'all'
 
-/** Content that is to be copied, as the map has it. */
-interface Wanted {
-  readonly block: number
-  readonly lsn: number
-  readonly checksum: number
-}
-
 export class Preserver {
   readonly #o: PreserverOptions
   /** Bytes that were copied. */
@@ -78,7 +71,8 @@ export class Preservation {
   readonly #snapshots: Float64Array | undefined
   readonly #onCopied: (bytes: number) => void
   #batch: VersionBatch | undefined
-  #wanted: Wanted[] = []
+  /** Content that is to be copied, as the map has it. */
+  #wanted: Version[] = []
 
   constructor(
     options: PreserverOptions,
@@ -117,15 +111,16 @@ export class Preservation {
     if (isSeen(page, block % PAGE_BLOCKS, this.newestBefore(newLsn))) await this.keep(page, block)
   }
 
-  /** Keeps what the map has of the block, which a snapshot sees. Errors as `replaced`. */
-  async keep(page: MapPage, block: number): Promise<void> {
+  /** Keeps what the map has of the block, which a snapshot sees; undefined when nobody need wait. Errors as `replaced`. */
+  keep(page: MapPage, block: number): Promise<void> | undefined {
     const slot = block % PAGE_BLOCKS
     const lsn = page.lsn(slot)
-    if (page.hasContent(slot)) {
-      this.#wanted.push({ block, lsn, checksum: page.checksum(slot) })
-      if (this.#wanted.length >= BATCH_BLOCKS) await this.#copy()
-    } else if (page.isUnknown(slot)) await this.#keepUnknown(block, lsn)
-    else await this.add({ block, lsn, kind: 'hole', checksum: 0 }, undefined)
+    if (!page.hasContent(slot)) {
+      if (page.isUnknown(slot)) return this.#keepUnknown(block, lsn)
+      return this.add({ block, lsn, kind: 'hole', checksum: 0 }, undefined)
+    }
+    this.#wanted.push({ block, lsn, kind: 'data', checksum: page.checksum(slot) })
+    return this.#wanted.length < BATCH_BLOCKS ? undefined : this.#copy()
   }
 
   /** Keeps a version that is not the map's. `data` as the store's batch takes it. Errors as `replaced`. */
@@ -165,35 +160,59 @@ export class Preservation {
     const part = (start: number, end: number): Uint8Array =>
       buffer.subarray(start * BLOCK_BYTES, end * BLOCK_BYTES)
     try {
-      const runs = runsOf(wanted)
-      const reads = runs.map(({ start, end }) => this.#read(wanted[start]!.block, part(start, end)))
-      const results = await Promise.allSettled(reads)
-      for (const [r, { start, end }] of runs.entries()) {
-        const result = results[r]!
-        if (result.status === 'rejected') throw result.reason
-        for (let i = start; i < end; i++) await this.#keepContent(wanted[i]!, part(i, i + 1), result.value)
+      // what was written lately is in memory: a read that waits costs more than all the rest of a copy
+      const runs = runsOf(wanted).filter(
+        ({ start, end }) => !this.#readNow(wanted[start]!.block, part(start, end)),
+      )
+      const results = await Promise.allSettled(
+        runs.map(({ start, end }) => this.#read(wanted[start]!.block, part(start, end))),
+      )
+      for (const result of results) if (result.status === 'rejected') throw result.reason
+      const isGood = (i: number): boolean => {
+        const { block, lsn, checksum } = wanted[i]!
+        return blockChecksum(part(i, i + 1), block, lsn) === checksum
+      }
+      for (let i = 0; i < wanted.length; ) {
+        let end = i
+        while (end < wanted.length && isGood(end)) end++
+        if (end > i) await this.#addAll(wanted.slice(i, end), part(i, end))
+        if (end < wanted.length) await this.#keepBad(wanted[end]!)
+        i = end + 1
       }
     } finally {
       this.#o.pool.release(buffer)
     }
   }
 
-  /** `content` is what the extents have, if they could be read; else room for a copy from elsewhere. */
-  async #keepContent(wanted: Wanted, content: Uint8Array, isRead: boolean): Promise<void> {
-    const { block, lsn, checksum } = wanted
-    if (isRead && blockChecksum(content, block, lsn) === checksum) {
-      await this.add({ block, lsn, kind: 'data', checksum }, content)
+  async #addAll(versions: readonly Version[], data: Uint8Array): Promise<void> {
+    const batch = this.#open()
+    this.#onCopied(data.byteLength)
+    if (batch.isFresh) {
+      await batch.addMany(versions, data)
       return
     }
+    for (const [i, version] of versions.entries()) {
+      await batch.add(version, data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES))
+    }
+  }
+
+  /** What the extents have is not the version: it is stored already, or a peer has it, or it is lost. */
+  async #keepBad(wanted: Version): Promise<void> {
+    const { block, lsn, checksum } = wanted
     const batch = this.#open()
     if (!batch.isFresh && (await batch.has(block, lsn))) return
     const copy = await this.#o.repairSource?.({ block, lsn, crc32c: checksum, seedBlock: block })
     if (copy !== undefined && blockChecksum(copy, block, lsn) === checksum) {
-      await this.add({ block, lsn, kind: 'data', checksum }, copy)
+      await this.add(wanted, copy)
       return
     }
     await this.add({ block, lsn, kind: 'bad', checksum: 0 }, undefined)
     this.#o.onLost(block)
+  }
+
+  #readNow(block: number, target: Uint8Array): boolean {
+    const file = this.#o.extents.opened(Math.floor(block / SEGMENT_BLOCKS))
+    return file?.readNow(target, (block % SEGMENT_BLOCKS) * BLOCK_BYTES) === true
   }
 
   /** False when what is there cannot be read whole. */
@@ -230,7 +249,7 @@ export function isSeen(page: MapPage, slot: number, snapshotLsn: number): boolea
 }
 
 /** What is wanted as runs [start, end) of blocks that are neighbours in one file. */
-function runsOf(wanted: readonly Wanted[]): { start: number; end: number }[] {
+function runsOf(wanted: readonly Version[]): { start: number; end: number }[] {
   const runs: { start: number; end: number }[] = []
   for (const [i, { block }] of wanted.entries()) {
     const last = runs.at(-1)

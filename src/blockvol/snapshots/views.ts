@@ -326,7 +326,7 @@ export const matches = (content: Uint8Array, source: BlockSource): boolean =>
   blockChecksum(content, source.seedBlock, source.lsn) === source.checksum
 
 /** Whether two look-ups of a block found the same copy. */
-export const isSame = (a: Source, b: BlockSource): boolean =>
+const isSame = (a: Source, b: BlockSource): boolean =>
   a.kind === b.kind &&
   a.lsn === b.lsn &&
   a.position === b.position &&

@@ -69,20 +69,32 @@ export class Batch implements VersionBatch {
     await this.put(version, data)
   }
 
-  /** As `add`, without a look whether it is there. */
-  async put({ block, lsn, kind, checksum }: Version, data: Uint8Array | undefined): Promise<void> {
+  async addMany(versions: readonly Version[], data: Uint8Array): Promise<void> {
+    assert(this.#state === 'open', 'a batch that ended takes no more')
+    assert(data.byteLength === versions.length * BLOCK_BYTES, 'every version comes with its block')
+    if (!this.isFresh) {
+      for (const [i, version] of versions.entries()) await this.add(version, blockOf(data, i))
+      return
+    }
     try {
       if (this.#leave === undefined) await this.#enter()
-      if (data === undefined) {
-        this.#records.push({ block, lsn, kind, checksum: 0, slot: 0 })
-      } else {
-        assert(data.byteLength === BLOCK_BYTES, 'a version is one block')
-        this.#buffer ??= this.#host.pool.acquire(WRITE_BLOCKS * BLOCK_BYTES)
-        this.#buffer.set(data, this.#buffered * BLOCK_BYTES)
-        const slot = this.#slot + this.#buffered++
-        this.#records.push({ block, lsn, kind, checksum, slot })
-        if (this.#buffered === WRITE_BLOCKS || (slot + 1) % SEGMENT_BLOCKS === 0) await this.#write()
+      for (let i = 0; i < versions.length; i++) {
+        assert(versions[i]!.kind === 'data', 'only data is added by many')
+        if (this.#take(versions[i]!, blockOf(data, i))) await this.#write()
+        if (this.#records.length === RECORDS_MAX) await this.#spill()
       }
+    } catch (error) {
+      this.#state = 'failed'
+      throw error
+    }
+  }
+
+  /** As `add`, without a look whether it is there. */
+  async put(version: Version, data: Uint8Array | undefined): Promise<void> {
+    try {
+      if (this.#leave === undefined) await this.#enter()
+      if (data === undefined) this.#records.push({ ...keyOf(version), checksum: 0, slot: 0 })
+      else if (this.#take(version, data)) await this.#write()
       if (this.#records.length === RECORDS_MAX) await this.#spill()
     } catch (error) {
       this.#state = 'failed'
@@ -136,6 +148,16 @@ export class Batch implements VersionBatch {
     this.#host.ended()
   }
 
+  /** Takes content into the buffer; true when it has to be written before more is taken. */
+  #take(version: Version, data: Uint8Array): boolean {
+    assert(data.byteLength === BLOCK_BYTES, 'a version is one block')
+    this.#buffer ??= this.#host.pool.acquire(WRITE_BLOCKS * BLOCK_BYTES)
+    this.#buffer.set(data, this.#buffered * BLOCK_BYTES)
+    const slot = this.#slot + this.#buffered++
+    this.#records.push({ ...keyOf(version), checksum: version.checksum, slot })
+    return this.#buffered === WRITE_BLOCKS || (slot + 1) % SEGMENT_BLOCKS === 0
+  }
+
   async #write(): Promise<void> {
     assert(this.#buffer !== undefined, 'there is something to write')
     const count = this.#buffered
@@ -169,3 +191,8 @@ export class Batch implements VersionBatch {
 }
 
 const inOrder = (a: StoredVersion, b: StoredVersion): number => a.block - b.block || a.lsn - b.lsn
+
+const keyOf = ({ block, lsn, kind }: Version) => ({ block, lsn, kind })
+
+const blockOf = (data: Uint8Array, i: number): Uint8Array =>
+  data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)

@@ -2,7 +2,7 @@
 import type { Version } from './version.ts'
 
 /** Index of the first of `lsns`, ascending, that is not below `lsn`; their number when there is none. */
-export function firstFrom(lsns: ArrayLike<number>, lsn: number): number {
+function firstFrom(lsns: ArrayLike<number>, lsn: number): number {
   let low = 0
   let high = lsns.length
   while (low < high) {

@@ -38,6 +38,8 @@ export interface VersionBatch {
   has(block: number, lsn: number): Promise<boolean>
   /** `data`: of kind data, 4096 bytes, lent until the promise settles. May write as it goes, so that memory stays bounded. */
   add(version: Version, data: Uint8Array | undefined): Promise<void>
+  /** As `add` of each, all of kind data: `data` has their blocks one behind the other. Costs no promise a block. */
+  addMany(versions: readonly Version[], data: Uint8Array): Promise<void>
   commit(): Promise<void>
   /** Gives it up; after an error too. Never rejects; nothing happens after `commit`. */
   abandon(): Promise<void>

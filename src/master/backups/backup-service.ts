@@ -4,8 +4,10 @@
  */
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
+import { parseUuid } from '../../base/uuid.ts'
 import { type BackupInfo, type KeepRules, type TaskResults, taskResultOf } from '../../rpc/tasks.ts'
 import { refusal } from '../core/lookup.ts'
+import type { RecordsView } from '../core/records-view.ts'
 import type { JobPorts } from '../jobs/ports.ts'
 import { specOf, type TaskPlan } from '../jobs/task-plans.ts'
 import type { Caller, Page, VolumeView } from '../master-api.ts'
@@ -76,7 +78,7 @@ export class BackupService implements BackupApi {
     const { view } = this.#ports.store
     requests.findRepository(view, repository)
     const { volume, after = null, limit } = page
-    const uuid = volume === undefined ? null : (view.volumeNamed(volume)?.uuid ?? volume)
+    const uuid = volume === undefined ? null : uuidOf(view, volume)
     const { result } = await this.#do('listBackups', {
       ...{ kind: 'listBackups', repository, volume: uuid, backup: null, after, limit },
     })
@@ -155,7 +157,7 @@ export class BackupService implements BackupApi {
     }: { readonly volume?: string; readonly keep: KeepRules; readonly dryRun: boolean },
   ): Promise<JobRecord> {
     const id = await this.#ports.ask(caller, (records, context) => {
-      const of = volume === undefined ? null : (records.volumeNamed(volume)?.uuid ?? volume)
+      const of = volume === undefined ? null : uuidOf(records, volume)
       return requests.pruneBackups(records, repository, { of, keep, dryRun }, context)
     })
     return this.#ports.job(id)
@@ -209,6 +211,18 @@ export class BackupService implements BackupApi {
       await clock.sleep(ASK_EVERY_MS)
     }
   }
+}
+
+/** A volume that is gone has only its UUID. */
+function uuidOf(records: RecordsView, volume: string): string {
+  const known = records.volumeNamed(volume)?.uuid ?? records.volume(volume)?.uuid
+  if (known !== undefined) return known
+  if (parseUuid(volume) !== undefined) return volume
+  throw refusal(
+    'NOT_FOUND',
+    'no_such_volume',
+    `there is no volume '${printable(volume)}'; one that is deleted is named by its UUID`,
+  )
 }
 
 /** Codes that make sense to whoever asked; anything else is what the other side is to blame for. */

@@ -306,6 +306,7 @@ export class Master implements MasterApi {
     return this.#options.store.subscribe(listener)
   }
 
+  protection: MasterApi['protection'] = () => this.#services.snapshots.protection()
   snapshots: MasterApi['snapshots'] = (...r) => this.#services.snapshots.snapshots(...r)
   snapshot: MasterApi['snapshot'] = (...r) => this.#services.snapshots.snapshot(...r)
   createSnapshot: MasterApi['createSnapshot'] = (...r) => this.#services.snapshots.createSnapshot(...r)

@@ -5,7 +5,7 @@ import { RECORD_KINDS } from './record-schemas.ts'
 import { testServer, testVolume } from './test-support.ts'
 
 /** As the release before paths wrote it. */
-function older({ isMultipath: _, ...record }: VolumeRecord) {
+function older({ isMultipath: _, origin: _origin, ...record }: VolumeRecord) {
   const { hosts: _hosts, dhchap: _dhchap, ...access } = record.access
   return { ...record, access, replicas: record.replicas.map(({ server, state }) => ({ server, state })) }
 }

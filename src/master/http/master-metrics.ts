@@ -3,6 +3,7 @@ import type { LatencyRecorder } from '../../metrics/latency-recorder.ts'
 import type { MetricsRegistry, Sample } from '../../metrics/registry.ts'
 import type { ClusterView, MasterApi } from '../master-api.ts'
 import type { EventRecord } from '../records.ts'
+import { addProtectionMetrics } from './protection-metrics.ts'
 
 /** What the master's own API does not tell: of its registry, and of the streams that servers hold open. */
 export interface MasterProcess {
@@ -74,6 +75,7 @@ export function addMasterMetrics(
     process.heartbeatStreams(),
   )
 
+  addProtectionMetrics(metrics, api)
   const { registry } = process
   counter('basalt_master_registry_commits_total', 'Transactions of the registry', () => registry.commits)
   counter(

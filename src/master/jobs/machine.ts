@@ -33,7 +33,7 @@ export type Call =
   | {
       readonly kind: 'restoreSnapshot'
       readonly server: string
-      readonly request: OneSnapshot & { readonly request: string }
+      readonly request: OneSnapshot & { readonly request: string; readonly force: boolean }
     }
   | {
       readonly kind: 'setOrigin'

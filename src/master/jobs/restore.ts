@@ -57,7 +57,8 @@ const restore: Step = {
     const epoch = numberOf(job, 'epoch')
     const { lead } = volume
     const server = textOf(job, 'at') ?? lead.primary
-    const request = { volume: volume.uuid, epoch, id, request: job.id }
+    const force = job.data.force === true
+    const request = { volume: volume.uuid, epoch, id, request: job.id, force }
     const call: Call = { kind: 'restoreSnapshot', server, request }
     const state = look.call(call)
     if (state?.kind === 'done') {
@@ -102,6 +103,7 @@ const restore: Step = {
 
 /** Nothing was done. A conflict is no answer: it does not lead any more, or not yet. */
 const REFUSED: readonly string[] = [
+  'IN_USE',
   'NOT_FOUND',
   'INVALID_ARGUMENT',
   'UNKNOWN_FORMAT',

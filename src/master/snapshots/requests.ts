@@ -191,7 +191,7 @@ export function restoreSnapshot(
     actor: caller.actor,
     volume: volume.uuid,
     step: 'queued',
-    data: { snapshot: snapshot.id, name: snapshot.name },
+    data: { snapshot: snapshot.id, name: snapshot.name, force },
   })
   const event = auditEvent(caller, {
     severity: 'warning',

@@ -7,10 +7,17 @@ import type { JobPorts } from '../jobs/ports.ts'
 import type { SnapshotFacts } from '../links.ts'
 import type { Caller, VolumeView } from '../master-api.ts'
 import type { JobRecord, SnapshotRecord, VolumeRecord } from '../records.ts'
-import { type DerivedVolume, SNAPSHOT_INFIX, type SnapshotApi, type SnapshotView } from '../snapshot-api.ts'
+import {
+  type DerivedVolume,
+  type ProtectionView,
+  SNAPSHOT_INFIX,
+  type SnapshotApi,
+  type SnapshotView,
+} from '../snapshot-api.ts'
 import { type Derived, deriveVolume } from './derive.ts'
 import { DirectCalls } from './direct-calls.ts'
 import type { SnapshotKeeper } from './keeper.ts'
+import { protectionView } from './protection.ts'
 import * as requests from './requests.ts'
 import type { VolumeTurns } from './turns.ts'
 
@@ -34,6 +41,10 @@ export class SnapshotService implements SnapshotApi {
     this.#turns = turns
     this.#keeper = keeper
     this.#calls = new DirectCalls(ports)
+  }
+
+  protection(): ProtectionView {
+    return protectionView(this.#view, this.#ports.live, (volume) => this.bytesOf(volume))
   }
 
   async snapshots(name: string): Promise<readonly SnapshotView[]> {

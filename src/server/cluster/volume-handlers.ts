@@ -77,7 +77,7 @@ export function volumeHandlers(calls: VolumeCalls, unary: Unary): Pick<ServerHan
     }),
     RestoreSnapshot: unary('RestoreSnapshot', async (request: RestoreMessage) => {
       const named = uuid(request.request, 'request')
-      await calls.restoreSnapshot({ ...oneSnapshotOf(request), request: named })
+      await calls.restoreSnapshot({ ...oneSnapshotOf(request), request: named, force: request.force })
       return {}
     }),
     SnapshotUsage: unary('SnapshotUsage', async (request: UsageMessage) =>

@@ -342,7 +342,7 @@ export class HostedReplica {
         this.#isServed = true
         device.onForward((bytes) => this.#served.answerForwarded(bytes))
         this.#served.attach(device).catch(fail)
-        this.lead.begin(device)
+        this.lead.begin(device, () => this.#served.sessions)
         logger.info('replica.served', { volume: this.name })
       },
       halt: async (why) => {

@@ -49,6 +49,7 @@ export class Lead {
   readonly origin = new CloneOrigin()
   readonly #o: LeadOptions
   #device: LedDevice | undefined
+  #sessions: () => number = () => 0
   #unsubscribe: () => void = () => undefined
   #ended: Promise<void> = Promise.resolve()
   /** The last pass over the volume that ended in this process. */
@@ -62,9 +63,10 @@ export class Lead {
     this.exposed = new ExposedSnapshots(options)
   }
 
-  /** This server leads from now on, until `end`, or until the device is lost. */
-  begin(device: LedDevice): void {
+  /** This server leads from now on, until `end`, or until the device is lost. `sessions`: hosts that are logged in. */
+  begin(device: LedDevice, sessions: () => number): void {
     this.#device = device
+    this.#sessions = sessions
     this.#restores.clear()
     this.#unsubscribe = device.subscribe((event) => {
       if (event.kind === 'lost') this.end(event.reason).catch(this.#o.onFatal)
@@ -102,9 +104,14 @@ export class Lead {
 
   /**
    * Sets the volume back, once for each `request` (UUID): who asks again, because an answer was lost, gets the outcome of the
-   * first time, for hosts may have written since. As `LedDevice.restoreSnapshot`.
+   * first time, for hosts may have written since. As `LedDevice.restoreSnapshot`; IN_USE while hosts are logged in, unless
+   * `force`.
    */
-  async restore(epoch: number, id: bigint, request: string): Promise<void> {
+  async restore(
+    epoch: number,
+    id: bigint,
+    { request, force }: { readonly request: string; readonly force: boolean },
+  ): Promise<void> {
     const device = this.in(epoch)
     const known = this.#restores.get(request)
     if (known !== undefined) await known.ended
@@ -119,12 +126,22 @@ export class Lead {
     try {
       await device.restoreSnapshot(id, {
         admit: () => {
+          if (!force) this.#refuseSessions()
           restore.isInLog = true
         },
       })
     } finally {
       resolve()
     }
+  }
+
+  #refuseSessions(): void {
+    const sessions = this.#sessions()
+    if (sessions === 0) return
+    const hosts = sessions === 1 ? 'a host is' : `${sessions} hosts are`
+    throw new BlockError('IN_USE', `${hosts} logged in to ${this.#o.name}; log out, or force it`, {
+      facts: { reason: 'in_use', sessions },
+    })
   }
 
   #remember(request: string, restore: Restore): void {

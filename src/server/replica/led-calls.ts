@@ -46,8 +46,8 @@ export class LedCalls implements VolumeCalls {
     }
   }
 
-  async restoreSnapshot({ volume, epoch, id, request }: Of<'restoreSnapshot'>): Promise<void> {
-    await this.#o.lead(volume).restore(epoch, idOf(id), request)
+  async restoreSnapshot({ volume, epoch, id, ...how }: Of<'restoreSnapshot'>): Promise<void> {
+    await this.#o.lead(volume).restore(epoch, idOf(id), how)
   }
 
   async snapshotUsage({ volume, epoch }: Of<'snapshotUsage'>): Promise<VolumeSnapshots> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { epochNumber, MIB } from '../../../src/base/units.ts'
 import { RealClock } from '../../../src/io/clock.ts'
 import { loadSyscalls } from '../../../src/io/syscalls.ts'
-import type { ReplicaBeat, SnapshotFacts } from '../../../src/master/links.ts'
+import type { LedBeat, ReplicaBeat, SnapshotFacts } from '../../../src/master/links.ts'
 import type { TaskSpec, TaskView } from '../../../src/rpc/tasks.ts'
 import type { ServerReadyLine } from '../../../src/server/block-server.ts'
 import { serverId } from '../../../src/v2engine/identity.ts'
@@ -32,6 +32,8 @@ export class ScriptedCluster {
   readonly #running: BasaltProcess[] = []
   /** Who leads each volume, and is granted leases. */
   readonly #leads = new Map<string, Lead>()
+  /** What was said last of volumes that are led. */
+  readonly #led = new Map<string, LedBeat>()
   readonly #sealed = new Map<string, SealAnswer>()
   readonly #clock = new RealClock({ syscalls: loadSyscalls() })
   #tasks = 0
@@ -42,7 +44,8 @@ export class ScriptedCluster {
     writeFileSync(join(this.directory.path, 'key'), 'a-cluster-key-0123456789', { mode: 0o600 })
     writeFileSync(join(this.directory.path, 'token'), JOIN_TOKEN, { mode: 0o600 })
     master.heard = (server, { replicas }) => {
-      for (const { volume, open, messages } of replicas) {
+      for (const { volume, open, led, messages } of replicas) {
+        if (led !== null) this.#led.set(`${server} ${volume}`, led)
         for (const message of messages) {
           const { kind } = message
           if (kind === 'sealed') this.#sealed.set(`${server} ${volume} ${message.epoch.number}`, message)
@@ -101,6 +104,11 @@ export class ScriptedCluster {
   /** As the server said last. */
   said(server: string, n: number): ReplicaBeat | undefined {
     return this.master.replicas.get(server)?.get(volumeOf(n))
+  }
+
+  /** Of a volume that is led there, as it was said last: a beat says it only when it changed. */
+  led(server: string, n: number): LedBeat | undefined {
+    return this.#led.get(`${server} ${volumeOf(n)}`)
   }
 
   /** Makes volume `n` of 16 MiB at these servers, and has the first lead it in epoch 1. */

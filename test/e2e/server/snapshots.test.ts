@@ -53,14 +53,16 @@ describe('snapshots of a volume that is led', () => {
     await expect(master.links.createSnapshot(s1.server, other)).rejects.toMatchObject({ code: 'CONFLICT' })
     await expect(cluster.snapshot(s1, 1, 8, 2)).rejects.toMatchObject({ code: 'CONFLICT' })
     await expect(cluster.snapshot(s2, 1, 8)).rejects.toMatchObject({ code: 'CONFLICT' })
-    const told = await master.until(() => cluster.said(s1.server, 1)?.led ?? undefined)
+    const told = await master.until(
+      () => cluster.led(s1.server, 1)?.snapshots.length === 1 && cluster.led(s1.server, 1),
+    )
     expect(told).toMatchObject({ epoch: 1, snapshots: [{ ...made, isExposed: false }], origin: null })
     await write(disk, 5, 2)
 
     const id = snapshotOf(7)
     await master.links.exposeSnapshot(s1.server, { ...led, id, isExposed: true })
     await master.links.exposeSnapshot(s1.server, { ...led, id, isExposed: true })
-    await master.until(() => cluster.said(s1.server, 1)?.led?.snapshots[0]?.isExposed)
+    await master.until(() => cluster.led(s1.server, 1)?.snapshots[0]?.isExposed)
     const shown = await cluster.login(s1, 1, 's7')
     expect(await read(shown.disk, 5)).toEqual(patternAt(1, BLOCK_BYTES))
     await expect(write(shown.disk, 5, 3)).rejects.toMatchObject({ code: 'READ_ONLY' })
@@ -70,7 +72,10 @@ describe('snapshots of a volume that is led', () => {
     expect(await read(disk, 5)).toEqual(patternAt(2, BLOCK_BYTES))
 
     const request = '22222222-2222-4333-8444-000000000001'
-    await master.links.restoreSnapshot(s1.server, { ...led, id, request })
+    const restore = { ...led, id, request, force: false }
+    await expect(master.links.restoreSnapshot(s1.server, restore)).rejects.toMatchObject({ code: 'IN_USE' })
+    expect(await read(disk, 5), 'nothing was done').toEqual(patternAt(2, BLOCK_BYTES))
+    await master.links.restoreSnapshot(s1.server, { ...restore, force: true })
     const changed = await session.execute({ cdb: new Uint8Array(6) })
     expect(parseSense(changed.sense), 'the medium may have changed').toMatchObject({
       key: 6,
@@ -79,7 +84,7 @@ describe('snapshots of a volume that is led', () => {
     })
     expect(await read(disk, 5)).toEqual(patternAt(1, BLOCK_BYTES))
     await write(disk, 5, 4)
-    await master.links.restoreSnapshot(s1.server, { ...led, id, request })
+    await master.links.restoreSnapshot(s1.server, restore)
     expect(await read(disk, 5), 'it is not restored twice').toEqual(patternAt(4, BLOCK_BYTES))
     expect((await send(session, '35 00 00000000 00 0000 00')).status).toBe(0)
 
@@ -99,7 +104,7 @@ describe('snapshots of a volume that is led', () => {
     await served.session.logout()
     await master.links.deleteSnapshot(s2.server, { ...again, id })
     await master.links.deleteSnapshot(s2.server, { ...again, id })
-    await master.until(() => cluster.said(s2.server, 1)?.led?.snapshots.length === 0)
+    await master.until(() => cluster.led(s2.server, 1)?.snapshots.length === 0)
     await expect(cluster.login(s2, 1, 's7')).rejects.toMatchObject({ code: 'BUSY' })
   })
 
@@ -185,7 +190,7 @@ describe('a clone', () => {
       image[10 * BLOCK_BYTES + i] = byte
     })
     expect(Buffer.compare(await readAll(clone.disk), image)).toBe(0)
-    await cluster.master.until(() => cluster.said(s2.server, 2)?.led?.origin === null)
+    await cluster.master.until(() => cluster.led(s2.server, 2)?.origin === null)
     // its ticket is given back, and nothing keeps the snapshot
     await links.deleteSnapshot(s1.server, { volume: volumeOf(1), epoch: 1, id: snapshotOf(1) })
     await first.child.kill()

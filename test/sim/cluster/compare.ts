@@ -93,6 +93,7 @@ function compareSnapshots(server: string, a: SnapshotContent, otherServer: strin
     const [one, other] = [a.versions.get(block), b.versions.get(block)]
     // a trim of what was never written leaves a mark on a replica that is being filled, and none elsewhere
     if (one === other || (one?.startsWith('data') !== true && other?.startsWith('data') !== true)) continue
+    if (a.blocks[block] === undefined || b.blocks[block] === undefined) continue
     fail(`${name}, block ${block}: ${server} sees ${one ?? 'nothing'}, ${otherServer} ${other ?? 'nothing'}`)
   }
 }
@@ -140,7 +141,8 @@ async function readSnapshot(volume: Volume, info: SnapshotInfo): Promise<Snapsho
   try {
     for (let fromBlock: number | null = 0; fromBlock !== null; ) {
       const page: ChangedBlocks = await image.changed({ sinceLsn: 0, fromBlock, limit })
-      for (const { block, lsn, kind } of page.blocks) versions.set(block, `${kind} of ${lsn}`)
+      // of a block with LSN 0 nothing is known any more
+      for (const { block, lsn, kind } of page.blocks) if (lsn > 0) versions.set(block, `${kind} of ${lsn}`)
       fromBlock = page.nextBlock
     }
   } catch (error) {

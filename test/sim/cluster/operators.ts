@@ -127,6 +127,7 @@ export class Operators {
       mayBreak: mayDamage,
       unanswered: this.#unanswered,
       isOver: () => this.#isStopped,
+      isStale: () => path !== this.#o.path(),
       sleep: (forMs) => this.#sleep(forMs),
       judge: (step, outcome) => this.#judge(path, step, outcome),
     })

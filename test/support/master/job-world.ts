@@ -106,6 +106,11 @@ export class JobWorld {
     await this.scheduler.until(this.#begin(), { what: 'the start of the master' })
   }
 
+  /** The next life, after `kill`. */
+  async restart(): Promise<void> {
+    await this.scheduler.until(this.#begin(), { what: 'the next start of the master' })
+  }
+
   async #begin(): Promise<void> {
     this.lives += 1
     const life = new Life()

@@ -28,6 +28,7 @@ export const filledWithVersions = scenario({ policy: syncAllOf(2), isChaos: true
   await stage.trim(path, 0, 4)
   await stage.checkpoint(path)
   b.loseDisk()
+  await stage.write(path, 20)
   await stage.until('the removal of b', () => stage.sim.authority.registry.set.members.length === 1, 60_000)
   b.start()
   await stage.well()

@@ -7,6 +7,7 @@ export interface RestoreSnapshotRequest {
   'epoch'?: (number | string | Long);
   'id'?: (number | string | Long);
   'request'?: (string);
+  'force'?: (boolean);
 }
 
 export interface RestoreSnapshotRequest__Output {
@@ -14,4 +15,5 @@ export interface RestoreSnapshotRequest__Output {
   'epoch': (string);
   'id': (string);
   'request': (string);
+  'force': (boolean);
 }

@@ -1,0 +1,197 @@
+/**
+ * A resync with snapshots: random histories of writes, trims, snapshots, deletions and restores before the session, during it
+ * and after interruptions. In the end every snapshot and the head are on both sides what a plain model says.
+ */
+import { describe, expect, it } from 'vitest'
+import type { BareVolume } from '../../../test/blockvol/bare-volume.ts'
+import {
+  applyAll,
+  contentOf,
+  filledBlock,
+  inVirtualTime,
+  LiveLane,
+  Side,
+} from '../../../test/blockvol/resync-pair.ts'
+import { SeededRandom } from '../../../test/sim/random.ts'
+import type { ResyncSource } from './source.ts'
+
+/** Most changes are here, so that blocks are hit again between two snapshots. */
+const HOT_BLOCKS = 40
+/** On both sides of a boundary between pages of the map. */
+const FAR = 250
+const SIZE_BLOCKS = 320
+const firstWord = (content: Uint8Array): number => new Uint32Array(content.buffer, content.byteOffset)[0]!
+
+/** The source, and what it has to hold. */
+class Modelled {
+  readonly volume: BareVolume
+  readonly #random: SeededRandom
+  #head: number[] = Array(SIZE_BLOCKS).fill(0)
+  readonly #snapshots = new Map<bigint, number[]>()
+  #lastId = 0n
+
+  constructor(volume: BareVolume, random: SeededRandom) {
+    this.volume = volume
+    this.#random = random
+  }
+
+  async change(): Promise<void> {
+    const random = this.#random
+    const count = 1 + random.integer(4)
+    const block = random.chance(0.8) ? random.integer(HOT_BLOCKS) : FAR + random.integer(60)
+    const ids = [...this.#snapshots.keys()]
+    const id = ids[random.integer(Math.max(1, ids.length))]
+    const what = random.weighted({
+      write: 60,
+      trim: 12,
+      same: 12,
+      create: 10,
+      delete: 5,
+      restore: 4,
+      flush: 8,
+    })
+    if (what === 'write') {
+      const value = random.u32()
+      const data = new Uint8Array(count * 4096)
+      for (let i = 0; i < count; i++) data.set(filledBlock(value + i), i * 4096)
+      for (let i = 0; i < count; i++) this.#head[block + i] = (value + i) >>> 0
+      await this.volume.write(block, data)
+    } else if (what === 'trim') {
+      const blocks = random.chance(0.1) ? SIZE_BLOCKS - block : count
+      this.#head.fill(0, block, block + blocks)
+      await this.volume.trim(block, blocks)
+    } else if (what === 'same') {
+      const value = random.u32()
+      this.#head.fill(value, block, block + count)
+      await this.volume.writeSame(block, count, filledBlock(value))
+    } else if (what === 'create') {
+      this.#snapshots.set(++this.#lastId, [...this.#head])
+      await this.volume.createSnapshot(this.#lastId)
+    } else if (what === 'flush') await this.volume.checkpoint()
+    else if (id !== undefined && what === 'delete') {
+      this.#snapshots.delete(id)
+      await this.volume.deleteSnapshot(id)
+    } else if (id !== undefined) {
+      this.#head = [...this.#snapshots.get(id)!]
+      await this.volume.restoreSnapshot(id)
+    }
+  }
+
+  async changes(most: number): Promise<void> {
+    for (let i = this.#random.integer(most); i > 0; i--) await this.change()
+  }
+
+  async expectIn(volume: BareVolume, what: string): Promise<void> {
+    const { snapshots } = volume
+    expect(snapshots.map(({ id }) => id).sort()).toEqual([...this.#snapshots.keys()].sort())
+    for (let block = 0; block < SIZE_BLOCKS; block++) {
+      const head = firstWord(await volume.read(block))
+      if (head !== this.#head[block])
+        expect.fail(`${what}: block ${block}: ${await this.#show(volume, block)}`)
+      for (const { id, lsn } of snapshots) {
+        const found = await volume.readAt(block, lsn).then(firstWord, (error: unknown) => String(error))
+        if (found === this.#snapshots.get(id)![block]) continue
+        expect.fail(`${what}: block ${block} as of ${lsn}: ${found}; ${await this.#show(volume, block)}`)
+      }
+    }
+  }
+
+  async #show(volume: BareVolume, block: number): Promise<string> {
+    const of = async (one: BareVolume): Promise<unknown> => ({
+      entry: await one.entry(block),
+      kept: (await one.parts.versions.of(block)).map(({ lsn, kind }) => `${lsn} ${kind}`),
+      snapshots: one.snapshots.map(({ lsn }) => lsn),
+    })
+    return JSON.stringify([await of(volume), await of(this.volume)])
+  }
+}
+
+/** Goes through a scan, as long as `goesOn`. */
+async function copy(source: ResyncSource, sink: BareVolume, goesOn: () => Promise<boolean>): Promise<void> {
+  while (source.hasMore) {
+    const offers = await source.next()
+    if (offers === undefined || !(await goesOn())) return
+    const wanted = await sink.sink.offered(offers)
+    if (!(await goesOn())) return
+    const blocks = await contentOf(source, offers, wanted)
+    if (!(await goesOn())) return
+    if (blocks.length > 0) await sink.sink.put(blocks)
+  }
+}
+
+describe('a resync of a volume with snapshots', () => {
+  it.each(Array.from({ length: 60 }, (_, i) => i + 1))(
+    'brings every version that a snapshot sees (seed %i)',
+    (seed) =>
+      inVirtualTime(seed, async (scheduler) => {
+        const random = new SeededRandom(seed)
+        const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+        await sourceSide.create()
+        await sinkSide.create()
+        const source = await sourceSide.open()
+        const model = new Modelled(source, random)
+        await model.changes(60)
+        const base = random.chance(0.3) ? 0 : source.lsn
+        const follower = await sinkSide.open()
+        if (base > 0) await applyAll(follower, source.shipped)
+        await follower.checkpoint()
+        if (base > 0) await model.expectIn(follower, 'as a replica')
+        await follower.close()
+        await model.changes(60)
+        for (let interruptions = random.integer(3); interruptions >= 0; interruptions--) {
+          const target = source.lsn
+          await sinkSide.restartLog(target)
+          const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+          const unknown = await sink.forget(target, base)
+          sink.awaitBase(base)
+          sink.install(source.state)
+          const lane = new LiveLane(source, sink, target)
+          const beside: Promise<unknown>[] = []
+          let steps = interruptions === 0 ? Number.POSITIVE_INFINITY : random.integer(10)
+          await copy(source.source({ base, target, unknown }), sink, async () => {
+            if (random.chance(0.4)) await model.changes(4)
+            if (random.chance(0.4)) await lane.send(random.integer(20))
+            // a restore keeps it waiting, until the base is there
+            if (random.chance(0.3)) beside.push(sink.checkpoint().catch(() => undefined))
+            return steps-- > 0
+          })
+          if (interruptions > 0) {
+            sinkSide.restart(sinkSide.storage.afterPowerLoss(() => (random.chance(0.5) ? 'all' : 'none')))
+            continue
+          }
+          await sink.sink.settle()
+          sink.whole()
+          await lane.send()
+          await Promise.all(beside)
+          await sink.settle()
+          sink.filled()
+          await model.expectIn(sink, 'filled')
+          await sink.checkpoint()
+          await source.checkpoint()
+          await model.expectIn(source, 'the source')
+          await model.expectIn(sink, 'after its checkpoint')
+          expect(sink.sink.badBlocks).toBe(0)
+          await model.changes(40)
+          await lane.send()
+          await sink.checkpoint()
+          await sink.parts.versions.settled()
+          await model.expectIn(sink, 'after what came later')
+          await expectSameEntries(sink, source)
+          await sink.close()
+          sinkSide.restart(sinkSide.storage.afterPowerLoss(() => 'none'))
+          await model.expectIn(await sinkSide.open(), 'after a power loss')
+        }
+      }),
+  )
+})
+
+/** What a later resync, a backup or a comparison goes by. */
+async function expectSameEntries(a: BareVolume, b: BareVolume): Promise<void> {
+  await b.checkpoint()
+  for (let block = 0; block < SIZE_BLOCKS; block++) {
+    const [one, other] = [await a.entry(block), await b.entry(block)]
+    const isZeros = one.kind !== 'data' && other.kind !== 'data' && one.kind !== 'unknown'
+    // a trim leaves a tombstone on untouched blocks of a replica that is filled
+    if (!isZeros) expect([block, one]).toEqual([block, other])
+  }
+}

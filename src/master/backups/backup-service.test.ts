@@ -1,0 +1,122 @@
+/** Repositories and backups as people ask for them, over scripted servers in virtual time. */
+import { describe, expect, it } from 'vitest'
+import { JobWorld } from '../../../test/support/master/job-world.ts'
+import { backupInfo } from '../../../test/support/master/script-volumes.ts'
+import { isBlockError } from '../../base/errors.ts'
+import { isOver } from '../jobs/turns.ts'
+import type { MasterApi } from '../master-api.ts'
+import type { JobRecord } from '../records.ts'
+import type { NewRepository } from '../snapshot-api.ts'
+
+const ANNA = { actor: 'anna', requestId: 'r-1' }
+const REPOSITORY: NewRepository = {
+  name: 'r',
+  target: {
+    ...{ kind: 's3', endpoint: null, region: 'us-east-1', bucket: 'b', prefix: '' },
+    ...{ accessKeyId: 'key', sealedSecretAccessKey: 'sealed:secret', sealedSessionToken: null },
+    forcePathStyle: false,
+  },
+  sealedEncryptionKey: null,
+}
+
+async function started() {
+  const world = new JobWorld()
+  world.addVolume('v', ['s1', 's2', 's3'])
+  await world.start()
+  const ask = <T>(call: (master: MasterApi) => Promise<T>): Promise<T> =>
+    world.scheduler.until(call(world.master), { what: 'an answer', limitMs: 120_000 })
+  const ended = async (job: JobRecord): Promise<JobRecord> => {
+    await world.until(`the end of ${job.kind}`, () => isOver(world.job(job.id)))
+    return world.job(job.id)
+  }
+  await ask((m) => m.createRepository(ANNA, REPOSITORY))
+  return { world, ask, ended }
+}
+
+async function refusalOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+  } catch (error) {
+    if (isBlockError(error)) return `${error.code} ${String(error.facts.reason)}`
+    throw error
+  }
+  return 'not refused'
+}
+
+describe('a repository', () => {
+  it('is named, checked by a server with its secrets opened, changed and forgotten', async () => {
+    const { world, ask } = await started()
+    expect(await refusalOf(ask((m) => m.createRepository(ANNA, REPOSITORY)))).toBe('CONFLICT exists')
+    expect(await ask((m) => m.checkRepository(ANNA, 'r'))).toEqual({ server: 's1' })
+    expect(world.servers.volumes.specs).toMatchObject([{ repository: { secretAccessKey: 'secret' } }])
+    world.servers.volumes.failures.set('checkRepository', [{ code: 'ACCESS_DENIED', message: 'refused' }])
+    expect(await refusalOf(ask((m) => m.checkRepository(ANNA, 'r')))).toBe('ACCESS_DENIED repository')
+    await ask((m) => m.setRepository(ANNA, { ...REPOSITORY, sealedEncryptionKey: 'sealed:00' }))
+    expect(world.master.repository('r').sealedEncryptionKey).toBe('sealed:00')
+    await ask((m) => m.deleteRepository(ANNA, 'r'))
+    expect(() => world.master.repository('r')).toThrow(/there is no repository 'r'/)
+    expect(JSON.stringify(world.master.events({ limit: 100 }))).not.toContain('secret')
+  })
+
+  it('that a job or a schedule uses stays', async () => {
+    const { ask, ended } = await started()
+    const job = await ask((m) => m.backupVolume(ANNA, 'v', { repository: 'r', full: false }))
+    expect(await refusalOf(ask((m) => m.deleteRepository(ANNA, 'r')))).toBe('CONFLICT in_use')
+    expect(await refusalOf(ask((m) => m.setRepository(ANNA, REPOSITORY)))).toBe('CONFLICT in_use')
+    expect((await ended(job)).state).toBe('succeeded')
+    const backup = { repository: 'r', fullEveryMs: null, keep: null }
+    const wish = { volumes: ['v'], when: { everyMs: 3_600_000 }, keep: {}, backup, isPaused: true }
+    await ask((m) => m.createSchedule(ANNA, { name: 's', ...wish }))
+    expect(await refusalOf(ask((m) => m.deleteRepository(ANNA, 'r')))).toBe('CONFLICT in_use')
+    await ask((m) => m.deleteSchedule(ANNA, 's'))
+    await ask((m) => m.deleteRepository(ANNA, 'r'))
+  })
+})
+
+describe('backups', () => {
+  it('are listed, verified, pruned and deleted by a server', async () => {
+    const { world, ask, ended } = await started()
+    world.servers.volumes.backups.push(backupInfo('b1'))
+    const page = await ask((m) => m.backups('r', { volume: 'v', limit: 10 }))
+    expect(page.items.map(({ id }) => id)).toEqual(['b1'])
+    expect(world.servers.volumes.specs.at(-1)).toMatchObject({ kind: 'listBackups', volume: 'u-v' })
+    expect((await ended(await ask((m) => m.verifyBackup(ANNA, 'r', 'b1')))).state).toBe('succeeded')
+    world.servers.volumes.failures.set('verifyBackup', [{ code: 'CORRUPT', message: 'pack p9 is damaged' }])
+    const failed = await ended(await ask((m) => m.verifyBackup(ANNA, 'r', 'b1')))
+    expect(failed).toMatchObject({ state: 'failed', message: 's1: pack p9 is damaged' })
+    expect(world.master.events({ limit: 100 }).map(({ kind }) => kind)).toContain('backup.verify_failed')
+    const wish = { keep: { last: 1 }, dryRun: true }
+    expect((await ended(await ask((m) => m.pruneBackups(ANNA, 'r', wish)))).data.result).toMatchObject({
+      deleted: ['old'],
+    })
+    expect(await refusalOf(ask((m) => m.pruneBackups(ANNA, 'r', { keep: {}, dryRun: false })))).toBe(
+      'INVALID_ARGUMENT keep_nothing',
+    )
+    expect((await ended(await ask((m) => m.deleteBackup(ANNA, 'r', 'b1')))).state).toBe('succeeded')
+  })
+
+  it('become a new volume, or one that is there when nobody is logged in', async () => {
+    const { world, ask, ended } = await started()
+    world.servers.volumes.backups.push(backupInfo('b1'))
+    const restore = (name: string, force = false) =>
+      ask((m) => m.restoreBackup(ANNA, 'r', 'b1', { force, wish: { name, replicas: 2 } }))
+    const made = await restore('c')
+    expect(made.volume.record.access.initiators).toEqual([])
+    expect((await ended(made.job)).state).toBe('succeeded')
+    expect(world.master.volume('c').record).toMatchObject({ state: 'active', access: { initiators: null } })
+    world.servers.sessions.set('u-v', 1)
+    await expect(restore('v')).rejects.toMatchObject({ facts: { unsafe: true } })
+    expect((await ended((await restore('v', true)).job)).state).toBe('succeeded')
+    world.servers.sessions.clear()
+    world.servers.volumes.backups[0] = { ...backupInfo('b1'), sizeBytes: 2 ** 40 }
+    expect(await refusalOf(restore('v'))).toBe('INVALID_ARGUMENT too_small')
+    world.servers.volumes.backups[0] = { ...backupInfo('b1'), state: 'unreadable' }
+    expect(await refusalOf(restore('v'))).toBe('CONFLICT unreadable')
+  })
+
+  it('cannot be asked for while no server is there', async () => {
+    const { world, ask } = await started()
+    for (const server of ['s1', 's2', 's3', 's4']) world.servers.setUp(server, false)
+    expect(await refusalOf(ask((m) => m.backups('r', { limit: 1 })))).toBe('BUSY no_server')
+  })
+})

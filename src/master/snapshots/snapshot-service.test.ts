@@ -1,0 +1,242 @@
+/** Snapshots as people ask for them, over scripted servers in virtual time: whatever happens, both sides end the same. */
+import { describe, expect, it } from 'vitest'
+import { JobWorld } from '../../../test/support/master/job-world.ts'
+import { isBlockError } from '../../base/errors.ts'
+import type { MasterApi } from '../master-api.ts'
+import type { JobRecord } from '../records.ts'
+
+const ANNA = { actor: 'anna', requestId: 'r-1' }
+const THREE = ['s1', 's2', 's3']
+
+async function started(arrange: (world: JobWorld) => void = () => undefined) {
+  const world = new JobWorld()
+  world.addVolume('v', THREE)
+  world.addVolume('w', ['s2', 's3', 's1'])
+  arrange(world)
+  await world.start()
+  const ask = <T>(call: (master: MasterApi) => Promise<T>): Promise<T> =>
+    world.scheduler.until(call(world.master), { what: 'an answer', limitMs: 120_000 })
+  const names = (volume = 'u-v'): string[] =>
+    world.records.snapshotsOf(volume).map(({ name, state }) => `${name} ${state}`)
+  const there = (volume = 'u-v'): string[] =>
+    world.servers.volumes.log(volume).snapshots.map(({ name }) => name)
+  const settled = (what: string, is: () => boolean): Promise<void> => world.until(what, is)
+  return { world, ask, names, there, settled }
+}
+
+async function refusalOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+  } catch (error) {
+    if (isBlockError(error)) return `${error.code} ${String(error.facts.reason)}`
+    throw error
+  }
+  return 'not refused'
+}
+
+describe('a snapshot', () => {
+  it('is made, shown, exposed and deleted', async () => {
+    const { world, ask, names, there } = await started()
+    const made = await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    expect(made).toMatchObject({ volumeName: 'v', record: { state: 'ready', lsn: 101 }, exposed: null })
+    expect(await ask((m) => m.snapshots('v'))).toMatchObject([{ heldBytes: 8192, exclusiveBytes: 4096 }])
+    expect(world.master.volume('v').snapshots).toEqual({ count: 1, bytes: 8192 + 4096 })
+    expect(await refusalOf(ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' })))).toBe('CONFLICT exists')
+
+    const shown = await ask((m) => m.exposeSnapshot(ANNA, 'v', 'one', true))
+    expect(shown.exposed).toMatchObject({ iqn: 'iqn.2026-11.io.basalt:v:snap:one', iscsi: ['s1:3260'] })
+    expect(world.servers.volumes.log('u-v').snapshots[0]?.isExposed).toBe(true)
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toBe('CONFLICT exposed')
+    await ask((m) => m.exposeSnapshot(ANNA, 'v', made.record.id, false))
+    await ask((m) => m.deleteSnapshot(ANNA, 'v', 'one'))
+    expect([names(), there()]).toEqual([[], []])
+    const kinds = world.master.events({ limit: 100 }).map(({ kind, actor }) => `${kind} ${actor}`)
+    expect(kinds).toEqual([
+      'snapshot.created anna',
+      'snapshot.exposed anna',
+      'snapshot.hidden anna',
+      'snapshot.deleting anna',
+      'snapshot.deleted master',
+    ])
+  })
+
+  it('whose answer is lost is there all the same', async () => {
+    const { world, ask, names, there } = await started()
+    world.servers.fault('createSnapshot', 's1', 'answer lost')
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    expect([names(), there()]).toEqual([['one ready'], ['one']])
+  })
+
+  it('that cannot be had leaves nothing, also when it is made later', async () => {
+    const { world, ask, names, there, settled } = await started()
+    world.servers.fault('createSnapshot', 's1', 'late', 'lost', 'lost', 'lost')
+    expect(await refusalOf(ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' })))).toMatch(/^TIMED_OUT/)
+    await settled('the end of it', () => names().length === 0 && there().length === 0)
+    world.servers.fault('createSnapshot', 's1', 'refused')
+    expect(await refusalOf(ask((m) => m.createSnapshot(ANNA, 'v', { name: 'two' })))).toMatch(/^NO_SPACE/)
+    await settled('the end of that', () => names().length === 0)
+    expect(there()).toEqual([])
+  })
+
+  it('is made at the next primary when the one before goes', async () => {
+    const { world, ask, there } = await started()
+    world.scheduler.schedule('down', 's1', 1, () => world.servers.setUp('s1', false))
+    const made = await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    expect(made.record.state).toBe('ready')
+    expect(there()).toEqual(['one'])
+  })
+
+  it('that is read stays; one whose server does not answer is deleted later', async () => {
+    const { world, ask, names, there, settled } = await started()
+    const { record } = await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    world.servers.volumes.read.add(record.id)
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toMatch(/^CONFLICT/)
+    expect(names()).toEqual(['one ready'])
+    world.servers.volumes.read.clear()
+    world.servers.fault('deleteSnapshot', 's1', 'lost', 'lost', 'lost', 'lost')
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toBe('BUSY deleted_later')
+    await settled('its end', () => names().length === 0)
+    expect(there()).toEqual([])
+  })
+})
+
+describe("the registry's list", () => {
+  it('follows the volume: lost, taken in, found again', async () => {
+    const { world, ask, names, settled } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    const log = world.servers.volumes.log('u-v')
+    const [one] = log.snapshots
+    const other = { ...one!, id: '00000000000000ff', name: 'other', lsn: 7 }
+    log.snapshots = [other]
+    await settled('the loss', () => names().length === 2)
+    expect(names().sort()).toEqual(['one lost', 'other ready'])
+    log.snapshots = [other, one!]
+    await settled('the finding', () => names().includes('one ready'))
+    log.snapshots = [other]
+    await settled('the loss again', () => names().includes('one lost'))
+    await ask((m) => m.deleteSnapshot(ANNA, 'v', 'one'))
+    expect(names()).toEqual(['other ready'])
+    const times = (kind: string): number =>
+      world.master.events({ limit: 100 }).reduce((sum, one) => sum + (one.kind === kind ? one.count : 0), 0)
+    expect([times('snapshot.lost'), times('snapshot.found')]).toEqual([2, 2])
+  })
+
+  it('is put in order by a master that finds things half done', async () => {
+    const half = (id: string, state: 'creating' | 'deleting', group: string | null = null) => ({
+      kind: 'snapshot' as const,
+      record: {
+        ...{ id, volume: 'u-v', name: `n${id}`, state, lsn: null, sizeBytes: 1, createdAt: 0 },
+        ...{ schedule: null, isExposed: false, group, backup: null },
+      },
+    })
+    const [made, never, grouped, going] = ['a', 'b', 'c', 'd'].map((digit) => digit.repeat(16))
+    const { names, there, settled } = await started((world) => {
+      world.put(half(made!, 'creating'), half(never!, 'creating'))
+      world.put(half(grouped!, 'creating', 'g'), half(going!, 'deleting'))
+      for (const id of [made!, grouped!, going!]) {
+        world.servers.volumes.createSnapshot({ volume: 'u-v', epoch: 1, id, name: `n${id}` })
+      }
+    })
+    await settled('the order', () => names().length === 1)
+    // of a group nobody knows any more whether it is of one moment
+    expect(names()).toEqual([`n${made} ready`])
+    expect(there()).toEqual([`n${made}`])
+  })
+
+  it('tells the next primary what hosts may log in to', async () => {
+    const { world, ask, settled } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    await ask((m) => m.exposeSnapshot(ANNA, 'v', 'one', true))
+    const log = world.servers.volumes.log('u-v')
+    log.snapshots = log.snapshots.map((one) => ({ ...one, isExposed: false }))
+    await settled('the word', () => log.snapshots[0]?.isExposed === true)
+  })
+})
+
+describe('a group', () => {
+  it('is of one moment: all are held before the first is made', async () => {
+    const { world, ask, names } = await started()
+    const group = await ask((m) => m.createSnapshotGroup(ANNA, { name: 'g', volumes: ['v', 'w'] }))
+    expect(group.map(({ volumeName }) => volumeName)).toEqual(['v', 'w'])
+    expect(new Set(group.map(({ record }) => record.group)).size).toBe(1)
+    const calls = world.servers.calls.filter((call) =>
+      /^(holdWrites|createSnapshot|releaseWrites)/.test(call),
+    )
+    expect(calls.map((call) => call.split(' ')[0])).toEqual([
+      ...['holdWrites', 'holdWrites', 'createSnapshot', 'createSnapshot', 'releaseWrites', 'releaseWrites'],
+    ])
+    expect([...names('u-v'), ...names('u-w')]).toEqual(['g ready', 'g ready'])
+  })
+
+  it('that was not held for long enough is none', async () => {
+    const { world, ask, names, there, settled } = await started()
+    world.servers.fault('createSnapshot', 's2', 'answer lost')
+    expect(
+      await refusalOf(ask((m) => m.createSnapshotGroup(ANNA, { name: 'g', volumes: ['v', 'w'] }))),
+    ).toMatch(/^(TIMED_OUT|BUSY)/)
+    await settled('its end', () => [...names('u-v'), ...names('u-w')].length === 0)
+    expect([...there('u-v'), ...there('u-w')]).toEqual([])
+    expect(world.servers.volumes.log('u-v').hold).toBeNull()
+  })
+
+  it('of which one volume cannot be held is none, and holds nobody up', async () => {
+    const { world, ask, names, there, settled } = await started()
+    world.servers.fault('holdWrites', 's2', 'refused')
+    expect(
+      await refusalOf(ask((m) => m.createSnapshotGroup(ANNA, { name: 'g', volumes: ['v', 'w'] }))),
+    ).toMatch(/^NO_SPACE/)
+    await settled('its end', () => [...names('u-v'), ...names('u-w')].length === 0)
+    expect([...there('u-v'), ...there('u-w')]).toEqual([])
+    expect(world.servers.volumes.log('u-v').hold).toBeNull()
+  })
+})
+
+describe('a volume', () => {
+  const ended = async (world: JobWorld, job: JobRecord): Promise<JobRecord> => {
+    await world.until('the end', () => world.job(job.id).state !== 'running')
+    return world.job(job.id)
+  }
+
+  it('is restored only when nobody is logged in, unless forced', async () => {
+    const { world, ask } = await started()
+    const { record } = await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    world.servers.sessions.set('u-v', 2)
+    const restore = (force: boolean) => ask((m) => m.restoreSnapshot(ANNA, 'v', 'one', { force }))
+    await expect(restore(false)).rejects.toMatchObject({ code: 'CONFLICT', facts: { unsafe: true } })
+    expect((await ended(world, await restore(true))).state).toBe('succeeded')
+    expect(world.servers.volumes.log('u-v').restored).toEqual([record.id])
+  })
+
+  it('is cloned; until the clone is whole neither its snapshot nor it is deleted', async () => {
+    const { world, ask } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    const clone = (m: MasterApi) => m.cloneSnapshot(ANNA, 'v', 'one', { name: 'c', replicas: 2 })
+    const { volume, job } = await ask(clone)
+    expect(volume.record).toMatchObject({ name: 'c', sizeBytes: 64 * 2 ** 20, access: { initiators: [] } })
+    expect((await ask(clone)).job?.id).toBe(job?.id)
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toBe('CONFLICT in_use')
+    expect(await refusalOf(ask((m) => m.deleteVolume(ANNA, 'v')))).toBe('CONFLICT clone_filling')
+    expect(await refusalOf(ask((m) => m.setAccess(ANNA, 'c', volume.record.access)))).toBe(
+      'CONFLICT being_made',
+    )
+    await world.until('its use', () => world.job(job!.id).step === 'fill')
+    expect(world.master.volume('c').clone).toMatchObject({ source: 'v@one' })
+    expect(await refusalOf(ask((m) => m.createSnapshot(ANNA, 'c', { name: 'x' })))).toBe(
+      'CONFLICT clone_filling',
+    )
+    expect((await ended(world, job!)).state).toBe('succeeded')
+    expect(world.master.volume('c')).toMatchObject({ clone: null, record: { origin: null } })
+    await ask((m) => m.deleteSnapshot(ANNA, 'v', 'one'))
+    await ended(world, await ask((m) => m.deleteVolume(ANNA, 'v')))
+    expect(world.records.snapshotsOf('u-v')).toEqual([])
+  })
+
+  it('cannot be cloned smaller', async () => {
+    const { ask } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    const wish = { name: 'c', sizeBytes: 4096 * 16 }
+    expect(await refusalOf(ask((m) => m.cloneSnapshot(ANNA, 'v', 'one', wish)))).toBe(
+      'INVALID_ARGUMENT too_small',
+    )
+  })
+})
