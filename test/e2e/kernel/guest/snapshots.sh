@@ -74,7 +74,8 @@ BEFORE=$(content_of "$RUNNING")
 
 CLONE=$(ask clone running copied) || fail 'the snapshot is cloned' "$CLONE"
 read -r CLONE_IQN CLONE_PORTAL <<<"$CLONE"
-need 'the clone is attached' attach "$CLONE_IQN" "$CLONE_PORTAL"
+# its servers hear a moment later that hosts are let in
+need 'the clone is attached' eventually 60 attach "$CLONE_IQN" "$CLONE_PORTAL"
 CLONE_DISK=$ATTACHED
 equal 'the clone has the content of its snapshot' "$BEFORE" "$(content_of "$CLONE_DISK")"
 need 'the clone mounts' mount "$CLONE_DISK" "$AT_CLONE"
