@@ -161,6 +161,30 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     workloads: ['snapshot-restored'],
   },
   {
+    name: 'clone-trim-without-tombstone',
+    about: 'a trim of what a clone does not have itself leaves nothing, and the origin shows again',
+    patches: [
+      {
+        file: CHECKPOINTER,
+        find: '      leavesAll: isFilling || cut.state.origin !== undefined,\n',
+        replace: '      leavesAll: isFilling,\n',
+      },
+    ],
+    simSeeds: 100,
+  },
+  {
+    name: 'clone-filled-over-writes',
+    about: 'what the origin has goes over what was written to the clone meanwhile',
+    patches: [
+      {
+        file: 'src/blockvol/snapshots/clone-filling.ts',
+        find: 'this.#o.path.writeWhere(fromBlock, data, (block) => this.isUntouched(block), options)',
+        replace: 'this.#o.path.writeWhere(fromBlock, data, async () => true, options)',
+      },
+    ],
+    simSeeds: 100,
+  },
+  {
     name: 'deletion-frees-what-the-oldest-sees',
     about: 'a deletion gives back what the oldest of the other snapshots sees',
     patches: [
