@@ -69,40 +69,19 @@ export class Batch implements VersionBatch {
     await this.put(version, data)
   }
 
-  /** As `add`, without a look whether it is there. */
-  async put({ block, lsn, kind, checksum }: Version, data: Uint8Array | undefined): Promise<void> {
-    try {
-      if (this.#leave === undefined) await this.#enter()
-      if (this.#records.length >= RECORDS_MAX) await this.#spill()
-      if (data === undefined) {
-        this.#records.push({ block, lsn, kind, checksum: 0, slot: 0 })
-      } else {
-        assert(data.byteLength === BLOCK_BYTES, 'a version is one block')
-        if (this.#isFull) await this.#write()
-        const taken = this.#take([{ block, lsn, kind, checksum }], data, 0)
-        assert(taken === 1, 'there is room for a version')
-      }
-    } catch (error) {
-      this.#state = 'failed'
-      throw error
-    }
-  }
-
-  addMany(versions: readonly Version[], data: Uint8Array): Promise<void> | undefined {
+  async addMany(versions: readonly Version[], data: Uint8Array): Promise<void> {
     assert(this.#state === 'open', 'a batch that ended takes no more')
-    assert(this.isFresh, 'what may be there already is looked for')
-    assert(data.byteLength === versions.length * BLOCK_BYTES, 'each version is one block')
-    const taken = this.#take(versions, data, 0)
-    return taken === versions.length ? undefined : this.#addRest(versions, data, taken)
-  }
-
-  async #addRest(versions: readonly Version[], data: Uint8Array, from: number): Promise<void> {
+    assert(data.byteLength === versions.length * BLOCK_BYTES, 'every version comes with its block')
+    if (!this.isFresh) {
+      for (const [i, version] of versions.entries()) await this.add(version, blockOf(data, i))
+      return
+    }
     try {
       if (this.#leave === undefined) await this.#enter()
-      for (let at = from; at < versions.length; ) {
-        if (this.#isFull) await this.#write()
-        if (this.#records.length >= RECORDS_MAX) await this.#spill()
-        at = this.#take(versions, data, at)
+      for (let i = 0; i < versions.length; i++) {
+        assert(versions[i]!.kind === 'data', 'only data is added by many')
+        if (this.#take(versions[i]!, blockOf(data, i))) await this.#write()
+        if (this.#records.length === RECORDS_MAX) await this.#spill()
       }
     } catch (error) {
       this.#state = 'failed'
@@ -110,23 +89,17 @@ export class Batch implements VersionBatch {
     }
   }
 
-  /** The buffer has to be written before it takes another block. */
-  get #isFull(): boolean {
-    const next = this.#slot + this.#buffered
-    return this.#buffered === WRITE_BLOCKS || (this.#buffered > 0 && next % SEGMENT_BLOCKS === 0)
-  }
-
-  /** Takes versions from `from` on while that needs no waiting; returns where it stopped. */
-  #take(versions: readonly Version[], data: Uint8Array, from: number): number {
-    if (this.#leave === undefined) return from
-    this.#buffer ??= this.#host.pool.acquire(WRITE_BLOCKS * BLOCK_BYTES)
-    let at = from
-    for (; at < versions.length && !this.#isFull && this.#records.length < RECORDS_MAX; at++) {
-      const { block, lsn, kind, checksum } = versions[at]!
-      this.#buffer.set(data.subarray(at * BLOCK_BYTES, (at + 1) * BLOCK_BYTES), this.#buffered * BLOCK_BYTES)
-      this.#records.push({ block, lsn, kind, checksum, slot: this.#slot + this.#buffered++ })
+  /** As `add`, without a look whether it is there. */
+  async put(version: Version, data: Uint8Array | undefined): Promise<void> {
+    try {
+      if (this.#leave === undefined) await this.#enter()
+      if (data === undefined) this.#records.push({ ...keyOf(version), checksum: 0, slot: 0 })
+      else if (this.#take(version, data)) await this.#write()
+      if (this.#records.length === RECORDS_MAX) await this.#spill()
+    } catch (error) {
+      this.#state = 'failed'
+      throw error
     }
-    return at
   }
 
   async commit(): Promise<void> {
@@ -175,6 +148,16 @@ export class Batch implements VersionBatch {
     this.#host.ended()
   }
 
+  /** Takes content into the buffer; true when it has to be written before more is taken. */
+  #take(version: Version, data: Uint8Array): boolean {
+    assert(data.byteLength === BLOCK_BYTES, 'a version is one block')
+    this.#buffer ??= this.#host.pool.acquire(WRITE_BLOCKS * BLOCK_BYTES)
+    this.#buffer.set(data, this.#buffered * BLOCK_BYTES)
+    const slot = this.#slot + this.#buffered++
+    this.#records.push({ ...keyOf(version), checksum: version.checksum, slot })
+    return this.#buffered === WRITE_BLOCKS || (slot + 1) % SEGMENT_BLOCKS === 0
+  }
+
   async #write(): Promise<void> {
     assert(this.#buffer !== undefined, 'there is something to write')
     const count = this.#buffered
@@ -208,3 +191,8 @@ export class Batch implements VersionBatch {
 }
 
 const inOrder = (a: StoredVersion, b: StoredVersion): number => a.block - b.block || a.lsn - b.lsn
+
+const keyOf = ({ block, lsn, kind }: Version) => ({ block, lsn, kind })
+
+const blockOf = (data: Uint8Array, i: number): Uint8Array =>
+  data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)

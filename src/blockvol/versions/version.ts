@@ -38,11 +38,8 @@ export interface VersionBatch {
   has(block: number, lsn: number): Promise<boolean>
   /** `data`: of kind data, 4096 bytes, lent until the promise settles. May write as it goes, so that memory stays bounded. */
   add(version: Version, data: Uint8Array | undefined): Promise<void>
-  /**
-   * As `add`, of versions of kind data whose content lies one behind the other in `data`. Only into a batch that `isFresh`. Cheaper,
-   * and within the turn but where something has to be written: undefined then.
-   */
-  addMany(versions: readonly Version[], data: Uint8Array): Promise<void> | undefined
+  /** As `add` of each, all of kind data: `data` has their blocks one behind the other. Costs no promise a block. */
+  addMany(versions: readonly Version[], data: Uint8Array): Promise<void>
   commit(): Promise<void>
   /** Gives it up; after an error too. Never rejects; nothing happens after `commit`. */
   abandon(): Promise<void>
