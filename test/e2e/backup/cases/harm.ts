@@ -5,7 +5,7 @@ import type { ProxyFault, ProxyRequest } from '../fixture/fault-proxy.ts'
 import { LocalVolume } from '../fixture/local-volume.ts'
 import { type BackupCase, expect, expectFailure, KEY, type Scene } from '../fixture/scene.ts'
 
-const SIZE_BYTES = 48 * MIB
+const SIZE_BYTES = 24 * MIB
 const OTHER_KEY = 'bad0'.repeat(16)
 
 export const HARM: BackupCase = {
