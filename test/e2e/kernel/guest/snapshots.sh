@@ -6,8 +6,8 @@ source ./lib.sh
 source ./nvme-lib.sh
 source ./rounds-lib.sh
 
-AT_CLONE=/mnt/clone
-AT_FROZEN=/mnt/frozen
+AT_CLONE=/tmp/clone
+AT_FROZEN=/tmp/frozen
 
 iscsi_disks() { for path in /sys/class/iscsi_session/session*/device/target*/*/block/*; do echo "/dev/${path##*/}"; done; }
 # attach IQN PORTAL: logs in and waits for a disk that was not there before; sets ATTACHED.
