@@ -56,6 +56,12 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
         find: '    if (!this.isFresh && (await this.has(version.block, version.lsn))) return\n',
         replace: '',
       },
+      {
+        file: 'src/blockvol/versions/merged.ts',
+        find: '    } else spare.push(record)\n',
+        replace:
+          '    } else {\n      spare.push(last)\n      versions[versions.length - 1] = record\n    }\n',
+      },
     ],
     workloads: ['snapshot-then-overwrite'],
   },
@@ -152,12 +158,6 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
         replace: '    this.#isDue = entry.kind === ENTRY_KIND.snapshotCreate\n',
       },
     ],
-    workloads: ['snapshot-restored'],
-  },
-  {
-    name: 'restored-map-before-content',
-    about: 'the map names restored content that is not durable yet',
-    patches: [{ file: RESTORE, find: '    await extents.datasync(touched)\n', replace: '' }],
     workloads: ['snapshot-restored'],
   },
   {
