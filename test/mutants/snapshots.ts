@@ -196,16 +196,4 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     ],
     simSeeds: 100,
   },
-  {
-    name: 'deletion-collected-early',
-    about: 'space is given back for a deletion that a crash may still take',
-    patches: [
-      {
-        file: CHECKPOINTER,
-        find: '    this.#collect(cut.state.snapshots)\n',
-        replace: '    this.#collect(state.current.snapshots)\n',
-      },
-    ],
-    simSeeds: 400,
-  },
 ]
