@@ -285,18 +285,6 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'late-base-dropped',
-    about:
-      'a base block that is older than what the log brought is needless, also when a snapshot lies between',
-    patches: [
-      {
-        file: 'src/blockvol/resync/sink.ts',
-        find: '    return mapped > lsn && this.#parts.snapshots()',
-        replace: '    return mapped < 0 && this.#parts.snapshots()',
-      },
-    ],
-  },
-  {
     name: 'restore-not-awaited-by-resync',
     about: 'a source offers what blocks were before a restore that is not flushed yet',
     patches: [
@@ -326,17 +314,6 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
         file: 'src/blockvol/state-changes.ts',
         find: '    await this.settled(lsn)\n    return lsn\n',
         replace: '    return lsn\n',
-      },
-    ],
-  },
-  {
-    name: 'held-writes-let-through',
-    about: 'writes go on while they are held for snapshots of several volumes',
-    patches: [
-      {
-        file: 'src/replication/device.ts',
-        find: "(asker === 'host' && this.#hold.isHolding)",
-        replace: '(asker === undefined && this.#hold.isHolding)',
       },
     ],
   },

@@ -75,9 +75,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'set-change-while-sealing': { from: 1 },
   'resync-without-versions': { scenario: 'filledWithVersions' },
   'base-over-what-snapshots-see': { scenario: 'baseKeepsWhatSnapshotsSee' },
-  'late-base-dropped': { scenario: 'filledUnderWrites' },
   'restore-not-awaited-by-resync': { scenario: 'filledUnderARestore' },
   'snapshot-read-uncommitted': { scenario: 'snapshotsAreReadWhenCommitted' },
   'snapshot-answered-when-appended': { scenario: 'unansweredSnapshotsAreAskedForAgain' },
-  'held-writes-let-through': { from: 1 },
 }

@@ -164,20 +164,26 @@ export const baseKeepsWhatSnapshotsSee = scenario(
 )
 
 /** A replica is filled while a restore is in the log only. */
-export const filledUnderARestore = scenario({ policy: syncAllOf(2), isChaos: true }, async (stage) => {
-  const path = await stage.begin('a')
-  const b = stage.server('b')
-  await writeAll(stage, path)
-  await made(stage, path, 1)
-  await writeAll(stage, path, 8)
-  await stage.checkpoint(path)
-  b.loseDisk()
-  const restored = await stage.snapshots(path).restore(1n)
-  stage.expect(restored === 'ok', `a return to a snapshot ends with ${restored}`)
-  await stage.write(path, 3)
-  b.start()
-  await stage.well()
-})
+export const filledUnderARestore = scenario(
+  { policy: syncAllOf(2), isChaos: true, logBytes: 64 * KIB },
+  async (stage) => {
+    const path = await stage.begin('a')
+    const b = stage.server('b')
+    await writeAll(stage, path)
+    await made(stage, path, 1)
+    await writeAll(stage, path, 8)
+    await stage.checkpoint(path)
+    // so much that the log has nothing of it any more
+    for (let round = 0; round < 8; round++) await stage.write(path, 20, { blocks: 2 })
+    await stage.checkpoint(path)
+    b.loseDisk()
+    const restored = await stage.snapshots(path).restore(1n)
+    stage.expect(restored === 'ok', `a return to a snapshot ends with ${restored}`)
+    await stage.write(path, 3)
+    b.start()
+    await stage.well()
+  },
+)
 
 /** A snapshot that is not committed may be lost, and nobody is shown it before. */
 export const snapshotsAreReadWhenCommitted = scenario({ policy: SYNC_QUORUM }, async (stage) => {
