@@ -161,6 +161,12 @@ export class HostedReplica {
     this.#link.hurry()
   }
 
+  /** As `Replica.scrub`; BUSY while it is not open. */
+  async scrub(epoch: number, request: ReplicaScrub): Promise<ReplicaScrubResult> {
+    if (this.#replica === undefined) throw this.#notOpenNow()
+    return await this.#replica.scrub(epoch, request)
+  }
+
   /**
    * CONFLICT while it leads, obeys an epoch above `epoch`, or knows a later set: a request may come long after it was made,
    * when the replica was given up, made again and let in. One that cannot be opened is taken by what it said when it was
