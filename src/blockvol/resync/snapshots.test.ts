@@ -183,6 +183,42 @@ describe('a resync of a volume with snapshots', () => {
         }
       }),
   )
+
+  it('keeps what a snapshot sees of a block that was trimmed since, and flushed after the base came', () =>
+    inVirtualTime(1, async (scheduler) => {
+      const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+      await sourceSide.create()
+      await sinkSide.create()
+      const source = await sourceSide.open()
+      await source.write(5, filledBlock(1))
+      const { lsn: written } = await source.createSnapshot(1n)
+      const target = source.lsn
+      await source.trim(5, 1)
+      const { lsn: trimmed } = await source.createSnapshot(2n)
+      await sinkSide.restartLog(target)
+      let sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+      const unknown = await sink.forget(target, 0)
+      sink.awaitBase(0)
+      sink.install(source.state)
+      await copy(source.source({ base: 0, target, unknown }), sink, () => Promise.resolve(true))
+      await sink.sink.settle()
+      sink.whole()
+      await new LiveLane(source, sink, target).send()
+      await sink.settle()
+      sink.filled()
+      await sink.checkpoint()
+      await sink.parts.versions.settled()
+      const expectBoth = async (volume: BareVolume): Promise<void> => {
+        expect(firstWord(await volume.readAt(5, written))).toBe(1)
+        expect(firstWord(await volume.readAt(5, trimmed))).toBe(0)
+        expect(firstWord(await volume.read(5))).toBe(0)
+      }
+      await expectBoth(source)
+      await expectBoth(sink)
+      await sink.close()
+      sink = await sinkSide.open()
+      await expectBoth(sink)
+    }))
 })
 
 /** What a later resync, a backup or a comparison goes by. */
