@@ -351,6 +351,27 @@ describe('a registry that is an old copy of the same epoch', () => {
       await rig.until('service', () => rig.isServed(uuid))
     }))
 
+  it('and differs in nothing that servers hold, locks the cluster once it counted beyond what they saw', () =>
+    ClusterRig.play(async (rig) => {
+      await rig.served()
+      await rig.wait(6000)
+      const old = rig.storage.snapshot()
+      const count = async (times: number): Promise<void> => {
+        const { cluster } = rig.store.view
+        for (let i = 0; i < times; i++)
+          await rig.store.change(() => ({ writes: [{ kind: 'cluster', record: cluster }], result: null }))
+      }
+      await count(3)
+      await rig.until('they hear of it', () => rig.servers.every(({ seen }) => (seen?.seq ?? 0) > old.seq))
+      for (const server of rig.servers) server.down()
+      rig.storage.restore(old)
+      await rig.restart()
+      await count(30)
+      await rig.servers[0]?.up()
+      await rig.wait(1000)
+      expect(rig.store.view.cluster.lock).toMatchObject({ reason: 'seq' })
+    }))
+
   it('and has counted beyond what servers saw before they came, locks the cluster', () =>
     ClusterRig.play(async (rig) => {
       const uuid = await rig.served()

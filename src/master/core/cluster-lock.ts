@@ -12,15 +12,18 @@ export interface LockFinding {
   readonly detail: string
 }
 
-export function lockOfHello(store: RecordStore, hello: ServerHello): LockFinding | null {
+/**
+ * What the hello of a server shows. `toldSeq`: the greatest number that a server may have heard of from this registry. It is
+ * less than that of the registry, which goes on before anybody is told: an older copy may be past what servers have seen
+ * by the time that they come.
+ */
+export function lockOfHello(store: RecordStore, hello: ServerHello, toldSeq: number): LockFinding | null {
   const { registrySeen: seen, name } = hello
   if (seen === null) return null
   if (seen.id === store.registryId) {
-    if (seen.seq <= store.seq) return null
-    return {
-      reason: 'seq',
-      detail: `server ${name} has seen number ${seen.seq} of this registry, which is at ${store.seq}: it is an older copy`,
-    }
+    if (seen.seq <= toldSeq) return null
+    const detail = `server ${name} has seen number ${seen.seq} of this registry, which told of no more than ${toldSeq}`
+    return { reason: 'seq', detail: `${detail}: it is an older copy` }
   }
   const replaced = (store.view.cluster.replaced ?? []).find(({ id }) => id === seen.id)
   if (replaced !== undefined && seen.seq <= replaced.seq) return null

@@ -66,6 +66,8 @@ export class ClusterRuntime implements Cluster {
   #isDeaf = false
   #toldRegistryMs: number
   #toldSeq = 0
+  /** What servers may have heard of: masters before this one told of no more than it began with. */
+  #knownSeq: number
   /** Since when an unknown volume is seen; of those that were told of, Infinity. */
   readonly #strays = new Map<string, number>()
   /** Streams that were told of the registry, by server. */
@@ -80,6 +82,7 @@ export class ClusterRuntime implements Cluster {
     // nothing reaches a server while this master does not lead for certain
     const links = ledLinks(options.links, leadershipMs)
     this.#o = { ...options, links }
+    this.#knownSeq = store.seq
     const nowMs = clock.bootMs()
     this.#wheel = new TimerWheel(nowMs)
     this.#sweptMs = nowMs
@@ -157,7 +160,7 @@ export class ClusterRuntime implements Cluster {
         message: `this is cluster ${store.view.cluster.clusterId}, and the server is of ${hello.clusterId}`,
       }
     }
-    const finding = lockOfHello(store, hello)
+    const finding = lockOfHello(store, hello, this.#knownSeq)
     if (finding !== null) await this.#lock(finding)
     const wallMs = Math.trunc(clock.wallMs())
     let hasMoved: boolean
@@ -261,6 +264,7 @@ export class ClusterRuntime implements Cluster {
     const { store, links } = this.#o
     // a registry that is in doubt is not told of
     if (store.view.cluster.lock !== null) return
+    this.#knownSeq = store.seq
     links.send(server, { kind: 'registry', id: store.registryId, seq: store.seq })
   }
 
@@ -346,6 +350,7 @@ export class ClusterRuntime implements Cluster {
       },
       { seqAbove },
     )
+    this.#knownSeq = store.seq
     for (const { hello, isConnected } of live) {
       if (!isConnected) continue
       this.#tellRegistry(hello.id)
