@@ -25,6 +25,7 @@ import { Operators } from './operators.ts'
 import { portalOf } from './paths/front-ends.ts'
 import { ReservationRule } from './paths/reservation-rule.ts'
 import { type ClusterFault, type ClusterProfile, drawProfile } from './profile.ts'
+import { judgeScrubs } from './scrubs.ts'
 import { REPLICATION_PORT, SimServer } from './server.ts'
 import type { Running, ServerWorld } from './server-world.ts'
 import { Service } from './service.ts'
@@ -269,6 +270,7 @@ export class ClusterSim implements ServerWorld {
     // replicas are compared when no entry is on its way any more
     await hosts
     if (!(await this.untilWell(CALM_MS))) fail(`not in sync when all is answered: ${this.describe()}`)
+    await judgeScrubs(this)
     await this.#compareAndClose()
   }
 

@@ -174,6 +174,9 @@ const BASE_WEIGHTS: Record<Trouble, number> = {
   wallJump: 0,
 }
 
+/** 0: none of its own accord. */
+const SCRUB_INTERVALS_MS = [0, 0, 0, 2_000, 10_000] as const
+
 /** Of a run with two masters. */
 const WEIGHTS_OF_TWO: Partial<Record<Trouble, number>> = {
   masterPause: 6,
@@ -241,7 +244,8 @@ export function drawProfile(
     },
     blocks: random.pick([64, 128, 192]),
     tuning: {
-      scrubIntervalMs: 0,
+      // drawn by itself, as masters are
+      scrubIntervalMs: random.fork('scrubs').pick(SCRUB_INTERVALS_MS),
       scrubBytesPerSecond: GIB,
       idleFlushMs: random.pick([20, 200, 2_000]),
       flushWatermark: random.pick([0.1, 0.4, 0.6]),
