@@ -92,3 +92,11 @@ export function saveState({ parts, files }: OpenParts, whole: VolumeState, throu
     })
   })
 }
+
+/**
+ * Flushes what the log has up to the newest base block, which is committed: flushed later, when nobody looks out for base blocks
+ * any more, an older entry would take the place of a newer one. To be called when the base is whole. Errors as of a flush.
+ */
+export async function flushUnderBase({ parts, files }: OpenParts, newestLsn: number): Promise<void> {
+  if (newestLsn > files.superblocks.current.checkpoint.lsn) await parts.flusher.through(newestLsn)
+}

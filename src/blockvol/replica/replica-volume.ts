@@ -22,7 +22,7 @@ import { encodeEpochStart, FORMAT_LEVEL } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
 import { entryDigest } from './entry-digest.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
-import { CUT, cutLog, historyOf, restartLog, saveState } from './log-cuts.ts'
+import { CUT, cutLog, flushUnderBase, historyOf, restartLog, saveState } from './log-cuts.ts'
 import { PoisonMark } from './poison-mark.ts'
 import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
 import { exactVersions, resyncParts, sourceParts } from './resync-parts.ts'
@@ -321,6 +321,7 @@ export class ReplicaVolume {
     if (writer.appendedLsn < lsn) {
       throw new BlockError('BUSY', `the log ends at ${writer.appendedLsn}, before ${lsn}`)
     }
+    if (this.#isFilling) await flushUnderBase(this.#inner, this.sink.newestLsn)
     const whole = state.current
     await writer.sync()
     if (!this.#isFilling) return
