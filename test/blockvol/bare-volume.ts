@@ -217,7 +217,7 @@ export class BareVolume {
     await flushUnderBase(this.#open(), this.sink.newestLsn)
     await this.parts.writer.sync()
     await this.sink.settle()
-    await saveState(this.#open(), this.parts.state.current, toLsn(this.lsn))
+    await saveState(this.#open(), toLsn(this.lsn))
   }
 
   /** The base is here: an ordinary replica. */

@@ -240,6 +240,25 @@ describe('a replica', () => {
       expect(bench.replica.device.snapshots()).toEqual([snapshot])
     }))
 
+  it('does not go back to an older state when it settles beside a flush', () =>
+    Bench.run(async (bench) => {
+      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })
+      await bench.replica.restartLog(lsn(10), [{ epoch: epochOf(3), firstLsn: lsn(1) }])
+      bench.replica.installState(state)
+      bench.replica.baseIsWhole()
+      await bench.append(3, entry(11, 0, 110))
+      const settled = bench.replica.settle(lsn(11))
+      const kept = new Uint8Array(4096).fill(7)
+      const frontEnds = { kind: ENTRY_KIND.frontendState, blocks: 0, argument: 4, data: kept }
+      await bench.append(3, { ...entry(12, 0, 0), ...frontEnds })
+      await bench.replica.flushLog(lsn(12))
+      await settled
+      bench.replica.filled()
+      await bench.crash('all')
+      expect(bench.replica.local.checkpoint).toBe(12)
+      expect(bench.replica.device.frontendState()).toEqual(kept.subarray(0, 4))
+    }))
+
   it('keeps its log for who catches up, until the log is full', () =>
     Bench.run(async (bench) => {
       await bench.startEpoch(1)

@@ -316,17 +316,16 @@ export class ReplicaVolume {
 
   /** Resolves when everything given to `append` so far is durable through `lsn`, and with it the base that arrived. */
   async settle(lsn: Lsn): Promise<void> {
-    const { writer, state } = this.#inner.parts
+    const { writer } = this.#inner.parts
     await writer.settledSoFar()
     if (writer.appendedLsn < lsn) {
       throw new BlockError('BUSY', `the log ends at ${writer.appendedLsn}, before ${lsn}`)
     }
     if (this.#isFilling) await flushUnderBase(this.#inner, this.sink.newestLsn)
-    const whole = state.current
     await writer.sync()
     if (!this.#isFilling) return
     await this.sink.settle()
-    await saveState(this.#inner, whole, lsn)
+    await saveState(this.#inner, lsn)
   }
 
   // leading
