@@ -22,7 +22,7 @@ import { encodeEpochStart, FORMAT_LEVEL } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
 import { entryDigest } from './entry-digest.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
-import { CUT, cutLog, historyOf, restartLog, saveState } from './log-cuts.ts'
+import { CUT, cutLog, flushUnderBase, historyOf, restartLog, saveState } from './log-cuts.ts'
 import { PoisonMark } from './poison-mark.ts'
 import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
 import { exactVersions, resyncParts, sourceParts } from './resync-parts.ts'
@@ -316,16 +316,16 @@ export class ReplicaVolume {
 
   /** Resolves when everything given to `append` so far is durable through `lsn`, and with it the base that arrived. */
   async settle(lsn: Lsn): Promise<void> {
-    const { writer, state } = this.#inner.parts
+    const { writer } = this.#inner.parts
     await writer.settledSoFar()
     if (writer.appendedLsn < lsn) {
       throw new BlockError('BUSY', `the log ends at ${writer.appendedLsn}, before ${lsn}`)
     }
-    const whole = state.current
+    if (this.#isFilling) await flushUnderBase(this.#inner, this.sink.newestLsn)
     await writer.sync()
     if (!this.#isFilling) return
     await this.sink.settle()
-    await saveState(this.#inner, whole, lsn)
+    await saveState(this.#inner, lsn)
   }
 
   // leading
