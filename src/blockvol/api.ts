@@ -85,12 +85,37 @@ export interface VolumeCounters {
   readonly blocksRepaired: number
 }
 
+/** What a scrub found. `checksum`: a bad copy of the newest version; `version`: of one that a snapshot sees. */
+export interface ScrubFinding {
+  /** LBA, in blocks of 4 KiB. */
+  readonly block: number
+  /** `unknown`: its entry in the block map was damaged. */
+  readonly what: 'checksum' | 'unknown' | 'version'
+  /** A good copy stands in its place. */
+  readonly repaired: boolean
+}
+
+export interface ScrubRequest {
+  /** Whether bad copies are replaced; default true. */
+  readonly repair?: boolean
+  /** Ends the pass: it rejects with CLOSED. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: { readonly doneBytes: number; readonly totalBytes: number }) => void
+}
+
 export interface ScrubStatus {
   readonly running: boolean
   readonly passes: number
   /** Bytes verified in this or the last pass. */
   readonly verifiedBytes: number
+  /** What a pass goes over: the volume's size, and what is kept for snapshots. */
+  readonly totalBytes: number
+  /** Found bad in this or the last pass, and not repaired. */
   readonly errors: number
+  /** Found bad, and repaired. */
+  readonly repaired: number
+  /** At most 1000. */
+  readonly found: readonly ScrubFinding[]
   /** LBAs (4 KiB blocks) found bad in this or the last pass, at most 100. */
   readonly badBlocks: readonly number[]
   readonly lastPassEndedWallMs: number | undefined

@@ -11,6 +11,7 @@ import type { Epoch } from '../base/units.ts'
 import type {
   CreateVolumeOptions,
   OpenVolumeOptions,
+  ScrubRequest,
   ScrubStatus,
   SpaceReport,
   VolumePorts,
@@ -197,10 +198,10 @@ export class Volume extends VolumeDevice {
     await this.parts.flusher.through(this.parts.writer.appendedLsn)
   }
 
-  /** Verifies every block now; the pass under way, if there is one. */
-  async scrub(): Promise<ScrubStatus> {
+  /** Verifies every block now; the pass under way, if there is one. CLOSED when it is cancelled. */
+  async scrub(request: ScrubRequest = {}): Promise<ScrubStatus> {
     this.ensureServing()
-    return await this.parts.scrubber.run()
+    return await this.parts.scrubber.run(request)
   }
 
   /** The disk failed: nothing more is acknowledged; the volume has to be closed and opened from disk. */

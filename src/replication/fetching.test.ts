@@ -113,6 +113,69 @@ describe('a bad copy of a block', () => {
         )
     }))
 
+  it('is found with its number by a scrub that is asked for, and replaced when it is to be', () =>
+    Trio.run({ policy }, async (trio) => {
+      const leader = await trio.leader()
+      for (let block = 0; block < 8; block++) await write(leader.device!, block, 1 + block)
+      await flushed(trio)
+      rotBoth(leader, 3, 4)
+      const { epoch } = leader.device!
+      const progress: number[] = []
+      const scrub = (repair: boolean, signal = new AbortController().signal) =>
+        leader.open.scrub(epoch.number, {
+          repair,
+          signal,
+          onProgress: ({ done, total }) => progress.push(done / total),
+        })
+      const { server } = leader
+      expect(await scrub(false)).toMatchObject({
+        errors: 1,
+        repaired: 0,
+        found: [{ block: 3, what: 'checksum', repaired: false, server }],
+      })
+      expect(byteOf(leader, 3)).not.toBe(4)
+      expect(await scrub(true)).toMatchObject({
+        errors: 0,
+        repaired: 1,
+        found: [{ block: 3, what: 'checksum', repaired: true, server }],
+      })
+      expect([byteOf(leader, 3), progress.at(-1)]).toEqual([4, 1])
+      expect(await scrub(true)).toMatchObject({
+        errors: 0,
+        repaired: 0,
+        found: [],
+        verifiedBytes: 8 * BLOCK_BYTES,
+      })
+      await expect(scrub(true, AbortSignal.abort())).rejects.toMatchObject({ code: 'CLOSED' })
+      expect(() =>
+        leader.open.scrub(epoch.number + 1, {
+          repair: true,
+          signal: AbortSignal.abort(),
+          onProgress: () => undefined,
+        }),
+      ).toThrow(/not led here/)
+    }))
+
+  it('of a version that only a snapshot sees is found and replaced too', () =>
+    Trio.run({ policy }, async (trio) => {
+      const leader = await trio.leader()
+      await write(leader.device!, 0, 7)
+      await leader.device!.createSnapshot({ id: 5n, name: 'before' })
+      await write(leader.device!, 0, 8)
+      await flushed(trio)
+      const file = leader.versionFile()
+      leader.rotContent(file, contentOf(7))
+      leader.rotContent('log', contentOf(7))
+      const { epoch } = leader.device!
+      const request = { repair: true, signal: new AbortController().signal, onProgress: () => undefined }
+      expect(await leader.open.scrub(epoch.number, request)).toMatchObject({
+        errors: 0,
+        repaired: 1,
+        found: [{ block: 0, what: 'version', repaired: true }],
+      })
+      expect(await leader.open.scrub(epoch.number, request)).toMatchObject({ errors: 0, repaired: 0 })
+    }))
+
   it('is not waited for longer than 5 s, nor beyond the connection', () =>
     Trio.run({ policy: { ...policy, replicaFactor: 2 }, servers: ['a', 'b'] }, async (trio) => {
       const leader = await trio.leader()

@@ -93,7 +93,7 @@ export class Forwarding {
     this.#heard.delete(connection)
   }
 
-  /** Nothing is answered any more. */
+  /** What was asked so far is not answered any more: this server leads, or ends. */
   end(): void {
     for (const asked of [...this.#asked.values()]) asked.answered(undefined)
   }

@@ -33,6 +33,7 @@ import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './pe
 import { BaseReceiving } from './receiving.ts'
 import { ResyncPacer } from './resync/pacer.ts'
 import { ResyncSender } from './resync/sender.ts'
+import { type ReplicaScrub, type ReplicaScrubResult, scrubReplica } from './scrub.ts'
 import { type BaseOptions, PrimarySessions } from './sessions.ts'
 import { SideFrames } from './side-frames.ts'
 import { progressOf, type ReplicaProgress, type ReplicaStatus, type Shown, statusOf } from './status.ts'
@@ -244,6 +245,15 @@ export class Replica {
   }
 
   /**
+   * Verifies what this server has of the volume, while it leads in the epoch of that number. CONFLICT when it does not; CLOSED
+   * when it is cancelled, or the volume is closed.
+   */
+  scrub(epoch: number, request: ReplicaScrub): Promise<ReplicaScrubResult> {
+    this.#leading.in(epoch)
+    return scrubReplica(this.#storage, this.#o.server, request)
+  }
+
+  /**
    * Asks the server that leads the volume; there the answerer of its device answers (`LedDevice.onForward`). At most 64 KiB
    * both ways. BUSY when nobody answers within 5 s, or nobody is known to lead: then nobody knows whether it was taken.
    */
@@ -365,6 +375,8 @@ export class Replica {
   #after({ after, wakeAtMs }: Effects, entries: Entries | undefined): void {
     if (after.serve !== null) {
       assert(this.#state.role.kind === 'primary', 'only a primary serves')
+      // what was asked of the primary before is answered by nobody, and who waits for it holds up what leads here
+      if (this.#leading.device === undefined) this.#forwarding.end()
       // what older epochs wrote is committed with the start of this one
       this.#storage.acknowledge(this.#state.role.acknowledged)
       this.#leading.serve(after.serve)

@@ -144,6 +144,17 @@ export class Node {
     this.storage.flipBit(this.#fileId(name), offsetBytes, 3)
   }
 
+  /** The first file with the content of preserved versions. */
+  versionFile(): string {
+    const directory = `${DIRECTORY}/versions`
+    const name = this.storage.list(directory).find((one) => /^[0-9]{6}$/.test(one))
+    assert(
+      name !== undefined,
+      `${this.server} has preserved something: ${this.storage.list(directory).join()}`,
+    )
+    return `versions/${name}`
+  }
+
   /** A bit of this content rots, wherever in the file it is. */
   rotContent(name: string, content: Uint8Array): void {
     const { sizeBytes } = this.storage.cacheOf(this.#fileId(name))
