@@ -25,7 +25,8 @@ export async function runServer(flags: FlagValues): Promise<number> {
     pid: process.pid,
     tls: tls?.identity,
     openReplication: (options) => openReplication({ ...ports, net }, options),
-    openRepository: (spec) => openRepository(spec, ports),
+    openRepository: (spec, limits) =>
+      openRepository(spec, limits === undefined ? ports : { ...ports, limits }),
     setLogLevel: (level) => ports.logger.setLevel(level),
     onFatal,
   })

@@ -19,27 +19,8 @@ import type { Origin } from '../base/ports/origin.ts'
 import type { SnapshotDevice, SnapshotInfo, SnapshotUsage } from '../base/ports/snapshots.ts'
 import type { Epoch } from '../base/units.ts'
 import type { Serve } from '../v2engine/effects.ts'
+import type { CloneDevice, LedVolume, Scrubbed } from './led-volume.ts'
 import { WriteHold } from './write-hold.ts'
-
-/** A volume of this server, which waits until what it answers is committed. */
-export interface LedVolume extends BlockDevice, SnapshotDevice, CloneDevice {
-  /** Grows it through the log. */
-  resize(sizeBytes: number, options?: WriteOptions): Promise<void>
-}
-
-/** A volume that may be a clone: it begins as a snapshot of another one, and is filled from it. */
-export interface CloneDevice {
-  /** Until it is filled; null of every other volume. */
-  readonly origin: Origin | null
-  /** As those of `Volume`. */
-  setOrigin(origin: Origin, options?: WriteOptions): Promise<void>
-  untouched(
-    fromBlock: number,
-    limit: number,
-  ): Promise<{ readonly blocks: readonly number[]; readonly nextBlock: number | null }>
-  hydrate(fromBlock: number, data: Uint8Array, options?: WriteOptions): Promise<number>
-  finishOrigin(options?: WriteOptions): Promise<void>
-}
 
 export interface LedDeviceOptions {
   readonly volume: LedVolume
@@ -342,6 +323,16 @@ export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
 
   openSnapshot(id: bigint): Promise<VolumeImage> {
     return this.#answer(() => this.#volume.openSnapshot(id), 'control')
+  }
+
+  /** Verifies what is here against its checksums; bad blocks are repaired from other replicas. CLOSED and BUSY as a read. */
+  async scrub(): Promise<Scrubbed> {
+    this.#check()
+    const before = this.#volume.status().counters.blocksRepaired
+    const { verifiedBytes, errors, badBlocks } = await this.#volume.scrub()
+    this.#check()
+    const repaired = this.#volume.status().counters.blocksRepaired - before
+    return { verifiedBytes, errors: errors + repaired, repaired, badBlocks }
   }
 
   get origin(): Origin | null {

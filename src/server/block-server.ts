@@ -7,6 +7,7 @@
  * Which volumes there are, and who leads them, is the master's to say (`--master`), or without one their authorities'
  * (`POST /assign`); without a word of theirs a server serves nothing.
  */
+import type { RetryLimits } from '../backup/objects.ts'
 import type { Repository } from '../backup/repository.ts'
 import type { RepositorySpec } from '../backup/spec.ts'
 import { formatHostPort, type HostPort } from '../base/address.ts'
@@ -70,7 +71,7 @@ export interface BlockServerOptions {
     readonly config: ServerConfig
   }) => Promise<Replication>
   /** Reaches for nothing yet. */
-  readonly openRepository: (spec: RepositorySpec) => Repository
+  readonly openRepository: (spec: RepositorySpec, limits?: RetryLimits) => Repository
   /** Certificates for the connections with masters. */
   readonly tls: TlsIdentity | undefined
   readonly setLogLevel: (level: LogLevel) => void
@@ -233,7 +234,7 @@ export class BlockServer {
       openImage: (place) => RemoteImage.open({ ...place, tls: member?.tls }),
     })
     await member?.join(host, {
-      calls: new LedCalls({ ...means, kinds, lead: (volume) => host.lead(volume) }),
+      calls: new LedCalls({ ...means, kinds, server, lead: (volume) => host.lead(volume) }),
       images: imageHandlers({ ...means, clock, logger }),
     })
     view.current = { ...view.current, state: 'serving' }

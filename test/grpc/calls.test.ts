@@ -9,9 +9,10 @@ import type { ServerClient } from '../../src/gen/basalt/server/v1/Server.ts'
 import { RealClock } from '../../src/io/clock.ts'
 import { RealRandom } from '../../src/io/random.ts'
 import { loadSyscalls } from '../../src/io/syscalls.ts'
-import type { AllocateRequest } from '../../src/master/links.ts'
+import type { AllocateRequest, SnapshotFacts, VolumeSnapshots } from '../../src/master/links.ts'
 import { bearer, channelCredentials, channelOptions } from '../../src/rpc/connection.ts'
 import { services } from '../../src/rpc/definitions.ts'
+import type { TaskView } from '../../src/rpc/tasks.ts'
 import { ClusterMember } from '../../src/server/cluster/cluster-member.ts'
 import type { ReplicaReport } from '../../src/server/replica/authority-link.ts'
 import { PathTable } from '../../src/server/served/path-table.ts'
@@ -23,6 +24,16 @@ import { JOIN_TOKEN, MasterDouble } from './master-double.ts'
 const SET = { epoch: 3, version: 9 } as const
 const SERVER = '11111111-2222-4333-8444-555555555555'
 const VOLUME = '6d1c3f0e-58a5-4d0b-9e1f-0c7f3c1a9b11'
+const ID = 'fedcba9876543210'
+const FACTS: SnapshotFacts = { id: ID, name: 'one', lsn: 2 ** 53 - 1, createdWallMs: 1.5, sizeBytes: 2 ** 52 }
+const USAGE: VolumeSnapshots = {
+  snapshots: [{ ...FACTS, isExposed: true, heldBytes: 2 ** 40, exclusiveBytes: 0 }],
+  ...{ freeingBytes: 3, metadataBytes: 4 },
+}
+const TASK: TaskView = {
+  ...{ task: VOLUME, state: 'failed', done: 2 ** 40, total: 0, unit: 'objects' },
+  ...{ message: 'pack p1 is damaged', code: 'CORRUPT', result: null },
+}
 const clock = new RealClock({ syscalls: loadSyscalls() })
 const epoch = { number: epochNumber(3), id: 2n ** 63n }
 
@@ -61,10 +72,35 @@ beforeEach(async () => {
     asked.push(request)
     if (failure !== undefined) throw failure
   }
-  await member.join({
-    ...{ allocate: hear, remove: hear, expand: hear, setSettings: async () => undefined },
-    ...{ deliver: () => true, list: () => [] },
-  })
+  const answers =
+    <T>(answer: T) =>
+    async (request: unknown): Promise<T> => {
+      await hear(request)
+      return answer
+    }
+  const unanswered = (): void => undefined
+  await member.join(
+    {
+      ...{ allocate: hear, remove: hear, expand: hear, setSettings: async () => undefined },
+      ...{ deliver: () => true, list: () => [] },
+    },
+    {
+      calls: {
+        createSnapshot: answers(FACTS),
+        ...{ deleteSnapshot: hear, restoreSnapshot: hear, exposeSnapshot: hear, setOrigin: hear },
+        snapshotUsage: answers(USAGE),
+        holdWrites: answers({ hold: 'h1' }),
+        releaseWrites: answers({ wasHeld: true }),
+        openImage: answers({ ticket: 't1' }),
+        ...{ startTask: hear, cancelTask: hear },
+        task: answers(TASK),
+      },
+      images: {
+        ...{ ChangedBlocks: unanswered, CloseImage: unanswered },
+        ...{ DescribeImage: unanswered, ReadImage: unanswered },
+      },
+    },
+  )
   await master.until(() => master.beats.length > 0)
 })
 afterEach(async () => {
@@ -95,6 +131,50 @@ describe('a call of the master', () => {
       { volume: VOLUME, epoch: 2 ** 53 - 1, set: SET },
       { volume: VOLUME, epoch: 7, sizeBytes: 2 ** 40 },
     ])
+  })
+
+  it('about snapshots and tasks comes as it was made, and so does its answer', async () => {
+    const { links } = master
+    const led = { volume: VOLUME, epoch: 7 }
+    const one = { ...led, id: ID }
+    const spec = { kind: 'hydrate', origin: { address: 'h:1', ticket: 't' } } as const
+    const origin = { volume: SERVER, snapshot: '0000000000000001', sizeBytes: 2 ** 52 }
+    expect(await links.createSnapshot(SERVER, { ...one, name: 'one' })).toEqual(FACTS)
+    await links.deleteSnapshot(SERVER, one)
+    await links.restoreSnapshot(SERVER, { ...one, request: SERVER, force: true })
+    expect(await links.snapshotUsage(SERVER, led)).toEqual(USAGE)
+    await links.exposeSnapshot(SERVER, { ...one, isExposed: true })
+    await links.setOrigin(SERVER, { ...led, origin })
+    expect(await links.holdWrites(SERVER, { ...led, holdMs: 12.5 })).toEqual({ hold: 'h1' })
+    expect(await links.releaseWrites(SERVER, { ...led, hold: 'h1' })).toEqual({ wasHeld: true })
+    expect(await links.openImage(SERVER, { ...led, snapshot: ID })).toEqual({ ticket: 't1' })
+    await links.startTask(SERVER, { task: SERVER, led, spec })
+    await links.startTask(SERVER, { task: SERVER, led: null, spec })
+    expect(await links.task(SERVER, { task: SERVER })).toEqual(TASK)
+    await links.cancelTask(SERVER, { task: SERVER })
+    expect(asked).toEqual([
+      { ...one, name: 'one' },
+      one,
+      { ...one, request: SERVER, force: true },
+      led,
+      { ...one, isExposed: true },
+      { ...led, origin },
+      { ...led, holdMs: 12.5 },
+      { ...led, hold: 'h1' },
+      { ...led, snapshot: ID },
+      { task: SERVER, led, spec },
+      { task: SERVER, led: null, spec },
+      { task: SERVER },
+      { task: SERVER },
+    ])
+    asked.length = 0
+    await expect(links.holdWrites(SERVER, { ...led, holdMs: 5001 })).rejects.toMatchObject({
+      code: 'PROTOCOL',
+    })
+    await expect(links.deleteSnapshot(SERVER, { ...one, id: '0'.repeat(16) })).rejects.toMatchObject({
+      code: 'PROTOCOL',
+    })
+    expect(asked).toEqual([])
   })
 
   it.each(['CONFLICT', 'NO_SPACE', 'BUSY', 'READ_ONLY', 'NOT_FOUND', 'DISK', 'INVALID_ARGUMENT'] as const)(

@@ -205,7 +205,7 @@ export class BackupService implements BackupApi {
         throw refusal(
           'TIMED_OUT',
           'repository',
-          `the repository did not answer ${server.name} within ${WAIT_MS / 1000} s`,
+          `the repository did not answer ${server.name} within ${WAIT_MS / 1000} s${view.message === null ? '' : `: ${view.message}`}`,
         )
       }
       await clock.sleep(ASK_EVERY_MS)

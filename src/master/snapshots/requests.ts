@@ -158,7 +158,7 @@ export function refuseSessions(volume: VolumeRecord, live: LiveCluster, what: st
   if (sessions === 0) return
   throw new BlockError(
     'CONFLICT',
-    `${sessions} hosts are logged in to ${volume.name}, and ${what} would change it under them; log them out, or force it`,
+    `${sessions === 1 ? 'a host is' : `${sessions} hosts are`} logged in to ${volume.name}, and ${what} would change it under them; end that first, or force it`,
     { facts: { reason: 'in_use', unsafe: true } },
   )
 }

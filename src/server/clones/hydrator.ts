@@ -7,7 +7,7 @@ import { BlockError, type BlockErrorCode, isBlockError } from '../../base/errors
 import type { Clock } from '../../base/ports/clock.ts'
 import type { OriginSource } from '../../base/ports/origin.ts'
 import { BLOCK_BYTES, MIB } from '../../base/units.ts'
-import type { CloneDevice } from '../../replication/device.ts'
+import type { CloneDevice } from '../../replication/led-volume.ts'
 import { ResyncPacer } from '../../replication/resync/pacer.ts'
 import type { TaskRun } from '../tasks/task-runner.ts'
 

@@ -190,7 +190,7 @@ function coarse(blocks: number, sizeBytes: number): number {
   return Math.floor(blocks / step) * step
 }
 
-export const snapshotIdText = (id: bigint): string => id.toString(16).padStart(16, '0')
+const snapshotIdText = (id: bigint): string => id.toString(16).padStart(16, '0')
 
 export const snapshotFacts = ({ id, name, lsn, createdWallMs, sizeBytes }: SnapshotInfo): SnapshotFacts => ({
   id: snapshotIdText(id),

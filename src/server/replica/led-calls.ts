@@ -9,6 +9,8 @@ export interface LedCallsOptions extends LeadMeans {
   /** NOT_FOUND. */
   readonly lead: (volume: string) => Lead
   readonly kinds: TaskKinds
+  /** Id of this server. */
+  readonly server: string
 }
 
 type Of<Name extends keyof VolumeCalls> = Parameters<VolumeCalls[Name]>[0]
@@ -108,7 +110,11 @@ export class LedCalls implements VolumeCalls {
   #taskVolume({ volume, epoch }: LedVolume): TaskVolume {
     const lead = this.#o.lead(volume)
     const device = lead.in(epoch)
-    return { device, led: { device, origin: lead.origin } }
+    const { server } = this.#o
+    return {
+      device,
+      led: { device, origin: lead.origin, server, scrubbed: (scrub) => lead.scrubbed(scrub) },
+    }
   }
 
   async task({ task }: Of<'task'>) {

@@ -169,7 +169,7 @@ export class ExposedSnapshots {
 }
 
 /** NOT_FOUND. */
-export function snapshotOf(device: Pick<SnapshotDevice, 'snapshots'>, id: bigint): SnapshotInfo {
+function snapshotOf(device: Pick<SnapshotDevice, 'snapshots'>, id: bigint): SnapshotInfo {
   const found = device.snapshots().find((snapshot) => snapshot.id === id)
   if (found !== undefined) return found
   throw new BlockError('NOT_FOUND', `there is no snapshot ${id.toString(16).padStart(16, '0')}`)

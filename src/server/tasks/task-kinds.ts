@@ -1,11 +1,13 @@
 /** The work of each kind of task, of what the master or an administrator asked for. */
 
+import type { RetryLimits } from '../../backup/objects.ts'
 import type { Repository, RestoreTarget } from '../../backup/repository.ts'
 import type { RepositorySpec as BackupRepositorySpec } from '../../backup/spec.ts'
 import { BlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { VolumeImage } from '../../base/ports/image.ts'
 import type { SnapshotDevice } from '../../base/ports/snapshots.ts'
+import type { LedDevice } from '../../replication/device.ts'
 import {
   type RepositorySpec,
   type TaskKind,
@@ -15,13 +17,14 @@ import {
 } from '../../rpc/tasks.ts'
 import type { CloneOrigin } from '../clones/clone-origin.ts'
 import { checkOrigin, type HydratorOptions, hydrate } from '../clones/hydrator.ts'
+import type { Lead } from '../replica/lead.ts'
 import { backupResource } from './backup-resource.ts'
 import type { NewTask, TaskRun } from './task-runner.ts'
 
 export interface TaskKindsOptions {
   readonly clock: Clock
   /** Opens a repository; closed when the task ends. */
-  readonly openRepository: (spec: BackupRepositorySpec) => Repository
+  readonly openRepository: (spec: BackupRepositorySpec, limits?: RetryLimits) => Repository
   /** Opens an image that a server has, at `HOST:PORT`. */
   readonly openImage: (place: { readonly address: string; readonly ticket: string }) => Promise<VolumeImage>
 }
@@ -34,9 +37,16 @@ export interface TaskVolume {
 }
 
 export interface LedTask {
-  readonly device: HydratorOptions['device']
+  readonly device: HydratorOptions['device'] & Pick<LedDevice, 'scrub'>
   readonly origin: CloneOrigin
+  /** Id of this server. */
+  readonly server: string
+  /** A pass has ended. */
+  readonly scrubbed: Lead['scrubbed']
 }
+
+/** Somebody waits for the answer: what a store says is worth more than a late success. */
+const QUICK: RetryLimits = { attemptMs: 5_000, totalMs: 8_000, pauseMs: 200, pauseMsMax: 1_000 }
 
 type Spec<Kind extends TaskKind> = Extract<TaskSpec, { readonly kind: Kind }>
 type Result<Kind extends TaskKind> = Promise<TaskResults[Kind]>
@@ -58,20 +68,17 @@ export class TaskKinds {
       case 'restoreBackup':
         return this.#ofVolume(spec, volume, (one, run) => this.#restore(spec, one, run))
       case 'scrub':
-        return this.#ofVolume(spec, volume, (one, run) => this.#scrub(spec, one, run))
+        return this.#ofVolume(spec, volume, (one, run) => this.#scrub(one, run))
       case 'verifyBackup':
         return this.#ofNone(spec, volume, (repository, run) => verify(repository, spec, run))
       case 'listBackups':
-        return this.#ofNone(spec, volume, (repository, run) => list(repository, spec, run))
+        return this.#ofNone(spec, volume, (repository, run) => list(repository, spec, run), QUICK)
       case 'pruneBackups':
         return this.#ofNone(spec, volume, (repository, run) => this.#prune(repository, spec, run))
       case 'deleteBackup':
         return this.#ofNone(spec, volume, (repository, run) => this.#delete(repository, spec, run))
       case 'checkRepository':
-        return this.#ofNone(spec, volume, async (repository, { signal }) => {
-          await repository.check({ signal })
-          return {}
-        })
+        return this.#ofNone(spec, volume, (repository, run) => check(repository, run), QUICK)
     }
   }
 
@@ -88,14 +95,19 @@ export class TaskKinds {
     { kind, repository }: { readonly kind: Kind; readonly repository: RepositorySpec },
     volume: TaskVolume | null,
     work: (repository: Repository, run: TaskRun) => Result<Kind>,
+    limits?: RetryLimits,
   ): NewTask['work'] {
     if (volume !== null) throw new BlockError('INVALID_ARGUMENT', `a ${kind} is of no volume`)
     return async (run) =>
-      taskResultText(kind, await this.#withRepository(repository, (opened) => work(opened, run)))
+      taskResultText(kind, await this.#withRepository(repository, (opened) => work(opened, run), limits))
   }
 
-  async #withRepository<T>(spec: RepositorySpec, work: (repository: Repository) => Promise<T>): Promise<T> {
-    const repository = this.#o.openRepository(placeOf(spec))
+  async #withRepository<T>(
+    spec: RepositorySpec,
+    work: (repository: Repository) => Promise<T>,
+    limits?: RetryLimits,
+  ): Promise<T> {
+    const repository = this.#o.openRepository(placeOf(spec), limits)
     try {
       return await work(repository)
     } finally {
@@ -146,8 +158,14 @@ export class TaskKinds {
     return { restoredBytes: writtenBytes + sameBytes }
   }
 
-  async #scrub(_spec: Spec<'scrub'>, _volume: TaskVolume, _run: TaskRun): Result<'scrub'> {
-    throw new BlockError('UNKNOWN_FORMAT', 'not yet')
+  async #scrub({ led }: TaskVolume, { signal, say }: TaskRun): Result<'scrub'> {
+    if (led === null) throw new BlockError('INVALID_ARGUMENT', 'other volumes are scrubbed by themselves')
+    say('the primary reads all that it has')
+    const { verifiedBytes, errors, repaired, badBlocks } = await untilAborted(led.device.scrub(), signal)
+    led.scrubbed({ endedWallMs: this.#o.clock.wallMs(), errors, repaired })
+    const { server } = led
+    const found = badBlocks.map((block) => ({ block, what: 'checksum' as const, repaired: false, server }))
+    return { verifiedBytes, errors, repaired, found }
   }
 
   async #prune(repository: Repository, spec: Spec<'pruneBackups'>, run: TaskRun): Result<'pruneBackups'> {
@@ -168,6 +186,24 @@ export class TaskKinds {
     })
     return { freedBytes }
   }
+}
+
+/** What goes on by itself is not waited for any more once the signal fires. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+async function check(repository: Repository, { signal }: TaskRun): Result<'checkRepository'> {
+  await repository.check({ signal })
+  return {}
 }
 
 async function verify(

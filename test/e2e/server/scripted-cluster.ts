@@ -185,7 +185,8 @@ export class ScriptedCluster {
     for (;;) {
       const view = await links.task(server.server, { task })
       if (view.state !== 'running') return view
-      await new Promise<void>((resolve) => setImmediate(resolve))
+      // calls of a master are bounded by their rate
+      await this.#clock.sleep(20)
     }
   }
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BLOCK_BYTES, MIB } from '../../../src/base/units.ts'
 import type { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
 import { parseSense } from '../../../src/iscsi/initiator/sense.ts'
-import { type TaskSpec, taskResultOf } from '../../../src/rpc/tasks.ts'
+import { type RepositorySpec, type TaskSpec, taskResultOf } from '../../../src/rpc/tasks.ts'
 import type { ServerReadyLine } from '../../../src/server/block-server.ts'
 import { patternAt, send } from '../target/support/host.ts'
 import { ScriptedCluster, snapshotOf, volumeOf } from './scripted-cluster.ts'
@@ -147,6 +147,10 @@ describe('snapshots of a volume that is led', () => {
         ),
       )
     }
+    const scrub = await cluster.task(ready, { kind: 'scrub', repair: true }, 1)
+    expect(scrub, scrub.message ?? '').toMatchObject({ state: 'succeeded' })
+    expect(taskResultOf('scrub', scrub.result)).toMatchObject({ errors: 0, repaired: 0, found: [] })
+    await cluster.master.until(() => cluster.led(ready.server, 1)?.scrub?.errors === 0)
     // neighbours in the order of the writes: none is there without the one before it
     expect(Math.abs(seen[0]! - seen[1]!)).toBe(1)
     expect(Math.max(...seen)).toBeGreaterThanOrEqual(before - 2)
@@ -223,6 +227,20 @@ describe('backups', () => {
       return taskResultOf('backup', view.result).backup
     }
     expect((await cluster.task(ready, { kind: 'checkRepository', repository }, null)).state).toBe('succeeded')
+    const nowhere: RepositorySpec = {
+      ...{
+        kind: 's3',
+        endpoint: 'http://127.0.0.1:9',
+        region: 'r',
+        bucket: 'b',
+        prefix: '',
+        sessionToken: null,
+      },
+      ...{ accessKeyId: 'a', secretAccessKey: 'b', forcePathStyle: true, encryption: null },
+    }
+    const unheard = await cluster.task(ready, { kind: 'checkRepository', repository: nowhere }, null)
+    expect(unheard).toMatchObject({ state: 'failed', code: 'DISCONNECTED' })
+    expect(unheard.message).toMatch(/ECONNREFUSED/)
     const full = await back(1)
     expect(full).toMatchObject({
       kind: 'full',
