@@ -202,6 +202,21 @@ export class Node {
     this.#process = undefined
   }
 
+  /** What a file of the volume holds becomes something else, durably and unnoticed; for replicas that are down. */
+  async overwrite(name: string, data: Uint8Array, offsetBytes = 0): Promise<void> {
+    const process = this.#start()
+    const file = await process.disk.open(`${DIRECTORY}/${name}`, { create: 'never' })
+    await file.write([data], offsetBytes)
+    await file.datasync()
+    await file.close()
+    process.life.end()
+  }
+
+  /** All of a file of the volume. */
+  whole(name: string): Uint8Array {
+    return this.bytes(name, 0, this.storage.cacheOf(this.#fileId(name)).sizeBytes)
+  }
+
   /** Its storage, by hand; for replicas that are closed. */
   async offline<T>(work: (volume: ReplicaVolume) => Promise<T>): Promise<T> {
     const process = this.#start()
