@@ -14,8 +14,8 @@ export interface StoredBlock {
   readonly hash: Uint8Array
 }
 
-/** Blocks of the largest answer that is read, decoded and written in one piece: 16 MiB. */
-export const BLOCKS_TOGETHER = 4096
+/** Blocks of the largest answer that is read, decoded and written in one piece: 8 MiB. */
+export const BLOCKS_TOGETHER = 2048
 /** Frames for one thread at a time. */
 const FRAMES_OF_A_JOB = 32
 

@@ -1,6 +1,6 @@
 /**
  * Reads packs of one volume. A pack is asked for by its reference; where it was written anew meanwhile, the newest generation is
- * looked for and read instead. What does not have its digest or hash is read once more, for it may have been damaged on
+ * looked for and read instead. What does not have its digest or hash is read again a few times, for it may have been damaged on
  * its way, and is then CORRUPT, with the object's name.
  */
 import { isBlockError } from '../base/errors.ts'
@@ -21,6 +21,8 @@ import type { StoredFrame } from './ports.ts'
 /** Enough for header and rows of an ordinary pack. */
 const HEAD_BYTES = 16 * 1024
 const OPEN_PACKS_MAX = 1024
+/** At what is damaged: a path that damages often does so again. */
+const LOOKS = 4
 /** Bytes between two wanted frames that are read along rather than asked for apart. */
 const GAP_BYTES = 128 * 1024
 const READ_BYTES_MAX = 8 * 1024 * 1024
@@ -68,7 +70,7 @@ export class PackReader {
       } catch (error) {
         this.#open.delete(reference)
         if (error instanceof Damage) {
-          if (++damages > 1) throw corrupt(error.object, error.message)
+          if (++damages >= LOOKS) throw corrupt(error.object, error.message)
         } else if (isBlockError(error, 'NOT_FOUND') && moves++ < 3) await this.#locate(reference)
         else throw error
       }

@@ -13,7 +13,7 @@ import type { KeepRules } from './core/retention.ts'
 export type { KeepRules } from './core/retention.ts'
 
 /** How much of `total` is done. `total` may be an estimate, and rise. */
-export interface Progress {
+interface Progress {
   readonly done: number
   readonly total: number
   readonly unit: 'bytes' | 'blocks' | 'objects'
@@ -27,7 +27,7 @@ export interface Interruptible {
 }
 
 /** `auto`: the newest backup that the image's history holds, else full. `backup`: that one, or CONFLICT. */
-export type BasePolicy =
+type BasePolicy =
   | { readonly kind: 'auto' }
   | { readonly kind: 'full' }
   | { readonly kind: 'backup'; readonly backup: string }
@@ -142,7 +142,7 @@ export interface PruneResult {
   readonly abandoned: number
 }
 
-export interface RepositoryStatus {
+interface RepositoryStatus {
   /** `empty`: reachable, and nothing was ever stored. */
   readonly state: 'empty' | 'ready'
   readonly encrypted: boolean

@@ -234,7 +234,11 @@ export class BlockServer {
       openImage: (place) => RemoteImage.open({ ...place, tls: member?.tls }),
     })
     await member?.join(host, {
-      calls: new LedCalls({ ...means, kinds, server, lead: (volume) => host.lead(volume) }),
+      calls: new LedCalls({
+        ...{ ...means, kinds, server },
+        lead: (volume) => host.lead(volume),
+        scrub: (volume, epoch, request) => host.scrub(volume, epoch, request),
+      }),
       images: imageHandlers({ ...means, clock, logger }),
     })
     view.current = { ...view.current, state: 'serving' }

@@ -33,8 +33,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/resync/source.ts',
-        find: ' || (lsn > this.target && lsn > this.#parts.commitLsn())) {',
-        replace: ') {',
+        find: '      if (link.lsn <= commitLsn()) return undefined\n',
+        replace: '      return undefined\n',
       },
     ],
   },
@@ -178,8 +178,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/resync/sink.ts',
-        find: '    if (own !== lsn || own === 0) return own < lsn\n',
-        replace: '    if (own !== lsn || own === 0) return true\n',
+        find: '  if (own !== lsn || own === 0) return own < lsn\n',
+        replace: '  if (own !== lsn || own === 0) return true\n',
       },
     ],
   },
@@ -189,8 +189,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/resync/source.ts',
-        find: 'if (lsn > this.target || (lsn <= this.base && !isAll)) continue',
-        replace: 'if (lsn <= this.base && !isAll) continue',
+        find: '      if (link.lsn <= this.target) return link\n',
+        replace: '      if (link.lsn <= Number.MAX_SAFE_INTEGER) return link\n',
       },
     ],
   },
@@ -259,6 +259,61 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
         file: 'src/master/core/recovery.ts',
         find: ': (newest?.members ?? of.map(({ server }) => server))',
         replace: ': [...of.map(({ server }) => server), ...(newest?.members ?? [])].slice(0, of.length)',
+      },
+    ],
+  },
+  {
+    name: 'resync-without-versions',
+    about: 'a replica that is filled gets what blocks hold now, and nothing of what snapshots see',
+    patches: [
+      {
+        file: 'src/blockvol/resync/source.ts',
+        find: '      if (isSeen && isLacking) await this.#add(block, chain[i]!, true)\n',
+        replace: '      void [isSeen, isLacking]\n',
+      },
+    ],
+  },
+  {
+    name: 'base-over-what-snapshots-see',
+    about: 'base blocks go over older ones that snapshots see without a copy',
+    patches: [
+      {
+        file: 'src/blockvol/resync/sink.ts',
+        find: '    await this.#preserve(changes)\n',
+        replace: '    void this.#preserve\n',
+      },
+    ],
+  },
+  {
+    name: 'restore-not-awaited-by-resync',
+    about: 'a source offers what blocks were before a restore that is not flushed yet',
+    patches: [
+      {
+        file: 'src/blockvol/resync/source.ts',
+        find: '    if (last !== undefined) await this.#parts.flushThrough(last)\n',
+        replace: '    void last\n',
+      },
+    ],
+  },
+  {
+    name: 'snapshot-read-uncommitted',
+    about: 'a snapshot is read before those that count have it',
+    patches: [
+      {
+        file: 'src/blockvol/snapshots/open-images.ts',
+        find: '      await commitment.committed(snapshot.lsn)\n',
+        replace: '      void commitment\n',
+      },
+    ],
+  },
+  {
+    name: 'snapshot-answered-when-appended',
+    about: 'a snapshot is acknowledged when it is in the log of who leads',
+    patches: [
+      {
+        file: 'src/blockvol/state-changes.ts',
+        find: '    await this.settled(lsn)\n    return lsn\n',
+        replace: '    return lsn\n',
       },
     ],
   },

@@ -56,6 +56,12 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
         find: '    if (!this.isFresh && (await this.has(version.block, version.lsn))) return\n',
         replace: '',
       },
+      {
+        file: 'src/blockvol/versions/merged.ts',
+        find: '    } else spare.push(record)\n',
+        replace:
+          '    } else {\n      spare.push(last)\n      versions[versions.length - 1] = record\n    }\n',
+      },
     ],
     workloads: ['snapshot-then-overwrite'],
   },
@@ -155,10 +161,28 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     workloads: ['snapshot-restored'],
   },
   {
-    name: 'restored-map-before-content',
-    about: 'the map names restored content that is not durable yet',
-    patches: [{ file: RESTORE, find: '    await extents.datasync(touched)\n', replace: '' }],
-    workloads: ['snapshot-restored'],
+    name: 'clone-trim-without-tombstone',
+    about: 'a trim of what a clone does not have itself leaves nothing, and the origin shows again',
+    patches: [
+      {
+        file: CHECKPOINTER,
+        find: '      leavesAll: isFilling || cut.state.origin !== undefined,\n',
+        replace: '      leavesAll: isFilling,\n',
+      },
+    ],
+    simSeeds: 100,
+  },
+  {
+    name: 'clone-filled-over-writes',
+    about: 'what the origin has goes over what was written to the clone meanwhile',
+    patches: [
+      {
+        file: 'src/blockvol/snapshots/clone-filling.ts',
+        find: 'this.#o.path.writeWhere(fromBlock, data, (block) => this.isUntouched(block), options)',
+        replace: 'this.#o.path.writeWhere(fromBlock, data, async () => true, options)',
+      },
+    ],
+    simSeeds: 100,
   },
   {
     name: 'deletion-frees-what-the-oldest-sees',
@@ -171,17 +195,5 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
       },
     ],
     simSeeds: 100,
-  },
-  {
-    name: 'deletion-collected-early',
-    about: 'space is given back for a deletion that a crash may still take',
-    patches: [
-      {
-        file: CHECKPOINTER,
-        find: '    this.#collect(cut.state.snapshots)\n',
-        replace: '    this.#collect(state.current.snapshots)\n',
-      },
-    ],
-    simSeeds: 400,
   },
 ]

@@ -17,6 +17,7 @@ export interface Operation {
   /** Of a change of the whole volume: what it gives which cell, as of the moment of its admission. */
   readonly values?: () => ReadonlyMap<number, number>
   readonly entries: Entry[]
+  readonly begunAt: number
   acknowledgedAt: number
   failedAt: number
 }

@@ -127,6 +127,7 @@ export class VolumeModel {
           ? writeParts(firstSector, sectors, this.#entryBlocksMax)
           : rangeParts(firstSector, sectors),
       entries: [],
+      begunAt: this.#now,
       acknowledgedAt: NEVER,
       failedAt: NEVER,
     }
@@ -149,6 +150,7 @@ export class VolumeModel {
       parts: [{ firstSector: 0, endSector: 0 }],
       values,
       entries: [],
+      begunAt: this.#now,
       acknowledgedAt: NEVER,
       failedAt: NEVER,
     }

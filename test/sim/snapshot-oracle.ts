@@ -122,9 +122,13 @@ export class SnapshotOracle {
       return
     }
     const known = this.#known.get(id)
-    const isThere = known !== undefined && known.deletion === undefined
-    if (operation.kind === 'snapshot' && !isThere)
+    // what was done since it was asked for says nothing of how it was then
+    const isSince = (other: Operation | undefined): boolean =>
+      (other?.entries[0]?.admittedAt ?? 0) > operation.begunAt
+    const isGone = known === undefined || (known.deletion !== undefined && !isSince(known.deletion))
+    if (operation.kind === 'snapshot' && isGone)
       throw new ModelViolation(`the making of ${nameOf(id)} was acknowledged, and nothing was done`)
+    const isThere = known !== undefined && known.deletion === undefined && !isSince(known.making)
     if (operation.kind === 'snapshotDelete' && isThere)
       throw new ModelViolation(`the deletion of ${known.name} was acknowledged, and nothing was done`)
     if (operation.kind === 'restore')

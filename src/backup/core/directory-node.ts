@@ -6,7 +6,7 @@
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { BLOCKS_MAX } from './records.ts'
 
-export const DIGEST_BYTES = 32
+const DIGEST_BYTES = 32
 /** Children of a node; records of a leaf. */
 export const NODE_CHILDREN = 512
 export const LEAF_RECORDS = 4096

@@ -6,8 +6,8 @@
 import { readU64, viewOf, writeU64 } from '../../base/binary.ts'
 import { bytes, layout, u8, u16, u32, u64, zero } from '../../base/layout.ts'
 
-export const PACK_MAGIC = 0x4b50_5342 // 'BSPK'
-export const PACK_VERSION = 1
+const PACK_MAGIC = 0x4b50_5342 // 'BSPK'
+const PACK_VERSION = 1
 /** Frames are added until a pack has so many bytes; the last batch may go 1 MiB beyond. */
 export const PACK_TARGET_BYTES = 8 * 1024 * 1024
 /** Records of a pack, whatever they compress to. */
@@ -15,7 +15,7 @@ export const PACK_RECORDS_MAX = 65_536
 const PACK_BYTES_MAX = 64 * 1024 * 1024
 const FRAMES_MAX = 65_536 + 4096
 
-export const PackHeader = layout('PackHeader', 96, {
+const PackHeader = layout('PackHeader', 96, {
   magic: u32(0),
   version: u16(4),
   flags: u8(6),
@@ -34,7 +34,7 @@ export const PACK_HEADER_BYTES = PackHeader.lengthBytes
 export const PACK_DIGESTED_BYTES = PackHeader.at.tableDigest
 const ENCRYPTED = 1
 
-export const FrameRow = layout('FrameRow', 12, {
+const FrameRow = layout('FrameRow', 12, {
   counter: u32(0),
   storedBytes: u32(4),
   mask: u16(8),

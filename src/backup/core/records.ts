@@ -24,7 +24,7 @@ const HOLE = 0
 const NEXT = 1
 const PLACE = 2
 
-export interface Place {
+interface Place {
   /** Reference of the pack; index in the batch's list. */
   readonly pack: number
   readonly frame: number

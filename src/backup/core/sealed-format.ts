@@ -2,11 +2,11 @@
 import { viewOf } from '../../base/binary.ts'
 import { bytes, layout, u8, u16, u32, zero } from '../../base/layout.ts'
 
-export const SEALED_MAGIC = 0x424f_5342 // 'BSOB'
-export const SEALED_VERSION = 1
+const SEALED_MAGIC = 0x424f_5342 // 'BSOB'
+const SEALED_VERSION = 1
 const BODY_BYTES_MAX = 64 * 1024 * 1024
 
-export const SealedHeader = layout('SealedHeader', 64, {
+const SealedHeader = layout('SealedHeader', 64, {
   magic: u32(0),
   version: u16(4),
   kind: u8(6),

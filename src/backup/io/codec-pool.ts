@@ -1,6 +1,6 @@
 /** Threads that hash, compress and encrypt, so that the loop that serves hosts does not. Started with the first work, ended when idle. */
 import { availableParallelism } from 'node:os'
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 import type { DecodedBlocks, EncodedBlocks, FrameCodec, StoredFrame } from '../ports.ts'
 
 /** Its declaration knows another kind of port. */
@@ -13,14 +13,19 @@ const THREADS_MAX = 4
 export function codecPool(
   threads = Math.min(Math.max(availableParallelism() - 1, 1), THREADS_MAX),
 ): FrameCodec {
-  const pool = new Piscina({
-    filename: new URL('./codec-worker.ts', import.meta.url).href,
-    minThreads: 0,
-    maxThreads: threads,
-    idleTimeout: IDLE_MS,
-  })
-  const run = (name: string, task: unknown, given: readonly ArrayBufferLike[]): Promise<unknown> =>
-    pool.run(task, { name, transferList: given as unknown as TransferList })
+  let starting: Promise<Piscina> | undefined
+  const start = async (): Promise<Piscina> =>
+    new (await import('piscina')).Piscina({
+      filename: new URL('./codec-worker.ts', import.meta.url).href,
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout: IDLE_MS,
+    })
+  const run = async (name: string, task: unknown, given: readonly ArrayBufferLike[]): Promise<unknown> => {
+    starting ??= start()
+    const pool = await starting
+    return pool.run(task, { name, transferList: given as unknown as TransferList })
+  }
   return {
     async encode(job) {
       return (await run('encode', job, [job.data.buffer])) as EncodedBlocks
@@ -43,6 +48,6 @@ export function codecPool(
       const task = { ...job, stored: { ...job.stored, stored } }
       return (await run('open', task, [stored.buffer])) as Uint8Array | undefined
     },
-    close: () => pool.destroy(),
+    close: async () => (await starting)?.destroy(),
   }
 }

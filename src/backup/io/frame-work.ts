@@ -83,8 +83,7 @@ export function hashBlocks(data: Uint8Array): Uint8Array {
 }
 
 /** SHA-256, truncated. */
-export const hashOf = (block: Uint8Array): Uint8Array =>
-  hash('sha256', block, 'buffer').subarray(0, HASH_BYTES)
+const hashOf = (block: Uint8Array): Uint8Array => hash('sha256', block, 'buffer').subarray(0, HASH_BYTES)
 
 export function sealFrame(
   { key, volume }: SealedWith,

@@ -11,7 +11,7 @@ import type { Repository } from '../repository.ts'
 import type { RepositorySpec } from '../spec.ts'
 import { codecPool } from './codec-pool.ts'
 import { DirectoryStore } from './directory-store.ts'
-import { S3Store } from './s3-store.ts'
+import { lazyStore } from './lazy-store.ts'
 
 export interface RepositoryPorts {
   readonly clock: Clock
@@ -37,7 +37,7 @@ function storeOf(spec: RepositorySpec): ObjectStore {
       if (spec.prefix !== '' && !spec.prefix.endsWith('/')) {
         throw new BlockError('INVALID_ARGUMENT', `the prefix '${spec.prefix}' must end with a slash`)
       }
-      return new S3Store(spec)
+      return lazyStore(async () => new (await import('./s3-store.ts')).S3Store(spec))
     case 'directory':
       if (!isAbsolute(spec.path))
         throw new BlockError('INVALID_ARGUMENT', `'${spec.path}' is not an absolute path`)

@@ -15,13 +15,27 @@ export const isAlone = (kind: EntryKind): boolean =>
   kind === ENTRY_KIND.snapshotCreate || kind === ENTRY_KIND.restore
 
 /** snapshotCreate: the state gives it the entry's LSN and the volume's size. */
-const Create = layout('SnapshotCreate', 80, { id: u64(0), createdWallMs: u64(8), name: bytes(16, 64) })
+const Create = layout('SnapshotCreate', 80, {
+  id: u64(0),
+  createdWallMs: u64(8),
+  name: bytes(16, 64),
+})
 /** snapshotDelete. */
-const Delete = layout('SnapshotDelete', 8, { id: u64(0) })
+const Delete = layout('SnapshotDelete', 8, {
+  id: u64(0),
+})
 /** restore: whole in itself, because the state may be past the snapshot's deletion when the entry is read again. */
-const Restore = layout('Restore', 24, { id: u64(0), lsn: u64(8), sizeBytes: u64(16) })
+const Restore = layout('Restore', 24, {
+  id: u64(0),
+  lsn: u64(8),
+  sizeBytes: u64(16),
+})
 /** origin, of which the clone is made; an entry without data says that it is filled. */
-const OriginLayout = layout('Origin', 32, { volume: bytes(0, 16), snapshot: u64(16), sizeBytes: u64(24) })
+const OriginLayout = layout('Origin', 32, {
+  volume: bytes(0, 16),
+  snapshot: u64(16),
+  sizeBytes: u64(24),
+})
 
 export interface CreatePayload {
   readonly id: bigint

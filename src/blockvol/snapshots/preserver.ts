@@ -185,15 +185,8 @@ export class Preservation {
   }
 
   async #addAll(versions: readonly Version[], data: Uint8Array): Promise<void> {
-    const batch = this.#open()
+    await this.#open().addMany(versions, data)
     this.#onCopied(data.byteLength)
-    if (batch.isFresh) {
-      await batch.addMany(versions, data)
-      return
-    }
-    for (const [i, version] of versions.entries()) {
-      await batch.add(version, data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES))
-    }
   }
 
   /** What the extents have is not the version: it is stored already, or a peer has it, or it is lost. */

@@ -11,6 +11,7 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import { RemoteReservations } from '../../frontend/reservations/remote.ts'
 import type { ClearAccess, RemoveRequest, ToServer } from '../../master/links.ts'
+import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
 import { compareSets, type SetRecord } from '../../v2engine/marks.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import { type LatencyRecorders, viewLatencies } from '../latencies.ts'
@@ -159,6 +160,12 @@ export class HostedReplica {
     if (this.#replica === undefined) throw this.#notOpenNow()
     await this.#replica.expand(epoch, sizeBytes)
     this.#link.hurry()
+  }
+
+  /** As `Replica.scrub`; BUSY while it is not open. */
+  async scrub(epoch: number, request: ReplicaScrub): Promise<ReplicaScrubResult> {
+    if (this.#replica === undefined) throw this.#notOpenNow()
+    return await this.#replica.scrub(epoch, request)
   }
 
   /**

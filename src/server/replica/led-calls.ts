@@ -1,6 +1,7 @@
 /** What the master asks of volumes that are led here (`ServerCalls` of `src/master/links.ts`), carried out. */
 import { BlockError } from '../../base/errors.ts'
 import type { LedVolume, VolumeSnapshots } from '../../master/links.ts'
+import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
 import type { VolumeCalls } from '../cluster/volume-handlers.ts'
 import type { TaskKinds, TaskVolume } from '../tasks/task-kinds.ts'
 import { type Lead, type LeadMeans, snapshotFacts } from './lead.ts'
@@ -8,6 +9,8 @@ import { type Lead, type LeadMeans, snapshotFacts } from './lead.ts'
 export interface LedCallsOptions extends LeadMeans {
   /** NOT_FOUND. */
   readonly lead: (volume: string) => Lead
+  /** As `Replica.scrub`; NOT_FOUND. */
+  readonly scrub: (volume: string, epoch: number, request: ReplicaScrub) => Promise<ReplicaScrubResult>
   readonly kinds: TaskKinds
   /** Id of this server. */
   readonly server: string
@@ -110,10 +113,14 @@ export class LedCalls implements VolumeCalls {
   #taskVolume({ volume, epoch }: LedVolume): TaskVolume {
     const lead = this.#o.lead(volume)
     const device = lead.in(epoch)
-    const { server } = this.#o
+    const { server, scrub } = this.#o
     return {
       device,
-      led: { device, origin: lead.origin, server, scrubbed: (scrub) => lead.scrubbed(scrub) },
+      led: {
+        ...{ device, server, origin: lead.origin },
+        scrub: (request) => scrub(volume, epoch, request),
+        scrubbed: (ended) => lead.scrubbed(ended),
+      },
     }
   }
 

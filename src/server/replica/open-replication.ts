@@ -64,6 +64,7 @@ function running(replica: Replica, leave: () => void): RunningReplica {
     forward: (bytes) => replica.forward(bytes),
     atomicWriteBytesMax: replica.atomicWriteBytesMax,
     expand: (epoch, sizeBytes) => replica.expand(epoch, sizeBytes),
+    scrub: (epoch, request) => replica.scrub(epoch, request),
     spaceBytes: async () => (await replica.space()).totalBytes,
     async close() {
       leave()

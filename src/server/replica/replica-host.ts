@@ -12,6 +12,7 @@ import type { VolumePorts } from '../../blockvol/api.ts'
 import { createVolume } from '../../blockvol/create.ts'
 import { readIdentity, type VolumeIdentity } from '../../blockvol/identity.ts'
 import type { AllocateRequest, RemoveRequest } from '../../master/links.ts'
+import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
 import type { ServedVolumes } from '../served/served-volumes.ts'
@@ -149,6 +150,13 @@ export class ReplicaHost {
     const replica = this.#replicas.get(request.volume)
     if (replica === undefined) throw notFound(request.volume)
     await replica.expand(request.epoch, request.sizeBytes)
+  }
+
+  /** As `Replica.scrub`; NOT_FOUND. */
+  async scrub(volume: string, epoch: number, request: ReplicaScrub): Promise<ReplicaScrubResult> {
+    const replica = this.#replicas.get(volume)
+    if (replica === undefined) throw notFound(volume)
+    return await replica.scrub(epoch, request)
   }
 
   /** What is done with a volume while it is led here; NOT_FOUND. */

@@ -2,6 +2,7 @@
 
 import type { QosCounters } from '../../frontend/qos/limiter.ts'
 import type { LedBeat } from '../../master/links.ts'
+import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
 import type { ReplicaProgress, ReplicaStatus } from '../../replication/status.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import type { CommandKind, FrontEndsView, LatencyView } from '../volume-host.ts'
@@ -15,6 +16,8 @@ export interface RunningReplica {
   progress(): ReplicaProgress
   /** As `Replica.expand`. */
   expand(epoch: number, sizeBytes: number): Promise<void>
+  /** As `Replica.scrub`. */
+  scrub(epoch: number, request: ReplicaScrub): Promise<ReplicaScrubResult>
   /** As `Replica.forward`. */
   forward(bytes: Uint8Array): Promise<Uint8Array>
   /** Of its device. */

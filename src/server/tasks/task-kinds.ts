@@ -7,7 +7,7 @@ import { BlockError } from '../../base/errors.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { VolumeImage } from '../../base/ports/image.ts'
 import type { SnapshotDevice } from '../../base/ports/snapshots.ts'
-import type { LedDevice } from '../../replication/device.ts'
+import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
 import {
   type RepositorySpec,
   type TaskKind,
@@ -37,10 +37,12 @@ export interface TaskVolume {
 }
 
 export interface LedTask {
-  readonly device: HydratorOptions['device'] & Pick<LedDevice, 'scrub'>
+  readonly device: HydratorOptions['device']
   readonly origin: CloneOrigin
   /** Id of this server. */
   readonly server: string
+  /** As `Replica.scrub`. */
+  readonly scrub: (request: ReplicaScrub) => Promise<ReplicaScrubResult>
   /** A pass has ended. */
   readonly scrubbed: Lead['scrubbed']
 }
@@ -68,7 +70,7 @@ export class TaskKinds {
       case 'restoreBackup':
         return this.#ofVolume(spec, volume, (one, run) => this.#restore(spec, one, run))
       case 'scrub':
-        return this.#ofVolume(spec, volume, (one, run) => this.#scrub(one, run))
+        return this.#ofVolume(spec, volume, (one, run) => this.#scrub(spec, one, run))
       case 'verifyBackup':
         return this.#ofNone(spec, volume, (repository, run) => verify(repository, spec, run))
       case 'listBackups':
@@ -158,14 +160,12 @@ export class TaskKinds {
     return { restoredBytes: writtenBytes + sameBytes }
   }
 
-  async #scrub({ led }: TaskVolume, { signal, say }: TaskRun): Result<'scrub'> {
+  async #scrub({ repair }: Spec<'scrub'>, { led }: TaskVolume, run: TaskRun): Result<'scrub'> {
     if (led === null) throw new BlockError('INVALID_ARGUMENT', 'other volumes are scrubbed by themselves')
-    say('the primary reads all that it has')
-    const { verifiedBytes, errors, repaired, badBlocks } = await untilAborted(led.device.scrub(), signal)
+    const result = await led.scrub({ repair, ...interruptible(run) })
+    const { verifiedBytes, errors, repaired, found } = result
     led.scrubbed({ endedWallMs: this.#o.clock.wallMs(), errors, repaired })
-    const { server } = led
-    const found = badBlocks.map((block) => ({ block, what: 'checksum' as const, repaired: false, server }))
-    return { verifiedBytes, errors, repaired, found }
+    return { verifiedBytes, errors, repaired, found: [...found] }
   }
 
   async #prune(repository: Repository, spec: Spec<'pruneBackups'>, run: TaskRun): Result<'pruneBackups'> {
@@ -185,19 +185,6 @@ export class TaskKinds {
       ...interruptible(run),
     })
     return { freedBytes }
-  }
-}
-
-/** What goes on by itself is not waited for any more once the signal fires. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', abort)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

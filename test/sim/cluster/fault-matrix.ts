@@ -124,11 +124,11 @@ export const LEAST_PER_SEED: Readonly<Record<string, number>> = {
   operations: 300,
   'epochs served': 2,
   'checked answers': 150,
-  'operator snapshot create ok': 5,
-  'operator snapshot restore ok': 0.5,
-  'operator expand ok': 0.5,
-  'snapshots compared': 2,
-  'snapshot at a promotion ok': 1,
+  'operator snapshot create ok': 1.5,
+  'operator snapshot restore ok': 0.3,
+  'operator expand ok': 0.3,
+  'snapshots compared': 0.4,
+  'snapshot at a promotion ok': 0.4,
   crashes: 1,
 }
 

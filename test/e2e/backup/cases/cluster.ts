@@ -15,7 +15,7 @@ import { type BackupCase, expect, KEY, type Scene, SECRETS } from '../fixture/sc
 const SIZE_BYTES = 64 * MIB
 const FILLED_BYTES = 40 * MIB
 const JOB_MS = 180_000
-const PREFIX = 'cluster/'
+const PREFIX = 'cluster'
 
 interface BackupJson {
   readonly id: string

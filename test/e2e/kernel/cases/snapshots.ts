@@ -11,7 +11,7 @@ export const snapshots: KernelCase = {
     'snapshots of a mounted ext4 under writes: a clone that is written to, and exposures that cannot be',
   limitSeconds: 1200,
   async run(context) {
-    const cluster = await context.cluster({ volume: VOLUME, sizeBytes: 192 * MIB, isMultipath: false })
+    const cluster = await context.cluster({ volume: VOLUME, sizeBytes: 256 * MIB, isMultipath: false })
     const files = new SyncedFiles()
     await context.guest({
       script: 'snapshots.sh',

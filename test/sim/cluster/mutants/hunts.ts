@@ -73,4 +73,9 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'promoted-before-grant-is-over': { scenario: 'promotionsWaitForTheLease' },
   'force-skips-lease': { scenario: 'forceWaitsForTheLease' },
   'set-change-while-sealing': { from: 1 },
+  'resync-without-versions': { scenario: 'filledWithVersions' },
+  'base-over-what-snapshots-see': { scenario: 'baseKeepsWhatSnapshotsSee' },
+  'restore-not-awaited-by-resync': { scenario: 'filledUnderARestore' },
+  'snapshot-read-uncommitted': { scenario: 'snapshotsAreReadWhenCommitted' },
+  'snapshot-answered-when-appended': { scenario: 'unansweredSnapshotsAreAskedForAgain' },
 }

@@ -17,29 +17,34 @@ async function made(stage: Stage, path: Parameters<Stage['write']>[0], id: numbe
 }
 
 /** A replica with an empty disk gets what snapshots see, and not only the newest; then it leads. */
-export const filledWithVersions = scenario({ policy: syncAllOf(2), isChaos: true }, async (stage) => {
-  const path = await stage.begin('a')
-  const [a, b] = [stage.server('a'), stage.server('b')]
-  await writeAll(stage, path)
-  await made(stage, path, 1)
-  await writeAll(stage, path, 8)
-  await stage.checkpoint(path)
-  await made(stage, path, 2)
-  await stage.trim(path, 0, 4)
-  await stage.checkpoint(path)
-  b.loseDisk()
-  await stage.write(path, 20)
-  await stage.until('the removal of b', () => stage.sim.authority.registry.set.members.length === 1, 60_000)
-  b.start()
-  await stage.well()
-  a.kill()
-  const next = await stage.served('b', 60_000)
-  for (const id of [1, 2]) {
-    const outcome = await stage.readSnapshot(next, id)
-    stage.expect(outcome === 'ok', `a read of a snapshot ends with ${outcome}`)
-  }
-  a.start()
-})
+export const filledWithVersions = scenario(
+  { policy: syncAllOf(2), isChaos: true, logBytes: 64 * KIB },
+  async (stage) => {
+    const path = await stage.begin('a')
+    const [a, b] = [stage.server('a'), stage.server('b')]
+    await writeAll(stage, path)
+    await made(stage, path, 1)
+    await writeAll(stage, path, 8)
+    await stage.checkpoint(path)
+    await made(stage, path, 2)
+    await stage.trim(path, 0, 4)
+    await stage.checkpoint(path)
+    b.loseDisk()
+    // so much that the log has nothing of it any more
+    for (let round = 0; round < 8; round++) await stage.write(path, 20, { blocks: 2 })
+    await stage.checkpoint(path)
+    await stage.until('the removal of b', () => stage.sim.authority.registry.set.members.length === 1, 60_000)
+    b.start()
+    await stage.well()
+    a.kill()
+    const next = await stage.served('b', 60_000)
+    for (const id of [1, 2]) {
+      const outcome = await stage.readSnapshot(next, id)
+      stage.expect(outcome === 'ok', `a read of a snapshot ends with ${outcome}`)
+    }
+    a.start()
+  },
+)
 
 /** As before, while entries come: what they replace at the replica that is filled is preserved there too. */
 export const filledUnderWrites = scenario(
@@ -135,4 +140,65 @@ export const deletedBesideAnother = scenario({ policy: SYNC_ALL }, async (stage)
   await stage.checkpoint(path)
   await stage.wait(2000)
   stage.expect((await stage.readSnapshot(path, 2)) === 'ok', 'the other can be read')
+})
+
+/** A replica with a base comes back after its log is gone: what its map has, and a snapshot sees, gives way to newer blocks. */
+export const baseKeepsWhatSnapshotsSee = scenario(
+  { policy: syncAllOf(2), isChaos: true, logBytes: 64 * KIB, tuning: { idleFlushMs: 20 } },
+  async (stage) => {
+    const path = await stage.begin('a')
+    const [a, b] = [stage.server('a'), stage.server('b')]
+    await writeAll(stage, path)
+    await made(stage, path, 1)
+    await stage.wait(1000)
+    b.kill()
+    for (let round = 0; round < 6; round++) await writeAll(stage, path)
+    await stage.checkpoint(path)
+    b.start()
+    await stage.well()
+    a.kill()
+    const next = await stage.served('b', 60_000)
+    stage.expect((await stage.readSnapshot(next, 1)) === 'ok', 'the snapshot can be read')
+    a.start()
+  },
+)
+
+/** A replica is filled while a restore is in the log only. */
+export const filledUnderARestore = scenario(
+  { policy: syncAllOf(2), isChaos: true, logBytes: 64 * KIB },
+  async (stage) => {
+    const path = await stage.begin('a')
+    const b = stage.server('b')
+    await writeAll(stage, path)
+    await made(stage, path, 1)
+    await writeAll(stage, path, 8)
+    await stage.checkpoint(path)
+    // so much that the log has nothing of it any more
+    for (let round = 0; round < 8; round++) await stage.write(path, 20, { blocks: 2 })
+    await stage.checkpoint(path)
+    b.loseDisk()
+    const restored = await stage.snapshots(path).restore(1n)
+    stage.expect(restored === 'ok', `a return to a snapshot ends with ${restored}`)
+    await stage.write(path, 3)
+    b.start()
+    await stage.well()
+  },
+)
+
+/** A snapshot that is not committed may be lost, and nobody is shown it before. */
+export const snapshotsAreReadWhenCommitted = scenario({ policy: SYNC_QUORUM }, async (stage) => {
+  const path = await stage.begin('a')
+  const a = stage.server('a')
+  await writeAll(stage, path)
+  await stage.well()
+  stage.isolate('a')
+  const late = stage.snapshot(path, 1)
+  await stage.wait(50)
+  const read = stage.readSnapshot(path, 1)
+  await stage.wait(500)
+  a.kill()
+  await Promise.all([late, read])
+  await stage.served(undefined, 60_000)
+  stage.rejoin('a')
+  a.start()
 })
