@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Node, read, Trio, write } from '../../test/replication/trio.ts'
-import { BLOCK_BYTES } from '../base/units.ts'
+import { BLOCK_BYTES, MIB } from '../base/units.ts'
 import { blockChecksum } from '../blockvol/checksum.ts'
 import { MapPage } from '../blockvol/format/map-page.ts'
 import type { Policy } from '../v2engine/policy.ts'
@@ -69,6 +69,15 @@ async function leads(trio: Trio, wanted: Node): Promise<Node> {
     await leader.up()
     await flushed(trio)
   }
+}
+
+/** As `begun`, where nothing is flushed by itself. */
+async function writtenAndFlushed(trio: Trio): Promise<{ leader: Node }> {
+  const leader = await trio.leader()
+  await trio.inSync()
+  for (let block = 0; block < 3; block++) await write(leader.device!, block, 1 + block)
+  await scrub(leader)
+  return { leader }
 }
 
 describe('a comparison of replicas', () => {
@@ -216,21 +225,31 @@ describe('a comparison of replicas', () => {
     }))
 
   it('finds nothing that is not so while hosts write', () =>
-    Trio.run({ policy, tuning: { idleFlushMs: 3 } }, async (trio) => {
-      const { leader } = await begun(trio)
-      const device = leader.device!
-      let isOver = false
-      const writing = [0, 1, 2].map(async (writer) => {
-        for (let i = 0; !isOver; i++) {
-          const block = (i * 7 + writer * 31) % 250
-          if (i % 5 === 4) await device.trim(block * BLOCK_BYTES, 5 * BLOCK_BYTES)
-          else await write(device, block, 1 + (i % 200))
-        }
-      })
-      for (let pass = 0; pass < 6; pass++) expect(await scrub(leader)).toMatchObject({ errors: 0, found: [] })
-      isOver = true
-      await Promise.all(writing)
-    }))
+    // pages of a second question, which comes later as of the same LSN
+    Trio.run(
+      {
+        policy,
+        sizeBytes: 24 * MIB,
+        tuning: { idleFlushMs: 3, flushWatermark: 0.05, scrubBytesPerSecond: 8 * MIB },
+      },
+      async (trio) => {
+        const { leader } = await begun(trio)
+        for (let page = 1; page < 20; page++) await write(leader.device!, page * 256, 1)
+        const device = leader.device!
+        let isOver = false
+        const writing = [0, 1, 2].map(async (writer) => {
+          for (let i = 0; !isOver; i++) {
+            const block = 18 * 256 + ((i * 7 + writer * 31) % 250)
+            if (i % 5 === 4) await device.trim(block * BLOCK_BYTES, 5 * BLOCK_BYTES)
+            else await write(device, block, 1 + (i % 200))
+          }
+        })
+        for (let pass = 0; pass < 2; pass++)
+          expect(await scrub(leader)).toMatchObject({ errors: 0, found: [] })
+        isOver = true
+        await Promise.all(writing)
+      },
+    ))
 
   it('goes on without a replica that dies in the middle of a mend, which is put right the next time', () =>
     Trio.run({ policy }, async (trio) => {
@@ -264,5 +283,48 @@ describe('a comparison of replicas', () => {
       others[0]!.crash()
       const { errors, missed } = await scrubbing
       expect([errors, missed.length > 0]).toEqual([0, true])
+    }))
+
+  it('tells of a block only what is flushed, and not newer than what is asked for', () =>
+    Trio.run({ policy, tuning: { idleFlushMs: 600_000 } }, async (trio) => {
+      const leader = await trio.leader()
+      await trio.inSync()
+      for (let block = 0; block < 3; block++) await write(leader.device!, block, 1 + block)
+      await leader.close()
+      await leader.offline(async (volume) => {
+        const flushedLsn = volume.local.appended
+        expect(volume.local.checkpoint).toBe(flushedLsn)
+        const { comparer } = volume
+        const all = (await comparer.entries(0, flushedLsn)).slice(0, 4)
+        expect(all.map(({ kind }) => kind)).toEqual(['data', 'data', 'data', 'zeros'])
+        const before = (await comparer.entries(0, all[1]!.lsn)).slice(0, 4)
+        const newer = { kind: 'newer', lsn: 0, checksum: 0 }
+        expect(before).toEqual([all[0], all[1], newer, all[3]])
+        expect(await comparer.flushed(flushedLsn)).toBe(true)
+        const told = all[2]!
+        const content = contentOf(9)
+        const wanted = { kind: 'data', lsn: flushedLsn + 1, checksum: 0 } as const
+        const later = { ...wanted, checksum: blockChecksum(content, 2, wanted.lsn) }
+        // above the checkpoint, not as it was told, or outside: nothing is changed
+        expect(await comparer.mend({ block: 2, told, wanted: later, content })).toBe(false)
+        const zeros = { kind: 'zeros', lsn: flushedLsn, checksum: 0 } as const
+        expect(await comparer.mend({ block: 2, told: all[1]!, wanted: zeros, content: undefined })).toBe(
+          false,
+        )
+        const outside = { block: 2 ** 30, told: all[3]!, wanted: zeros, content: undefined }
+        expect(await comparer.mend(outside)).toBe(false)
+        expect((await comparer.entries(0, flushedLsn)).slice(0, 4)).toEqual(all)
+      })
+    }))
+
+  it('leaves out what the log has newer versions of', () =>
+    Trio.run({ policy, tuning: { idleFlushMs: 600_000 } }, async (trio) => {
+      const { leader } = await writtenAndFlushed(trio)
+      await write(leader.device!, 1, 99)
+      leader.crash()
+      await leader.offline(async (volume) => {
+        const entries = await volume.comparer.entries(0, volume.local.appended)
+        expect(entries.slice(0, 3).map(({ kind }) => kind)).toEqual(['data', 'newer', 'data'])
+      })
     }))
 })

@@ -36,6 +36,7 @@ export interface TrioOptions {
   readonly servers?: readonly string[]
   readonly policy: Policy
   readonly bounds?: Partial<Bounds>
+  readonly sizeBytes?: number
   readonly logBytes?: number
   readonly tuning?: Partial<Tuning>
 }
@@ -261,7 +262,11 @@ export class Trio {
     const servers = (options.servers ?? ['a', 'b', 'c']).map(serverId)
     this.bounds = { ...DEFAULT_BOUNDS, ...options.bounds }
     this.tuning = options.tuning ?? {}
-    this.shape = { sizeBytes: MIB, logicalBlockBytes: 512, logBytes: options.logBytes ?? 256 * KIB }
+    this.shape = {
+      sizeBytes: options.sizeBytes ?? MIB,
+      logicalBlockBytes: 512,
+      logBytes: options.logBytes ?? 256 * KIB,
+    }
     this.nodes = servers.map((server) => new Node(this, server))
     this.authority = new Authority({
       policy: options.policy,

@@ -41,16 +41,14 @@ export function mend(parts: MenderParts, { block, told, wanted, content }: Mend)
   return parts.alone(async () => {
     const { map, dirty, checkpointLsn, sizeBlocks, isSound } = parts
     if (!isSound() || block >= sizeBlocks() || wanted.lsn > checkpointLsn()) return false
-    const page = await map.edit(Math.floor(block / PAGE_BLOCKS))
+    const index = Math.floor(block / PAGE_BLOCKS)
     const slot = block % PAGE_BLOCKS
-    const isStill = dirty.lookup(block) === 'clean' && isEqual(entryOf(page, slot), told)
-    if (!isStill) {
-      // gives the page back: nothing of it changed
-      await map.write([page], page.asOfLsn)
-      return false
-    }
+    const now = entryOf(await map.get(index), slot)
+    if (dirty.lookup(block) !== 'clean' || !isEqual(now, told)) return false
     await preserve(parts, block, wanted.lsn)
-    const asOfLsn = await asOf(parts, page, block, wanted.lsn)
+    // nobody else changes it meanwhile
+    const asOfLsn = await raisedFor(parts, block, wanted.lsn)
+    const page = await map.edit(index)
     set(page, slot, wanted)
     try {
       if (content !== undefined) await writeContent(parts, block, content)
@@ -96,10 +94,9 @@ async function preserve(
   }
 }
 
-/** As of which LSN the page is written; the grain's maximum is not below `lsn` after it. */
-async function asOf(
+/** Raises the maximum of the block's grain to `lsn` at least; returns the LSN as of which its page has to be, at least. */
+async function raisedFor(
   { maxima, checkpointLsn }: MenderParts,
-  page: MapPage,
   block: number,
   lsn: number,
 ): Promise<number> {
@@ -107,8 +104,7 @@ async function asOf(
   await maxima.raise(grain, lsn)
   await maxima.sync()
   const maximum = await maxima.get(grain)
-  const isVouched = maxima.grainBlocks === PAGE_BLOCKS && maximum <= checkpointLsn()
-  return Math.max(page.asOfLsn, isVouched ? maximum : 0)
+  return maxima.grainBlocks === PAGE_BLOCKS && maximum <= checkpointLsn() ? maximum : 0
 }
 
 async function writeContent({ extents }: MenderParts, block: number, content: Uint8Array): Promise<void> {
