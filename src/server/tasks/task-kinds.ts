@@ -36,7 +36,7 @@ export interface TaskVolume {
   readonly led: LedTask | null
 }
 
-export interface LedTask {
+interface LedTask {
   readonly device: HydratorOptions['device']
   readonly origin: CloneOrigin
   /** Id of this server. */
