@@ -9,6 +9,7 @@ import type { Timer } from '../../base/ports/clock.ts'
 import { BLOCK_BYTES, type Epoch, type Lsn, lsn as toLsn } from '../../base/units.ts'
 import type { ExactVersion, RepairSource, SpaceReport, VolumePorts, VolumeStatus } from '../api.ts'
 import type { ReplicaHooks } from '../assembly.ts'
+import { Comparer } from '../compare/comparer.ts'
 import type { ExactVersions } from '../exact-versions.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { decodeState, encodeState } from '../format/state.ts'
@@ -380,6 +381,12 @@ export class ReplicaVolume {
   readExact(wanted: ExactVersion, target: Uint8Array): Promise<boolean> {
     assert(this.#opened !== undefined, 'a replica is used after it was opened')
     return this.#opened.exact.read(wanted, target)
+  }
+
+  /** What the map says, for other replicas, and what they make good in it; another one after each cut. */
+  get comparer(): Comparer {
+    const inner = this.#inner
+    return new Comparer(inner, () => inner === this.#opened?.inner && !this.#isFilling && !this.#isOver)
   }
 
   /** What another replica's entry `lsn` can be compared with; undefined when the log does not have it. */
