@@ -280,6 +280,21 @@ describe('a replica', () => {
       expect(bench.replica.local.appended).toBeGreaterThan(7)
     }))
 
+  it('takes content beyond where hosts have to wait, and leaves room for the start of an epoch', () =>
+    Bench.run(async (bench) => {
+      await bench.startEpoch(1)
+      // one by one each takes two blocks, while its primary may have had them in one group
+      for (let at = 2; at < 16; at++) {
+        await bench.append(1, entry(at, 0, at))
+        const { appended } = bench.replica.local
+        if (appended < at) break
+        await bench.replica.settle(appended)
+      }
+      const { sizeBytes, usedBytes } = bench.replica.device.status().log
+      expect(usedBytes).toBeGreaterThan((sizeBytes * 3) / 4)
+      expect(await bench.startEpoch(2)).toBe(bench.replica.local.appended)
+    }))
+
   it('tells of an epoch start before it tells that it is appended', () =>
     Bench.run(async (bench) => {
       bench.told.length = 0

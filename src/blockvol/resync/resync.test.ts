@@ -255,6 +255,33 @@ describe('giving up a history', () => {
     }))
 })
 
+describe('a resync to an earlier target than the one before', () => {
+  it('leaves the log what the one before did not know up to its own target', () =>
+    inVirtualTime(9, async (scheduler) => {
+      const side = new Side(scheduler, 1)
+      await side.create()
+      await side.restartLog(100)
+      let volume = await side.open({ isFilling: true })
+      // whether the newest version there counts was not decided yet
+      const bad = [4, 5].map(
+        (block) => ({ block, lsn: 100, kind: 'bad', checksum: 0, isVersion: false }) as const,
+      )
+      await volume.sink.offered(bad)
+      expect((await volume.forget(100, 90)).has(0)).toBe(true)
+      await volume.close()
+      await side.restartLog(90)
+      volume = await side.open({ isFilling: true })
+      await volume.write(4, filledBlock(91))
+      await volume.checkpoint()
+      expect(await volume.read(4)).toEqual(filledBlock(91))
+      await volume.write(5, filledBlock(92))
+      volume.filled()
+      await volume.checkpoint()
+      expect(await volume.read(5)).toEqual(filledBlock(92))
+      for (const block of [4, 5]) expect(await volume.entry(block)).toMatchObject({ kind: 'data' })
+    }))
+})
+
 describe('a flush that did not end', () => {
   it('and whose log is given up leaves no entry with other content', () =>
     inVirtualTime(13, async (scheduler) => {

@@ -166,8 +166,11 @@ export class ResyncSource {
     snapshots: readonly number[],
     isAll: boolean,
   ): Promise<void> {
+    const head = this.#headOf(chain, snapshots)
+    // what replaces it comes as a log entry: put into the map it gives way to that as it did here, to a trim as well
+    const last = head === undefined ? chain.findLastIndex(({ lsn }) => lsn <= this.target) : -1
     for (let i = 0; i < chain.length - 1; i++) {
-      const { lsn } = chain[i]!
+      const { lsn, kind } = chain[i]!
       const next = chain[i + 1]!
       const isSeen = seesBetween(
         snapshots,
@@ -175,9 +178,8 @@ export class ResyncSource {
         next.kind === 'unknown' ? Number.POSITIVE_INFINITY : next.lsn,
       )
       const isLacking = lsn <= this.target && (lsn > this.base || isAll) && lsn > 0
-      if (isSeen && isLacking) await this.#add(block, chain[i]!, true)
+      if (isSeen && isLacking) await this.#add(block, chain[i]!, i !== last || kind === 'unknown')
     }
-    const head = this.#headOf(chain, snapshots)
     if (head === 'bad') this.#offers.push(this.#without(block, 'bad'))
     else if (head === undefined) return
     else if (head.kind === 'unknown') this.#offers.push(this.#without(block, 'lost'))
