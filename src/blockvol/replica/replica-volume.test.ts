@@ -5,6 +5,8 @@ import { SeededRandom } from '../../../test/sim/random.ts'
 import { Scheduler } from '../../../test/sim/scheduler.ts'
 import { type Epoch, epochNumber, KIB, type Lsn, lsn, MIB } from '../../base/units.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
+import { decodeState, encodeState } from '../format/state.ts'
+import { PageSet } from '../resync/page-set.ts'
 import { Volume } from '../volume.ts'
 import type { ReplicaEntry } from './entry-stream.ts'
 import type { ReplicaEvents } from './replica-facts.ts'
@@ -215,6 +217,46 @@ describe('a replica', () => {
       await bench.crash('none')
       expect(bench.replica.local).toMatchObject({ appended: 51, durable: 51, checkpoint: 50 })
       expect([await bench.read(0), await bench.read(1)]).toEqual([20, 51])
+    }))
+
+  it('keeps the state of its primary, whatever it was about to flush before that came', () =>
+    Bench.run(async (bench) => {
+      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })
+      const snapshot = { id: 7n, lsn: 9, createdWallMs: 1, sizeBytes: MIB, name: 'taken' }
+      const ofPrimary = { ...decodeState(state, 'its own'), asOfLsn: 9, snapshots: [snapshot] }
+      await bench.replica.restartLog(lsn(10), [{ epoch: epochOf(3), firstLsn: lsn(1) }])
+      await bench.append(5, { ...entry(11, 0, 0), kind: ENTRY_KIND.epochStart, data: epochStart(5) })
+      await bench.append(5, entry(12, 0, 120))
+      // an idle flush begins, and waits until that is committed
+      await bench.process.clock.sleep(500)
+      bench.replica.installState(encodeState(ofPrimary))
+      bench.replica.baseIsWhole()
+      await bench.replica.settle(lsn(12))
+      bench.replica.filled()
+      await bench.replica.flushLog(lsn(12))
+      expect(bench.replica.local.checkpoint).toBe(12)
+      expect(bench.replica.device.snapshots()).toEqual([snapshot])
+      await bench.crash('all')
+      expect(bench.replica.device.snapshots()).toEqual([snapshot])
+    }))
+
+  it('does not go back to an older state when it settles beside a flush', () =>
+    Bench.run(async (bench) => {
+      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })
+      await bench.replica.restartLog(lsn(10), [{ epoch: epochOf(3), firstLsn: lsn(1) }])
+      bench.replica.installState(state)
+      bench.replica.baseIsWhole()
+      await bench.append(3, entry(11, 0, 110))
+      const settled = bench.replica.settle(lsn(11))
+      const kept = new Uint8Array(4096).fill(7)
+      const frontEnds = { kind: ENTRY_KIND.frontendState, blocks: 0, argument: 4, data: kept }
+      await bench.append(3, { ...entry(12, 0, 0), ...frontEnds })
+      await bench.replica.flushLog(lsn(12))
+      await settled
+      bench.replica.filled()
+      await bench.crash('all')
+      expect(bench.replica.local.checkpoint).toBe(12)
+      expect(bench.replica.device.frontendState()).toEqual(kept.subarray(0, 4))
     }))
 
   it('keeps its log for who catches up, until the log is full', () =>

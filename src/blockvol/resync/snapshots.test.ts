@@ -184,6 +184,42 @@ describe('a resync of a volume with snapshots', () => {
       }),
   )
 
+  it('brings what a restore behind the target made, over entries that come before it', () =>
+    inVirtualTime(3, async (scheduler) => {
+      const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+      await sourceSide.create()
+      await sinkSide.create()
+      const source = await sourceSide.open()
+      await source.write(5, filledBlock(1))
+      await source.createSnapshot(1n)
+      await source.checkpoint()
+      const target = source.lsn
+      await sinkSide.restartLog(target)
+      const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+      const unknown = await sink.forget(target, 0)
+      sink.awaitBase(0)
+      sink.install(source.state)
+      const lane = new LiveLane(source, sink, target)
+      const scan = source.source({ base: 0, target, unknown })
+      await source.write(5, filledBlock(2))
+      await source.writeSame(6, 2, filledBlock(3))
+      await source.trim(5, 1)
+      await source.restoreSnapshot(1n)
+      await source.checkpoint()
+      await copy(scan, sink, () => Promise.resolve(true))
+      await sink.sink.settle()
+      sink.whole()
+      await lane.send()
+      await sink.settle()
+      sink.filled()
+      await sink.checkpoint()
+      await expectSameEntries(sink, source)
+      for (const [block, word] of [1, 0, 0].entries()) {
+        expect(firstWord(await sink.read(5 + block))).toBe(word)
+        expect(firstWord(await sink.readAt(5 + block, target))).toBe(word)
+      }
+    }))
+
   it('keeps what a snapshot sees of a block that was trimmed since, and flushed after the base came', () =>
     inVirtualTime(1, async (scheduler) => {
       const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]

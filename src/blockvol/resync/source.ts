@@ -11,8 +11,8 @@
  * flushed first.
  *
  * A page is visited when its grain's maximum is above `base`, or one of its blocks was dirty when the scan began, or the
- * replica does not know what it has there, or a trim in the dirty map covers it and its grain was ever written. What
- * becomes dirty later is newer than `target`.
+ * replica does not know what it has there, or a trim in the dirty map covers it and its grain was ever written, or the volume is
+ * a clone that is not filled. What becomes dirty later is newer than `target`.
  */
 import { isBlockError } from '../../base/errors.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
@@ -42,6 +42,8 @@ export interface ResyncSourceParts extends ChainParts {
   readonly sizeBlocks: () => number
   /** Everything up to here is committed, and cannot be lost any more. */
   readonly commitLsn: () => number
+  /** A clone that is not filled: a trim changes what nobody ever wrote too, which is as the origin has it. */
+  readonly isUnfilled: boolean
 }
 
 export interface ResyncSourceOptions {
@@ -79,7 +81,7 @@ export class ResyncSource {
     this.target = target
     this.#unknown = unknown
     this.sizeBlocks = parts.sizeBlocks()
-    this.#listed = PageSet.of(listedPages(parts.dirty, unknown))
+    this.#listed = PageSet.of(listedPages(parts, unknown))
     this.#zeroed = PageSet.of(zeroedPages(parts.dirty))
   }
 
@@ -301,14 +303,14 @@ const matches = (content: Uint8Array, { block, lsn, checksum }: Offer): boolean 
 /** Whether the range gave its blocks content, or covers one that did. */
 const isFill = (range: DirtyRange): boolean => range.patternPosition >= 0 || range.isTouched
 
-function* listedPages(dirty: DirtyMap, unknown: PageSet): Generator<PageRange> {
+function* listedPages({ dirty, isUnfilled }: ResyncSourceParts, unknown: PageSet): Generator<PageRange> {
   yield* unknown.ranges
   for (const { blocks, ranges } of dirty.generations) {
     for (const block of blocks.sortedBlocks()) {
       const page = Math.floor(block / PAGE_BLOCKS)
       yield { start: page, end: page + 1 }
     }
-    for (const range of ranges.ranges) if (isFill(range)) yield pagesOf(range)
+    for (const range of ranges.ranges) if (isUnfilled || isFill(range)) yield pagesOf(range)
   }
 }
 
