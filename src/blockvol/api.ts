@@ -89,8 +89,11 @@ export interface VolumeCounters {
 export interface ScrubFinding {
   /** LBA, in blocks of 4 KiB. */
   readonly block: number
-  /** `unknown`: its entry in the block map was damaged. */
-  readonly what: 'checksum' | 'unknown' | 'version'
+  /**
+   * `unknown`: its entry in the block map was damaged. Against other replicas: `lost_write`, an older version is there,
+   * though a newer one was flushed; `diverged`, another content under the same LSN, good by its own checksum.
+   */
+  readonly what: 'checksum' | 'unknown' | 'version' | 'lost_write' | 'diverged'
   /** A good copy stands in its place. */
   readonly repaired: boolean
 }

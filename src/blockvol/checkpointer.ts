@@ -80,7 +80,8 @@ export class Checkpointer {
   }
 
   flush(cut: StatefulCut): Promise<void> {
-    return this.alone(() => this.#flush(cut))
+    // of a replica, the state of its primary may have come since the cut was made
+    return this.alone(() => this.#flush({ ...cut, state: this.#o.state.asOf(cut.lsn, cut.state) }))
   }
 
   async #flush(cut: StatefulCut): Promise<void> {

@@ -61,6 +61,8 @@ export class BlockReader {
       const kind = dirty.lookup(at)
       if (kind === 'clean' && isFlushedAhead) return false
       if (kind !== 'clean' && dirty.lsn > commitLsn) return false
+      // where it is takes another look: the look-up says nothing of a place in the log
+      if (kind === 'restored') return false
       if (kind === 'zeros') {
         target.fill(0, i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES)
         i++

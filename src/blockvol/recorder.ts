@@ -51,11 +51,18 @@ export class Recorder {
     this.state = state
   }
 
-  /** An operator gave up what followed, up to `lsn`: map and extents may have something of it. */
-  lossAccepted(lsn: number): void {
-    this.#lossThroughLsn = lsn
+  /**
+   * An operator gave up the entries from `fromLsn` to `throughLsn`: map and extents may have something of them. So may the state,
+   * which is made durable ahead of its cut at times; a snapshot of one of them would show what was before the hole as its own.
+   */
+  lossAccepted(fromLsn: number, throughLsn: number): void {
+    this.#lossThroughLsn = throughLsn
+    this.state.forgetSnapshots(fromLsn - 1)
     const waiting = this.#waiting.splice(0)
-    this.#waiting.push(...waiting.map((cut) => ({ ...cut, isAfterLoss: true })))
+    for (const cut of waiting) {
+      const snapshots = cut.state.snapshots.filter((snapshot) => snapshot.lsn < fromLsn)
+      this.#waiting.push({ ...cut, state: { ...cut.state, snapshots }, isAfterLoss: true })
+    }
   }
 
   /** Cuts that wait to be flushed. */

@@ -155,4 +155,36 @@ describe('a log with a hole in what was durable', () => {
       await volume.close()
     },
   )
+
+  it('takes with it the snapshots that were made behind the hole', async () => {
+    const disk = new HookedDisk(realDisk)
+    const directory = scratch.next()
+    const volume = await freshVolume(portsWith({ disk }), directory)
+    await volume.write(0, filled(1))
+    await volume.createSnapshot({ id: 1n, name: 'first' })
+    await volume.createSnapshot({ id: 2n, name: 'gone' })
+    await volume.checkpoint()
+    await volume.write(0, filled(2))
+    await volume.createSnapshot({ id: 3n, name: 'behind' })
+    await volume.deleteSnapshot(2n)
+    let crashed: string | undefined
+    let hasState = false
+    disk.hook = ({ name, path }) => {
+      if (name === 'write' && path.endsWith('/state')) hasState = true
+      // the state without what was deleted is durable before anything else of the flush
+      else if (hasState) crashed ??= copyAsCrashed(directory, scratch.next())
+    }
+    await volume.checkpoint()
+    disk.hook = () => undefined
+    await volume.close()
+    if (crashed === undefined) throw new Error('no flush')
+    await rotInLog(crashed, filled(2))
+    const loss = await lossOf(crashed)
+    for (const accepted of [{ acceptLogLoss: loss }, {}]) {
+      const again = await openVolume(portsWith(), crashed, accepted)
+      expect(Buffer.compare(await readBlock(again, 0), filled(1))).toBe(0)
+      expect(again.snapshots().map(({ name }) => name)).toEqual(['first'])
+      await again.close()
+    }
+  })
 })

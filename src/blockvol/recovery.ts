@@ -63,7 +63,7 @@ export async function recover(
   }
   const isLossAccepted = lostToLsn > 0
   const lastLsn = isLossAccepted ? Math.max(lostToLsn, state.current.asOfLsn) : scan.lastLsn
-  if (isLossAccepted) recorder.lossAccepted(lastLsn)
+  if (isLossAccepted) recorder.lossAccepted(scan.lastLsn + 1, lastLsn)
   const number = Math.max(current.epoch.number, scan.epoch.number) + 1
   const epoch = { number: epochNumber(number), id: ports.random.u64() }
   await superblocks.update({

@@ -103,6 +103,10 @@ export class StateKeeper {
   #onTop: StateEntry[] | undefined
   /** Of the primary, once it came. */
   #base: VolumeState | undefined
+  /** As of when it came: for cuts that were made before, whenever they are flushed. */
+  #installed: { readonly base: VolumeState; readonly onTop: readonly StateEntry[] } | undefined
+  /** The states since then, which stand on it. */
+  readonly #whole = new WeakSet<VolumeState>()
 
   private constructor(file: DiskFile, current: VolumeState, generation: number) {
     this.#file = file
@@ -160,6 +164,7 @@ export class StateKeeper {
     if (state === this.#current) return
     this.#past.replaced(this.#current)
     this.#current = state
+    if (this.#installed !== undefined) this.#whole.add(state)
   }
 
   /** Everything up to `lsn` is committed. */
@@ -182,6 +187,7 @@ export class StateKeeper {
     const snapshots = this.#current.snapshots.filter((snapshot) => snapshot.lsn <= lsn)
     this.#past = new PastStates()
     this.#current = { ...this.#current, snapshots }
+    if (this.#installed !== undefined) this.#whole.add(this.#current)
   }
 
   /** A replica gets the state of its primary while entries arrive already: from now on they are remembered. */
@@ -203,13 +209,16 @@ export class StateKeeper {
 
   /** The state as of `lsn`: `then`, unless the base that it has to stand on came later. */
   asOf(lsn: number, then: VolumeState): VolumeState {
-    if (this.#base === undefined) return then
-    return (this.#onTop ?? []).filter((entry) => entry.lsn <= lsn).reduce(applyToState, this.#base)
+    if (this.#installed === undefined || this.#whole.has(then)) return then
+    const { base, onTop } = this.#installed
+    return onTop.filter((entry) => entry.lsn <= lsn).reduce(applyToState, base)
   }
 
   /** The state of the primary, as of some entry: what came since goes on top of it. */
   install(base: VolumeState): void {
     this.#base = base
+    this.#installed = { base, onTop: [...(this.#onTop ?? [])] }
+    this.#whole.add(base)
     this.#past = new PastStates()
     this.#current = base
     for (const entry of this.#onTop ?? []) this.#become(applyToState(this.#current, entry))

@@ -204,6 +204,15 @@ export class Volume extends VolumeDevice {
     return await this.parts.scrubber.run(request)
   }
 
+  /** Runs something that puts bad blocks right: a close waits for it. CLOSED, or why the volume failed. */
+  repairing<T>(work: () => Promise<T>): Promise<T> {
+    this.ensureServing()
+    const done = work()
+    const ended = (): void => undefined
+    this.#repairs.add(done.then(ended, ended))
+    return done
+  }
+
   /** The disk failed: nothing more is acknowledged; the volume has to be closed and opened from disk. */
   #poison(error: unknown): void {
     if (this.#failure !== undefined) return

@@ -144,7 +144,7 @@ describe('a bad copy of a block', () => {
         errors: 0,
         repaired: 0,
         found: [],
-        verifiedBytes: 8 * BLOCK_BYTES,
+        verifiedBytes: 3 * 8 * BLOCK_BYTES,
       })
       await expect(scrub(true, AbortSignal.abort())).rejects.toMatchObject({ code: 'CLOSED' })
       expect(() =>

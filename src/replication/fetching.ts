@@ -30,7 +30,7 @@ interface Asked {
   readonly epoch: Epoch
   readonly isSent: boolean
   send(): void
-  answered(data: Uint8Array | undefined): void
+  answered(outcome: Fetched['outcome'] | undefined): void
 }
 
 export interface FetchingOptions {
@@ -61,15 +61,27 @@ export class Fetching {
       const leftMs = untilMs - clock.monotonicMs()
       if (this.#isOver || leftMs <= 0 || !peers().links.includes(peer)) continue
       const isLast = i === links.length - 1
-      const data = await this.#ask(peer, epoch, wanted, isLast ? leftMs : Math.min(leftMs, PEER_MS))
-      if (data !== undefined && isExactly(data, wanted)) return data
+      const outcome = await this.#ask(peer, epoch, wanted, isLast ? leftMs : Math.min(leftMs, PEER_MS))
+      if (outcome?.kind === 'found' && isExactly(outcome.data, wanted)) return outcome.data
     }
     return undefined
   }
 
-  #ask(peer: PeerLink, epoch: Epoch, wanted: ExactVersion, forMs: number): Promise<Uint8Array | undefined> {
+  /** Whether this one has a good copy; undefined when it cannot tell now. Rejects never. */
+  async has(peer: PeerLink, wanted: ExactVersion): Promise<boolean | undefined> {
+    const outcome = this.#isOver ? undefined : await this.#ask(peer, this.#o.peers().epoch, wanted, FETCH_MS)
+    if (outcome === undefined || outcome.kind === 'busy') return undefined
+    return outcome.kind === 'found' && isExactly(outcome.data, wanted)
+  }
+
+  #ask(
+    peer: PeerLink,
+    epoch: Epoch,
+    wanted: ExactVersion,
+    forMs: number,
+  ): Promise<Fetched['outcome'] | undefined> {
     if (this.#asked.size >= ASKED_MAX) return Promise.resolve(undefined)
-    const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>()
+    const { promise, resolve } = Promise.withResolvers<Fetched['outcome'] | undefined>()
     const { connection, link } = peer
     this.#lastId = this.#lastId === 0xffff_ffff ? 1 : this.#lastId + 1
     const id = this.#lastId
@@ -81,10 +93,10 @@ export class Fetching {
         asked.isSent = true
         link.send(FRAME.fetch, [encodeFetch({ epoch, id, wanted })])
       },
-      answered: (data: Uint8Array | undefined): void => {
+      answered: (outcome: Fetched['outcome'] | undefined): void => {
         timer.cancel()
         this.#asked.delete(id)
-        resolve(data)
+        resolve(outcome)
         this.#pump(connection)
       },
     }
@@ -108,7 +120,7 @@ export class Fetching {
   take({ connection }: PeerLink, { id, epoch, outcome }: Fetched): void {
     const asked = this.#asked.get(id)
     if (asked?.connection !== connection || !asked.isSent || !sameEpoch(asked.epoch, epoch)) return
-    asked.answered(outcome.kind === 'found' ? outcome.data : undefined)
+    asked.answered(outcome)
   }
 
   /** Answers a peer, from what is here. */

@@ -9,17 +9,18 @@
  */
 import { assert } from '../base/assert.ts'
 import { BlockError } from '../base/errors.ts'
-import type { Epoch } from '../base/units.ts'
+import { type Epoch, lsn } from '../base/units.ts'
 import type { SpaceReport } from '../blockvol/api.ts'
 import type { ReplicaEvents } from '../blockvol/replica/replica-facts.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import { FORMAT_LEVEL } from '../blockvol/state-keeper.ts'
+import { DEFAULT_TUNING } from '../blockvol/tuning.ts'
 import type { Effects, Envelope, LinkCommand, Reply } from '../v2engine/effects.ts'
 import { type Opening, serverId } from '../v2engine/identity.ts'
 import type { Marks } from '../v2engine/marks.ts'
 import type { AuthorityMessage, PeerMessage } from '../v2engine/messages.ts'
 import type { ReplicaState } from '../v2engine/state.ts'
-import { isReceiving, relativesOf } from '../v2engine/view.ts'
+import { inSyncOf, isReceiving, relativesOf } from '../v2engine/view.ts'
 import { Alarm } from './alarm.ts'
 import { EngineLoop } from './engine-loop.ts'
 import { FaultLog } from './fault-log.ts'
@@ -30,10 +31,12 @@ import { Leading } from './leading.ts'
 import type { ReplicationLink } from './link.ts'
 import { openStorage, type ReplicaOptions, reopen } from './opening.ts'
 import { type Attached, type LinkReceiver, type PeerLink, PeerLinks } from './peer-links.ts'
+import { Questions } from './questions.ts'
 import { BaseReceiving } from './receiving.ts'
 import { ResyncPacer } from './resync/pacer.ts'
 import { ResyncSender } from './resync/sender.ts'
 import { type ReplicaScrub, type ReplicaScrubResult, scrubReplica } from './scrub.ts'
+import { ScrubAnswers } from './scrub-answers.ts'
 import { type BaseOptions, PrimarySessions } from './sessions.ts'
 import { SideFrames } from './side-frames.ts'
 import { progressOf, type ReplicaProgress, type ReplicaStatus, type Shown, statusOf } from './status.ts'
@@ -55,6 +58,8 @@ export class Replica {
   readonly #sessions: PrimarySessions
   readonly #forwarding: Forwarding
   readonly #fetching: Fetching
+  readonly #questions: Questions
+  readonly #scrubAnswers: ScrubAnswers
   readonly #frames: SideFrames
   readonly #alarm: Alarm
   readonly #faults: FaultLog
@@ -159,6 +164,8 @@ export class Replica {
           if (connection !== null) {
             this.#forwarding.lost(connection)
             this.#fetching.lost(connection)
+            this.#questions.lost(connection)
+            this.#scrubAnswers.lost(connection)
           }
           this.#loop.submit({ kind: 'linkDown', server: peer, connection })
         },
@@ -197,8 +204,20 @@ export class Replica {
         links: this.#links.all(relativesOf(state)),
       }),
     })
+    this.#questions = new Questions(ports.clock, () => state.marks.sealed)
+    this.#scrubAnswers = new ScrubAnswers({
+      clock: ports.clock,
+      storage,
+      fetching: this.#fetching,
+      following: (connection) =>
+        state.role.kind === 'following' && relativesOf(state).includes(connection)
+          ? state.marks.sealed
+          : undefined,
+    })
     this.#frames = new SideFrames({
       storage,
+      questions: this.#questions,
+      scrubAnswers: this.#scrubAnswers,
       forwarding: this.#forwarding,
       fetching: this.#fetching,
       isReceiving: (session) => isReceiving(state, session),
@@ -245,12 +264,25 @@ export class Replica {
   }
 
   /**
-   * Verifies what this server has of the volume, while it leads in the epoch of that number. CONFLICT when it does not; CLOSED
-   * when it is cancelled, or the volume is closed.
+   * Verifies what this server and all replicas in sync have of the volume, and compares them, while it leads in the epoch of
+   * that number. CONFLICT when it does not; CLOSED when it is cancelled, the lead is lost, or the volume is closed.
    */
   scrub(epoch: number, request: ReplicaScrub): Promise<ReplicaScrubResult> {
-    this.#leading.in(epoch)
-    return scrubReplica(this.#storage, this.#o.server, request)
+    const led = this.#leading.in(epoch)
+    const means = {
+      clock: this.#o.ports.clock,
+      storage: this.#storage,
+      server: this.#o.server,
+      questions: this.#questions,
+      fetching: this.#fetching,
+      peers: () => this.#links.all(inSyncOf(this.#state)),
+      commitLsn: () => this.#state.commit,
+      diverged: ({ server }: PeerLink, at: number) =>
+        this.#loop.submit({ kind: 'diverged', server, lsn: lsn(at) }),
+      bytesPerSecond: this.#o.tuning?.scrubBytesPerSecond ?? DEFAULT_TUNING.scrubBytesPerSecond,
+      leads: () => this.#leading.device === led,
+    }
+    return scrubReplica(means, request)
   }
 
   /**
@@ -305,6 +337,8 @@ export class Replica {
     this.#sessions.endAll()
     this.#forwarding.end()
     this.#fetching.end()
+    this.#questions.end()
+    this.#scrubAnswers.end()
     void this.#base.end()
     this.#links.closeAll()
   }

@@ -9,12 +9,16 @@ import type { SessionRef } from '../v2engine/identity.ts'
 import type { Fetching } from './fetching.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { PeerLink } from './peer-links.ts'
+import type { Questions } from './questions.ts'
 import { type BaseReceiving, isFromPrimary } from './receiving.ts'
+import type { ScrubAnswers } from './scrub-answers.ts'
 import type { PrimarySessions } from './sessions.ts'
+import { decodeCompare, decodeCompared, decodeMend, decodeMended } from './wire/compare.ts'
 import { decodeFetch, decodeFetched } from './wire/fetch.ts'
 import { decodeForward, decodeForwarded } from './wire/forward.ts'
 import { FRAME, type FrameKind } from './wire/frame.ts'
 import { decodeResync } from './wire/resync.ts'
+import { decodeScrub, decodeScrubbed } from './wire/scrub.ts'
 import { decodeSync } from './wire/sync.ts'
 import { decodeDiverged, decodeTwin, encodeDiverged, type Twin } from './wire/twin.ts'
 
@@ -27,6 +31,8 @@ export interface SideFramesOptions {
   readonly sessions: PrimarySessions
   readonly forwarding: Forwarding
   readonly fetching: Fetching
+  readonly questions: Questions
+  readonly scrubAnswers: ScrubAnswers
 }
 
 export class SideFrames {
@@ -67,14 +73,42 @@ export class SideFrames {
     const sync = kind === FRAME.sync ? decodeSync(payload) : undefined
     const twin = kind === FRAME.twin ? decodeTwin(payload) : undefined
     const forwarded = kind === FRAME.forwarded ? decodeForwarded(payload) : undefined
+    const isScrub = this.#scrub(peer, kind, payload)
     release()
     if (sync !== undefined && this.#o.isReceiving(sync.session)) this.#o.wantSync(sync.lsn)
     if (twin !== undefined && this.#o.isReceiving(twin.session)) void this.#compare(peer, twin)
     if (forwarded !== undefined) this.#o.forwarding.take(peer, forwarded)
-    return sync !== undefined || twin !== undefined || forwarded !== undefined
+    return isScrub || sync !== undefined || twin !== undefined || forwarded !== undefined
+  }
+
+  /** Questions of a scrub: whether this is one. */
+  #scrub(peer: PeerLink, kind: FrameKind, payload: Uint8Array): boolean {
+    const { scrubAnswers } = this.#o
+    const compare = kind === FRAME.compare ? decodeCompare(payload) : undefined
+    const mend = kind === FRAME.mend ? decodeMend(payload) : undefined
+    const scrub = kind === FRAME.scrub ? decodeScrub(payload) : undefined
+    if (compare !== undefined) void scrubAnswers.compare(peer, compare)
+    if (mend !== undefined) void scrubAnswers.mend(peer, mend)
+    if (scrub !== undefined) scrubAnswers.scrub(peer, scrub)
+    return compare !== undefined || mend !== undefined || scrub !== undefined
+  }
+
+  /** Answers of a replica to those: whether this is one. */
+  #scrubbed(peer: PeerLink, kind: FrameKind, payload: Uint8Array): boolean {
+    const { questions } = this.#o
+    const compared = kind === FRAME.compared ? decodeCompared(payload) : undefined
+    const mended = kind === FRAME.mended ? decodeMended(payload) : undefined
+    const scrubbed = kind === FRAME.scrubbed ? decodeScrubbed(payload) : undefined
+    if (compared !== undefined) questions.take(peer, { kind: 'compared', ...compared })
+    if (mended !== undefined) questions.take(peer, { kind: 'mended', ...mended })
+    if (scrubbed !== undefined) questions.take(peer, { kind: 'scrubbed', ...scrubbed })
+    return compared !== undefined || mended !== undefined || scrubbed !== undefined
   }
 
   #fromReplica(peer: PeerLink, kind: FrameKind, payload: Uint8Array): boolean {
+    if (kind === FRAME.compared || kind === FRAME.mended || kind === FRAME.scrubbed) {
+      return this.#scrubbed(peer, kind, payload)
+    }
     if (kind === FRAME.forward) {
       const forward = decodeForward(payload)
       if (forward !== undefined) void this.#o.forwarding.answer(peer, forward)

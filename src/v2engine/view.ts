@@ -77,6 +77,14 @@ export function relativesOf({ role }: ReplicaState): readonly ConnectionId[] {
     .flatMap(({ link }) => (link.kind === 'up' ? [link.connection] : []))
 }
 
+/** Connections to the members that have everything that this primary has committed, but for what is on its way. */
+export function inSyncOf({ role }: ReplicaState): readonly ConnectionId[] {
+  if (role.kind !== 'primary') return []
+  return [...role.peers.values()].flatMap(({ server, session, link }) =>
+    isMember(role, server) && session?.phase === 'live' && link.kind === 'up' ? [link.connection] : [],
+  )
+}
+
 /** Whether data that comes in a session is still wanted: asked by the shell for each frame of blocks. */
 export function isReceiving(state: ReplicaState, ref: SessionRef): boolean {
   if (state.role.kind !== 'following') return false

@@ -12,7 +12,7 @@ import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
 import { LogIndex } from '../../src/blockvol/log/log-index.ts'
 import { recover } from '../../src/blockvol/recovery.ts'
-import { saveState } from '../../src/blockvol/replica/log-cuts.ts'
+import { flushUnderBase, saveState } from '../../src/blockvol/replica/log-cuts.ts'
 import { type OpenParts, resyncParts, sourceParts } from '../../src/blockvol/replica/resync-parts.ts'
 import { forget, forgetOverwritten } from '../../src/blockvol/resync/forget.ts'
 import type { PageSet } from '../../src/blockvol/resync/page-set.ts'
@@ -214,9 +214,10 @@ export class BareVolume {
 
   /** Everything that came is durable, and the state with it. */
   async settle(): Promise<void> {
+    await flushUnderBase(this.#open(), this.sink.newestLsn)
     await this.parts.writer.sync()
     await this.sink.settle()
-    await saveState(this.#open(), this.parts.state.current, toLsn(this.lsn))
+    await saveState(this.#open(), toLsn(this.lsn))
   }
 
   /** The base is here: an ordinary replica. */

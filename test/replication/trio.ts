@@ -36,6 +36,7 @@ export interface TrioOptions {
   readonly servers?: readonly string[]
   readonly policy: Policy
   readonly bounds?: Partial<Bounds>
+  readonly sizeBytes?: number
   readonly logBytes?: number
   readonly tuning?: Partial<Tuning>
 }
@@ -202,6 +203,21 @@ export class Node {
     this.#process = undefined
   }
 
+  /** What a file of the volume holds becomes something else, durably and unnoticed; for replicas that are down. */
+  async overwrite(name: string, data: Uint8Array, offsetBytes = 0): Promise<void> {
+    const process = this.#start()
+    const file = await process.disk.open(`${DIRECTORY}/${name}`, { create: 'never' })
+    await file.write([data], offsetBytes)
+    await file.datasync()
+    await file.close()
+    process.life.end()
+  }
+
+  /** All of a file of the volume. */
+  whole(name: string): Uint8Array {
+    return this.bytes(name, 0, this.storage.cacheOf(this.#fileId(name)).sizeBytes)
+  }
+
   /** Its storage, by hand; for replicas that are closed. */
   async offline<T>(work: (volume: ReplicaVolume) => Promise<T>): Promise<T> {
     const process = this.#start()
@@ -246,7 +262,11 @@ export class Trio {
     const servers = (options.servers ?? ['a', 'b', 'c']).map(serverId)
     this.bounds = { ...DEFAULT_BOUNDS, ...options.bounds }
     this.tuning = options.tuning ?? {}
-    this.shape = { sizeBytes: MIB, logicalBlockBytes: 512, logBytes: options.logBytes ?? 256 * KIB }
+    this.shape = {
+      sizeBytes: options.sizeBytes ?? MIB,
+      logicalBlockBytes: 512,
+      logBytes: options.logBytes ?? 256 * KIB,
+    }
     this.nodes = servers.map((server) => new Node(this, server))
     this.authority = new Authority({
       policy: options.policy,

@@ -59,7 +59,15 @@ export class EntryStream {
   }
 }
 
+/**
+ * Content goes as far as trims here: groups of this log are others than the primary's, and take more room where fewer entries
+ * share one. What filled its log up to where hosts wait has to fit, or nothing is committed any more and nothing is ever freed.
+ */
 function reachOf(kind: EntryKind): LogReach {
-  if (kind === ENTRY_KIND.write || kind === ENTRY_KIND.writeSame) return 'content'
-  return kind === ENTRY_KIND.trim || kind === ENTRY_KIND.writeZeroes ? 'trim' : 'bookkeeping'
+  const isOfHosts =
+    kind === ENTRY_KIND.write ||
+    kind === ENTRY_KIND.writeSame ||
+    kind === ENTRY_KIND.trim ||
+    kind === ENTRY_KIND.writeZeroes
+  return isOfHosts ? 'trim' : 'bookkeeping'
 }

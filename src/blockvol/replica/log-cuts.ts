@@ -4,7 +4,6 @@
  */
 import { BlockError } from '../../base/errors.ts'
 import { alignUp, BLOCK_BYTES, epochNumber, type Lsn, logPosition, lsn as toLsn } from '../../base/units.ts'
-import type { VolumeState } from '../format/state.ts'
 import { forgetOverwritten } from '../resync/forget.ts'
 import type { OpenReplica } from '../volume.ts'
 import type { HistorySpan } from './replica-facts.ts'
@@ -77,13 +76,16 @@ export async function restartLog(
 }
 
 /**
- * Makes a state durable whose entries are: that of a primary, with what the log has on top of it. From here on the image
- * counts as one of the entry `through`: blocks whose newest version was not committed at the source are not known without
- * the log's entries, so a replica that has to drop any of those is filled again.
+ * Makes the state durable: that of a primary, with what the log has on top of it. From here on the image counts as one of the
+ * entry `through`: blocks whose newest version was not committed at the source are not known without the log's entries, so a
+ * replica that has to drop any of those is filled again.
  */
-export function saveState({ parts, files }: OpenParts, whole: VolumeState, through: Lsn): Promise<void> {
+export function saveState({ parts, files }: OpenParts, through: Lsn): Promise<void> {
   const { superblocks } = files
   return parts.checkpointer.alone(async () => {
+    // as of now: a flush that came between may have saved a newer one than there was before it
+    const whole = parts.state.current
+    await parts.writer.sync()
     await parts.state.save(whole)
     const { checkpoint, durableLsn } = superblocks.current
     await superblocks.update({
@@ -91,4 +93,12 @@ export function saveState({ parts, files }: OpenParts, whole: VolumeState, throu
       durableLsn: toLsn(Math.max(durableLsn, whole.asOfLsn, through)),
     })
   })
+}
+
+/**
+ * Flushes what the log has up to the newest base block, which is committed: flushed later, when nobody looks out for base blocks
+ * any more, an older entry would take the place of a newer one. To be called when the base is whole. Errors as of a flush.
+ */
+export async function flushUnderBase({ parts, files }: OpenParts, newestLsn: number): Promise<void> {
+  if (newestLsn > files.superblocks.current.checkpoint.lsn) await parts.flusher.through(newestLsn)
 }

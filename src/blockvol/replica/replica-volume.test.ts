@@ -5,6 +5,8 @@ import { SeededRandom } from '../../../test/sim/random.ts'
 import { Scheduler } from '../../../test/sim/scheduler.ts'
 import { type Epoch, epochNumber, KIB, type Lsn, lsn, MIB } from '../../base/units.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
+import { decodeState, encodeState } from '../format/state.ts'
+import { PageSet } from '../resync/page-set.ts'
 import { Volume } from '../volume.ts'
 import type { ReplicaEntry } from './entry-stream.ts'
 import type { ReplicaEvents } from './replica-facts.ts'
@@ -217,6 +219,46 @@ describe('a replica', () => {
       expect([await bench.read(0), await bench.read(1)]).toEqual([20, 51])
     }))
 
+  it('keeps the state of its primary, whatever it was about to flush before that came', () =>
+    Bench.run(async (bench) => {
+      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })
+      const snapshot = { id: 7n, lsn: 9, createdWallMs: 1, sizeBytes: MIB, name: 'taken' }
+      const ofPrimary = { ...decodeState(state, 'its own'), asOfLsn: 9, snapshots: [snapshot] }
+      await bench.replica.restartLog(lsn(10), [{ epoch: epochOf(3), firstLsn: lsn(1) }])
+      await bench.append(5, { ...entry(11, 0, 0), kind: ENTRY_KIND.epochStart, data: epochStart(5) })
+      await bench.append(5, entry(12, 0, 120))
+      // an idle flush begins, and waits until that is committed
+      await bench.process.clock.sleep(500)
+      bench.replica.installState(encodeState(ofPrimary))
+      bench.replica.baseIsWhole()
+      await bench.replica.settle(lsn(12))
+      bench.replica.filled()
+      await bench.replica.flushLog(lsn(12))
+      expect(bench.replica.local.checkpoint).toBe(12)
+      expect(bench.replica.device.snapshots()).toEqual([snapshot])
+      await bench.crash('all')
+      expect(bench.replica.device.snapshots()).toEqual([snapshot])
+    }))
+
+  it('does not go back to an older state when it settles beside a flush', () =>
+    Bench.run(async (bench) => {
+      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })
+      await bench.replica.restartLog(lsn(10), [{ epoch: epochOf(3), firstLsn: lsn(1) }])
+      bench.replica.installState(state)
+      bench.replica.baseIsWhole()
+      await bench.append(3, entry(11, 0, 110))
+      const settled = bench.replica.settle(lsn(11))
+      const kept = new Uint8Array(4096).fill(7)
+      const frontEnds = { kind: ENTRY_KIND.frontendState, blocks: 0, argument: 4, data: kept }
+      await bench.append(3, { ...entry(12, 0, 0), ...frontEnds })
+      await bench.replica.flushLog(lsn(12))
+      await settled
+      bench.replica.filled()
+      await bench.crash('all')
+      expect(bench.replica.local.checkpoint).toBe(12)
+      expect(bench.replica.device.frontendState()).toEqual(kept.subarray(0, 4))
+    }))
+
   it('keeps its log for who catches up, until the log is full', () =>
     Bench.run(async (bench) => {
       await bench.startEpoch(1)
@@ -236,6 +278,21 @@ describe('a replica', () => {
       }
       expect(bench.told).toContain('lost a')
       expect(bench.replica.local.appended).toBeGreaterThan(7)
+    }))
+
+  it('takes content beyond where hosts have to wait, and leaves room for the start of an epoch', () =>
+    Bench.run(async (bench) => {
+      await bench.startEpoch(1)
+      // one by one each takes two blocks, while its primary may have had them in one group
+      for (let at = 2; at < 16; at++) {
+        await bench.append(1, entry(at, 0, at))
+        const { appended } = bench.replica.local
+        if (appended < at) break
+        await bench.replica.settle(appended)
+      }
+      const { sizeBytes, usedBytes } = bench.replica.device.status().log
+      expect(usedBytes).toBeGreaterThan((sizeBytes * 3) / 4)
+      expect(await bench.startEpoch(2)).toBe(bench.replica.local.appended)
     }))
 
   it('tells of an epoch start before it tells that it is appended', () =>

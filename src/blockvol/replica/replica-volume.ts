@@ -9,6 +9,7 @@ import type { Timer } from '../../base/ports/clock.ts'
 import { BLOCK_BYTES, type Epoch, type Lsn, lsn as toLsn } from '../../base/units.ts'
 import type { ExactVersion, RepairSource, SpaceReport, VolumePorts, VolumeStatus } from '../api.ts'
 import type { ReplicaHooks } from '../assembly.ts'
+import { Comparer } from '../compare/comparer.ts'
 import type { ExactVersions } from '../exact-versions.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { decodeState, encodeState } from '../format/state.ts'
@@ -22,7 +23,7 @@ import { encodeEpochStart, FORMAT_LEVEL } from '../state-keeper.ts'
 import { type OpenReplica, Volume } from '../volume.ts'
 import { entryDigest } from './entry-digest.ts'
 import { EntryStream, type ReplicaEntry } from './entry-stream.ts'
-import { CUT, cutLog, historyOf, restartLog, saveState } from './log-cuts.ts'
+import { CUT, cutLog, flushUnderBase, historyOf, restartLog, saveState } from './log-cuts.ts'
 import { PoisonMark } from './poison-mark.ts'
 import type { HistorySpan, OpenReplicaOptions, ReplicaLocal } from './replica-facts.ts'
 import { exactVersions, resyncParts, sourceParts } from './resync-parts.ts'
@@ -316,16 +317,16 @@ export class ReplicaVolume {
 
   /** Resolves when everything given to `append` so far is durable through `lsn`, and with it the base that arrived. */
   async settle(lsn: Lsn): Promise<void> {
-    const { writer, state } = this.#inner.parts
+    const { writer } = this.#inner.parts
     await writer.settledSoFar()
     if (writer.appendedLsn < lsn) {
       throw new BlockError('BUSY', `the log ends at ${writer.appendedLsn}, before ${lsn}`)
     }
-    const whole = state.current
+    if (this.#isFilling) await flushUnderBase(this.#inner, this.sink.newestLsn)
     await writer.sync()
     if (!this.#isFilling) return
     await this.sink.settle()
-    await saveState(this.#inner, whole, lsn)
+    await saveState(this.#inner, lsn)
   }
 
   // leading
@@ -380,6 +381,12 @@ export class ReplicaVolume {
   readExact(wanted: ExactVersion, target: Uint8Array): Promise<boolean> {
     assert(this.#opened !== undefined, 'a replica is used after it was opened')
     return this.#opened.exact.read(wanted, target)
+  }
+
+  /** What the map says, for other replicas, and what they make good in it; another one after each cut. */
+  get comparer(): Comparer {
+    const inner = this.#inner
+    return new Comparer(inner, () => inner === this.#opened?.inner && !this.#isFilling && !this.#isOver)
   }
 
   /** What another replica's entry `lsn` can be compared with; undefined when the log does not have it. */

@@ -48,6 +48,7 @@ export function sourceParts(
     snapshots: () =>
       ascending(new Set([...committed.snapshots.map(({ lsn }) => lsn), ...state.snapshotLsns()])),
     flushThrough: (lsn) => flusher.through(lsn),
+    isUnfilled: committed.origin !== undefined,
     sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
   }
 }

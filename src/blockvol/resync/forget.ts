@@ -123,7 +123,10 @@ async function forgetBatch(
     const page = await map.edit(index)
     edited.push(page)
     for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
-      if (page.lsn(slot) <= at.above) continue
+      // up to where an earlier session did not know it says nothing now: this log has what is newer than the target, which may
+      // be older than that
+      const isUnknownSince = page.isUnknown(slot) && page.lsn(slot) > at.base
+      if (page.lsn(slot) <= at.above && !isUnknownSince) continue
       page.set(slot, 0, ENTRY_FLAG_UNKNOWN, 0)
       onUnknown(index * PAGE_BLOCKS + slot)
     }

@@ -13,6 +13,8 @@ import {
   Side,
 } from '../../../test/blockvol/resync-pair.ts'
 import { SeededRandom } from '../../../test/sim/random.ts'
+import { isZero } from '../../base/binary.ts'
+import { BLOCK_BYTES } from '../../base/units.ts'
 import { blockChecksum } from '../checksum.ts'
 
 async function expectSame(found: BareVolume, meant: BareVolume, what: string): Promise<void> {
@@ -113,6 +115,32 @@ describe('a resync', () => {
         await expectSame(sink, source, 'after a power loss')
       }),
   )
+
+  it('brings the trims of a clone that is not filled, where nobody ever wrote too', () =>
+    inVirtualTime(7, async (scheduler) => {
+      const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+      await sourceSide.create()
+      await sinkSide.create()
+      const source = await sourceSide.open()
+      const volume = '11111111-2222-4333-8444-555555555555'
+      const sizeBytes = SIZE_BLOCKS * BLOCK_BYTES
+      await source.parts.snapshots.setOrigin({ volume, snapshot: 1n, sizeBytes }, {})
+      await source.trim(600, 3)
+      const target = source.lsn
+      await sinkSide.restartLog(target)
+      const sink = await sinkSide.open({ isFilling: true })
+      const unknown = await sink.forget(target, 0)
+      sink.awaitBase(0)
+      sink.install(source.state)
+      await copyAll(source.source({ base: 0, target, unknown }), sink)
+      await sink.settle()
+      sink.filled()
+      expect((await sink.entry(599)).kind).toBe('empty')
+      for (const block of [600, 601, 602]) {
+        expect(await sink.entry(block)).toEqual({ lsn: target, kind: 'hole' })
+        expect(isZero(await sink.read(block))).toBe(true)
+      }
+    }))
 
   it('that begins again sends no content that is there already', () =>
     inVirtualTime(5, async (scheduler) => {
@@ -224,6 +252,33 @@ describe('giving up a history', () => {
       volume = await side.open({ isFilling: true })
       await expectForgotten()
       expect((await volume.forget(above, above)).ranges).toEqual(unknown.ranges)
+    }))
+})
+
+describe('a resync to an earlier target than the one before', () => {
+  it('leaves the log what the one before did not know up to its own target', () =>
+    inVirtualTime(9, async (scheduler) => {
+      const side = new Side(scheduler, 1)
+      await side.create()
+      await side.restartLog(100)
+      let volume = await side.open({ isFilling: true })
+      // whether the newest version there counts was not decided yet
+      const bad = [4, 5].map(
+        (block) => ({ block, lsn: 100, kind: 'bad', checksum: 0, isVersion: false }) as const,
+      )
+      await volume.sink.offered(bad)
+      expect((await volume.forget(100, 90)).has(0)).toBe(true)
+      await volume.close()
+      await side.restartLog(90)
+      volume = await side.open({ isFilling: true })
+      await volume.write(4, filledBlock(91))
+      await volume.checkpoint()
+      expect(await volume.read(4)).toEqual(filledBlock(91))
+      await volume.write(5, filledBlock(92))
+      volume.filled()
+      await volume.checkpoint()
+      expect(await volume.read(5)).toEqual(filledBlock(92))
+      for (const block of [4, 5]) expect(await volume.entry(block)).toMatchObject({ kind: 'data' })
     }))
 })
 

@@ -62,6 +62,9 @@ export class ResyncSink {
     this.#parts = parts
   }
 
+  /** Of what went into the map here: entries of the log up to there may be older than it. */
+  newestLsn = 0
+
   /** What the volume had up to `base` was the same as at the source, also of the blocks that the source has lost. */
   base = 0
 
@@ -161,6 +164,7 @@ export class ResyncSink {
     await this.#keep(kept, stored)
     if (changes.length === 0) return
     await this.#preserve(changes)
+    this.newestLsn = changes.reduce((most, { lsn }) => Math.max(most, lsn), this.newestLsn)
     const asOfLsn = changes.reduce((most, { lsn }) => Math.max(most, lsn), checkpointLsn() + 1)
     for (const { block } of changes) await maxima.raise(maxima.grainOf(block), asOfLsn)
     await maxima.sync()

@@ -185,6 +185,78 @@ describe('a resync of a volume with snapshots', () => {
         }
       }),
   )
+
+  it('brings what a restore behind the target made, over entries that come before it', () =>
+    inVirtualTime(3, async (scheduler) => {
+      const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+      await sourceSide.create()
+      await sinkSide.create()
+      const source = await sourceSide.open()
+      await source.write(5, filledBlock(1))
+      await source.createSnapshot(1n)
+      await source.checkpoint()
+      const target = source.lsn
+      await sinkSide.restartLog(target)
+      const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+      const unknown = await sink.forget(target, 0)
+      sink.awaitBase(0)
+      sink.install(source.state)
+      const lane = new LiveLane(source, sink, target)
+      const scan = source.source({ base: 0, target, unknown })
+      await source.write(5, filledBlock(2))
+      await source.writeSame(6, 2, filledBlock(3))
+      await source.trim(5, 1)
+      await source.restoreSnapshot(1n)
+      await source.checkpoint()
+      await copy(scan, sink, () => Promise.resolve(true))
+      await sink.sink.settle()
+      sink.whole()
+      await lane.send()
+      await sink.settle()
+      sink.filled()
+      await sink.checkpoint()
+      await expectSameEntries(sink, source)
+      for (const [block, word] of [1, 0, 0].entries()) {
+        expect(firstWord(await sink.read(5 + block))).toBe(word)
+        expect(firstWord(await sink.readAt(5 + block, target))).toBe(word)
+      }
+    }))
+
+  it('keeps what a snapshot sees of a block that was trimmed since, and flushed after the base came', () =>
+    inVirtualTime(1, async (scheduler) => {
+      const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+      await sourceSide.create()
+      await sinkSide.create()
+      const source = await sourceSide.open()
+      await source.write(5, filledBlock(1))
+      const { lsn: written } = await source.createSnapshot(1n)
+      const target = source.lsn
+      await source.trim(5, 1)
+      const { lsn: trimmed } = await source.createSnapshot(2n)
+      await sinkSide.restartLog(target)
+      let sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+      const unknown = await sink.forget(target, 0)
+      sink.awaitBase(0)
+      sink.install(source.state)
+      await copy(source.source({ base: 0, target, unknown }), sink, () => Promise.resolve(true))
+      await sink.sink.settle()
+      sink.whole()
+      await new LiveLane(source, sink, target).send()
+      await sink.settle()
+      sink.filled()
+      await sink.checkpoint()
+      await sink.parts.versions.settled()
+      const expectBoth = async (volume: BareVolume): Promise<void> => {
+        expect(firstWord(await volume.readAt(5, written))).toBe(1)
+        expect(firstWord(await volume.readAt(5, trimmed))).toBe(0)
+        expect(firstWord(await volume.read(5))).toBe(0)
+      }
+      await expectBoth(source)
+      await expectBoth(sink)
+      await sink.close()
+      sink = await sinkSide.open()
+      await expectBoth(sink)
+    }))
 })
 
 describe('a version that a snapshot sees, replaced by a log entry when the scan comes to it', () => {
@@ -223,11 +295,16 @@ describe('a version that a snapshot sees, replaced by a log entry when the scan 
     sink.filled()
   }
 
-  it.each(['in the log', 'flushed'])('stays apart from the zeros of a trim, %s at the source', (where) =>
+  it.each([
+    { title: 'in the log', isFlushed: false, head: undefined },
+    { title: 'flushed', isFlushed: true, head: undefined },
+    { title: 'in the log, over a version that no snapshot sees', isFlushed: false, head: 4 },
+    { title: 'flushed, over a version that no snapshot sees', isFlushed: true, head: 4 },
+  ])('stays apart from the zeros of a trim at the source, $title', ({ isFlushed, head }) =>
     inVirtualTime(1, async (scheduler) => {
-      const { source, sink, snapshot, lane, scan } = await begun(scheduler)
+      const { source, sink, snapshot, lane, scan } = await begun(scheduler, head)
       await source.trim(BLOCK, 2)
-      if (where === 'flushed') await source.checkpoint()
+      if (isFlushed) await source.checkpoint()
       await copy(scan, sink, async () => true)
       await fill(sink, lane)
       expect(firstWord(await sink.readAt(BLOCK, snapshot.lsn))).toBe(1)

@@ -11,8 +11,8 @@
  * flushed first.
  *
  * A page is visited when its grain's maximum is above `base`, or one of its blocks was dirty when the scan began, or the
- * replica does not know what it has there, or a trim in the dirty map covers it and its grain was ever written. What
- * becomes dirty later is newer than `target`.
+ * replica does not know what it has there, or a trim in the dirty map covers it and its grain was ever written, or the volume is
+ * a clone that is not filled. What becomes dirty later is newer than `target`.
  */
 import { isBlockError } from '../../base/errors.ts'
 import { BLOCK_BYTES } from '../../base/units.ts'
@@ -42,6 +42,8 @@ export interface ResyncSourceParts extends ChainParts {
   readonly sizeBlocks: () => number
   /** Everything up to here is committed, and cannot be lost any more. */
   readonly commitLsn: () => number
+  /** A clone that is not filled: a trim changes what nobody ever wrote too, which is as the origin has it. */
+  readonly isUnfilled: boolean
 }
 
 export interface ResyncSourceOptions {
@@ -79,7 +81,7 @@ export class ResyncSource {
     this.target = target
     this.#unknown = unknown
     this.sizeBlocks = parts.sizeBlocks()
-    this.#listed = PageSet.of(listedPages(parts.dirty, unknown))
+    this.#listed = PageSet.of(listedPages(parts, unknown))
     this.#zeroed = PageSet.of(zeroedPages(parts.dirty))
   }
 
@@ -287,11 +289,15 @@ export class ResyncSource {
 }
 
 /**
- * What stands in for a newest version that comes as a log entry: the newest of those that snapshots see. The replica's map
- * must have it when the entry is flushed, since zeros leave no tombstone on what nobody touched, and before that too:
- * what snapshots see is looked up in the map first.
+ * What stands in for a newest version whose successor comes as a log entry: the newest of those that snapshots see, which
+ * need not be the one that the entry replaces. The replica's map must have it when the entry is flushed, since zeros leave
+ * no tombstone on what nobody touched, and before that too: the map is looked at before the store. What is not known goes to
+ * the store alone.
  */
-const standIn = (seen: readonly Link[]): Link | undefined => seen.at(-1)
+function standIn(seen: readonly Link[]): Link | undefined {
+  const last = seen.at(-1)
+  return last?.kind === 'unknown' ? undefined : last
+}
 
 /** Whether one of these, which ascend, is at `fromLsn` or above, and below `endLsn`. */
 function seesBetween(snapshots: readonly number[], fromLsn: number, endLsn: number): boolean {
@@ -313,14 +319,14 @@ const matches = (content: Uint8Array, { block, lsn, checksum }: Offer): boolean 
 /** Whether the range gave its blocks content, or covers one that did. */
 const isFill = (range: DirtyRange): boolean => range.patternPosition >= 0 || range.isTouched
 
-function* listedPages(dirty: DirtyMap, unknown: PageSet): Generator<PageRange> {
+function* listedPages({ dirty, isUnfilled }: ResyncSourceParts, unknown: PageSet): Generator<PageRange> {
   yield* unknown.ranges
   for (const { blocks, ranges } of dirty.generations) {
     for (const block of blocks.sortedBlocks()) {
       const page = Math.floor(block / PAGE_BLOCKS)
       yield { start: page, end: page + 1 }
     }
-    for (const range of ranges.ranges) if (isFill(range)) yield pagesOf(range)
+    for (const range of ranges.ranges) if (isUnfilled || isFill(range)) yield pagesOf(range)
   }
 }
 

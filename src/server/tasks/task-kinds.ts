@@ -36,7 +36,7 @@ export interface TaskVolume {
   readonly led: LedTask | null
 }
 
-export interface LedTask {
+interface LedTask {
   readonly device: HydratorOptions['device']
   readonly origin: CloneOrigin
   /** Id of this server. */
@@ -162,8 +162,10 @@ export class TaskKinds {
 
   async #scrub({ repair }: Spec<'scrub'>, { led }: TaskVolume, run: TaskRun): Result<'scrub'> {
     if (led === null) throw new BlockError('INVALID_ARGUMENT', 'other volumes are scrubbed by themselves')
-    const result = await led.scrub({ repair, ...interruptible(run) })
-    const { verifiedBytes, errors, repaired, found } = result
+    const result = await led.scrub({ repair, ...interruptible(run), onMissed: (message) => run.say(message) })
+    const { verifiedBytes, repaired, found } = result
+    // who is told counts those that were bad, repaired or not
+    const errors = result.errors + repaired
     led.scrubbed({ endedWallMs: this.#o.clock.wallMs(), errors, repaired })
     return { verifiedBytes, errors, repaired, found: [...found] }
   }

@@ -9,10 +9,18 @@ import { viewOf } from '../../../src/base/binary.ts'
 import { crc32c } from '../../../src/base/crc32c.ts'
 import { type Epoch, epochNumber, lsn } from '../../../src/base/units.ts'
 import { Handshake, type VolumeIdentity } from '../../../src/replication/handshake.ts'
+import {
+  encodeCompare,
+  encodeCompared,
+  encodeMend,
+  encodeMended,
+  type MendBlock,
+} from '../../../src/replication/wire/compare.ts'
 import { encodeForward, encodeForwarded } from '../../../src/replication/wire/forward.ts'
 import { encodeFrameHeader, FRAME, type FrameKind } from '../../../src/replication/wire/frame.ts'
 import { encodeHello, type Hello } from '../../../src/replication/wire/hello.ts'
 import { encodeMessage } from '../../../src/replication/wire/messages.ts'
+import { encodeScrub, encodeScrubbed } from '../../../src/replication/wire/scrub.ts'
 import { opening, serverId, sessionId } from '../../../src/v2engine/identity.ts'
 import type { PeerMessage } from '../../../src/v2engine/messages.ts'
 import type { SeededRandom } from '../../sim/random.ts'
@@ -143,7 +151,11 @@ export class HostilePeer {
   /** A frame that is right in form, whole or cut short at its end, of an epoch or a session that is over. */
   #stale(): Uint8Array {
     const random = this.#random
-    const { kind, payload } = random.chance(0.15) ? this.#staleForward() : encodeMessage(this.#staleMessage())
+    const { kind, payload } = random.chance(0.15)
+      ? this.#staleForward()
+      : random.chance(0.15)
+        ? this.#staleScrub()
+        : encodeMessage(this.#staleMessage())
     if (random.chance(0.6)) return this.#frame(kind, payload)
     const wrong = Uint8Array.from(payload.subarray(0, random.integer(payload.byteLength + 1)))
     return this.#frame(kind, wrong)
@@ -157,6 +169,35 @@ export class HostilePeer {
     return random.chance(0.5)
       ? { kind: FRAME.forward, payload: encodeForward(forward) }
       : { kind: FRAME.forwarded, payload: encodeForwarded(forward) }
+  }
+
+  /** What a primary asks for a scrub, or the answer to what nobody asked; of any epoch. */
+  #staleScrub(): { readonly kind: FrameKind; readonly payload: Uint8Array } {
+    const random = this.#random
+    const epoch = random.chance(0.5) ? this.#oldEpoch() : this.#facts.volume.epoch
+    const numbered = { epoch, id: random.integer(2 ** 31) }
+    const page = random.pick([0, 1, 2 ** 40])
+    const entry = { kind: 'data', lsn: 1 + random.integer(100), checksum: random.integer(2 ** 31) } as const
+    const block: MendBlock = {
+      block: page * 256,
+      told: { kind: 'unknown', lsn: 0, checksum: 0 },
+      wanted: entry,
+    }
+    const pages = [{ page, hash: random.u64() }]
+    const repair = random.chance(0.5)
+    const scrub = { ...numbered, pass: 1 + random.integer(9), repair, isCancelled: random.chance(0.5) }
+    const counts = { verifiedBytes: 1, errors: 0, repaired: 0, found: [] }
+    return random.pick([
+      {
+        kind: FRAME.compare,
+        payload: encodeCompare({ ...numbered, asOfLsn: random.integer(2 ** 31), pages }),
+      },
+      { kind: FRAME.compared, payload: encodeCompared({ ...numbered, differing: undefined }) },
+      { kind: FRAME.mend, payload: encodeMend({ ...numbered, blocks: [block] }) },
+      { kind: FRAME.mended, payload: encodeMended({ ...numbered, areMended: [true] }) },
+      { kind: FRAME.scrub, payload: encodeScrub(scrub) },
+      { kind: FRAME.scrubbed, payload: encodeScrubbed({ ...numbered, ...counts, state: 'ended' }) },
+    ])
   }
 
   #staleMessage(): PeerMessage {
