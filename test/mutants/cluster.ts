@@ -268,8 +268,20 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/resync/source.ts',
-        find: '      if (isSeen && isLacking) await this.#add(block, chain[i]!, true)\n',
+        find: '      if (isSeen && isLacking) seen.push(chain[i]!)\n',
         replace: '      void [isSeen, isLacking]\n',
+      },
+    ],
+  },
+  {
+    name: 'seen-version-beside-the-map',
+    about:
+      'of a block whose newest version comes as a log entry, a replica gets what snapshots see into its store alone',
+    patches: [
+      {
+        file: 'src/blockvol/resync/source.ts',
+        find: '    const head = this.#headOf(chain, snapshots) ?? standIn(seen)\n',
+        replace: '    const head = this.#headOf(chain, snapshots)\n    void standIn\n',
       },
     ],
   },

@@ -13,6 +13,7 @@ import {
   Side,
 } from '../../../test/blockvol/resync-pair.ts'
 import { SeededRandom } from '../../../test/sim/random.ts'
+import type { Scheduler } from '../../../test/sim/scheduler.ts'
 import type { ResyncSource } from './source.ts'
 
 /** Most changes are here, so that blocks are hit again between two snapshots. */
@@ -109,6 +110,7 @@ class Modelled {
 /** Goes through a scan, as long as `goesOn`. */
 async function copy(source: ResyncSource, sink: BareVolume, goesOn: () => Promise<boolean>): Promise<void> {
   while (source.hasMore) {
+    if (!(await goesOn())) return
     const offers = await source.next()
     if (offers === undefined || !(await goesOn())) return
     const wanted = await sink.sink.offered(offers)
@@ -254,6 +256,91 @@ describe('a resync of a volume with snapshots', () => {
       await sink.close()
       sink = await sinkSide.open()
       await expectBoth(sink)
+    }))
+})
+
+describe('a version that a snapshot sees, replaced by a log entry when the scan comes to it', () => {
+  const BLOCK = 7
+
+  /** A source with one block, which a snapshot sees, perhaps changed since, and a replica without anything that is filled up to there. */
+  async function begun(scheduler: Scheduler, head?: number) {
+    const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+    await sourceSide.create()
+    await sinkSide.create()
+    let source = await sourceSide.open()
+    await source.write(BLOCK, filledBlock(1))
+    const snapshot = await source.createSnapshot(1n)
+    if (head !== undefined) {
+      await source.write(BLOCK, filledBlock(head))
+      await source.checkpoint()
+      await source.close()
+      // the log does not have it any more
+      source = await sourceSide.open()
+    }
+    const target = source.lsn
+    await sinkSide.restartLog(target)
+    const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+    const unknown = await sink.forget(target, 0)
+    sink.awaitBase(0)
+    sink.install(source.state)
+    const lane = new LiveLane(source, sink, target)
+    return { source, sink, snapshot, lane, scan: source.source({ base: 0, target, unknown }) }
+  }
+
+  async function fill(sink: BareVolume, lane: LiveLane): Promise<void> {
+    await sink.sink.settle()
+    sink.whole()
+    await lane.send()
+    await sink.settle()
+    sink.filled()
+  }
+
+  it.each([
+    { title: 'in the log', isFlushed: false, head: undefined },
+    { title: 'flushed', isFlushed: true, head: undefined },
+    { title: 'in the log, over a version that no snapshot sees', isFlushed: false, head: 4 },
+    { title: 'flushed, over a version that no snapshot sees', isFlushed: true, head: 4 },
+  ])('stays apart from the zeros of a trim at the source, $title', ({ isFlushed, head }) =>
+    inVirtualTime(1, async (scheduler) => {
+      const { source, sink, snapshot, lane, scan } = await begun(scheduler, head)
+      await source.trim(BLOCK, 2)
+      if (isFlushed) await source.checkpoint()
+      await copy(scan, sink, async () => true)
+      await fill(sink, lane)
+      expect(firstWord(await sink.readAt(BLOCK, snapshot.lsn))).toBe(1)
+      await sink.checkpoint()
+      expect(firstWord(await sink.readAt(BLOCK, snapshot.lsn))).toBe(1)
+      // what comes next must not bring the old content back to those who are to see the zeros
+      const later = await source.createSnapshot(2n)
+      await source.write(BLOCK, filledBlock(2))
+      await lane.send()
+      await sink.checkpoint()
+      expect(firstWord(await sink.readAt(BLOCK, snapshot.lsn))).toBe(1)
+      expect(firstWord(await sink.readAt(BLOCK, later.lsn))).toBe(0)
+      expect(firstWord(await sink.read(BLOCK))).toBe(2)
+    }),
+  )
+
+  it('is what is left when a newer one goes between offer and content', () =>
+    inVirtualTime(1, async (scheduler) => {
+      const { source, sink, snapshot, lane, scan } = await begun(scheduler, 2)
+      let calls = 0
+      await copy(scan, sink, async () => {
+        // the offers are here, and nothing is read yet
+        if (++calls === 3) {
+          await source.trim(BLOCK, 2)
+          await source.checkpoint()
+        }
+        return true
+      })
+      await fill(sink, lane)
+      await sink.checkpoint()
+      const later = await source.createSnapshot(2n)
+      await source.write(BLOCK, filledBlock(3))
+      await lane.send()
+      await sink.checkpoint()
+      expect(firstWord(await sink.readAt(BLOCK, snapshot.lsn))).toBe(1)
+      expect(firstWord(await sink.readAt(BLOCK, later.lsn))).toBe(0)
     }))
 })
 

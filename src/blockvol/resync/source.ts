@@ -166,11 +166,9 @@ export class ResyncSource {
     snapshots: readonly number[],
     isAll: boolean,
   ): Promise<void> {
-    const head = this.#headOf(chain, snapshots)
-    // what replaces it comes as a log entry: put into the map it gives way to that as it did here, to a trim as well
-    const last = head === undefined ? chain.findLastIndex(({ lsn }) => lsn <= this.target) : -1
+    const seen: Link[] = []
     for (let i = 0; i < chain.length - 1; i++) {
-      const { lsn, kind } = chain[i]!
+      const { lsn } = chain[i]!
       const next = chain[i + 1]!
       const isSeen = seesBetween(
         snapshots,
@@ -178,10 +176,12 @@ export class ResyncSource {
         next.kind === 'unknown' ? Number.POSITIVE_INFINITY : next.lsn,
       )
       const isLacking = lsn <= this.target && (lsn > this.base || isAll) && lsn > 0
-      if (isSeen && isLacking) await this.#add(block, chain[i]!, i !== last || kind === 'unknown')
+      if (isSeen && isLacking) seen.push(chain[i]!)
     }
+    const head = this.#headOf(chain, snapshots) ?? standIn(seen)
+    for (const link of seen) if (link !== head) await this.#add(block, link, true)
+    if (head === undefined) return
     if (head === 'bad') this.#offers.push(this.#without(block, 'bad'))
-    else if (head === undefined) return
     else if (head.kind === 'unknown') this.#offers.push(this.#without(block, 'lost'))
     else if (head.lsn > this.base || isAll) await this.#add(block, head, false)
   }
@@ -279,8 +279,24 @@ export class ResyncSource {
     const next = chain.find((link) => link.lsn > lsn)
     if (dirty.newestRestoreLsn > this.target) this.#again.add(Math.floor(block / PAGE_BLOCKS))
     if (next === undefined || next.lsn > commitLsn()) return 'bad'
-    return seesBetween(snapshots(), lsn, next.lsn) ? 'bad' : 'changed'
+    if (seesBetween(snapshots(), lsn, next.lsn)) return 'bad'
+    // without this one the newest of those that were offered before it has to stand in the replica's map
+    const before = offer.isVersion ? undefined : chain.findLast((link) => link.lsn < lsn && link.lsn > 0)
+    const isSeen = before !== undefined && seesBetween(snapshots(), before.lsn, lsn)
+    if (isSeen) this.#again.add(Math.floor(block / PAGE_BLOCKS))
+    return 'changed'
   }
+}
+
+/**
+ * What stands in for a newest version whose successor comes as a log entry: the newest of those that snapshots see, which
+ * need not be the one that the entry replaces. The replica's map must have it when the entry is flushed, since zeros leave
+ * no tombstone on what nobody touched, and before that too: the map is looked at before the store. What is not known goes to
+ * the store alone.
+ */
+function standIn(seen: readonly Link[]): Link | undefined {
+  const last = seen.at(-1)
+  return last?.kind === 'unknown' ? undefined : last
 }
 
 /** Whether one of these, which ascend, is at `fromLsn` or above, and below `endLsn`. */
