@@ -295,6 +295,7 @@ export async function assemble(
     onVerdict: (block, verdict) => telemetry.verdict(block, verdict),
     bytesPerSecond: tuning.scrubBytesPerSecond,
     intervalMs: tuning.scrubIntervalMs,
+    isInLog: (block) => dirty.lookup(block) !== 'clean',
     sizeBlocks: () => state.current.sizeBytes / BLOCK_BYTES,
     isServing: hooks.isServing,
   })

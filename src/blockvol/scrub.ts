@@ -36,6 +36,8 @@ export interface ScrubberOptions {
   readonly bytesPerSecond: number
   readonly intervalMs: number
   readonly sizeBlocks: () => number
+  /** Whether the log has something newer of the block, which a flush will put in its place. */
+  readonly isInLog: (block: number) => boolean
   /** Whether the volume still serves. */
   readonly isServing: () => boolean
 }
@@ -148,7 +150,8 @@ export class Scrubber {
         let run = 0
         while (slot + run < PAGE_BLOCKS && page.hasContent(slot + run)) run++
         if (run === 0) {
-          if (page.isUnknown(slot)) this.#note(index * PAGE_BLOCKS + slot, 'unknown', false)
+          const block = index * PAGE_BLOCKS + slot
+          if (page.isUnknown(slot) && !this.#o.isInLog(block)) this.#note(block, 'unknown', false)
           continue
         }
         await this.#verifyRun(page, slot, buffer.subarray(0, run * BLOCK_BYTES))

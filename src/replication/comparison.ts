@@ -110,7 +110,9 @@ export class Comparison {
       if (!isBlockError(error)) throw error
       return undefined
     })
-    return Promise.race([known, this.#o.clock.sleep(forMs).then(() => undefined)])
+    const late = Promise.withResolvers<undefined>()
+    const timer = this.#o.clock.after(forMs, () => late.resolve(undefined))
+    return Promise.race([known, late.promise]).finally(() => timer.cancel())
   }
 
   async #batch(pages: readonly number[], asOfLsn: number): Promise<void> {
