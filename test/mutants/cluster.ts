@@ -240,7 +240,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/master/core/cluster-lock.ts',
-        find: 'if (seen.seq <= store.seq) return null',
+        find: 'if (seen.seq <= toldSeq) return null',
         replace: 'if (seen.seq >= 0) return null',
       },
     ],
