@@ -83,8 +83,13 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/reader.ts',
-        find: "      if (kind !== 'clean' && dirty.lsn > commitLsn) return false\n      if (kind === 'zeros') {",
-        replace: "      if (kind === 'zeros' && dirty.lsn <= commitLsn) {",
+        find: "      if (kind !== 'clean' && dirty.lsn > commitLsn) return false\n",
+        replace: '',
+      },
+      {
+        file: 'src/blockvol/reader.ts',
+        find: "      if (kind === 'zeros') {\n",
+        replace: "      if (kind === 'zeros' && dirty.lsn <= commitLsn) {\n",
       },
       {
         file: 'src/blockvol/reader.ts',
@@ -235,7 +240,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/master/core/cluster-lock.ts',
-        find: 'if (seen.seq <= store.seq) return null',
+        find: 'if (seen.seq <= toldSeq) return null',
         replace: 'if (seen.seq >= 0) return null',
       },
     ],
