@@ -163,7 +163,7 @@ async function damage(scene: Scene): Promise<void> {
     const whole = readFileSync(path)
     const bad = Buffer.from(whole)
     // within content: behind it are records that a restore does not need
-    const at = Math.min(1000, Math.floor(bad.length / 4))
+    const at = Math.min(100, Math.floor(bad.length / 4))
     bad.writeUInt8(bad.readUInt8(at) ^ 1, at)
     writeFileSync(path, bad)
     const verified = await cli.run('backup', 'verify', newest?.id ?? '')
