@@ -73,6 +73,9 @@ async function makeAndChange(scene: Scene): Promise<void> {
     expect(/^primary +server-\d, in sync, sound$/m.test(text), text)
     const { replicas } = await cli.json<{ replicas: object[] }>(['volume', 'get', 'walk'], VOLUME)
     expect(replicas.length === 3, 'three replicas')
+    const script = await cli.says('volume', 'attach-info', 'walk')
+    expect(script.includes('iscsiadm') && script.includes('nvme connect'), script)
+    await cli.json(['volume', 'attach-info', 'walk'], 'name sections warnings')
   })
   await scene.check('expand, qos and access change it', async () => {
     await cli.says('volume', 'expand', 'walk', '20MiB')
