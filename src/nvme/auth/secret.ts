@@ -12,6 +12,8 @@ import { Secret } from '../../frontend/secret.ts'
 import { HASHES, type HashName, hashOfId, hmac } from './hash.ts'
 
 const KEY_LENGTHS = [32, 48, 64] as const
+/** A text with fewer or more bytes is no secret that was cut or grew by a character, but something else. */
+const KEY_BYTES = { MIN: 32, MAX: 68 } as const
 
 export interface DhchapKey {
   readonly key: Secret
@@ -28,8 +30,7 @@ export function parseSecret(text: string): DhchapKey | SecretFault {
   if (typeof read === 'string') return 'form'
   const { key, hash, isChecked } = read
   const lengthBytes = key.byteLength
-  // no key is near that: it is some other text
-  if (lengthBytes < KEY_LENGTHS[0] || lengthBytes > 2 * KEY_LENGTHS[1]) return 'form'
+  if (lengthBytes < KEY_BYTES.MIN || lengthBytes > KEY_BYTES.MAX) return 'form'
   if (!KEY_LENGTHS.some((length) => length === lengthBytes)) return 'key-length'
   if (!isChecked) return 'checksum'
   return { key: Secret.fromBytes(key), hash: hashOfId(hash) }
