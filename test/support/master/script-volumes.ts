@@ -15,7 +15,7 @@ import {
 
 type Of<Name extends keyof ServerCalls> = Parameters<ServerCalls[Name]>[0]
 
-interface ScriptLog {
+export interface ScriptLog {
   lsn: number
   snapshots: SnapshotBeat[]
   origin: Of<'setOrigin'>['origin'] | null
