@@ -141,6 +141,7 @@ describe('other commands of repositories', () => {
     expect((await run('repository list')).out).toBe(
       'NAME     WHERE                ENDPOINT  ENCRYPTED\noffsite  s3://backups/basalt  -         yes\n',
     )
+    expect((await run('repository list -o wide')).out).toMatch(/ENCRYPTED +ADDED\n.* yes +2026-/)
     master.answers[`GET ${AT}`] = [200, repository()]
     expect((await run('repository get offsite')).out).toMatch(/^access key +AKIA1$/m)
     master.answers[`POST ${AT}/check`] = [200, { server: SERVER_IDS[0] }]

@@ -127,6 +127,7 @@ describe('snapshots', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^db1@monday .*\ndb2@monday /m)
     expect(master.last?.body).toEqual({ name: 'monday', volumes: ['db1', 'db2'] })
+    expect((await run('snapshot group monday db1 db2 -o wide')).out).toMatch(/ GROUP +LSN +ID\n.* g1 /)
     expect((await run('snapshot group monday')).err).toMatch(/missing required argument 'VOLUME'/)
     expect((await run('snapshot group Monday db1')).err).toMatch(/is not a snapshot name/)
   })
