@@ -7,6 +7,7 @@ import type {
   SnapshotView,
 } from '../../src/master/snapshot-api.ts'
 import type { BackupInfo, TaskResults } from '../../src/rpc/tasks.ts'
+import { SERVER } from './scripted-views.ts'
 
 const VOLUME = '22222222-2222-4222-8222-000000000001'
 
@@ -107,7 +108,7 @@ const RESULTS = {
     verifiedBytes: 2 ** 30,
     errors: 1,
     repaired: 1,
-    found: [{ block: 7, what: 'lost_write', repaired: true, server: 'host-b' }],
+    found: [{ block: 7, what: 'lost_write', repaired: true, server: SERVER }],
   },
 } as const satisfies Partial<Record<JobKind, TaskResults[keyof TaskResults]>>
 
