@@ -8,12 +8,12 @@
  */
 import { isZero } from '../../src/base/binary.ts'
 import { isBlockError } from '../../src/base/errors.ts'
-import type { SnapshotInfo } from '../../src/base/ports/snapshots.ts'
 import { Volume } from '../../src/blockvol/volume.ts'
 import { fillSectors, identify, placeOf, SECTOR_BYTES } from '../sim/content.ts'
 import { type SimProcess, startProcess } from '../sim/machine.ts'
 import type { CrashKind } from '../sim/model.ts'
 import { Scheduler } from '../sim/scheduler.ts'
+import type { FoundSnapshot } from '../sim/snapshot-oracle.ts'
 import type { Storage } from '../sim/storage.ts'
 import { crashStates, REDUCED_LIMITS } from './states.ts'
 import { createVolume, openOptions, type Workload } from './workload.ts'
@@ -25,7 +25,7 @@ export interface Found {
   /** Values of the touched sectors, in their order. */
   readonly values: Uint32Array
   /** What each snapshot has of these sectors. */
-  readonly snapshots: readonly FoundSnapshot[]
+  readonly snapshots: readonly HeldSnapshot[]
   /** Content that nobody wrote there: the first of it. */
   readonly wrong: string | undefined
   readonly sizeBytes: number
@@ -37,8 +37,7 @@ export interface Found {
   readonly isMarked: boolean
 }
 
-interface FoundSnapshot {
-  readonly info: SnapshotInfo
+interface HeldSnapshot extends FoundSnapshot {
   readonly values: Uint32Array
 }
 
@@ -195,7 +194,7 @@ export class Explorer {
     if (this.#content.byteLength !== volume.sizeBytes) this.#content = new Uint8Array(volume.sizeBytes)
     const content = this.#content
     const values = new Uint32Array(this.#touched.length)
-    const snapshots: FoundSnapshot[] = []
+    const snapshots: HeldSnapshot[] = []
     let wrong: string | undefined
     let isMarked = false
     try {
@@ -210,7 +209,7 @@ export class Explorer {
         await image.close()
         const bad = this.#identify(content, held, volume.logicalBlockBytes)
         if (bad !== undefined) wrong ??= `${info.name}: ${bad}`
-        snapshots.push({ info, values: held })
+        snapshots.push({ info, place: image.identity, values: held })
       }
     } catch (error) {
       if (!isBlockError(error)) throw error

@@ -46,10 +46,9 @@ function judgeFound(
   }
   try {
     const at = new Map(touched.map((sector, index) => [sector, found.values[index]!]))
-    const list = found.snapshots.map(({ info }) => info)
     model.judgeCrash(
       kind,
-      model.snapshots.found(list, (sector) => at.get(sector) ?? 0),
+      model.snapshots.found(found.snapshots, (sector) => at.get(sector) ?? 0),
       moment,
     )
     for (const { info, values } of found.snapshots) {

@@ -6,19 +6,37 @@ import { BLOCK_BYTES } from '../../src/base/units.ts'
 import { type Outcome, outcomeOf } from './client.ts'
 import { identifyAll } from './content.ts'
 import { ModelViolation, type Operation, UNREADABLE, type VolumeModel } from './model.ts'
+import type { FoundSnapshot } from './snapshot-oracle.ts'
 
 const BLOCK_SECTORS = 8
 /** Blocks that are asked for at once when a whole image is read. */
 const CHUNK_BLOCKS = 64
 
-/** What is asked of the device: the blocks, for what they say of themselves. */
-type Device = SnapshotDevice & { readonly logicalBlockBytes: 512 | 4096 }
+/** What is asked of the device: the blocks, for what they say of themselves, and where its log is. */
+export type SnapshotClientDevice = SnapshotDevice & {
+  readonly logicalBlockBytes: 512 | 4096
+  /** `epoch.id` in 16 hex digits. */
+  status(): { readonly epoch: { readonly id: string }; readonly appendedLsn: number }
+}
+
+/** What a volume lists when nobody uses it yet, with the places that images say they are of. Throws what opening one throws. */
+export async function findSnapshots(
+  device: Pick<SnapshotDevice, 'snapshots' | 'openSnapshot'>,
+): Promise<FoundSnapshot[]> {
+  const found: FoundSnapshot[] = []
+  for (const info of device.snapshots()) {
+    const image = await device.openSnapshot(info.id)
+    found.push({ info, place: image.identity })
+    await image.close()
+  }
+  return found
+}
 
 export class SnapshotClient {
-  readonly #device: Device
+  readonly #device: SnapshotClientDevice
   readonly #model: VolumeModel
 
-  constructor(device: Device, model: VolumeModel) {
+  constructor(device: SnapshotClientDevice, model: VolumeModel) {
     this.#device = device
     this.#model = model
   }
@@ -31,8 +49,15 @@ export class SnapshotClient {
   }
 
   create(id: bigint, name: string): Promise<Outcome> {
-    const operation = this.#model.snapshots.beginMaking(id, name)
-    return this.#change(operation, id, (admit) => this.#device.createSnapshot({ id, name }, { admit }))
+    const { snapshots } = this.#model
+    const operation = snapshots.beginMaking(id, name, () => {
+      const { epoch, appendedLsn } = this.#device.status()
+      // the making of a snapshot is alone in its group, and the group before it has been appended
+      return { epochId: epoch.id, lsn: appendedLsn + 1 }
+    })
+    return this.#change(operation, id, async (admit) => {
+      snapshots.judgeMade(await this.#device.createSnapshot({ id, name }, { admit }))
+    })
   }
 
   delete(id: bigint): Promise<Outcome> {

@@ -2,12 +2,11 @@
  * Operators of a simulated volume: they make snapshots, read them, go back to them and delete them while clients work, and hold
  * every answer against the oracle.
  */
-import type { SnapshotDevice } from '../../src/base/ports/snapshots.ts'
 import { BLOCK_BYTES } from '../../src/base/units.ts'
 import { type Outcome, outcomeOf } from './client.ts'
 import { ModelViolation, type VolumeModel } from './model.ts'
 import type { SeededRandom } from './random.ts'
-import { SnapshotClient } from './snapshot-client.ts'
+import { SnapshotClient, type SnapshotClientDevice } from './snapshot-client.ts'
 
 const WEIGHTS = {
   create: 8,
@@ -37,7 +36,7 @@ export interface SnapshotProfile {
 
 export interface SnapshotLoadOptions {
   readonly profile: SnapshotProfile
-  readonly device: SnapshotDevice & { readonly logicalBlockBytes: 512 | 4096; readonly sizeBytes: number }
+  readonly device: SnapshotClientDevice & { readonly sizeBytes: number }
   readonly model: VolumeModel
   readonly random: SeededRandom
   /** Blocks that most reads hit. */

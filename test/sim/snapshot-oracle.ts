@@ -6,8 +6,14 @@
  * loses it in its place among the entries: with all before it, and not without; once its making was acknowledged it stays. The
  * same for its deletion, and for the volume's return to it, which is one change of every sector.
  *
- * For the model, whether a snapshot exists is one more cell that entries change: numbers below 0.
+ * One id may be made more than once: who got no answer asks again, and where the end of a history was lost, that is done at
+ * another place of another history, with other content; and a later loss may bring the first one back. So each making has a
+ * number, and a snapshot that is found must have the place in the history, epoch and LSN, of one of them: it is that one.
+ *
+ * For the model, which making of a snapshot exists is one more cell that entries change: numbers below 0 have the number of
+ * the making, 0 when there is none.
  */
+import type { ImageIdentity } from '../../src/base/ports/image.ts'
 import type { SnapshotInfo } from '../../src/base/ports/snapshots.ts'
 import { placeOf } from './content.ts'
 import { type Entry, ModelViolation, type Operation, UNREADABLE, type WholeKind } from './model-entries.ts'
@@ -30,11 +36,23 @@ interface Entries {
   describe(sector: number): string
 }
 
+/** Where in all histories a snapshot was made. */
+export type SnapshotPlace = Pick<ImageIdentity, 'epochId' | 'lsn'>
+
+/** A snapshot as it is found after an opening. */
+export interface FoundSnapshot {
+  readonly info: SnapshotInfo
+  readonly place: SnapshotPlace
+}
+
 /** One that was admitted. */
 interface Known {
   readonly id: bigint
   readonly name: string
   readonly cell: number
+  /** Of the making, from 1 on for each id. */
+  readonly number: number
+  readonly place: SnapshotPlace
   /** Moment of the admission: their order. */
   readonly madeAt: number
   /** What each sector holds; those that are missing hold zeros. */
@@ -48,8 +66,8 @@ interface Known {
 
 export class SnapshotOracle {
   readonly #model: Entries
-  /** Each id that was ever asked for, and what was admitted last for it. */
-  readonly #ever: Map<bigint, { readonly cell: number; last: Known | undefined }>
+  /** Each id that was ever asked for, and what was admitted for it, in this history and in those before. */
+  readonly #ever: Map<bigint, { readonly cell: number; readonly made: Known[] }>
   readonly #known: Map<bigint, Known>
 
   /** `after`: of the history that this one goes on from, to be rebased. */
@@ -72,22 +90,23 @@ export class SnapshotOracle {
     return known.making === undefined || isOver(known.making)
   }
 
-  /** A client is about to ask for a snapshot. */
-  beginMaking(id: bigint, name: string): Operation {
-    const cell = this.#cellOf(id)
+  /** A client is about to ask for a snapshot. `placeOfNext`: of the entry that is being admitted. */
+  beginMaking(id: bigint, name: string, placeOfNext: () => SnapshotPlace): Operation {
+    const { cell, made } = this.#everOf(id)
     const making: Operation = this.#model.beginWhole('snapshot', () => {
-      const madeAt = this.#model.now
-      const content = this.#model.settled()
-      const known: Known = { id, name, cell, madeAt, content, making, deletion: undefined, info: undefined }
+      const known: Known = {
+        ...{ id, name, cell, number: made.length + 1, place: placeOfNext(), madeAt: this.#model.now },
+        ...{ content: this.#model.settled(), making, deletion: undefined, info: undefined },
+      }
       this.#known.set(id, known)
-      this.#ever.set(id, { cell, last: known })
-      return new Map([[cell, 1]])
+      made.push(known)
+      return new Map([[cell, known.number]])
     })
     return making
   }
 
   beginDeletion(id: bigint): Operation {
-    const cell = this.#cellOf(id)
+    const { cell } = this.#everOf(id)
     const deletion: Operation = this.#model.beginWhole('snapshotDelete', () => {
       const known = this.#known.get(id)
       if (known !== undefined) known.deletion ??= deletion
@@ -113,6 +132,14 @@ export class SnapshotOracle {
   /** The volume is to be as much larger than it was at first. */
   beginGrowth(growthBytes: number): Operation {
     return this.#model.beginWhole('resize', () => new Map([[GROWTH_CELL, growthBytes]]))
+  }
+
+  /** The client was told that this is what was made. */
+  judgeMade(info: SnapshotInfo): void {
+    const known = this.#ever.get(info.id)?.made.findLast(({ place }) => place.lsn === info.lsn)
+    if (known === undefined)
+      throw new ModelViolation(`${info.name} is told as made at LSN ${info.lsn}, and was not`)
+    this.#judgeInfo(known, info)
   }
 
   /** The client was told that it is so; nothing was admitted when it was so already. */
@@ -158,21 +185,23 @@ export class SnapshotOracle {
 
   /** `values` with the cells of snapshots as this list has them, and that of the size, for `judgeCrash` and `rebase`. */
   found(
-    list: readonly SnapshotInfo[],
+    list: readonly FoundSnapshot[],
     values: (sector: number) => number,
     growthBytes = 0,
   ): (cell: number) => number {
-    const cells = new Set<number>()
-    for (const info of list) {
-      const known = this.#known.get(info.id)
-      const cell = this.#ever.get(info.id)?.cell
-      if (cell === undefined) throw new ModelViolation(`${info.name} is listed, and nobody asked for it`)
-      if (known !== undefined) this.#judgeInfo(known, info)
-      cells.add(cell)
+    const cells = new Map<number, number>()
+    for (const { info, place } of list) {
+      const ever = this.#ever.get(info.id)
+      if (ever === undefined) throw new ModelViolation(`${info.name} is listed, and nobody asked for it`)
+      const known = ever.made.find((one) => isSamePlace(one.place, place))
+      if (known === undefined)
+        throw new ModelViolation(`${info.name} is listed, and nobody made it at ${show(place)}`)
+      this.#judgeInfo(known, info)
+      cells.set(known.cell, known.number)
     }
     return (cell) => {
       if (cell >= 0) return values(cell)
-      return cell === GROWTH_CELL ? growthBytes : Number(cells.has(cell))
+      return cell === GROWTH_CELL ? growthBytes : (cells.get(cell) ?? 0)
     }
   }
 
@@ -227,25 +256,28 @@ export class SnapshotOracle {
 
   /** A crash was recovered from; `values` are those of `found`. */
   rebase(values: (cell: number) => number): void {
-    for (const [id, { cell, last }] of this.#ever) {
-      if (values(cell) === 0) this.#known.delete(id)
-      // where the end of the history was lost, a deletion may be
-      const known = this.#known.get(id) ?? last
-      if (values(cell) === 0 || known === undefined) continue
-      this.#known.set(id, { ...known, making: undefined, deletion: undefined })
+    for (const [id, { cell, made }] of this.#ever) {
+      const number = values(cell)
+      const known = made[number - 1]
+      this.#known.delete(id)
+      if (known === undefined) continue
+      // where the end of a history was lost, a deletion may be, and a later making
+      const rebased = { ...known, making: undefined, deletion: undefined }
+      this.#known.set(id, rebased)
+      made[number - 1] = rebased
     }
   }
 
   /** Whose existence the cell stands for. */
   nameOf(cell: number): string {
-    for (const [id, one] of this.#ever) if (one.cell === cell) return one.last?.name ?? nameOf(id)
+    for (const [id, one] of this.#ever) if (one.cell === cell) return one.made.at(-1)?.name ?? nameOf(id)
     return 'the size'
   }
 
-  #cellOf(id: bigint): number {
-    const cell = this.#ever.get(id)?.cell ?? GROWTH_CELL - 1 - this.#ever.size
-    if (!this.#ever.has(id)) this.#ever.set(id, { cell, last: undefined })
-    return cell
+  #everOf(id: bigint): { readonly cell: number; readonly made: Known[] } {
+    const ever = this.#ever.get(id) ?? { cell: GROWTH_CELL - 1 - this.#ever.size, made: [] }
+    this.#ever.set(id, ever)
+    return ever
   }
 
   #expectKnown(id: bigint, what: string): Known {
@@ -260,11 +292,13 @@ export class SnapshotOracle {
     const isSame =
       info.name === known.name &&
       info.name === name &&
+      info.lsn === known.place.lsn &&
       info.lsn === lsn &&
       info.sizeBytes === sizeBytes &&
       info.createdWallMs === createdWallMs
-    if (!isSame)
-      throw new ModelViolation(`${known.name} is not what it was: ${show(info)}, not ${show(known.info)}`)
+    if (isSame) return
+    const was = show({ ...known.info, ...known.place })
+    throw new ModelViolation(`${known.name} is not what it was: ${show(info)}, not ${was}`)
   }
 }
 
@@ -274,5 +308,10 @@ const isOver = (operation: Operation | undefined): boolean =>
 
 const nameOf = (id: bigint): string => `snapshot ${id.toString(16).padStart(16, '0')}`
 
-const show = ({ name, lsn, sizeBytes, createdWallMs }: SnapshotInfo): string =>
-  JSON.stringify({ name, lsn, sizeBytes, createdWallMs })
+const isSamePlace = (a: SnapshotPlace, b: SnapshotPlace): boolean =>
+  a.epochId === b.epochId && a.lsn === b.lsn
+
+const show = (what: Partial<SnapshotInfo> | SnapshotPlace): string => {
+  const { id: _, ...shown } = { id: 0n, ...what }
+  return JSON.stringify(shown)
+}

@@ -22,7 +22,7 @@ import { identifyAll, SECTOR_BYTES } from './content.ts'
 import type { FaultPlan } from './faults.ts'
 import type { LoadState } from './load.ts'
 import { type CrashKind, ModelViolation, UNREADABLE } from './model.ts'
-import { SnapshotClient } from './snapshot-client.ts'
+import { findSnapshots, SnapshotClient } from './snapshot-client.ts'
 
 const BLOCK_SECTORS = 8
 
@@ -51,8 +51,8 @@ export class VolumeJudge {
   async verify(volume: Volume): Promise<void> {
     const { model, size, frontendState, damage } = this.#load
     const values = await this.readAll(volume)
-    const list = volume.snapshots()
-    const valueAt = model.snapshots.found(list, (sector) => values[sector] ?? 0)
+    const found = await findSnapshots(volume)
+    const valueAt = model.snapshots.found(found, (sector) => values[sector] ?? 0)
     const { epoch, appendedLsn } = volume.status()
     const { durableLsn } = this.#reported
     if (damage.mayLie && this.#faults.counts.misdirectedWrite > 0) this.wasDeceived = true

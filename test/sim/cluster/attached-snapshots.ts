@@ -3,6 +3,8 @@ import { BlockError } from '../../../src/base/errors.ts'
 import type { WriteOptions } from '../../../src/base/ports/block-device.ts'
 import type { VolumeImage } from '../../../src/base/ports/image.ts'
 import type { SnapshotDevice, SnapshotInfo, SnapshotUsage } from '../../../src/base/ports/snapshots.ts'
+import type { Epoch } from '../../../src/base/units.ts'
+import type { LedDevice } from '../../../src/replication/device.ts'
 import type { Distance } from './distance.ts'
 
 /** What an operator drives. */
@@ -14,17 +16,23 @@ export interface OperatedDevice extends SnapshotDevice {
   holdWrites(holdMs: number): Promise<string>
 }
 
-interface Releasing {
-  releaseWrites(hold: string): boolean
-}
-
 export class AttachedSnapshots implements OperatedDevice {
-  readonly #device: OperatedDevice & Releasing
+  readonly #device: LedDevice
   readonly #distance: Distance
+  readonly #epoch: Epoch
+  readonly #appendedLsn: () => number
 
-  constructor(device: OperatedDevice & Releasing, distance: Distance) {
+  /** `appendedLsn`: of the replica's log, for the oracle, which needs no answer to know it. */
+  constructor(device: LedDevice, distance: Distance, appendedLsn: () => number) {
     this.#device = device
     this.#distance = distance
+    this.#epoch = device.epoch
+    this.#appendedLsn = appendedLsn
+  }
+
+  status(): { readonly epoch: { readonly id: string }; readonly appendedLsn: number } {
+    const id = this.#epoch.id.toString(16).padStart(16, '0')
+    return { epoch: { id }, appendedLsn: this.#appendedLsn() }
   }
 
   get sizeBytes(): number {

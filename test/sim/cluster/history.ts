@@ -7,10 +7,10 @@
  * acknowledged or read, or what the promotion recorded may have taken off that. From its first answer on nobody may answer
  * in an earlier epoch (invariants 1 to 5).
  */
-import type { SnapshotInfo } from '../../../src/base/ports/snapshots.ts'
 import type { Epoch } from '../../../src/base/units.ts'
 import { fail, type Loss } from '../../cluster/checker.ts'
 import { type Operation, UNREADABLE, VolumeModel } from '../model.ts'
+import type { FoundSnapshot } from '../snapshot-oracle.ts'
 
 /** The oracle of one epoch's hosts, at one server. */
 export class EpochModel extends VolumeModel {
@@ -60,7 +60,7 @@ export class EpochModel extends VolumeModel {
 export interface Found {
   /** Of each sector. */
   readonly values: Int32Array
-  readonly list: readonly SnapshotInfo[]
+  readonly list: readonly FoundSnapshot[]
   readonly sizeBytes: number
 }
 

@@ -8,6 +8,7 @@ import { NO_QOS_LIMITS } from '../../../src/frontend/qos/limiter.ts'
 import type { LedDevice } from '../../../src/replication/device.ts'
 import type { Loss } from '../../cluster/checker.ts'
 import type { Scheduler } from '../scheduler.ts'
+import { findSnapshots } from '../snapshot-client.ts'
 import { AttachedSnapshots } from './attached-snapshots.ts'
 import { Attachment } from './attachment.ts'
 import { Distance } from './distance.ts'
@@ -90,10 +91,13 @@ export class Service {
   async #verify(server: SimServer, epoch: Epoch, distance: Distance, led: LedDevice): Promise<void> {
     const { history, log, profile } = this.#world
     const device = new Attachment(led, distance)
-    const snapshots = new AttachedSnapshots(led, distance)
+    const { replica } = server
+    if (replica === undefined) return
+    const appendedLsn = (): number => replica.status().volume.appendedLsn
+    const snapshots = new AttachedSnapshots(led, distance, appendedLsn)
     const values = await readVolume(device, this.#world)
     if (values === undefined) return
-    const found = foundAt(snapshots)
+    const found = await foundAt(led, (forMs) => this.#world.sleep(forMs))
     if (found === undefined) return
     const loss = this.#takeLoss(epoch)
     const model = history.begin(epoch, loss, { values, ...found })
@@ -109,11 +113,17 @@ export class Service {
 }
 
 /** What else a volume that begins to serve says of itself; undefined when that is over already. */
-function foundAt(device: AttachedSnapshots): Omit<Found, 'values'> | undefined {
-  try {
-    return { list: device.snapshots(), sizeBytes: device.sizeBytes }
-  } catch (error) {
-    if (isBlockError(error)) return undefined
-    throw error
+async function foundAt(
+  led: LedDevice,
+  sleep: (forMs: number) => Promise<void>,
+): Promise<Omit<Found, 'values'> | undefined> {
+  for (;;) {
+    try {
+      return { list: await findSnapshots(led), sizeBytes: led.sizeBytes }
+    } catch (error) {
+      if (!isBlockError(error)) throw error
+      if (error.code !== 'BUSY') return undefined
+    }
+    await sleep(50)
   }
 }

@@ -15,7 +15,7 @@ import {
 
 type Of<Name extends keyof ServerCalls> = Parameters<ServerCalls[Name]>[0]
 
-interface ScriptLog {
+export interface ScriptLog {
   lsn: number
   snapshots: SnapshotBeat[]
   origin: Of<'setOrigin'>['origin'] | null
@@ -34,6 +34,15 @@ interface ScriptTask {
   isCancelled: boolean
 }
 
+/** Does tasks for real, where a test has what they need. */
+export interface RealTasks {
+  /** Whether it takes the task. */
+  start(request: Of<'startTask'>): boolean
+  /** `unknown` of those that it did not take. */
+  view(task: string): TaskView
+  cancel(task: string): void
+}
+
 const TASK_MS = 2500
 
 export class ScriptVolumes {
@@ -50,6 +59,8 @@ export class ScriptVolumes {
   /** Snapshots that are read, and not deleted. */
   readonly read = new Set<string>()
   readonly backups: BackupInfo[] = []
+  /** Asked first; what it does not take ends as the script says. */
+  real: RealTasks | null = null
   #holds = 0
 
   constructor(now: () => number) {
@@ -141,7 +152,9 @@ export class ScriptVolumes {
     return { ticket: `ticket-${snapshot}` }
   }
 
-  startTask(server: string, { task, led, spec }: Of<'startTask'>): void {
+  startTask(server: string, request: Of<'startTask'>): void {
+    if (this.real?.start(request) === true) return
+    const { task, led, spec } = request
     const key = `${server}/${task}`
     const there = this.#tasks.get(key)
     const epoch = led?.epoch ?? null
@@ -156,6 +169,8 @@ export class ScriptVolumes {
   }
 
   task(server: string, { task }: Of<'task'>): TaskView {
+    const real = this.real?.view(task)
+    if (real !== undefined && real.state !== 'unknown') return real
     const key = `${server}/${task}`
     const known = this.#tasks.get(key)
     if (known !== undefined) return this.#view(key, task, known)
@@ -163,6 +178,7 @@ export class ScriptVolumes {
   }
 
   cancelTask(server: string, { task }: Of<'cancelTask'>): void {
+    this.real?.cancel(task)
     const known = this.#tasks.get(`${server}/${task}`)
     if (known !== undefined) known.isCancelled = true
   }
