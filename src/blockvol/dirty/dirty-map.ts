@@ -64,6 +64,8 @@ export class DirtyMap {
   seedBlock = 0
   /** Of the newest restore that was ever recorded here, flushed or not. */
   newestRestoreLsn = 0
+  /** Of the newest restore that was flushed since the volume was opened. */
+  flushedRestoreLsn = 0
   /** For kind `restored`: as of where the block is. */
   snapshotLsn = 0
 
@@ -115,6 +117,7 @@ export class DirtyMap {
     assert(this.#generations[0] === generation, 'generations are dropped oldest first')
     assert(this.#generations.length > 1, 'the active generation is never dropped')
     this.#generations.shift()
+    if (generation.restore !== undefined) this.flushedRestoreLsn = generation.restore.lsn
   }
 
   /** Looks `block` up; fills `lsn`, `position`, `checksum`, `seedBlock`, `snapshotLsn` as far as they apply. */

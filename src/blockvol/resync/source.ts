@@ -70,6 +70,10 @@ export class ResyncSource {
   #offers: Offer[] = []
   /** Pages to be visited once more: what was offered of them is gone, and a restore's result stands there now. */
   readonly #again = new Set<number>()
+  /** Pages that were visited again because of a restore, and the newest that was flushed then. */
+  readonly #visited = new Map<number, number>()
+  /** A restore that is flushed before pages are visited again. */
+  #awaited = 0
   /** Restores up to the target are flushed. */
   #isSettled = false
   /** The pattern that was read last: a WRITE SAME covers many blocks. */
@@ -104,8 +108,7 @@ export class ResyncSource {
     if (this.scannedBlocks === this.sizeBlocks && this.#offers.length === 0) {
       const [page] = this.#again
       if (page === undefined) return undefined
-      this.#again.delete(page)
-      await this.#offerPage(page)
+      await this.#visitAgain(page)
     }
     for (let pages = 0; pages < PAGES_PER_CALL && this.#offers.length <= OFFERS_MAX - PAGE_BLOCKS; pages++) {
       if (!(await this.#seek())) break
@@ -122,6 +125,14 @@ export class ResyncSource {
     const last = restores.findLast((lsn) => lsn <= this.target)
     if (last !== undefined) await this.#parts.flushThrough(last)
     this.#isSettled = true
+  }
+
+  async #visitAgain(page: number): Promise<void> {
+    const { dirty, flushThrough } = this.#parts
+    if (this.#awaited > dirty.flushedRestoreLsn) await flushThrough(this.#awaited)
+    this.#again.delete(page)
+    this.#visited.set(page, dirty.flushedRestoreLsn)
+    await this.#offerPage(page)
   }
 
   /** Goes to the next page that is visited; false when the scan ends, or has looked far enough for now, before one. */
@@ -272,12 +283,12 @@ export class ResyncSource {
 
   /** By its name: it may not be the newest any more. */
   async #readOne(offer: Offer, target: Uint8Array): Promise<Reading> {
-    const { dirty, exact, snapshots, commitLsn } = this.#parts
+    const { exact, snapshots, commitLsn } = this.#parts
     const { block, lsn, checksum } = offer
     if (await exact.read({ block, lsn, crc32c: checksum }, target)) return 'ok'
     const chain = (await chainsOf(this.#parts, Math.floor(block / PAGE_BLOCKS)))[block % PAGE_BLOCKS]!
     const next = chain.find((link) => link.lsn > lsn)
-    if (dirty.newestRestoreLsn > this.target) this.#again.add(Math.floor(block / PAGE_BLOCKS))
+    this.#unreadIn(Math.floor(block / PAGE_BLOCKS))
     if (next === undefined || next.lsn > commitLsn()) return 'bad'
     if (seesBetween(snapshots(), lsn, next.lsn)) return 'bad'
     // without this one the newest of those that were offered before it has to stand in the replica's map
@@ -285,6 +296,20 @@ export class ResyncSource {
     const isSeen = before !== undefined && seesBetween(snapshots(), before.lsn, lsn)
     if (isSeen) this.#again.add(Math.floor(block / PAGE_BLOCKS))
     return 'changed'
+  }
+
+  /**
+   * Something that was offered of a page cannot be read. Perhaps a restore above the target was flushed over it, or is: then the
+   * page is visited again, for what it made of the blocks. One that is not committed is not waited for: that may take this
+   * very replica. If an earlier opening began to flush it, what it replaces is gone; the replica has the restore itself, in
+   * its log.
+   */
+  #unreadIn(page: number): void {
+    const { dirty, commitLsn } = this.#parts
+    const next = dirty.generations.find(({ restore }) => restore !== undefined)?.restore?.lsn
+    if (next !== undefined && next <= commitLsn()) this.#awaited = next
+    else if (dirty.flushedRestoreLsn <= (this.#visited.get(page) ?? this.target)) return
+    this.#again.add(page)
   }
 }
 

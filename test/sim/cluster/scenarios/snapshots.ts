@@ -185,6 +185,39 @@ export const filledUnderARestore = scenario(
   },
 )
 
+/**
+ * A primary dies while it flushes a restore: its extents have what came of it, its map what was before, and its next opening
+ * does not know that the restore is committed before others are filled from it.
+ */
+export const filledFromAnInterruptedRestore = scenario(
+  { policy: SYNC_QUORUM, isChaos: true, logBytes: 64 * KIB },
+  async (stage) => {
+    const path = await stage.begin('a')
+    const [a, c] = [stage.server('a'), stage.server('c')]
+    stage.isolate('b')
+    await writeAll(stage, path)
+    await made(stage, path, 1)
+    await writeAll(stage, path, 8)
+    // so much that the log has nothing of it any more
+    for (let round = 0; round < 8; round++) await stage.write(path, 20, { blocks: 2 })
+    await stage.checkpoint(path)
+    const restored = await stage.snapshots(path).restore(1n)
+    stage.expect(restored === 'ok', `a return to a snapshot ends with ${restored}`)
+    a.faults.arm('hang', '/000000.map')
+    const flush = stage.checkpoint(path).catch(() => undefined)
+    await stage.until('the map to be written', () => a.faults.counts.hang > 0)
+    a.kill()
+    await flush
+    c.loseDisk()
+    stage.rejoin('b')
+    a.start()
+    c.start()
+    await stage.well()
+    const next = await stage.served(undefined, 60_000)
+    stage.expect((await stage.readSnapshot(next, 1)) === 'ok', 'the snapshot can be read')
+  },
+)
+
 /** A snapshot that is not committed may be lost, and nobody is shown it before. */
 export const snapshotsAreReadWhenCommitted = scenario({ policy: SYNC_QUORUM }, async (stage) => {
   const path = await stage.begin('a')
