@@ -4,7 +4,7 @@
  * the repository in this process, on a real disk. A whole run is kept in `bench/results/`. Exit 1 when a bar is missed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Workbench } from './engine/workbench.ts'
 import { conditions, preferThisSession } from './session.ts'
@@ -30,7 +30,7 @@ const verdicts: Verdict[] = []
 /** Each part has a place of its own, which is gone after it. */
 async function part<T>(name: string, measure: (bench: Workbench) => Promise<T>): Promise<T | undefined> {
   if (values.only !== '' && values.only !== name) return undefined
-  const bench = Workbench.open(values.directory)
+  const bench = Workbench.open(resolve(values.directory))
   const clean = (): void => bench.close()
   process.once('exit', clean)
   try {

@@ -29,6 +29,9 @@ export class ForwardingDevice implements BlockDevice {
   get readOnly(): boolean {
     return this.device.readOnly
   }
+  get hasSnapshots(): boolean {
+    return this.device.hasSnapshots
+  }
   get atomicWriteBytesMax(): number {
     return this.device.atomicWriteBytesMax
   }

@@ -52,6 +52,10 @@ export abstract class VolumeDevice implements BlockDevice, SnapshotDevice {
     return this.parts.state.current.sizeBytes
   }
 
+  get hasSnapshots(): boolean {
+    return this.parts.state.current.snapshots.length > 0
+  }
+
   get atomicWriteBytesMax(): number {
     // one entry of the log; a range that begins and ends inside blocks touches one block more than it fills
     const partBlocks = this.logicalBlockBytes < BLOCK_BYTES ? 1 : 0

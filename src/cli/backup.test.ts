@@ -141,15 +141,17 @@ describe('other commands of repositories', () => {
     expect((await run('repository list')).out).toBe(
       'NAME     WHERE                ENDPOINT  ENCRYPTED\noffsite  s3://backups/basalt  -         yes\n',
     )
+    expect((await run('repository list -o wide')).out).toMatch(/ENCRYPTED +ADDED\n.* yes +2026-/)
     master.answers[`GET ${AT}`] = [200, repository()]
     expect((await run('repository get offsite')).out).toMatch(/^access key +AKIA1$/m)
     master.answers[`POST ${AT}/check`] = [200, { server: SERVER_IDS[0] }]
     expect((await run('repository check offsite')).out).toBe("s1 can write, read and delete in 'offsite'\n")
     const denied = "the store refuses the key 'AKIA1'"
-    master.answers[`POST ${AT}/check`] = problem(403, 'ACCESS_DENIED', denied)
+    master.answers[`POST ${AT}/check`] = problem(403, 'ACCESS_DENIED', denied, { reason: 'repository' })
+    // a token of another role would change nothing
     expect(await run('repository check offsite')).toMatchObject({
       code: 6,
-      err: expect.stringContaining(denied),
+      err: `basalt: ${denied}; 'basalt repository set' gives the cluster other keys\n`,
     })
   })
 
@@ -171,11 +173,11 @@ describe('other commands of repositories', () => {
 describe('backups', () => {
   it('are made in the repository that is named, or the only one', async () => {
     master.answers['POST /block/volume/db1/backups'] = ended('backup', {
-      backup: { id: 'b-9', storedBytes: 2048 },
+      backup: { id: 'b-9', createdAtMs: Date.UTC(2026, 10, 21, 13), storedBytes: 2048 },
     })
     const { code, out } = await run('backup create db1')
     expect(code).toBe(0)
-    expect(out).toMatch(/^id +b-9\nstored +2KiB$/m)
+    expect(out).toMatch(/^id +b-9\ncreated +2026-11-2\d \d\d:00:00\nstored +2KiB$/m)
     await run('backup create db1 --repository other --full')
     await run('backup create db1', { environment: { BASALT_REPOSITORY: 'third' } })
     expect(master.bodies('POST /block/volume/db1/backups')).toEqual([

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { job, MasterDouble, problem, server, snapshot, volume } from './test-support/master-double.ts'
+import {
+  job,
+  MasterDouble,
+  problem,
+  SERVER_IDS,
+  server,
+  snapshot,
+  volume,
+} from './test-support/master-double.ts'
 import { type Run, type RunOptions, run as runCli } from './test-support/run-cli.ts'
 
 const SNAPSHOTS = '/block/volume/db1/snapshots'
@@ -127,6 +135,7 @@ describe('snapshots', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^db1@monday .*\ndb2@monday /m)
     expect(master.last?.body).toEqual({ name: 'monday', volumes: ['db1', 'db2'] })
+    expect((await run('snapshot group monday db1 db2 -o wide')).out).toMatch(/ GROUP +LSN +ID\n.* g1 /)
     expect((await run('snapshot group monday')).err).toMatch(/missing required argument 'VOLUME'/)
     expect((await run('snapshot group Monday db1')).err).toMatch(/is not a snapshot name/)
   })
@@ -169,7 +178,7 @@ describe('volume get', () => {
 })
 
 describe('scrub', () => {
-  const found = [{ block: 7, what: 'checksum', repaired: true, server: 's1' }]
+  const found = [{ block: 7, what: 'checksum', repaired: true, server: SERVER_IDS[0] }]
   const ended = (result: object): void => {
     master.answers['POST /block/volume/db1/scrub'] = [202, job({ kind: 'scrub', state: 'succeeded', result })]
   }

@@ -89,6 +89,9 @@ export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
   get readOnly(): boolean {
     return this.#volume.readOnly
   }
+  get hasSnapshots(): boolean {
+    return this.#volume.hasSnapshots
+  }
   get atomicWriteBytesMax(): number {
     return this.#volume.atomicWriteBytesMax
   }

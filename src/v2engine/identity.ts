@@ -8,8 +8,9 @@ import type { Brand, Epoch, EpochNumber } from '../base/units.ts'
 /** Id of a block server. The empty string names nobody and is refused. */
 export type ServerId = Brand<string, 'ServerId'>
 /**
- * One opening of a volume's directory by one process. Rises: the shell takes the greater of the stored one plus one and
- * the wall clock in ms, so that a directory that was made anew does not repeat the openings of the old one.
+ * One opening of a volume's directory by one process. Rises as long as the directory is the same: the shell takes the
+ * greater of the stored one plus one and the wall clock in ms, so that a directory that was made anew does not repeat the
+ * openings of the old one. It may begin below them: the clock of a lost disk's server may have been ahead.
  */
 export type Opening = Brand<number, 'Opening'>
 /** One replication connection; the shell numbers them, rising, so that a frame of an older one is known as stale. */

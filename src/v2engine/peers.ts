@@ -102,6 +102,8 @@ export function onLinkUp(
   }
   endSession(peer, 'connected anew', out)
   peer.standing = null
+  // of who answers now: the openings of a directory that was made anew may be numbered below those before
+  peer.opening = opening(0)
   peer.link = { kind: 'up', connection: from.connection }
   askForFollow(state, primary, peer, nowMs, out)
 }

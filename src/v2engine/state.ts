@@ -134,7 +134,7 @@ export interface Peer {
   standing: Standing | null
   /** It cannot catch up from the log, and where the set must shrink first it has to leave. */
   needsResync: boolean
-  /** The greatest opening that it named; lower ones are stale. */
+  /** The greatest opening that it named on this connection; lower ones are stale. 0: none yet. */
   opening: Opening
   session: PeerSession | null
   /** By acknowledgements of the present session. */

@@ -2,11 +2,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BlockError } from '../../src/base/errors.ts'
 import { COMMANDS } from '../../src/cli/commands/all.ts'
 import { type Run, type RunOptions, run as runCli } from '../../src/cli/test-support/run-cli.ts'
-import { eventRecord, jobRecord, type TestMaster, testMaster } from './scripted-master.ts'
+import { USES, wordsOf } from './cli-uses.ts'
+import { type TestMaster, testMaster } from './scripted-master.ts'
+import { endedJob } from './scripted-snapshots.ts'
+import { eventRecord } from './scripted-views.ts'
 
 let test: TestMaster
 let url: string
@@ -14,80 +18,79 @@ let directory: string
 beforeEach(async () => {
   test = await testMaster()
   url = await test.app.listen({ host: '127.0.0.1', port: 0 })
+  // what is asked for is done at the first look
   test.master.job = (id) => {
-    test.master.volumeNames = ['new', 'vol1']
-    return jobRecord({ id, state: 'succeeded' })
+    test.master.volumeNames = ['copy', 'new', 'vol1']
+    return endedJob({ ...test.master.begun, id })
   }
   test.master.record(eventRecord(1))
   directory = mkdtempSync(join(tmpdir(), 'basalt-cli-'))
-  writeFileSync(join(directory, 'secret'), 'abcdefghijkl\n')
+  const files = {
+    secret: 'abcdefghijkl',
+    secret2: 'abcdefghijklm',
+    session: 'temporary',
+    key: 'ab'.repeat(32),
+    dhchap: dhchapSecret(1),
+    dhchap2: dhchapSecret(2),
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), `${text}\n`)
 })
 afterEach(async () => {
   rmSync(directory, { recursive: true })
   await test.app.close()
 })
 
-const run = (args: string, options: RunOptions = {}): Promise<Run> =>
-  runCli([...args.replace('DIR', directory).split(' '), '--master', url], options)
+/** A key of bytes that all are `fill`, and its checksum. */
+function dhchapSecret(fill: number): string {
+  const bytes = Buffer.alloc(36, fill)
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 32)), 32)
+  return `DHHC-1:00:${bytes.toString('base64')}:`
+}
 
-/** A use of every command; those of tokens have their own test, for the first one locks everybody else out. */
-const USES = [
-  'volume create new --size 1GiB --preset database --replicas 2 --durability sync_all --min-in-sync 1 --logical-block 4096 --log-size 64MiB --disk-type ssd --zone a --zone b --zone-spread required --rack-spread preferred --iops 5 --iops-burst 6 --bandwidth 1MiB --bandwidth-burst none',
-  'volume create new --size 1GiB --durability best_effort --max-lag-entries 9 --max-lag 5s --no-wait',
-  'volume create vol1 --size 1GiB',
-  'volume list -o wide --server host-a --health degraded --limit 3',
-  'volume get vol1',
-  'volume delete vol1 --yes',
-  'volume expand vol1 2GiB',
-  'volume plan new --size 1GiB',
-  'volume resolve new --size 1GiB',
-  'volume preflight vol1',
-  'volume attach-info vol1',
-  'volume promote vol1 --dry-run',
-  'volume promote vol1 --to host-a --force --yes --reason test',
-  'volume move vol1 --to host-b',
-  'volume move vol1 --from host-a --no-wait',
-  'volume access vol1',
-  'volume access vol1 --initiator iqn.2026-11.org.example:h --chap-user u --chap-secret-file DIR/secret --no-dhchap',
-  'volume access vol1 --any-initiator --no-chap --no-dhchap',
-  'volume qos vol1',
-  'volume qos vol1 --iops 7 --bandwidth none',
-  'server list -o wide',
-  'server get host-a',
-  'server cordon host-a',
-  'server uncordon host-a',
-  'server drain host-a',
-  'server remove host-a --yes --force',
-  'cluster status',
-  'cluster events --volume vol1 --limit 2',
-  'cluster events --server host-a --after 0',
-  'cluster rebalance --dry-run',
-  'cluster rebalance',
-  'cluster recover --yes --force',
-  'job list --state running',
-  'job get job-1',
-  'job watch job-1',
-  'job cancel job-1',
-]
+const run = (args: string, options: RunOptions = {}): Promise<Run> =>
+  runCli([...wordsOf(args.replaceAll('DIR', directory)), '--master', url], options)
+
+const COMMANDS_HERE = COMMANDS.filter(({ service, words }) => service === 'master' && words[1] !== 'token')
+/** Lines of the command. */
+const usesOf = (words: readonly string[]): string[] =>
+  USES.map(({ line }) => line).filter((line) => `${line} `.startsWith(`${words.join(' ')} `))
 
 describe('every command', () => {
   it('is used here', () => {
-    const missing = COMMANDS.filter(({ service, words }) => service === 'master' && words[1] !== 'token')
-      .map(({ words }) => words.join(' '))
-      .filter((words) => !USES.some((use) => `${use} `.startsWith(`${words} `)))
-    expect(missing).toEqual([])
+    const missing = COMMANDS_HERE.filter(({ words }) => usesOf(words).length === 0)
+    expect(missing.map(({ words }) => words.join(' '))).toEqual([])
   })
 
-  it.each(USES)('%s', async (use) => {
-    // What the master drops of a request or an answer would show as a failure of one of both.
+  it('is used with every flag that it has', () => {
+    const missing = COMMANDS_HERE.flatMap(({ words, flags = [] }) => {
+      const used = usesOf(words).flatMap(wordsOf)
+      return flags
+        .map(({ name }) => `--${name}`)
+        .filter((flag) => !used.includes(flag) && !(flag === '--output' && used.includes('-o')))
+        .map((flag) => `${words.join(' ')} ${flag}`)
+    })
+    // it goes on until somebody ends it, and has a test of its own
+    expect(missing).toEqual(['cluster events --follow'])
+  })
+
+  // What the master drops of a request or an answer would show as a failure of one of both.
+  it.each(USES.map(({ line, asks }) => [line, asks] as const))('%s', async (line, asks) => {
     for (const json of ['', ' --json']) {
-      const { code, out, err } = await run(use + json)
-      expect({ code, err: /^basalt: /.test(err) ? err : '' }).toEqual({ code: 0, err: '' })
+      test.master.calls.length = 0
+      test.master.volumeNames = ['vol1']
+      const { code, out, err } = await run(line + json)
+      expect({ code, err: /^basalt: /m.test(err) ? err : '' }).toEqual({ code: 0, err: '' })
       expect(out).not.toMatch(/undefined|NaN|\[object/)
-      if (json !== '' && !use.startsWith('job watch')) expect(JSON.parse(out)).toBeTypeOf('object')
+      if (json !== '' && !line.startsWith('job watch')) expect(JSON.parse(out)).toBeTypeOf('object')
+      if (asks !== undefined) expect(withoutCallers(test.master.calls)).toContainEqual(asks)
     }
   })
 })
+
+/** Who asked is the second part of a call that changes something. */
+const withoutCallers = (calls: readonly unknown[][]): unknown[][] =>
+  calls.map((call) => call.filter((part, at) => at !== 1 || !isCaller(part)))
+const isCaller = (part: unknown): boolean => typeof part === 'object' && part !== null && 'actor' in part
 
 it('makes, lists and revokes tokens, and is refused without one from then on', async () => {
   const made = JSON.parse((await run('cluster token create root --role admin --json')).out) as {

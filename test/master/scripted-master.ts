@@ -9,8 +9,8 @@ import { attachInfo } from '../../src/master/core/attach-info.ts'
 import type { RecordStore, RecordsView } from '../../src/master/core/records-view.ts'
 import { type MasterHttpOptions, masterAppOptions } from '../../src/master/http/master-http.ts'
 import type { TokenWish } from '../../src/master/http/tokens.ts'
-import type { ClusterView, MasterApi, Page, ServerView, VolumeView } from '../../src/master/master-api.ts'
-import type { EventRecord, JobRecord, TokenRecord, VolumeRecord } from '../../src/master/records.ts'
+import type { ClusterView, MasterApi, Page, VolumeView } from '../../src/master/master-api.ts'
+import type { EventRecord, JobRecord, TokenRecord } from '../../src/master/records.ts'
 import { newToken } from '../../src/master/security/tokens.ts'
 import { MetricsRegistry } from '../../src/metrics/registry.ts'
 import { ManualClock } from '../e2e/iscsi/manual-clock.ts'
@@ -21,171 +21,15 @@ import {
   scheduleView,
   snapshotView,
 } from './scripted-snapshots.ts'
-
-const SERVER = '11111111-1111-4111-8111-111111111111'
-const EPOCH = { number: 3, id: '42' }
-
-export const volumeRecord = (name: string): VolumeRecord => ({
-  uuid: `22222222-2222-4222-8222-${Buffer.from(name).toString('hex').padStart(12, '0').slice(-12)}`,
-  name,
-  sizeBytes: 2 ** 30,
-  logicalBlockBytes: 512,
-  logBytes: null,
-  preset: 'general',
-  policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 2 },
-  placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
-  isMultipath: false,
-  replicas: [{ server: SERVER, state: 'ready', slot: 0 }],
-  lead: {
-    epoch: EPOCH,
-    state: 'serving',
-    primary: SERVER,
-    opening: 1,
-    set: { epoch: 3, version: 1, members: [SERVER] },
-    mayHaveLost: false,
-    hasServed: true,
-  },
-  access: {
-    initiators: ['iqn.2026-11.org.example:host1'],
-    chap: { user: 'host1', sealedSecret: 'sealed', mutual: { user: 'target', sealedSecret: 'sealed' } },
-    hosts: ['nqn.2014-08.org.nvmexpress:uuid:1'],
-    dhchap: [
-      { host: 'nqn.2014-08.org.nvmexpress:uuid:1', sealedSecret: 'sealed', sealedControllerSecret: null },
-    ],
-  },
-  qos: { iops: 100, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
-  origin: null,
-  state: 'active',
-  createdAt: 0,
-})
-
-const volumeView = (name: string, changes: Partial<VolumeRecord> = {}): VolumeView => ({
-  record: { ...volumeRecord(name), ...changes },
-  health: 'degraded',
-  healthReasons: ['one replica of two'],
-  isServing: true,
-  iqn: `iqn.2026-11.io.basalt:${name}`,
-  nqn: `nqn.2026-11.io.basalt:${name}`,
-  iscsi: ['10.0.0.1:3260'],
-  nvme: ['10.0.0.1:4420'],
-  paths: [
-    {
-      ...{ server: SERVER, serverName: 'host-a', slot: 0, role: 'active' },
-      ...{ iscsi: ['10.0.0.1:3260'], nvme: ['10.0.0.1:4420'] },
-    },
-  ],
-  replicas: [
-    {
-      server: SERVER,
-      serverName: 'host-a',
-      role: 'primary',
-      state: 'ready',
-      isInSync: true,
-      isConnected: true,
-      standing: 'sound',
-      lagEntries: 0,
-      lagBytes: null,
-      resyncRatio: null,
-    },
-  ],
-  usedBytes: 4096,
-  snapshots: { count: 1, bytes: 8192 },
-  clone: null,
-  scrub: { lastAt: 0, errors: 0, repaired: 0 },
-  jobs: [],
-})
-
-const serverView = (name: string): ServerView => ({
-  record: {
-    id: SERVER,
-    name,
-    addresses: {
-      grpc: '10.0.0.1:7461',
-      replication: '10.0.0.1:7460',
-      http: '10.0.0.1:7462',
-      iscsi: ['10.0.0.1:3260'],
-      nvme: ['10.0.0.1:4420'],
-    },
-    zone: null,
-    rack: null,
-    diskType: 'ssd',
-    capacityBytes: 2 ** 40,
-    isCordoned: false,
-    state: 'active',
-    joinedAt: 0,
-  },
-  connection: 'connected',
-  silentMs: 12.5,
-  freeBytes: 2 ** 39,
-  allocatedBytes: 0,
-  replicas: 1,
-  primaries: 1,
-})
-
-export const jobRecord = (changes: Partial<JobRecord> = {}): JobRecord => ({
-  id: 'job-1',
-  kind: 'expand',
-  state: 'running',
-  volume: volumeRecord('vol1').uuid,
-  server: null,
-  actor: 'local',
-  step: 'asking',
-  data: { secretOfTheJob: true },
-  progress: { done: 1, total: 2, unit: 'steps' },
-  message: null,
-  createdAt: 0,
-  updatedAt: 0,
-  ...changes,
-})
-
-export const eventRecord = (number: number, changes: Partial<EventRecord> = {}): EventRecord => ({
-  number,
-  at: 0,
-  lastAt: 0,
-  count: 1,
-  severity: 'info',
-  kind: 'volume.promoted',
-  actor: 'master',
-  volume: null,
-  server: null,
-  message: `event ${number}`,
-  reason: null,
-  epoch: null,
-  lsn: null,
-  requestId: null,
-  ...changes,
-})
-
-const CLUSTER: ClusterView = {
-  clusterId: 'cluster-1',
-  registryId: 'registry-1',
-  registrySeq: 9,
-  lock: null,
-  volumes: { total: 3, healthy: 1, degraded: 1, rebuilding: 0, unsafe: 1 },
-  servers: { total: 3, connected: 2, cordoned: 1 },
-  capacityBytes: 3,
-  freeBytes: 2,
-  allocatedBytes: 1,
-  promotionsTotal: 5,
-  failoversTotal: 4,
-  rebuildsTotal: 3,
-  runningJobs: 2,
-  pending: [
-    {
-      volume: 'vol1',
-      why: 'the old lease runs',
-      wait: { reason: 'grant_running', message: 'the old lease runs', forMs: 1200, servers: [SERVER] },
-      isOperatorNeeded: false,
-    },
-  ],
-  refused: [{ volume: 'vol1', what: 'move', reason: 'not_drained', message: 'it could not drain', agoMs: 5 }],
-}
+import { CLUSTER, jobRecord, SERVER, serverView, volumeRecord, volumeView } from './scripted-views.ts'
 
 /** Keeps what it was asked in `calls`; `volumeNames` are there, everything else succeeds. */
 export class ScriptedMaster implements MasterApi {
   readonly calls: unknown[][] = []
   readonly log: EventRecord[] = []
   volumeNames = ['vol1']
+  /** The last job that was asked for. */
+  begun: JobRecord = jobRecord()
   clusterView: ClusterView = CLUSTER
   /** Thrown by every call that changes something. */
   failure: Error | undefined
@@ -206,6 +50,10 @@ export class ScriptedMaster implements MasterApi {
     this.calls.push(call)
     if (this.failure !== undefined) throw this.failure
     return result
+  }
+  #begin(changes: Partial<JobRecord> = {}): JobRecord {
+    this.begun = jobRecord(changes)
+    return this.begun
   }
   #find(name: string): string {
     const found = this.volumeNames.find((other) => other === name || volumeRecord(other).uuid === name)
@@ -230,7 +78,7 @@ export class ScriptedMaster implements MasterApi {
   })
   createVolume: MasterApi['createVolume'] = async (caller, wish) => {
     const isThere = this.volumeNames.includes(wish.name)
-    const job = isThere ? null : jobRecord({ kind: 'create' })
+    const job = isThere ? null : this.#begin({ kind: 'create' })
     return this.#does({ volume: volumeView(wish.name), job }, 'createVolume', caller, wish)
   }
   volume: MasterApi['volume'] = (name) => volumeView(this.#find(name))
@@ -243,9 +91,9 @@ export class ScriptedMaster implements MasterApi {
     return { items, next: rest.length > limit ? (items.at(-1)?.record.name ?? null) : null }
   }
   deleteVolume: MasterApi['deleteVolume'] = async (caller, name) =>
-    this.#does(jobRecord({ kind: 'delete' }), 'deleteVolume', caller, name)
+    this.#does(this.#begin({ kind: 'delete' }), 'deleteVolume', caller, name)
   expandVolume: MasterApi['expandVolume'] = async (caller, name, sizeBytes) =>
-    this.#does(jobRecord(), 'expandVolume', caller, name, sizeBytes)
+    this.#does(this.#begin(), 'expandVolume', caller, name, sizeBytes)
   preflight: MasterApi['preflight'] = (name) => ({
     isPromotable: false,
     reason: 'members_missing',
@@ -261,7 +109,7 @@ export class ScriptedMaster implements MasterApi {
   promoteVolume: MasterApi['promoteVolume'] = async (caller, name, request) =>
     this.#does(volumeView(name), 'promoteVolume', caller, name, request)
   moveVolume: MasterApi['moveVolume'] = async (caller, name, request) =>
-    this.#does(jobRecord({ kind: 'move' }), 'moveVolume', caller, name, request)
+    this.#does(this.#begin({ kind: 'move' }), 'moveVolume', caller, name, request)
   setAccess: MasterApi['setAccess'] = async (caller, name, access) =>
     this.#does(volumeView(name, { access }), 'setAccess', caller, name, access)
   setQos: MasterApi['setQos'] = async (caller, name, qos) =>
@@ -272,7 +120,7 @@ export class ScriptedMaster implements MasterApi {
   setCordoned: MasterApi['setCordoned'] = async (caller, name, isCordoned) =>
     this.#does(serverView(name), 'setCordoned', caller, name, isCordoned)
   drainServer: MasterApi['drainServer'] = async (caller, name) =>
-    this.#does(jobRecord({ kind: 'drain', volume: null, server: SERVER }), 'drainServer', caller, name)
+    this.#does(this.#begin({ kind: 'drain', volume: null, server: SERVER }), 'drainServer', caller, name)
   removeServer: MasterApi['removeServer'] = async (caller, name, request) =>
     this.#does(undefined, 'removeServer', caller, name, request)
 
@@ -280,7 +128,7 @@ export class ScriptedMaster implements MasterApi {
     { kind: 'replica', volume: 'uuid', name: 'vol1', from: SERVER, to: SERVER, bytes: 1 },
   ]
   rebalance: MasterApi['rebalance'] = async (caller) =>
-    this.#does(jobRecord({ kind: 'rebalance', volume: null }), 'rebalance', caller)
+    this.#does(this.#begin({ kind: 'rebalance', volume: null }), 'rebalance', caller)
   cluster: MasterApi['cluster'] = () => this.clusterView
   recover: MasterApi['recover'] = async (caller, request) =>
     this.#does(this.clusterView, 'recover', caller, request)
@@ -303,10 +151,10 @@ export class ScriptedMaster implements MasterApi {
   exposeSnapshot: MasterApi['exposeSnapshot'] = async (caller, name, snapshot, isExposed) =>
     this.#does(snapshotView(name, snapshot, isExposed), 'exposeSnapshot', caller, name, snapshot, isExposed)
   restoreSnapshot: MasterApi['restoreSnapshot'] = async (caller, name, snapshot, request) =>
-    this.#does(jobRecord({ kind: 'restore' }), 'restoreSnapshot', caller, name, snapshot, request)
+    this.#does(this.#begin({ kind: 'restore' }), 'restoreSnapshot', caller, name, snapshot, request)
   cloneSnapshot: MasterApi['cloneSnapshot'] = async (caller, name, snapshot, wish) =>
     this.#does(
-      { volume: volumeView(wish.name), job: jobRecord({ kind: 'clone' }) },
+      { volume: volumeView(wish.name), job: this.#begin({ kind: 'clone' }) },
       ...['cloneSnapshot', caller, name, snapshot, wish],
     )
   createSnapshotGroup: MasterApi['createSnapshotGroup'] = async (caller, request) =>
@@ -315,7 +163,7 @@ export class ScriptedMaster implements MasterApi {
       ...['createSnapshotGroup', caller, request],
     )
   scrubVolume: MasterApi['scrubVolume'] = async (caller, name, request) =>
-    this.#does(jobRecord({ kind: 'scrub' }), 'scrubVolume', caller, name, request)
+    this.#does(this.#begin({ kind: 'scrub' }), 'scrubVolume', caller, name, request)
 
   schedules: MasterApi['schedules'] = () => [scheduleView('nightly')]
   schedule: MasterApi['schedule'] = (name) => scheduleView(name)
@@ -337,7 +185,7 @@ export class ScriptedMaster implements MasterApi {
   checkRepository: MasterApi['checkRepository'] = async (caller, name) =>
     this.#does({ server: SERVER }, 'checkRepository', caller, name)
   backupVolume: MasterApi['backupVolume'] = async (caller, name, request) =>
-    this.#does(jobRecord({ kind: 'backup' }), 'backupVolume', caller, name, request)
+    this.#does(this.#begin({ kind: 'backup' }), 'backupVolume', caller, name, request)
   backups: MasterApi['backups'] = async (repository, page) => {
     this.calls.push(['backups', repository, page])
     return { items: [backupInfo('b1')], next: null }
@@ -345,15 +193,15 @@ export class ScriptedMaster implements MasterApi {
   backup: MasterApi['backup'] = async (_repository, id) => backupInfo(id)
   restoreBackup: MasterApi['restoreBackup'] = async (caller, repository, id, request) =>
     this.#does(
-      { volume: volumeView(request.wish.name), job: jobRecord({ kind: 'restore_backup' }) },
+      { volume: volumeView(request.wish.name), job: this.#begin({ kind: 'restore_backup' }) },
       ...['restoreBackup', caller, repository, id, request],
     )
   verifyBackup: MasterApi['verifyBackup'] = async (caller, repository, id) =>
-    this.#does(jobRecord({ kind: 'verify_backup' }), 'verifyBackup', caller, repository, id)
+    this.#does(this.#begin({ kind: 'verify_backup' }), 'verifyBackup', caller, repository, id)
   deleteBackup: MasterApi['deleteBackup'] = async (caller, repository, id) =>
-    this.#does(jobRecord({ kind: 'delete_backup' }), 'deleteBackup', caller, repository, id)
+    this.#does(this.#begin({ kind: 'delete_backup' }), 'deleteBackup', caller, repository, id)
   pruneBackups: MasterApi['pruneBackups'] = async (caller, repository, request) =>
-    this.#does(jobRecord({ kind: 'prune_backups' }), 'pruneBackups', caller, repository, request)
+    this.#does(this.#begin({ kind: 'prune_backups' }), 'pruneBackups', caller, repository, request)
 
   events: MasterApi['events'] = ({ after, volume, server, limit }) => {
     const fitting = this.log.filter(

@@ -1,12 +1,13 @@
 /** Snapshots, schedules, repositories and backups as `ScriptedMaster` shows them. */
-import type { RepositoryRecord } from '../../src/master/records.ts'
+import type { JobKind, JobRecord, RepositoryRecord } from '../../src/master/records.ts'
 import type {
   NewSchedule,
   ProtectionView,
   ScheduleView,
   SnapshotView,
 } from '../../src/master/snapshot-api.ts'
-import type { BackupInfo } from '../../src/rpc/tasks.ts'
+import type { BackupInfo, TaskResults } from '../../src/rpc/tasks.ts'
+import { SERVER } from './scripted-views.ts'
 
 const VOLUME = '22222222-2222-4222-8222-000000000001'
 
@@ -95,4 +96,31 @@ export const protectionView: ProtectionView = {
   backups: [{ volume: 'vol1', repository: 'offsite', at: 1_800_000_000_500 }],
   scrubs: [{ volume: 'vol1', lastAt: 1_800_000_001_000, errors: 2, repaired: 1 }],
   schedules: [{ schedule: 'nightly', failed: 1 }],
+}
+
+const RESULTS = {
+  backup: { backup: backupInfo('b2') },
+  restore_backup: { restoredBytes: 2 ** 30 },
+  verify_backup: { verifiedBytes: 2 ** 20, objects: 7 },
+  prune_backups: { deleted: ['b0', 'b1'], kept: 3, freedBytes: 4096 },
+  delete_backup: { freedBytes: 8192 },
+  scrub: {
+    verifiedBytes: 2 ** 30,
+    errors: 1,
+    repaired: 1,
+    found: [{ block: 7, what: 'lost_write', repaired: true, server: SERVER }],
+  },
+} as const satisfies Partial<Record<JobKind, TaskResults[keyof TaskResults]>>
+
+/** As the job is when all went well: with what came of its task. */
+export const endedJob = (job: JobRecord): JobRecord => {
+  const result = Object.entries(RESULTS).find(([kind]) => kind === job.kind)?.[1]
+  const { total } = job.progress
+  return {
+    ...job,
+    state: 'succeeded',
+    step: 'done',
+    progress: { ...job.progress, done: total },
+    data: result === undefined ? job.data : { ...job.data, result },
+  }
 }

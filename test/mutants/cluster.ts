@@ -218,8 +218,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/master/core/record-store.ts',
-        find: 'if (await this.#wasCarriedOut()) this.#announce',
-        replace: 'if ((await this.#wasCarriedOut()) || stage.decisions > 0) this.#announce',
+        find: 'if (await this.#wasCarriedOut(failed)) this.#announce',
+        replace: 'if ((await this.#wasCarriedOut(failed)) || stage.decisions > 0) this.#announce',
       },
     ],
   },

@@ -49,6 +49,8 @@ export interface BlockDevice {
    * may see a part. 0: nothing is promised.
    */
   readonly atomicWriteBytesMax: number
+  /** Snapshots exist, or may: they hold what was overwritten, so that nobody can wipe it. */
+  readonly hasSnapshots: boolean
 
   /**
    * Fills `target` at once when the bytes can be had without waiting for the disk; else returns false and leaves

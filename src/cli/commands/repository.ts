@@ -4,7 +4,14 @@
  */
 import { Type } from 'typebox'
 import { parseName } from '../../base/names.ts'
-import { type ArgumentDescription, type Call, type CommandDescription, type Noun, YES } from '../command.ts'
+import {
+  type ArgumentDescription,
+  type Call,
+  type CommandDescription,
+  type Noun,
+  WIDE,
+  YES,
+} from '../command.ts'
 import { confirm } from '../confirm.ts'
 import type { ApiClient } from '../http/api-client.ts'
 import { REPOSITORY_COLUMNS, repositoryFacts } from '../views/repository.ts'
@@ -46,6 +53,7 @@ export const REPOSITORY_COMMANDS: readonly CommandDescription[] = [
   {
     words: ['repository', 'list'],
     summary: 'list repositories',
+    flags: [WIDE],
     service: 'master',
     run: async (call) => {
       const repositories = await fetchRepositories(await call.connect())

@@ -94,6 +94,7 @@ export const SNAPSHOT_COMMANDS: readonly CommandDescription[] = [
       { name: 'NAME', help: 'that each of the snapshots gets' },
       { ...VOLUME, help: 'names of the volumes', isList: true },
     ],
+    flags: [WIDE],
     service: 'master',
     run: group,
   },

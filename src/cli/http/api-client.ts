@@ -72,13 +72,27 @@ export function problemError(
   const reason = typeof problem.reason === 'string' ? problem.reason : undefined
   return new BlockError(
     known ?? codeOfStatus(status),
-    adviseOn(status, printableLine(detail ?? `${source.origin} answered HTTP ${status}`), source.names),
+    adviseOn(
+      status,
+      reason,
+      printableLine(detail ?? `${source.origin} answered HTTP ${status}`),
+      source.names,
+    ),
     { facts: { status, reason, unsafe: problem.unsafe === true } },
   )
 }
 
 /** With what to do about it, where the service cannot know. */
-function adviseOn(status: number, sentence: string, { tokenFlag }: ServiceNames): string {
+function adviseOn(
+  status: number,
+  reason: string | undefined,
+  sentence: string,
+  { tokenFlag }: ServiceNames,
+): string {
+  // refused there, and not by whom was asked: no token changes that
+  if (status === 403 && reason === 'repository') {
+    return `${sentence}; 'basalt repository set' gives the cluster other keys`
+  }
   if (status === 401) return `${sentence}; give a valid token with ${tokenFlag}-file`
   if (status === 403) return `${sentence}; a token of a role that may is given with ${tokenFlag}-file`
   if (status === 429) return `${sentence}; try again in some seconds`

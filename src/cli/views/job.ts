@@ -33,7 +33,7 @@ export const jobFacts = (job: Job, nameOf: NameOf): [string, string][] => [
   ['step', job.step],
   ['progress', `${done(job)}, ${amounts(job.progress)}`],
   ...(job.message === null ? [] : [['message', job.message] satisfies [string, string]]),
-  ...resultFacts(job.result),
+  ...resultFacts(job.result, nameOf),
   ['asked by', job.actor],
   ['started', formatTime(job.created_at)],
   ['changed', formatTime(job.updated_at)],

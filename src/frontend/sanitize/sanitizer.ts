@@ -5,7 +5,8 @@
  *
  * Always true: a write that gets its place in the log after the operation's record is refused, so that nothing lands
  * on what was wiped; an operation ends only when everything is durable and the old content has left the extents.
- * The log's ring keeps old entries until it comes round; no command reads them.
+ * The log's ring keeps old entries until it comes round; no command reads them. Snapshots hold old content on purpose: with
+ * any of them nothing begins, and an operation beside which one was made fails.
  */
 import { BlockError, type BlockErrorCode, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
@@ -77,7 +78,7 @@ export class Sanitizer {
 
   /**
    * Begins an operation; durable when the promise resolves. `admit` is called where it gets its place in the log, and
-   * may refuse it. BUSY when one is running. The caller has checked that a failed one may be followed by this one.
+   * may refuse it. BUSY when one is running, READ_ONLY while there are snapshots. The caller has checked that a failed one may be followed by this one.
    */
   start(request: SanitizeRequest, admit: () => void): Promise<void> {
     return this.#start(begin(request), admit)
@@ -114,6 +115,7 @@ export class Sanitizer {
             if (this.#operation?.state === 'running') {
               throw new BlockError('BUSY', 'the volume is being sanitized')
             }
+            this.#refuseSnapshots()
             admit()
             this.#operation = operation
           },
@@ -164,10 +166,20 @@ export class Sanitizer {
     }
     await this.#patiently(() => device.flush())
     await this.#patiently(() => device.checkpoint())
+    this.#refuseSnapshots()
     await this.#patiently(() => records.change({ sanitize: undefined }))
     this.#operation = undefined
     logger.info('sanitize.ended', { volume: device.name })
     return 'done'
+  }
+
+  #refuseSnapshots(): void {
+    const { device } = this.#o
+    if (!device.hasSnapshots) return
+    throw new BlockError(
+      'READ_ONLY',
+      `snapshots of ${device.name} hold what would be wiped; delete them first`,
+    )
   }
 
   #write({ offsetBytes, lengthBytes, pattern }: SanitizeStep): Promise<void> {

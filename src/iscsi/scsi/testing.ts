@@ -68,6 +68,10 @@ class Probe implements BlockDevice {
     return this.#inner.sizeBytes
   }
 
+  get hasSnapshots(): boolean {
+    return this.#inner.hasSnapshots
+  }
+
   /** The next operation fails. */
   failNext(code: BlockErrorCode, facts: ErrorFacts = {}): void {
     this.#failure = new BlockError(code, `injected ${code}`, { facts })

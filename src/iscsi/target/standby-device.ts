@@ -23,6 +23,7 @@ export class StandbyDevice implements BlockDevice {
   readonly logicalBlockBytes: 512 | 4096
   readonly atomicWriteBytesMax: number
   readonly readOnly = false
+  readonly hasSnapshots = false
   #sizeBytes: number
   readonly #listeners = new Set<(event: DeviceEvent) => void>()
 

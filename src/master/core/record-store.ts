@@ -8,7 +8,9 @@
  *        └───────────────────────────────────────┘ failed: taken back, promises reject
  *
  * Every transaction writes and checks one record, the head: two stores over one registry can only take turns, and after
- * an answer that was lost the head tells whether the transaction was carried out.
+ * an answer that was lost the head tells whether the transaction was carried out. One that was not may be on its way still:
+ * the head is written once more before anything else, so that it comes to nothing and what is shown here stays what is
+ * there. So does a store of one of several masters when it opens: an earlier one of the same term may have left one.
  */
 import { assert } from '../../base/assert.ts'
 import { BlockError, isBlockError } from '../../base/errors.ts'
@@ -20,7 +22,7 @@ import type { EventQuery } from '../master-api.ts'
 import type { ClusterRecord, EventRecord } from '../records.ts'
 import type { CommitOutcome, Registry, Transaction } from '../registry/registry.ts'
 import { EventLog, type EventLogOptions, type EventPlan } from './event-log.ts'
-import { CLUSTER_KEY } from './record-keys.ts'
+import { CLUSTER_KEY, HEAD_KEY } from './record-keys.ts'
 import { type LoadedRecords, loadRecords } from './record-load.ts'
 import { corruptRecord, type HeadRecord, RECORD_KINDS } from './record-schemas.ts'
 import { RecordStage, type Waiting } from './record-stage.ts'
@@ -51,6 +53,8 @@ const EVENTS: EventLogOptions = { countMax: 10_000, windowMs: 10 * 60_000 }
 const DECISIONS_MAX = 256
 const KEYS_MAX = 512
 const CONFLICTS_MAX = 20
+/** To settle what became of a commit without an answer: attempts that fail; then this store is given up. */
+const SETTLE_MAX = 4
 
 /**
  * Opens the store, and makes the cluster's record in an empty registry. CORRUPT or UNKNOWN_FORMAT, naming the key, for a
@@ -79,7 +83,17 @@ export async function openRecordStore(options: RecordStoreOptions): Promise<Reco
       { facts: { reason: 'other_cluster', clusterId: cluster.clusterId } },
     )
   }
-  return new RegistryRecordStore(options, loaded, cluster)
+  const store = new RegistryRecordStore(options, loaded, cluster)
+  if (options.guard !== undefined) await store.begin()
+  return store
+}
+
+/** A transaction that was not answered. */
+interface Failed {
+  readonly head: HeadRecord
+  /** Revision of the head record that it checked. */
+  readonly headBefore: number
+  readonly error: unknown
 }
 
 class RegistryRecordStore implements RecordStore {
@@ -116,6 +130,15 @@ class RegistryRecordStore implements RecordStore {
     this.#revisions = loaded.revisions
     this.#onLost = options.onLost
     this.#guard = options.guard
+  }
+
+  /** What an earlier store of the same term has on its way comes to nothing, or is shown. Called before anything else. */
+  async begin(): Promise<void> {
+    for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
+      if (await this.#writeHead()) return
+      await this.#reload()
+    }
+    throw new BlockError('BUSY', 'another process keeps changing the registry; try again')
   }
 
   get view(): RecordsView {
@@ -192,6 +215,7 @@ class RegistryRecordStore implements RecordStore {
     }
     const plan = stage.planEvents(this.#events, Math.trunc(this.#clock.wallMs()))
     const head = { writer: this.#writer, number: ++this.#tried }
+    const headBefore = this.#revisions.get(HEAD_KEY) ?? 0
     const revisionOf = (key: string): number => this.#revisions.get(key) ?? 0
     const transaction = stage.transaction(plan, head, revisionOf, this.#guard)
     let outcome: CommitOutcome
@@ -199,7 +223,7 @@ class RegistryRecordStore implements RecordStore {
       outcome = await this.#registry.commit(transaction)
     } catch (error) {
       stage.takeBack()
-      await this.#afterFailure(stage, plan, error)
+      await this.#afterFailure(stage, plan, { head, headBefore, error })
       return
     }
     if (outcome.kind === 'committed') {
@@ -263,9 +287,10 @@ class RegistryRecordStore implements RecordStore {
     if (this.#isClosed) this.#end()
   }
 
-  async #afterFailure(stage: RecordStage, plan: EventPlan, error: unknown): Promise<void> {
+  async #afterFailure(stage: RecordStage, plan: EventPlan, failed: Failed): Promise<void> {
+    const { error } = failed
     if (isBlockError(error, 'TIMED_OUT')) {
-      if (await this.#wasCarriedOut()) this.#announce(stage, plan)
+      if (await this.#wasCarriedOut(failed)) this.#announce(stage, plan)
       else stage.reject(error)
       return
     }
@@ -278,17 +303,47 @@ class RegistryRecordStore implements RecordStore {
     if (isBlockError(error, 'CLOSED')) this.#lose(error)
   }
 
-  /** Reads what is there after a commit without an answer. One that is not there may still come, and then conflicts. */
-  async #wasCarriedOut(): Promise<boolean> {
+  /**
+   * What became of a commit without an answer. One that is not there may still come as long as the head is as it was, so
+   * the head is changed: nothing that is decided from now on may rest on what it would undo.
+   */
+  async #wasCarriedOut({ head, headBefore }: Failed): Promise<boolean> {
     try {
-      const head = await this.#reload()
-      return head?.writer === this.#writer && head.number === this.#tried
+      for (let attempt = 0; attempt < SETTLE_MAX; attempt++) {
+        const found = await this.#reload()
+        const isOpen = (this.#revisions.get(HEAD_KEY) ?? 0) === headBefore
+        if (!isOpen) return found?.writer === head.writer && found.number === head.number
+        if (this.#isClosed || (await this.#isHeadWritten())) return false
+      }
+      throw new BlockError('TIMED_OUT', 'the registry does not say what became of a commit')
     } catch (error) {
       if (!(error instanceof BlockError)) throw error
-      // Without reading, this store cannot go on: its next opening reads.
+      // Without an answer this store cannot go on: its next opening reads.
       this.#lose(error)
       return false
     }
+  }
+
+  /** False also when that is not known. */
+  async #isHeadWritten(): Promise<boolean> {
+    try {
+      return await this.#writeHead()
+    } catch (error) {
+      if (!(error instanceof BlockError) || error.code === 'CLOSED') throw error
+      return false
+    }
+  }
+
+  /** A transaction of nothing: one that checks the head as it is here conflicts from now on. False: so did this one. */
+  async #writeHead(): Promise<boolean> {
+    const head = { writer: this.#writer, number: ++this.#tried }
+    const checked = { key: HEAD_KEY, revision: this.#revisions.get(HEAD_KEY) ?? 0 }
+    const outcome = await this.#registry.commit({
+      checks: this.#guard === undefined ? [checked] : [this.#guard, checked],
+      writes: [{ key: HEAD_KEY, value: RECORD_KINDS.head.encode(head) }],
+    })
+    if (outcome.kind === 'committed') this.#revisions.set(HEAD_KEY, outcome.seq)
+    return outcome.kind === 'committed'
   }
 
   async #reload(): Promise<HeadRecord | undefined> {

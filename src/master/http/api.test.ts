@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { jobRecord, type TestMaster, testMaster, volumeRecord } from '../../../test/master/scripted-master.ts'
+import { type TestMaster, testMaster } from '../../../test/master/scripted-master.ts'
+import { jobRecord, volumeRecord } from '../../../test/master/scripted-views.ts'
 import { BlockError } from '../../base/errors.ts'
 import { silentLogger } from '../../base/log.ts'
 

@@ -1,13 +1,8 @@
 import { type IncomingMessage, request } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/e2e/iscsi/manual-clock.ts'
-import {
-  eventRecord,
-  ScriptedMaster,
-  type TestMaster,
-  testMaster,
-  volumeRecord,
-} from '../../../test/master/scripted-master.ts'
+import { ScriptedMaster, type TestMaster, testMaster } from '../../../test/master/scripted-master.ts'
+import { eventRecord, volumeRecord } from '../../../test/master/scripted-views.ts'
 import type { HttpServer } from '../../http/http-server.ts'
 import { BEAT_MS, EventStream } from './event-stream.ts'
 import { openMasterHttp } from './master-http.ts'

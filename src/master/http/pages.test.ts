@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { Script } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { eventRecord, type TestMaster, testMaster } from '../../../test/master/scripted-master.ts'
+import { type TestMaster, testMaster } from '../../../test/master/scripted-master.ts'
 import { ScriptedRegistry } from '../../../test/master/scripted-registry.ts'
+import { eventRecord } from '../../../test/master/scripted-views.ts'
 import { addMasterMetrics } from './master-metrics.ts'
 import { MeteredRegistry } from './registry-meter.ts'
 

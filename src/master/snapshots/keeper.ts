@@ -1,7 +1,7 @@
 /**
  * Keeps the registry's snapshots and what the volumes' logs have the same, in the background: asks a primary whose beats say
- * something else, ends what was left half done, deletes what is to go, and says again what hosts may log in to. Knows the space
- * that snapshots take, as it was told last.
+ * something else, ends what was left half done, deletes what is to go, and says again what hosts may log in to. Clones of
+ * which the registry does not know go on. Knows the space that snapshots take, as it was told last.
  */
 import { isBlockError } from '../../base/errors.ts'
 import type { Timer } from '../../base/ports/clock.ts'
@@ -9,15 +9,20 @@ import type { JobPorts } from '../jobs/ports.ts'
 import { isOver } from '../jobs/turns.ts'
 import type { LedVolume, VolumeSnapshots } from '../links.ts'
 import type { VolumeRecord } from '../records.ts'
+import { adoptClone, isUnknownClone } from './adopt-clone.ts'
 import { needsLook, reconcile } from './reconcile.ts'
 import type { VolumeTurns } from './turns.ts'
 
-type KeeperPorts = Pick<JobPorts, 'store' | 'links' | 'live' | 'clock' | 'log'>
+type KeeperPorts = Pick<JobPorts, 'store' | 'links' | 'live' | 'clock' | 'log'> & {
+  readonly newId: () => string
+}
 
 const BEAT_MS = 1000
 const BACKOFF_LAST_MS = 30_000
 /** Space is asked for so often, of a volume with snapshots. */
 const USAGE_EVERY_MS = 5 * 60_000
+/** What a beat says may be older than what is recorded by so much. */
+const OLD_BEAT_MS = 5_000
 /** Volumes that are looked at at once. */
 const AT_ONCE_MAX = 8
 
@@ -33,6 +38,8 @@ export class SnapshotKeeper {
   readonly #attempts = new Map<string, Attempt>()
   readonly #running = new Set<string>()
   readonly #usage = new Map<string, { readonly told: VolumeSnapshots; readonly atMs: number }>()
+  /** Since when they are told of, of the monotonic clock. */
+  readonly #unknownClones = new Map<string, number>()
   #timer: Timer | null = null
   #isClosed = false
 
@@ -65,13 +72,36 @@ export class SnapshotKeeper {
     if (view.cluster.lock !== null) return
     const nowMs = clock.monotonicMs()
     for (const volume of view.volumes()) {
-      if (this.#running.size >= AT_ONCE_MAX) return
+      this.#watchClone(volume, nowMs)
+      if (this.#running.size >= AT_ONCE_MAX) continue
       const { uuid } = volume
       if (this.#running.has(uuid) || this.#turns.isBusy(uuid)) continue
       if (nowMs < (this.#attempts.get(uuid)?.retryAtMs ?? 0) || !this.#isDue(volume, nowMs)) continue
       void this.#keep(uuid)
     }
     for (const uuid of this.#usage.keys()) if (view.volume(uuid) === undefined) this.#usage.delete(uuid)
+  }
+
+  #watchClone(volume: VolumeRecord, nowMs: number): void {
+    const { store, live, clock, newId, log } = this.#ports
+    const { uuid, state, lead } = volume
+    const led = live.replica(uuid, lead.primary)?.led ?? null
+    const told = led?.epoch === lead.epoch.number ? led.origin : null
+    if (told === null || state !== 'active' || !isUnknownClone(store.view, volume, told)) {
+      this.#unknownClones.delete(uuid)
+      return
+    }
+    const sinceMs = this.#unknownClones.get(uuid) ?? nowMs
+    this.#unknownClones.set(uuid, sinceMs)
+    if (nowMs - sinceMs < OLD_BEAT_MS) return
+    this.#unknownClones.delete(uuid)
+    const wish = { job: newId(), wallMs: clock.wallMs() }
+    void store
+      .change((records) => adoptClone(records, uuid, told, wish))
+      .catch((error: unknown) => {
+        if (!isBlockError(error)) throw error
+        log.warn('clones.not-taken-over', { volume: uuid, code: error.code }, error)
+      })
   }
 
   #isDue(volume: VolumeRecord, nowMs: number): boolean {

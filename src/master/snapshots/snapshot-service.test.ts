@@ -153,6 +153,30 @@ describe("the registry's list", () => {
   })
 })
 
+describe('a clone that the registry does not know', () => {
+  it('is filled on, as soon as it is known what from', async () => {
+    const { world, ask, settled } = await started((one) => {
+      one.servers.volumes.setOrigin({
+        ...{ volume: 'u-w', epoch: 1 },
+        origin: { volume: 'u-v', snapshot: 'ab'.repeat(8), sizeBytes: 4096 },
+      })
+    })
+    const jobs = () => world.records.jobs().filter(({ kind, volume }) => kind === 'clone' && volume === 'u-w')
+    await settled('some time', () => world.scheduler.nowMs > 20_000)
+    expect(jobs()).toEqual([])
+    world.servers.volumes.createSnapshot({ volume: 'u-v', epoch: 1, id: 'ab'.repeat(8), name: 'one' })
+    await settled('its job', () => jobs().length === 1)
+    expect(world.records.volume('u-w')?.origin).toMatchObject({ volume: 'u-v', snapshot: 'ab'.repeat(8) })
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toBe('CONFLICT in_use')
+    // and the servers fill it
+    world.servers.volumes.log('u-w').origin = null
+    await settled('its end', () => jobs()[0]?.state === 'succeeded')
+    expect(world.records.volume('u-w')?.origin).toBeNull()
+    await settled('some time', () => world.scheduler.nowMs > 120_000)
+    expect(jobs()).toHaveLength(1)
+  })
+})
+
 describe('a group', () => {
   it('is of one moment: all are held before the first is made', async () => {
     const { world, ask, names } = await started()

@@ -22,6 +22,7 @@ export class SnapshotDisk implements BlockDevice {
   readonly sizeBytes: number
   readonly logicalBlockBytes: 512 | 4096
   readonly readOnly = true
+  readonly hasSnapshots = true
   readonly atomicWriteBytesMax = 0
   readonly #image: VolumeImage
   readonly #listeners = new Set<(event: DeviceEvent) => void>()

@@ -21,6 +21,7 @@ export class MemoryDevice implements BlockDevice {
   readonly logicalBlockBytes: 512 | 4096
   readonly readOnly: boolean
   readonly atomicWriteBytesMax: number
+  hasSnapshots = false
   sizeBytes: number
   /** Operations that were let in, for tests. */
   readonly counts = { reads: 0, writes: 0, flushes: 0, checkpoints: 0 }

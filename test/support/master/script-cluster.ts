@@ -24,6 +24,7 @@ import type { LeadRecord, VolumeRecord } from '../../../src/master/records.ts'
 import { opening } from '../../../src/v2engine/identity.ts'
 import { SOUND } from '../../../src/v2engine/marks.ts'
 import type { ScriptServers } from './script-servers.ts'
+import type { ScriptLog } from './script-volumes.ts'
 
 const BEAT_MS = 100
 const SYNC_MS = 400
@@ -117,7 +118,7 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
         ? {
             epoch: lead.epoch.number,
             snapshots: this.#servers.volumes.log(uuid).snapshots,
-            origin: null,
+            origin: originOf(this.#servers.volumes.log(uuid)),
             scrub: null,
           }
         : null,
@@ -304,3 +305,6 @@ const withSet = ({ lead }: VolumeRecord, members: readonly string[]): LeadRecord
   ...lead,
   set: { ...lead.set, version: lead.set.version + 1, members },
 })
+
+const originOf = ({ origin }: ScriptLog): NonNullable<ReplicaBeat['led']>['origin'] =>
+  origin && { ...origin, doneBytes: 0, totalBytes: 1 }

@@ -15,10 +15,12 @@ import {
 
 type Of<Name extends keyof ServerCalls> = Parameters<ServerCalls[Name]>[0]
 
-interface ScriptLog {
+export interface ScriptLog {
   lsn: number
   snapshots: SnapshotBeat[]
   origin: Of<'setOrigin'>['origin'] | null
+  /** What `origin` was until all of it was there. */
+  filledFrom: Of<'setOrigin'>['origin'] | null
   /** Ids of snapshots that it was restored to, in order. */
   readonly restored: string[]
   /** Requests that were carried out, by epoch. */
@@ -28,10 +30,20 @@ interface ScriptLog {
 
 interface ScriptTask {
   readonly spec: TaskSpec
+  readonly volume: string | null
   readonly epoch: number | null
   readonly endsMs: number
   readonly fails: { readonly code: string; readonly message: string } | undefined
   isCancelled: boolean
+}
+
+/** Does tasks for real, where a test has what they need. */
+export interface RealTasks {
+  /** Whether it takes the task. */
+  start(request: Of<'startTask'>): boolean
+  /** `unknown` of those that it did not take. */
+  view(task: string): TaskView
+  cancel(task: string): void
 }
 
 const TASK_MS = 2500
@@ -50,6 +62,8 @@ export class ScriptVolumes {
   /** Snapshots that are read, and not deleted. */
   readonly read = new Set<string>()
   readonly backups: BackupInfo[] = []
+  /** Asked first; what it does not take ends as the script says. */
+  real: RealTasks | null = null
   #holds = 0
 
   constructor(now: () => number) {
@@ -63,6 +77,7 @@ export class ScriptVolumes {
       lsn: 100,
       snapshots: [],
       origin: null,
+      filledFrom: null,
       restored: [],
       requests: new Set(),
       hold: null,
@@ -141,21 +156,25 @@ export class ScriptVolumes {
     return { ticket: `ticket-${snapshot}` }
   }
 
-  startTask(server: string, { task, led, spec }: Of<'startTask'>): void {
+  startTask(server: string, request: Of<'startTask'>): void {
+    if (this.real?.start(request) === true) return
+    const { task, led, spec } = request
     const key = `${server}/${task}`
     const there = this.#tasks.get(key)
-    const epoch = led?.epoch ?? null
+    const { epoch, volume } = led ?? { epoch: null, volume: null }
     if (there !== undefined) {
       const { state } = this.#view(key, task, there)
       if (state === 'running' || state === 'succeeded') return
     }
     const fails = this.failures.get(spec.kind)?.shift()
-    this.#tasks.set(key, { spec, epoch, endsMs: this.#now() + TASK_MS, fails, isCancelled: false })
+    this.#tasks.set(key, { spec, volume, epoch, endsMs: this.#now() + TASK_MS, fails, isCancelled: false })
     this.begun.push(`${spec.kind} ${server}`)
     this.specs.push(spec)
   }
 
   task(server: string, { task }: Of<'task'>): TaskView {
+    const real = this.real?.view(task)
+    if (real !== undefined && real.state !== 'unknown') return real
     const key = `${server}/${task}`
     const known = this.#tasks.get(key)
     if (known !== undefined) return this.#view(key, task, known)
@@ -163,16 +182,23 @@ export class ScriptVolumes {
   }
 
   cancelTask(server: string, { task }: Of<'cancelTask'>): void {
+    this.real?.cancel(task)
     const known = this.#tasks.get(`${server}/${task}`)
     if (known !== undefined) known.isCancelled = true
   }
 
-  #view(_key: string, task: string, { spec, endsMs, fails, isCancelled }: ScriptTask): TaskView {
+  #view(_key: string, task: string, { spec, volume, endsMs, fails, isCancelled }: ScriptTask): TaskView {
     if (isCancelled) return { ...NOTHING, task, state: 'cancelled' }
     const leftMs = endsMs - this.#now()
     if (leftMs > 0) return { ...NOTHING, task, state: 'running', done: TASK_MS - leftMs, total: TASK_MS }
     if (fails !== undefined) return { ...NOTHING, task, state: 'failed', ...fails }
+    if (spec.kind === 'hydrate' && volume !== null) this.#filled(this.log(volume))
     return { ...NOTHING, task, state: 'succeeded', result: this.#resultOf(spec, task) }
+  }
+
+  #filled(log: ScriptLog): void {
+    log.filledFrom = log.origin ?? log.filledFrom
+    log.origin = null
   }
 
   #resultOf(spec: TaskSpec, task: string): string {

@@ -104,6 +104,32 @@ describe('OVERWRITE', () => {
   })
 })
 
+describe('snapshots', () => {
+  it('hold old content on purpose: nothing begins while there are any', async () => {
+    const h = harness()
+    await filled(h)
+    h.memory.hasSnapshots = true
+    for (const [cdb, options] of [overwrite(list(Uint8Array.of(1))), [ERASE, {}]] as const) {
+      expect(outcome(await h.send(cdb, options))).toBe('7/27/00')
+    }
+    expect(outcome(await h.send(READ_ALL))).toBe('status 00')
+    h.memory.hasSnapshots = false
+    expect(outcome(await finished(h, h.start(ERASE)))).toBe('status 00')
+  })
+
+  it('that are made beside an operation make it fail: it cannot be said that all is wiped', async () => {
+    const h = harness()
+    await filled(h)
+    expect(outcome(await h.send(ERASE_AT_ONCE))).toBe('status 00')
+    h.memory.hasSnapshots = true
+    for (let i = 0; i < 100 && outcome(await h.send(READ_ALL)) !== FAILED; i++) {
+      h.time.advance(125)
+      await turn()
+    }
+    expect(outcome(await h.send(READ_ALL))).toBe(FAILED)
+  })
+})
+
 function overwriteCase(bytes: Uint8Array): [string, Uint8Array] {
   return [overwrite(bytes)[0], bytes]
 }

@@ -54,6 +54,29 @@ export const lostDisksAreNotWhole = scenario({ policy: syncAllOf(2) }, async (st
   a.start()
 })
 
+/**
+ * A member's clock was ahead while it was opened, and is right again when its disk is replaced: the openings of the new
+ * directory are numbered below those that its primary knows.
+ */
+export const replacedDisksMayBeNumberedLower = scenario({ policy: SYNC_ALL }, async (stage) => {
+  const path = await stage.begin('a')
+  const b = stage.server('b')
+  await stage.write(path, 0)
+  b.jumpWall(3_600_000)
+  b.kill()
+  b.start()
+  await stage.until('b to open', () => b.replica !== undefined)
+  const ahead = b.replica?.status().view.opening ?? 0
+  await stage.well()
+  // with its machine goes the clock that was ahead
+  b.loseDisk()
+  await stage.write(path, 1)
+  b.start()
+  await stage.until('b to open', () => b.replica !== undefined)
+  stage.expect((b.replica?.status().view.opening ?? 0) < ahead, 'the new directory is numbered lower')
+  await stage.well()
+})
+
 /** A log that lost is longer than the one that holds what was acknowledged. */
 export const latestEpochWins = scenario({ policy: SYNC_QUORUM }, async (stage) => {
   const path = await stage.begin('a')

@@ -91,6 +91,33 @@ export const oldLeadersRecordNothing = scenario({ policy: SYNC_ALL, masters: 2 }
   stage.expect((await stage.write(next, 1)) === 'ok', 'nobody has ended that epoch')
 })
 
+/**
+ * The decision to seal an epoch is kept back on its way to the registry, longer than the leader waits for an answer: it comes
+ * when the leader has gone on without it, and must not make the registry say what the leader does not know. With this seed
+ * what is kept back is carried out.
+ */
+export const lateSealsComeToNothing = scenario(
+  { policy: SYNC_QUORUM, masters: 2, seed: 4 },
+  async (stage) => {
+    const path = await stage.beginAnywhere()
+    const { registry } = stage.masters
+    // nothing else is recorded any more
+    await stage.wait(3000)
+    const leader = stage.leader()
+    const { number } = registry.epoch
+    leader.cutRegistry(10_000)
+    stage.expect(stage.masters.promote(), 'a promotion is asked for')
+    await stage.wait(100)
+    leader.link?.cut(0)
+    await stage.wait(15_000)
+    stage.expect(stage.leader() === leader, 'the leader leads on')
+    await stage.well()
+    stage.expect(registry.epoch.number === number, 'the epoch goes on')
+    stage.expect((await stage.write(path, 0)) === 'ok', 'hosts are served in it')
+    stage.expect(stage.sim.log.counts.has('late commits, conflict'), 'the seal came, late')
+  },
+)
+
 /** A primary that nobody reaches any more may answer until its last grant is over. */
 const unreached = (isForced: boolean) =>
   scenario({ policy: SYNC_QUORUM, masters: 1, isChaos: isForced }, async (stage) => {

@@ -1,0 +1,50 @@
+/**
+ * A clone that is being filled, of which the registry knows nothing: it was lost, or is a copy of before. Its primary tells in
+ * its beats what it is filled from, and the job that fills it goes on.
+ */
+import type { Change, RecordsView } from '../core/records-view.ts'
+import { newJob } from '../jobs/new-job.ts'
+import type { Origin } from '../links.ts'
+import type { VolumeRecord } from '../records.ts'
+
+/** What the primary of `volume` tells is not recorded, and what it is filled from is known by now. */
+export const isUnknownClone = (records: RecordsView, volume: VolumeRecord, told: Origin | null): boolean =>
+  told !== null && volume.origin === null && records.snapshot(told.volume, told.snapshot) !== undefined
+
+/** `job`: id of the job that is made. */
+export function adoptClone(
+  records: RecordsView,
+  uuid: string,
+  told: Origin,
+  { job, wallMs }: { readonly job: string; readonly wallMs: number },
+): Change<void> {
+  const volume = records.volume(uuid)
+  if (volume?.state !== 'active' || !isUnknownClone(records, volume, told)) {
+    return { writes: [], result: undefined }
+  }
+  const { volume: source, snapshot, sizeBytes } = told
+  const record = newJob(job, wallMs, {
+    kind: 'clone',
+    volume: uuid,
+    actor: 'master',
+    step: 'fill',
+    data: { source, snapshot },
+  })
+  const from = records.volume(source)?.name ?? source
+  return {
+    writes: [
+      { kind: 'volume', record: { ...volume, origin: { volume: source, snapshot, sizeBytes } } },
+      { kind: 'job', record },
+    ],
+    events: [
+      {
+        severity: 'info',
+        kind: 'volume.clone_found',
+        actor: 'master',
+        volume: uuid,
+        message: `${volume.name} is a clone that is still filled from ${from}; that goes on`,
+      },
+    ],
+    result: undefined,
+  }
+}
