@@ -173,11 +173,11 @@ describe('other commands of repositories', () => {
 describe('backups', () => {
   it('are made in the repository that is named, or the only one', async () => {
     master.answers['POST /block/volume/db1/backups'] = ended('backup', {
-      backup: { id: 'b-9', createdAtMs: Date.UTC(2026, 10, 21, 13), storedBytes: 2048 },
+      backup: { id: 'b-9', created_at: '2026-11-21T13:00:00.000Z', stored_bytes: 2048 },
     })
     const { code, out } = await run('backup create db1')
     expect(code).toBe(0)
-    expect(out).toMatch(/^id +b-9\ncreated +2026-11-2\d \d\d:00:00\nstored +2KiB$/m)
+    expect(out).toMatch(/^backup id +b-9\nbackup created +2026-11-2\d \d\d:00:00\nbackup stored +2KiB$/m)
     await run('backup create db1 --repository other --full')
     await run('backup create db1', { environment: { BASALT_REPOSITORY: 'third' } })
     expect(master.bodies('POST /block/volume/db1/backups')).toEqual([

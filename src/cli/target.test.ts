@@ -111,7 +111,7 @@ describe('target backup', () => {
     target.answers[`GET ${TASK}`] = () => [200, looks.shift()]
     const { code, out, err } = await run(`target backup create ${AT} --full`)
     expect(code).toBe(0)
-    expect(out).toBe('state  succeeded\nid     b-1\n')
+    expect(out).toBe('state      succeeded\nbackup id  b-1\n')
     expect(err).toMatch(/^backup \(under way\): 50% 512B of 1KiB\nbackup \(under way\): 75% 768B of 1KiB/)
     expect(target.bodies(POST)).toEqual([{ kind: 'backup', full: true, repository }])
     expect(

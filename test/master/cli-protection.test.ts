@@ -171,11 +171,13 @@ describe('backups', () => {
     expect(await text('backup list')).toBe('no backups\n')
 
     write(3)
-    expect(await text('backup create db1')).toMatch(/^created +2026-09-21 (?:.*\n)+encrypted +yes$/m)
+    expect(await text('backup create db1')).toMatch(
+      /^backup created +2026-09-21 (?:.*\n)+backup encrypted +yes$/m,
+    )
     const first = await newest()
     tasks.rig.clock.advance(DAY_MS)
     const wanted = write(9)
-    const increment = { kind: 'incremental', base: first, isEncrypted: true }
+    const increment = { kind: 'incremental', base: first, encrypted: true }
     expect(await document('backup create db1')).toMatchObject({
       ...{ state: 'succeeded', volume_name: 'db1', result: { backup: increment } },
     })
@@ -206,7 +208,7 @@ describe('backups', () => {
     expect(await text(`backup get ${second}`)).toMatch(new RegExp(`^kind +incremental, on ${first}$`, 'm'))
     expect((await run('backup get 20260131t120000z-0123abcd')).code).toBe(3)
     expect(await document(`backup verify ${second}`)).toMatchObject({
-      result: { verifiedBytes: 8192, objects: expect.any(Number) },
+      result: { verified_bytes: 8192, objects: expect.any(Number) },
     })
 
     const restored = `backup restore ${second} copy --replicas 2 --size 128MiB`

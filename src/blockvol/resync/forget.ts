@@ -48,8 +48,9 @@ export async function forget(parts: ForgetParts, above: number, base: number): P
 
 /**
  * Makes unknown what a flush that did not end may have overwritten: blocks with a version above `above` in the log, which
- * is about to be cut there and could have made them good. Their entries still speak of the content before. To be called
- * when nothing is flushed any more; `forget` finds them too. Errors as of `forget`.
+ * is about to be cut there and could have made them good, and what a restore above it changes: blocks that are newer than its
+ * snapshot. Their entries still speak of the content before. To be called when nothing is flushed any more; `forget` finds
+ * them too. Errors as of `forget`.
  */
 export async function forgetOverwritten(
   parts: Omit<ForgetParts, 'versions'> & {
@@ -60,9 +61,11 @@ export async function forgetOverwritten(
 ): Promise<void> {
   const { dirty, map, maxima, checkpointLsn, onUnknown } = parts
   const asOfLsn = Math.max(checkpointLsn(), above) + 1
-  const pages = PageSet.of(pagesAbove(dirty, above))
+  const restoredSince = restoredSinceBy(dirty, above)
+  const pages = PageSet.of([...pagesAbove(dirty, above), ...(await pagesSince(maxima, restoredSince))])
   const isOverwritten = (page: MapPage, slot: number): boolean =>
-    page.hasContent(slot) && dirty.lookup(page.index * PAGE_BLOCKS + slot) !== 'clean' && dirty.lsn > above
+    page.hasContent(slot) &&
+    (page.lsn(slot) > restoredSince || hasAbove(dirty, page.index * PAGE_BLOCKS + slot, above))
   const forgetPage = async (index: number): Promise<void> => {
     const page = await map.get(index)
     const slots = SLOTS.filter((slot) => isOverwritten(page, slot))
@@ -84,6 +87,34 @@ export async function forgetOverwritten(
   }
   await parts.alone(() => map.sync())
 }
+
+/** Since when the first restore above `above` changes blocks; Infinity without one. No flush began with those behind it. */
+function restoredSinceBy(dirty: DirtyMap, above: number): number {
+  const first = dirty.generations.find(({ restore }) => restore !== undefined && restore.lsn > above)
+  return first?.restore?.snapshotLsn ?? Number.POSITIVE_INFINITY
+}
+
+/** Pages of grains with anything above `since`. */
+async function pagesSince(maxima: GrainMaxima, since: number): Promise<PageRange[]> {
+  const pages: PageRange[] = []
+  if (since === Number.POSITIVE_INFINITY) return pages
+  const pagesPerGrain = maxima.grainBlocks / PAGE_BLOCKS
+  const { endGrain } = maxima
+  for (let grain = await maxima.nextTouched(0, endGrain); grain < endGrain; ) {
+    if ((await maxima.get(grain)) > since)
+      pages.push({ start: grain * pagesPerGrain, end: (grain + 1) * pagesPerGrain })
+    grain = await maxima.nextTouched(grain + 1, endGrain)
+  }
+  return pages
+}
+
+/** Whether the log has a version of the block's own above `above`. */
+const hasAbove = (dirty: DirtyMap, block: number, above: number): boolean =>
+  dirty.generations.some(({ blocks, ranges }) => {
+    const slot = blocks.size === 0 ? -1 : blocks.find(block)
+    if (slot >= 0 && blocks.lsn(slot) > above) return true
+    return ranges.size > 0 && (ranges.find(block)?.lsn ?? 0) > above
+  })
 
 function* pagesAbove(dirty: DirtyMap, above: number): Generator<PageRange> {
   for (const { blocks, ranges } of dirty.generations) {

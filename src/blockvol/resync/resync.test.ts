@@ -222,39 +222,6 @@ describe('a block that the source does not have', () => {
     }))
 })
 
-describe('giving up a history', () => {
-  it('makes exactly what is above unknown, durably, and finds it again', () =>
-    inVirtualTime(8, async (scheduler) => {
-      const side = new Side(scheduler, 1)
-      await side.create()
-      let volume = await side.open()
-      await volume.write(3, filledBlock(3))
-      await volume.write(600, filledBlock(600))
-      const above = volume.lsn
-      await volume.checkpoint()
-      await volume.write(4, filledBlock(4))
-      await volume.trim(600, 1)
-      await volume.writeSame(1000, 30, filledBlock(7))
-      await volume.checkpoint()
-      const pages = [0, Math.floor(600 / 256), Math.floor(1000 / 256), Math.floor(1029 / 256)]
-      const expectForgotten = async (): Promise<void> => {
-        for (let block = 0; block < SIZE_BLOCKS; block++) {
-          const isAbove = block === 4 || block === 600 || (block >= 1000 && block < 1030)
-          const kind = isAbove ? 'unknown' : block === 3 ? 'data' : 'empty'
-          expect(await volume.entry(block)).toMatchObject({ kind })
-        }
-      }
-      const unknown = await volume.forget(above, above)
-      for (let page = 0; page * 256 < SIZE_BLOCKS; page++)
-        expect(unknown.has(page)).toBe(pages.includes(page))
-      await expectForgotten()
-      side.restart(side.storage.afterPowerLoss(() => 'none'))
-      volume = await side.open({ isFilling: true })
-      await expectForgotten()
-      expect((await volume.forget(above, above)).ranges).toEqual(unknown.ranges)
-    }))
-})
-
 describe('a resync to an earlier target than the one before', () => {
   it('leaves the log what the one before did not know up to its own target', () =>
     inVirtualTime(9, async (scheduler) => {
@@ -279,52 +246,6 @@ describe('a resync to an earlier target than the one before', () => {
       await volume.checkpoint()
       expect(await volume.read(5)).toEqual(filledBlock(92))
       for (const block of [4, 5]) expect(await volume.entry(block)).toMatchObject({ kind: 'data' })
-    }))
-})
-
-describe('a flush that did not end', () => {
-  it('and whose log is given up leaves no entry with other content', () =>
-    inVirtualTime(13, async (scheduler) => {
-      const side = new Side(scheduler, 1)
-      await side.create()
-      let volume = await side.open()
-      for (const block of [0, 1, 2, 3, 600]) await volume.write(block, filledBlock(block + 1))
-      await volume.checkpoint()
-      const above = volume.lsn
-      await volume.write(1, filledBlock(50))
-      await volume.trim(600, 10)
-      await volume.writeSame(1000, 3, filledBlock(51))
-      await volume.write(3, filledBlock(52))
-      // content is on the disk, the map has not heard of it
-      let isOver = false
-      side.restart(side.storage.afterProcessCrash(), {
-        onEffect: ({ kind, path }) => {
-          if (kind !== 'datasync' || !path.endsWith('000000') || isOver) return
-          isOver = true
-          side.process.life.end()
-        },
-      })
-      volume = await side.open()
-      void volume.checkpoint()
-      while (!isOver) await new Promise<void>((resolve) => scheduler.schedule('wait', '', 1, resolve))
-      side.restart(side.storage.afterProcessCrash())
-      volume = await side.open()
-      await volume.forgetOverwritten(above)
-      await volume.close()
-      await side.restartLog(above)
-      volume = await side.open({ isFilling: true })
-      const kinds = await Promise.all([0, 1, 2, 3, 600, 1000].map((block) => volume.entry(block)))
-      expect(kinds.map(({ kind }) => kind)).toEqual([
-        'data',
-        'unknown',
-        'data',
-        'unknown',
-        'unknown',
-        'empty',
-      ])
-      for (const block of [0, 2]) expect(await volume.read(block)).toEqual(filledBlock(block + 1))
-      const unknown = await volume.forget(above, above)
-      expect([0, 1, 2, 3].map((page) => unknown.has(page))).toEqual([true, false, true, false])
     }))
 })
 

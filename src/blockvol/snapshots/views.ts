@@ -130,16 +130,30 @@ export class SnapshotViews implements VersionLocator {
     if (page === undefined) return undefined
     const isFlushed = dirty.lookupAt(block, lsn - 1) === 'clean' && page.lsn(block % PAGE_BLOCKS) === lsn
     if (isFlushed) return { located: this.#mapped(page, block) }
-    const before = this.#look(block, lsn - 1)
-    if (before === undefined) return undefined
-    const beforeLsn = 'located' in before ? before.located.lsn : (before.question.asLsn ?? lsn)
-    // nothing happened since the snapshot; so too when what happened is not known
-    if (beforeLsn <= snapshotLsn) return before
     const restored = this.#look(block, snapshotLsn)
-    if (restored === undefined) return undefined
+    // where nothing happened since the snapshot nothing is restored; so too when what happened is not known
+    if (restored === undefined || !this.#isChanged(page, block, snapshotLsn, lsn - 1)) return restored
     if ('question' in restored) return { question: { ...restored.question, asLsn: lsn } }
     const { source } = restored.located
     return { located: { lsn, source: source.kind === 'zeros' ? { kind: 'zeros', lsn } : source } }
+  }
+
+  /**
+   * Whether what the block is as of `lsn` came after `since`. Of restores on the way each is looked at once: looked up in full
+   * before and at the snapshot, every one of several would double the work.
+   */
+  #isChanged(page: MapPage, block: number, since: number, lsn: number): boolean {
+    const { dirty } = this.#o
+    for (let at = lsn; ; ) {
+      const kind = dirty.lookupAt(block, at)
+      const { lsn: foundLsn, snapshotLsn } = dirty
+      if (kind === 'clean') return page.lsn(block % PAGE_BLOCKS) > since
+      if (kind !== 'restored' || foundLsn <= since) return foundLsn > since
+      if (this.#isChanged(page, block, snapshotLsn, foundLsn - 1)) return true
+      // left as it was by the restore, it is as old as the snapshot at least
+      if (snapshotLsn <= since) return false
+      at = snapshotLsn
+    }
   }
 
   #mapped(page: MapPage, block: number): Located {

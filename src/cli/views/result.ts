@@ -19,7 +19,8 @@ export const resultFacts = (result: unknown, nameOf: NameOf = (server) => server
       return isScalar(value)
         ? [[words(name), text(name, value, nameOf)]]
         : fieldsOf(value).flatMap(
-            ([inner, one]): Facts => (isScalar(one) ? [[words(inner), text(inner, one, nameOf)]] : []),
+            ([inner, one]): Facts =>
+              isScalar(one) ? [[`${words(name)} ${words(inner)}`, text(inner, one, nameOf)]] : [],
           )
     }
     const lines = value.slice(0, LINES_MAX).map((item): [string, string] => [words(name), line(item, nameOf)])
@@ -42,10 +43,10 @@ const fieldsOf = (value: unknown): [string, unknown][] =>
 const isScalar = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
 
 const SIZE = /(?:_b|B)ytes$/
-const TIME = /(?:_at_m|AtM)s$/
+const TIME = /(?:_at|AtMs)$/
 const TIME_MS_MAX = 8.64e15
 
-/** `stored_bytes` and `storedBytes` are `stored`, `createdAtMs` is `created`, `isEncrypted` is `encrypted`. */
+/** `stored_bytes` is `stored`, `created_at` is `created`; of a target `storedBytes`, `createdAtMs`, and `isEncrypted` is `encrypted`. */
 const words = (name: string): string =>
   name
     .replace(SIZE, '')
@@ -56,7 +57,10 @@ const words = (name: string): string =>
 
 function text(name: string, value: unknown, nameOf: NameOf): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (typeof value === 'string') return name === 'server' ? nameOf(value) : value
+  if (typeof value === 'string') {
+    if (name === 'server') return nameOf(value)
+    return TIME.test(name) && !Number.isNaN(Date.parse(value)) ? formatTime(value) : value
+  }
   if (typeof value !== 'number') return String(value)
   if (TIME.test(name) && Math.abs(value) <= TIME_MS_MAX) return formatTime(new Date(value).toISOString())
   return SIZE.test(name) ? formatSize(value) : String(value)

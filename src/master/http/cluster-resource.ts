@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import type { ClusterView, Preflight, RebalanceMove, Refusal, ServerView } from '../master-api.ts'
 import type { EventRecord, JobRecord } from '../records.ts'
 import type { Json } from '../registry/registry.ts'
+import { resultResource } from './result-resource.ts'
 import { Count, NextCursor, nullable, Text, Timestamp, timestamp } from './schemas.ts'
 
 export const Server = Type.Object({
@@ -95,7 +96,7 @@ export function jobResource(job: JobRecord, volumeName: string | null): Static<t
     step,
     progress: { done, total, unit },
     message,
-    result: job.data.result ?? null,
+    result: resultResource(job.data.result ?? null),
     created_at: timestamp(job.createdAt),
     updated_at: timestamp(job.updatedAt),
   }

@@ -121,7 +121,7 @@ const SCENARIOS: readonly Scenario[] = [
         ...{ state: 'active', origin: null },
         access: { initiators: null, hosts: null },
       })
-      expect(world.servers.volumes.log('u-c').origin).toMatchObject({ volume: 'u-v', snapshot: SNAP })
+      expect(world.servers.volumes.log('u-c').filledFrom).toMatchObject({ volume: 'u-v', snapshot: SNAP })
     },
   },
   {

@@ -19,6 +19,8 @@ export interface ScriptLog {
   lsn: number
   snapshots: SnapshotBeat[]
   origin: Of<'setOrigin'>['origin'] | null
+  /** What `origin` was until all of it was there. */
+  filledFrom: Of<'setOrigin'>['origin'] | null
   /** Ids of snapshots that it was restored to, in order. */
   readonly restored: string[]
   /** Requests that were carried out, by epoch. */
@@ -28,6 +30,7 @@ export interface ScriptLog {
 
 interface ScriptTask {
   readonly spec: TaskSpec
+  readonly volume: string | null
   readonly epoch: number | null
   readonly endsMs: number
   readonly fails: { readonly code: string; readonly message: string } | undefined
@@ -74,6 +77,7 @@ export class ScriptVolumes {
       lsn: 100,
       snapshots: [],
       origin: null,
+      filledFrom: null,
       restored: [],
       requests: new Set(),
       hold: null,
@@ -157,13 +161,13 @@ export class ScriptVolumes {
     const { task, led, spec } = request
     const key = `${server}/${task}`
     const there = this.#tasks.get(key)
-    const epoch = led?.epoch ?? null
+    const { epoch, volume } = led ?? { epoch: null, volume: null }
     if (there !== undefined) {
       const { state } = this.#view(key, task, there)
       if (state === 'running' || state === 'succeeded') return
     }
     const fails = this.failures.get(spec.kind)?.shift()
-    this.#tasks.set(key, { spec, epoch, endsMs: this.#now() + TASK_MS, fails, isCancelled: false })
+    this.#tasks.set(key, { spec, volume, epoch, endsMs: this.#now() + TASK_MS, fails, isCancelled: false })
     this.begun.push(`${spec.kind} ${server}`)
     this.specs.push(spec)
   }
@@ -183,12 +187,18 @@ export class ScriptVolumes {
     if (known !== undefined) known.isCancelled = true
   }
 
-  #view(_key: string, task: string, { spec, endsMs, fails, isCancelled }: ScriptTask): TaskView {
+  #view(_key: string, task: string, { spec, volume, endsMs, fails, isCancelled }: ScriptTask): TaskView {
     if (isCancelled) return { ...NOTHING, task, state: 'cancelled' }
     const leftMs = endsMs - this.#now()
     if (leftMs > 0) return { ...NOTHING, task, state: 'running', done: TASK_MS - leftMs, total: TASK_MS }
     if (fails !== undefined) return { ...NOTHING, task, state: 'failed', ...fails }
+    if (spec.kind === 'hydrate' && volume !== null) this.#filled(this.log(volume))
     return { ...NOTHING, task, state: 'succeeded', result: this.#resultOf(spec, task) }
+  }
+
+  #filled(log: ScriptLog): void {
+    log.filledFrom = log.origin ?? log.filledFrom
+    log.origin = null
   }
 
   #resultOf(spec: TaskSpec, task: string): string {
