@@ -8,7 +8,7 @@ import type { LedDevice } from '../../../src/replication/device.ts'
 import type { Distance } from './distance.ts'
 
 /** What an operator drives. */
-export interface OperatedDevice extends SnapshotDevice {
+interface OperatedDevice extends SnapshotDevice {
   readonly sizeBytes: number
   readonly logicalBlockBytes: 512 | 4096
   resize(sizeBytes: number, options?: WriteOptions): Promise<void>
