@@ -70,6 +70,8 @@ export interface ReplicaHooks {
   readonly moved: () => void
   /** Base blocks of a resync arrive beside the log. */
   readonly isFilling: () => boolean
+  /** The base of a resync brings all versions of the block, for it was told that the block is not known here. */
+  readonly isAsked: (block: number) => boolean
   readonly pinsLost: (keys: readonly string[]) => void
   /** Least format level that the replicas know which get the log; the one of this program when it is not given. */
   readonly formatLevelMax?: () => number
@@ -215,7 +217,8 @@ export async function assemble(
     telemetry.unknown(block)
     ports.logger.error('volume.version-lost', { volume: superblock.name, block })
   }
-  const preserver = new Preserver({ map, extents, versions, pool, repairSource, onLost })
+  const isAsked = replication?.hooks.isAsked ?? never
+  const preserver = new Preserver({ map, extents, versions, pool, repairSource, onLost, isAsked })
   const newestSnapshot = (): number => state.current.snapshots.at(-1)?.lsn ?? 0
   const admission: Admission = new Admission(clock, tuning, {
     fullness: () => Math.max(writer.unflushedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),

@@ -7,6 +7,7 @@ import { BLOCK_BYTES, type Lsn, lsn as toLsn } from '../../src/base/units.ts'
 import type { OpenVolumeOptions, VolumePorts } from '../../src/blockvol/api.ts'
 import { assemble, type VolumeParts } from '../../src/blockvol/assembly.ts'
 import { ENTRY_KIND, type EntryKind } from '../../src/blockvol/format/log-group.ts'
+import { ENTRY_FLAG_UNKNOWN } from '../../src/blockvol/format/map-page.ts'
 import { decodeState, encodeState } from '../../src/blockvol/format/state.ts'
 import { PAGE_BLOCKS } from '../../src/blockvol/geometry.ts'
 import type { AppendedEntry } from '../../src/blockvol/log/group-composer.ts'
@@ -49,6 +50,13 @@ export interface BareOptions {
   readonly holdsRestores?: boolean
 }
 
+interface Mode {
+  isFilling: boolean
+  readonly holdsRestores: boolean
+  /** What the source was told that it is not known. */
+  asked: PageSet | undefined
+}
+
 export class BareVolume {
   readonly parts: VolumeParts
   readonly files: VolumeFiles
@@ -56,14 +64,14 @@ export class BareVolume {
   readonly shipped: ShippedEntry[]
   readonly sink: ResyncSink
   readonly #telemetry: CountingTelemetry
-  readonly #mode: { isFilling: boolean; readonly holdsRestores: boolean }
+  readonly #mode: Mode
 
   private constructor(
     parts: VolumeParts,
     files: VolumeFiles,
     shipped: ShippedEntry[],
     telemetry: CountingTelemetry,
-    mode: { isFilling: boolean; readonly holdsRestores: boolean },
+    mode: Mode,
   ) {
     this.parts = parts
     this.files = files
@@ -81,7 +89,7 @@ export class BareVolume {
     const files = await VolumeFiles.open(ports, openOptions)
     const recovered = await recover(ports, openOptions, files)
     const telemetry = new CountingTelemetry()
-    const mode = { isFilling, holdsRestores }
+    const mode: Mode = { isFilling, holdsRestores, asked: undefined }
     const shipped: ShippedEntry[] = []
     const hooks = {
       appended: (entry: AppendedEntry): void => {
@@ -103,6 +111,7 @@ export class BareVolume {
       index: new LogIndex(files.superblocks.current.logBytes),
       hooks: {
         isFilling: (): boolean => mode.isFilling,
+        isAsked: (block: number): boolean => mode.asked?.has(Math.floor(block / PAGE_BLOCKS)) ?? true,
         // everything that is appended is committed
         moved: (): void => {
           parts.replica?.commitment.commit(parts.writer.appendedLsn)
@@ -163,8 +172,10 @@ export class BareVolume {
   }
 
   /** `sizeBlocks`: as if the volume were that small. */
-  forget(above: number, base: number, sizeBlocks = this.sizeBlocks): Promise<PageSet> {
-    return forget({ ...resyncParts(this.#open()), sizeBlocks: () => sizeBlocks }, above, base)
+  async forget(above: number, base: number, sizeBlocks = this.sizeBlocks): Promise<PageSet> {
+    const parts = { ...resyncParts(this.#open()), sizeBlocks: () => sizeBlocks }
+    this.#mode.asked = await forget(parts, above, base)
+    return this.#mode.asked
   }
 
   forgetOverwritten(above: number): Promise<void> {
@@ -267,6 +278,13 @@ export class BareVolume {
     const content = new Uint8Array(BLOCK_BYTES)
     await this.parts.reader.readAppended(block, content)
     return content
+  }
+
+  /** The disk loses what the map says of `block`. */
+  async lose(block: number): Promise<void> {
+    const page = await this.parts.map.edit(Math.floor(block / PAGE_BLOCKS))
+    page.set(block % PAGE_BLOCKS, 0, ENTRY_FLAG_UNKNOWN, 0)
+    await this.parts.map.write([page], 0)
   }
 
   /** The map's entry of `block`. */

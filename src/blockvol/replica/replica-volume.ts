@@ -13,6 +13,7 @@ import { Comparer } from '../compare/comparer.ts'
 import type { ExactVersions } from '../exact-versions.ts'
 import { ENTRY_KIND } from '../format/log-group.ts'
 import { decodeState, encodeState } from '../format/state.ts'
+import { PAGE_BLOCKS } from '../geometry.ts'
 import type { ReadGroup } from '../log/log-reader.ts'
 import { MarksFile } from '../marks-file.ts'
 import { forget } from '../resync/forget.ts'
@@ -92,6 +93,7 @@ export class ReplicaVolume {
       flushAsked: (lsn) => this.#flushAsked(lsn),
       moved: () => this.#moved(),
       isFilling: () => this.#isFilling,
+      isAsked: (block) => this.#unknown.has(Math.floor(block / PAGE_BLOCKS)),
       formatLevelMax: () => options.events.formatLevelMax?.() ?? FORMAT_LEVEL,
       pinsLost: (keys) => options.events.pinsLost(keys),
     }

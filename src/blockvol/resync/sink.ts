@@ -224,7 +224,7 @@ export class ResyncSink {
         const { block, lsn, kind } = change
         const page = await this.#page(block)
         // what snapshots see of such a block comes by itself
-        if (page.isUnknown(block % PAGE_BLOCKS)) continue
+        if (page.isUnknown(block % PAGE_BLOCKS) && preserver.isAsked(block)) continue
         if (isKnown(change) || change.isUnread === true) {
           await preservation.replaced(block, lsn)
           continue

@@ -222,6 +222,45 @@ describe('a resync of a volume with snapshots', () => {
       }
     }))
 
+  it.each(['base', 'log'])(
+    'does not know what a snapshot sees of a block that the disk lost meanwhile (%s)',
+    (by) =>
+      inVirtualTime(2, async (scheduler) => {
+        const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+        await sourceSide.create()
+        await sinkSide.create()
+        const source = await sourceSide.open()
+        await source.write(5, filledBlock(1))
+        const base = source.lsn
+        const follower = await sinkSide.open()
+        await applyAll(follower, source.shipped)
+        await follower.checkpoint()
+        await follower.close()
+        const { lsn: snapshot } = await source.createSnapshot(1n)
+        if (by === 'base') await source.write(5, filledBlock(2))
+        const target = source.lsn
+        if (by === 'log') await source.write(5, filledBlock(2))
+        await source.checkpoint()
+        await sinkSide.restartLog(target)
+        const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+        const unknown = await sink.forget(target, base)
+        expect(unknown.isEmpty).toBe(true)
+        await sink.lose(5)
+        sink.awaitBase(base)
+        sink.install(source.state)
+        const lane = new LiveLane(source, sink, target)
+        await copy(source.source({ base, target, unknown }), sink, () => Promise.resolve(true))
+        await sink.sink.settle()
+        sink.whole()
+        await lane.send()
+        await sink.settle()
+        sink.filled()
+        await sink.checkpoint()
+        expect(firstWord(await sink.read(5))).toBe(2)
+        await expect(sink.readAt(5, snapshot)).rejects.toThrow(/MEDIUM|copy|known/)
+      }),
+  )
+
   it('keeps what a snapshot sees of a block that was trimmed since, and flushed after the base came', () =>
     inVirtualTime(1, async (scheduler) => {
       const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]

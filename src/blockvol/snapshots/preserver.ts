@@ -31,6 +31,8 @@ export interface PreserverOptions {
   readonly repairSource: RepairSource | undefined
   /** What a snapshot sees of a block is lost here. */
   readonly onLost: (block: number) => void
+  /** Of a block that is not known here, what snapshots see of it comes with the base of a resync. */
+  readonly isAsked: (block: number) => boolean
 }
 
 /** `all`: it is not known which, and any LSN may be one. */
@@ -45,10 +47,16 @@ export class Preserver {
     this.#o = options
   }
 
+  /** As of the options: nothing need be kept of such a block while it is not known. */
+  isAsked(block: number): boolean {
+    return this.#o.isAsked(block)
+  }
+
   /**
    * `asOfLsn`: above the checkpoint until the step is over. `snapshotLsns`: of those that may see something, in any order.
    * `isFilling`: the replica waits for its base. A version may have come in any way then, and what was given up as not known is
-   * for the base to bring, with what snapshots see of it.
+   * for the base to bring, with what snapshots see of it. What became unknown without the source being told, because the disk
+   * lost a page, is not.
    */
   begin(
     asOfLsn: number,
@@ -140,7 +148,7 @@ export class Preservation {
    * deleted: all that could be of either kind are taken for others.
    */
   async #keepUnknown(block: number, lsn: number): Promise<void> {
-    if (this.#isFilling && lsn === 0) return
+    if (this.#isFilling && lsn === 0 && this.#o.isAsked(block)) return
     const newest = (await this.#o.versions.of(block)).at(-1)
     // the step was interrupted before; an entry without an LSN would be kept again, as of the next one
     if (lsn === 0 && newest?.kind === 'bad') return
