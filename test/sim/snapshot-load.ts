@@ -136,9 +136,12 @@ export class SnapshotLoad {
     }
   }
 
-  async #create(outdated: bigint | undefined): Promise<Outcome> {
+  async #create(outdated: bigint | undefined): Promise<Outcome | undefined> {
     const deleted = outdated === undefined ? 'ok' : await this.#delete(outdated)
-    if (deleted !== 'ok') return deleted
+    if (deleted !== 'ok') {
+      this.#o.judge('snapshot delete', deleted)
+      return undefined
+    }
     const { unanswered, random } = this.#o
     const id = unanswered.shift() ?? random.u64()
     const outcome = await this.#asking(id, () => this.#client.create(id, nameOf(id)))
