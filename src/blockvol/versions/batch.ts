@@ -126,8 +126,11 @@ export class Batch implements VersionBatch {
   async abandon(): Promise<void> {
     if (this.#state === 'ended') return
     const { manifest, data } = this.#host
-    // a change that failed may be on the disk all the same, and names these files
-    if (!manifest.hasFailed) {
+    if (manifest.hasFailed) {
+      // the change may be on the disk all the same, and names these files
+      await this.#writer?.leave()
+      for (const list of this.#lists) await list.close().catch(() => undefined)
+    } else {
       await this.#writer?.abandon()
       for (const list of this.#lists) await list.retire()
       if (this.#leave !== undefined) await data.cut(manifest.current.nextSlot).catch(() => undefined)

@@ -117,10 +117,15 @@ export class ListWriter {
     return ListFile.written(this.#ports, info, this.#file, firstBlocks)
   }
 
-  /** Removes what was written. Never rejects: what stays is removed by the next opening. */
-  async abandon(): Promise<void> {
+  /** Ends it, with what was written where it is. Never rejects. */
+  async leave(): Promise<void> {
     this.#release()
     await this.#file.close().catch(() => undefined)
+  }
+
+  /** Removes what was written. Never rejects: what stays is removed by the next opening. */
+  async abandon(): Promise<void> {
+    await this.leave()
     await this.#ports.disk.remove(this.#file.path).catch(() => undefined)
   }
 

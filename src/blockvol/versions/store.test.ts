@@ -81,6 +81,24 @@ describe('a version store', () => {
     expect(rig.store.usage().dataBytes).toBe(2 * BLOCK_BYTES)
   })
 
+  it('gives its memory back when a batch failed at any of its writes', async () => {
+    for (let skip = 0; ; skip++) {
+      const rig = await opened()
+      const { pool } = rig.process
+      const before = pool.lentBytes
+      rig.faults.arm('syncError', '', skip)
+      const failed = await rig.preserve([dataVersion(1, 1), holeVersion(2, 1)], 5).then(
+        () => false,
+        () => true,
+      )
+      await rig.until(rig.store.settled())
+      expect(pool.lentBytes, `sync ${skip}`).toBe(before)
+      if (failed) continue
+      expect(skip).toBeGreaterThan(2)
+      return
+    }
+  })
+
   it('passes over what is there already: of a flush that is repeated, or of any batch when asked', async () => {
     const rig = await opened()
     await rig.preserve([dataVersion(1, 4)], 10)
