@@ -89,9 +89,14 @@ export class SnapshotImage implements VolumeImage {
   async #seek(page: number, sinceLsn: number): Promise<{ page: number; isFound: boolean }> {
     const { dirty, maxima, snapshot } = this.#o
     const generations = dirty.generations.filter(({ newestLsn }) => newestLsn <= snapshot.lsn)
-    // a restore that is not flushed yet changes what was changed since its snapshot
-    const restores = generations.flatMap(({ restore }) => restore ?? []).filter(({ lsn }) => lsn > sinceLsn)
-    const floorLsn = restores.reduce((least, { snapshotLsn }) => Math.min(least, snapshotLsn), sinceLsn)
+    // A restore that is not flushed yet changes what was changed since its snapshot: by entries, of which the maxima or the lists
+    // of pages tell, or by restores before it that are not flushed either, however long before `sinceLsn` these were.
+    const restores = generations.flatMap(({ restore }) => restore ?? [])
+    const isRestored = restores.some(({ lsn }) => lsn > sinceLsn)
+    const floorLsn = (isRestored ? restores : []).reduce(
+      (least, { snapshotLsn }) => Math.min(least, snapshotLsn),
+      sinceLsn,
+    )
     const pagesPerGrain = maxima.grainBlocks / PAGE_BLOCKS
     const endGrain = Math.ceil(this.sizeBytes / BLOCK_BYTES / maxima.grainBlocks)
     let at = page

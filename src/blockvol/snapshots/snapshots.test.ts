@@ -106,6 +106,32 @@ describe('a snapshot', () => {
     expect(same(await imageBlock(volume, 2n, 0), filled(2, 2 * 4096).subarray(0, 4096))).toBe(true)
     await volume.close()
   })
+
+  it('tells as changed what a restore that is not flushed undid of one before it', async () => {
+    const volume = await freshVolume(portsWith(), scratch.next())
+    await volume.write(0, filled(1))
+    await volume.createSnapshot({ id: 1n, name: 'a' })
+    await volume.write(0, filled(2))
+    await volume.createSnapshot({ id: 2n, name: 'b' })
+    await volume.checkpoint()
+    await volume.restoreSnapshot(1n)
+    const restored = await volume.createSnapshot({ id: 3n, name: 'restored' })
+    await volume.restoreSnapshot(2n)
+    const undone = await volume.createSnapshot({ id: 4n, name: 'undone' })
+    expect(same(await imageBlock(volume, 3n, 0), filled(1))).toBe(true)
+    expect(same(await imageBlock(volume, 4n, 0), filled(2))).toBe(true)
+    const changed = async () => {
+      const image = await volume.openSnapshot(4n)
+      const { blocks } = await image.changed({ sinceLsn: restored.lsn, fromBlock: 0, limit: 100 })
+      await image.close()
+      return blocks
+    }
+    const dirty = await changed()
+    await volume.checkpoint()
+    expect(await changed()).toEqual([{ block: 0, lsn: undone.lsn - 1, kind: 'data' }])
+    expect(dirty).toEqual(await changed())
+    await volume.close()
+  })
 })
 
 describe('a block that is bad when a snapshot needs it', () => {
