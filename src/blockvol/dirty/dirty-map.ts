@@ -17,20 +17,34 @@ export interface RestoreMark {
 export class Generation {
   readonly blocks = new BlockTable()
   readonly ranges = new RangeTable()
-  #newestLsn = 0
+  #newestLsn: number
   #restore: RestoreMark | undefined
+
+  /** `newestLsn`: of the generations before it. */
+  constructor(newestLsn = 0) {
+    this.#newestLsn = newestLsn
+  }
 
   /** Of a generation that is nothing but a restore. */
   get restore(): RestoreMark | undefined {
     return this.#restore
   }
 
+  /** Of what is here, or, while nothing is, of what was before: it never falls from one generation to the next. */
   get newestLsn(): number {
     return this.#newestLsn
   }
 
   get isEmpty(): boolean {
     return this.blocks.size === 0 && this.ranges.size === 0 && this.#restore === undefined
+  }
+
+  /** Of the newest entry here that is of `block`; undefined when there is none. */
+  lsnOf(block: number): number | undefined {
+    const slot = this.blocks.size === 0 ? -1 : this.blocks.find(block)
+    const range = this.ranges.size === 0 ? undefined : this.ranges.find(block)
+    if (slot < 0) return range?.lsn
+    return Math.max(this.blocks.lsn(slot), range?.lsn ?? 0)
   }
 
   /** Makes it a restore. It has no blocks, and gets none. */
@@ -68,6 +82,8 @@ export class DirtyMap {
   flushedRestoreLsn = 0
   /** For kind `restored`: as of where the block is. */
   snapshotLsn = 0
+  /** For kind `restored`: index of the restore among the generations. */
+  index = 0
 
   constructor(first: Generation = new Generation()) {
     this.#generations = [first]
@@ -108,7 +124,7 @@ export class DirtyMap {
   /** Freezes the active generation and starts another. */
   freeze(): Generation {
     const frozen = this.active
-    this.#generations.push(new Generation())
+    this.#generations.push(new Generation(frozen.newestLsn))
     return frozen
   }
 
@@ -127,10 +143,15 @@ export class DirtyMap {
 
   /** As `lookup`, of generations without anything above `lsn`: what a snapshot of that LSN sees here. */
   lookupAt(block: number, lsn: number): DirtyKind {
-    let g = this.#generations.length - 1
-    // one without anything, as the active one may be, says nothing of those before it
-    while (g >= 0 && (this.#generations[g]!.newestLsn > lsn || this.#generations[g]!.isEmpty)) g--
-    return this.#lookup(block, g)
+    // looked for by halving: a look-up through many restores asks this of each of them
+    let low = 0
+    let high = this.#generations.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#generations[middle]!.newestLsn <= lsn) low = middle + 1
+      else high = middle
+    }
+    return this.#lookup(block, low - 1)
   }
 
   #lookup(block: number, newest: number): DirtyKind {
@@ -139,6 +160,7 @@ export class DirtyMap {
       if (restore !== undefined) {
         this.lsn = restore.lsn
         this.snapshotLsn = restore.snapshotLsn
+        this.index = g
         return 'restored'
       }
       const slot = blocks.size === 0 ? -1 : blocks.find(block)

@@ -14,6 +14,7 @@ import { BLOCK_BYTES } from '../../base/units.ts'
 import type { RepairSource } from '../api.ts'
 import { blockChecksum } from '../checksum.ts'
 import type { DirtyMap } from '../dirty/dirty-map.ts'
+import { PastLsns } from '../dirty/past-lsns.ts'
 import type { MapPage } from '../format/map-page.ts'
 import { PAGE_BLOCKS, SEGMENT_BLOCKS } from '../geometry.ts'
 import type { LogFile } from '../log/log-file.ts'
@@ -53,6 +54,7 @@ const RUN_BLOCKS_MAX = 256
 
 export class SnapshotViews implements VersionLocator {
   readonly #o: ViewsOptions
+  readonly #pastLsns = new PastLsns()
 
   constructor(options: ViewsOptions) {
     this.#o = options
@@ -111,48 +113,33 @@ export class SnapshotViews implements VersionLocator {
     const { dirty, map } = this.#o
     const kind = lsn === Number.POSITIVE_INFINITY ? dirty.lookup(block) : dirty.lookupAt(block, lsn)
     if (kind === 'zeros') return { located: { lsn: dirty.lsn, source: { kind, lsn: dirty.lsn } } }
-    if (kind === 'restored') return this.#lookRestored(block, dirty.lsn, dirty.snapshotLsn)
-    if (kind !== 'clean') {
+    if (kind === 'data' || kind === 'pattern') {
       const { position, checksum, seedBlock } = dirty
       const source = { kind: 'log', lsn: dirty.lsn, position, checksum, seedBlock } as const
       return { located: { lsn: dirty.lsn, source } }
     }
     const page = map.getNow(Math.floor(block / PAGE_BLOCKS))
     if (page === undefined) return undefined
+    if (kind === 'restored') return this.#lookRestored(page, block)
     if (page.lsn(block % PAGE_BLOCKS) > lsn) return { question: { atMost: lsn, asLsn: undefined } }
     return { located: this.#mapped(page, block) }
   }
 
-  /** Under the restore `lsn` to `snapshotLsn`, which is not flushed yet, or is being flushed. */
-  #lookRestored(block: number, lsn: number, snapshotLsn: number): Look | undefined {
-    const { dirty, map } = this.#o
-    const page = map.getNow(Math.floor(block / PAGE_BLOCKS))
-    if (page === undefined) return undefined
-    const isFlushed = dirty.lookupAt(block, lsn - 1) === 'clean' && page.lsn(block % PAGE_BLOCKS) === lsn
-    if (isFlushed) return { located: this.#mapped(page, block) }
-    const restored = this.#look(block, snapshotLsn)
-    // where nothing happened since the snapshot nothing is restored; so too when what happened is not known
-    if (restored === undefined || !this.#isChanged(page, block, snapshotLsn, lsn - 1)) return restored
-    if ('question' in restored) return { question: { ...restored.question, asLsn: lsn } }
-    const { source } = restored.located
-    return { located: { lsn, source: source.kind === 'zeros' ? { kind: 'zeros', lsn } : source } }
-  }
-
-  /**
-   * Whether what the block is as of `lsn` came after `since`. Of restores on the way each is looked at once: looked up in full
-   * before and at the snapshot, every one of several would double the work.
-   */
-  #isChanged(page: MapPage, block: number, since: number, lsn: number): boolean {
+  /** Under the restore that the dirty map has just told of, which is not flushed yet, or is being flushed. */
+  #lookRestored(page: MapPage, block: number): Look | undefined {
     const { dirty } = this.#o
-    for (let at = lsn; ; ) {
-      const kind = dirty.lookupAt(block, at)
-      const { lsn: foundLsn, snapshotLsn } = dirty
-      if (kind === 'clean') return page.lsn(block % PAGE_BLOCKS) > since
-      if (kind !== 'restored' || foundLsn <= since) return foundLsn > since
-      if (this.#isChanged(page, block, snapshotLsn, foundLsn - 1)) return true
-      // left as it was by the restore, it is as old as the snapshot at least
-      if (snapshotLsn <= since) return false
-      at = snapshotLsn
+    const mappedLsn = page.lsn(block % PAGE_BLOCKS)
+    const lsns = this.#pastLsns.of(dirty.generations, dirty.index, block, mappedLsn)
+    let asLsn: number | undefined
+    for (;;) {
+      const { lsn, snapshotLsn, index } = dirty
+      const isFlushed = mappedLsn === lsn && dirty.lookupAt(block, lsn - 1) === 'clean'
+      if (isFlushed) return asOf(asLsn, { located: this.#mapped(page, block) })
+      // where nothing happened since the snapshot nothing is restored; so too when what happened is not known
+      if (lsns[index]! > snapshotLsn) asLsn ??= lsn
+      // what was restored may have been so by a restore before the snapshot
+      if (dirty.lookupAt(block, snapshotLsn) === 'restored') continue
+      return asOf(asLsn, this.#look(block, snapshotLsn))
     }
   }
 
@@ -280,6 +267,14 @@ export class SnapshotViews implements VersionLocator {
     onVerdict(block, 'repaired')
     onRepair(block, source, copy)
   }
+}
+
+/** What was looked up, as the restore of LSN `asLsn` made it the block's again, if one did. */
+function asOf(asLsn: number | undefined, look: Look | undefined): Look | undefined {
+  if (look === undefined || asLsn === undefined) return look
+  if ('question' in look) return { question: { ...look.question, asLsn } }
+  const { source } = look.located
+  return { located: { lsn: asLsn, source: source.kind === 'zeros' ? { kind: 'zeros', lsn: asLsn } : source } }
 }
 
 /** Where the map says that a block is. */
