@@ -75,9 +75,8 @@ export class SnapshotImage implements VolumeImage {
       for (; nextBlock < endOfPage && blocks.length < limit; nextBlock++) {
         const { lsn, source } = located[nextBlock % PAGE_BLOCKS]!
         const kind = source.kind === 'zeros' ? 'hole' : 'data'
-        // what is not known may have changed until the end: it is asked for, and then is MEDIUM
-        const isLost = source.kind === 'unknown' && lsn === 0
-        const changedLsn = isLost ? this.#o.snapshot.lsn : lsn
+        // what is not known may have changed until the end, whatever LSN it is kept with: it is asked for, and then is MEDIUM
+        const changedLsn = source.kind === 'unknown' ? this.#o.snapshot.lsn : lsn
         if (changedLsn > sinceLsn) blocks.push({ block: nextBlock, lsn: changedLsn, kind })
       }
     }

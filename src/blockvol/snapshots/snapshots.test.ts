@@ -196,6 +196,12 @@ describe('a block that is bad when a snapshot needs it', () => {
     await volume.checkpoint()
     expect(same(await readBlock(volume, 0), filled(3))).toBe(true)
     expect(await codeOf(imageBlock(volume, 2n, 0))).toBe('MEDIUM')
+    // nor is it to be taken for what it was in another one
+    const [a, b] = volume.snapshots()
+    const image = await volume.openSnapshot(2n)
+    const { blocks } = await image.changed({ sinceLsn: a!.lsn, fromBlock: 0, limit: 100 })
+    expect(blocks).toContainEqual({ block: 0, lsn: b!.lsn, kind: 'data' })
+    await image.close()
     await volume.close()
   })
 })
