@@ -3,6 +3,7 @@
  * those who write, how long one takes to be made, and how fast backups go against a plain copy of a file. The engine and
  * the repository in this process, on a real disk. A whole run is kept in `bench/results/`. Exit 1 when a bar is missed.
  */
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -30,6 +31,8 @@ const verdicts: Verdict[] = []
 /** Each part has a place of its own, which is gone after it. */
 async function part<T>(name: string, measure: (bench: Workbench) => Promise<T>): Promise<T | undefined> {
   if (values.only !== '' && values.only !== name) return undefined
+  // what an earlier part left is not to be written back beside this one
+  execFileSync('sync')
   const bench = Workbench.open(resolve(values.directory))
   const clean = (): void => bench.close()
   process.once('exit', clean)
