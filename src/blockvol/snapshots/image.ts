@@ -131,7 +131,8 @@ export class SnapshotImage implements VolumeImage {
     const { snapshot, state, ensureServing } = this.#o
     ensureServing()
     if (!this.#isOpen) throw new BlockError('CLOSED', `the image of snapshot ${snapshot.name} is closed`)
-    if (state().snapshots.some(({ id }) => id === snapshot.id)) return
+    // one that was made again by the same id is another one, at another LSN
+    if (state().snapshots.some(({ id, lsn }) => id === snapshot.id && lsn === snapshot.lsn)) return
     throw new BlockError('NOT_FOUND', `snapshot ${snapshot.name} was deleted`)
   }
 

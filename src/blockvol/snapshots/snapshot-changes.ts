@@ -93,15 +93,16 @@ export class SnapshotChanges {
   }
 
   async restore(id: bigint, options: WriteOptions): Promise<void> {
-    const { lsn, sizeBytes } = this.get(id)
+    const data = encodeRestore(this.get(id))
     // what reads and then writes a part of a block, or compares, must not have a restore between the two
     const release = await this.#o.lockAll()
     try {
       await this.#append(
         ENTRY_KIND.restore,
-        encodeRestore({ id, lsn, sizeBytes }),
+        data,
         () => {
-          this.get(id)
+          // while this waited it may have been deleted, and made again of other content: nobody keeps what it was before
+          data.set(encodeRestore(this.get(id)))
           this.#refuseUnfilled()
           options.admit?.()
         },

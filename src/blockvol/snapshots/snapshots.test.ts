@@ -107,6 +107,26 @@ describe('a snapshot', () => {
     await volume.close()
   })
 
+  it('that was made again while a restore to it waited is what it is restored to', async () => {
+    const volume = await freshVolume(portsWith(), scratch.next())
+    await volume.write(0, filled(1))
+    await volume.createSnapshot({ id: 1n, name: 'a' })
+    await volume.write(0, filled(2))
+    const order: string[] = []
+    const admitted = (what: string) => ({ admit: () => void order.push(what) })
+    await Promise.all([
+      volume.restoreSnapshot(1n, admitted('restore')),
+      volume.deleteSnapshot(1n, admitted('delete')),
+      volume.createSnapshot({ id: 1n, name: 'a' }, admitted('create')),
+    ])
+    expect(order).toEqual(['delete', 'create', 'restore'])
+    expect(same(await imageBlock(volume, 1n, 0), filled(2))).toBe(true)
+    expect(same(await readBlock(volume, 0), filled(2))).toBe(true)
+    await volume.checkpoint()
+    expect(same(await readBlock(volume, 0), filled(2))).toBe(true)
+    await volume.close()
+  })
+
   it('tells as changed what a restore that is not flushed undid of one before it', async () => {
     const volume = await freshVolume(portsWith(), scratch.next())
     await volume.write(0, filled(1))

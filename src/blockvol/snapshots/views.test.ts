@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { filledBlock, inVirtualTime, Side } from '../../../test/blockvol/resync-pair.ts'
+import { codeOf } from '../../io/test-support.ts'
+import { SnapshotImage } from './image.ts'
 
 describe('restores that are not flushed', () => {
   it('and go back and forth are looked at a few times each', () =>
@@ -66,5 +68,35 @@ describe('restores that are not flushed', () => {
       await volume.checkpoint()
       expect(await Promise.all([0, 1, 2, 3].map(lsnOf))).toEqual([before[0], last, last, 0])
       expect(await Promise.all([0, 1, 2, 3].map((block) => volume.read(block)))).toEqual(kept)
+    }))
+})
+
+describe('an image that is open', () => {
+  it('is not of a snapshot that a primary after this one made again by the same id', () =>
+    inVirtualTime(3, async (scheduler) => {
+      const side = new Side(scheduler, 1)
+      await side.create()
+      const volume = await side.open()
+      const { dirty, maxima, views, state } = volume.parts
+      await volume.write(0, filledBlock(1))
+      await volume.createSnapshot(1n)
+      let { current } = state
+      const image = new SnapshotImage({
+        volume: { uuid: '', logicalBlockBytes: 512 },
+        snapshot: current.snapshots[0]!,
+        state: () => current,
+        ...{ dirty, maxima, views },
+        ensureServing: () => undefined,
+        onClosed: () => undefined,
+      })
+      const target = new Uint8Array(4096)
+      await image.read(0, target)
+      expect(target).toEqual(filledBlock(1))
+      await volume.write(0, filledBlock(2))
+      await volume.deleteSnapshot(1n)
+      await volume.createSnapshot(1n)
+      current = state.current
+      expect(await codeOf(image.read(0, target))).toBe('NOT_FOUND')
+      expect(await codeOf(image.changed({ sinceLsn: 0, fromBlock: 0, limit: 1 }))).toBe('NOT_FOUND')
     }))
 })
