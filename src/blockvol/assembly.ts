@@ -209,7 +209,7 @@ export async function assemble(
     repairSource,
     originBlocks,
     origin: options.origin,
-    onVerdict: (block, verdict) => telemetry.verdict(block, verdict),
+    onVerdict: (block, verdict, isOfVolume) => telemetry.verdict(block, verdict, isOfVolume),
     onRepair: hooks.repaired,
   })
   const reader = new BlockReader({ dirty, commitment, map, log, extents, views, originBlocks })

@@ -41,8 +41,10 @@ export class VolumeTelemetry {
     this.#blocksRepaired++
   }
 
-  verdict(block: number, verdict: 'bad' | 'repaired'): void {
+  /** What only snapshots see says nothing of what the volume has there, neither that it is bad nor that it is not. */
+  verdict(block: number, verdict: 'bad' | 'repaired', isOfVolume = true): void {
     this.#checksumErrors++
+    if (!isOfVolume) return
     if (verdict === 'repaired') this.#badBlocks.delete(block)
     else if (this.#badBlocks.size < BAD_BLOCKS_MAX) this.#badBlocks.add(block)
   }

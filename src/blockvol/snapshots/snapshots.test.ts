@@ -201,6 +201,27 @@ describe('a block that is bad when a snapshot needs it', () => {
     await volume.close()
   })
 
+  it('after it was preserved says nothing of what the volume has there', async () => {
+    const directory = scratch.next()
+    let volume = await freshVolume(portsWith(), directory)
+    await volume.write(0, filled(1))
+    await volume.createSnapshot({ id: 1n, name: 'a' })
+    await volume.write(0, filled(2))
+    await volume.checkpoint()
+    await volume.close()
+    await flip(`${directory}/versions/000000`, 100)
+    volume = await openVolume(portsWith(), directory)
+    expect(await codeOf(imageBlock(volume, 1n, 0))).toBe('MEDIUM')
+    const { health, reasons, counters } = volume.status()
+    expect({ health, reasons, errors: counters.checksumErrors }).toEqual({
+      ...{ health: 'healthy', reasons: [], errors: 1 },
+    })
+    await volume.restoreSnapshot(1n)
+    expect(await codeOf(readBlock(volume, 0))).toBe('MEDIUM')
+    expect(volume.status().health).toBe('degraded')
+    await volume.close()
+  })
+
   it('with a map entry that damage took is not known to any snapshot that may have seen it', async () => {
     const directory = scratch.next()
     let volume = await freshVolume(portsWith(), directory)

@@ -33,7 +33,8 @@ export interface ViewsOptions {
   /** Blocks from 0 that are as the origin has them while nobody touched them; 0 of all but an unfilled clone. */
   readonly originBlocks: () => number
   readonly origin: OriginSource | undefined
-  readonly onVerdict: (block: number, verdict: 'bad' | 'repaired') => void
+  /** `isOfVolume`: of what the block holds, or held not long ago; else of a version that is kept for snapshots alone. */
+  readonly onVerdict: (block: number, verdict: 'bad' | 'repaired', isOfVolume: boolean) => void
   /** A good copy of a bad block: to be put back where it stood, if it still stands there. */
   readonly onRepair: (block: number, source: BlockSource, content: Uint8Array) => void
 }
@@ -214,7 +215,7 @@ export class SnapshotViews implements VersionLocator {
       if (source.kind === 'extent' && (await this.#readPreserved(block, source, target))) return
       const now = (await this.locateAt(block, lsn)).source
       if (!isSame(now, source)) continue
-      await this.#repair(block, source, target)
+      await this.#repair(block, source, target, source.kind !== 'version' || lsn === Number.POSITIVE_INFINITY)
       return
     }
     throw moving(block)
@@ -253,18 +254,18 @@ export class SnapshotViews implements VersionLocator {
   }
 
   /** Fills `target` from a peer, and has the copy put back; MEDIUM when there is no good one. */
-  async #repair(block: number, source: BlockSource, target: Uint8Array): Promise<void> {
+  async #repair(block: number, source: BlockSource, target: Uint8Array, isOfVolume: boolean): Promise<void> {
     const { repairSource, onVerdict, onRepair } = this.#o
     const { lsn, checksum, kind, seedBlock } = source
     const copy = await repairSource?.({ block, lsn, crc32c: checksum, seedBlock })
     if (copy === undefined || !matches(copy, source)) {
-      onVerdict(block, 'bad')
+      onVerdict(block, 'bad', isOfVolume)
       throw new BlockError('MEDIUM', `block ${block} fails its checksum and no good copy could be had`, {
         facts: { block, offsetBytes: block * BLOCK_BYTES, lsn, from: kind },
       })
     }
     target.set(copy)
-    onVerdict(block, 'repaired')
+    onVerdict(block, 'repaired', isOfVolume)
     onRepair(block, source, copy)
   }
 }
