@@ -74,7 +74,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'force-skips-lease': { scenario: 'forceWaitsForTheLease' },
   'set-change-while-sealing': { from: 1 },
   'resync-without-versions': { scenario: 'filledWithVersions' },
-  'seen-version-beside-the-map': { from: 471 },
+  'seen-version-beside-the-map': { from: 220 },
   'base-over-what-snapshots-see': { scenario: 'baseKeepsWhatSnapshotsSee' },
   'restore-not-awaited-by-resync': { scenario: 'filledUnderARestore' },
   'snapshot-read-uncommitted': { scenario: 'snapshotsAreReadWhenCommitted' },
