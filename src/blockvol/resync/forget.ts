@@ -110,11 +110,7 @@ async function pagesSince(maxima: GrainMaxima, since: number): Promise<PageRange
 
 /** Whether the log has a version of the block's own above `above`. */
 const hasAbove = (dirty: DirtyMap, block: number, above: number): boolean =>
-  dirty.generations.some(({ blocks, ranges }) => {
-    const slot = blocks.size === 0 ? -1 : blocks.find(block)
-    if (slot >= 0 && blocks.lsn(slot) > above) return true
-    return ranges.size > 0 && (ranges.find(block)?.lsn ?? 0) > above
-  })
+  dirty.generations.some((generation) => (generation.lsnOf(block) ?? 0) > above)
 
 function* pagesAbove(dirty: DirtyMap, above: number): Generator<PageRange> {
   for (const { blocks, ranges } of dirty.generations) {

@@ -78,7 +78,8 @@ export class Sanitizer {
 
   /**
    * Begins an operation; durable when the promise resolves. `admit` is called where it gets its place in the log, and
-   * may refuse it. BUSY when one is running, READ_ONLY while there are snapshots. The caller has checked that a failed one may be followed by this one.
+   * may refuse it. BUSY when one is running, READ_ONLY while there are snapshots. The caller has
+   * checked that a failed one may be followed by this one.
    */
   start(request: SanitizeRequest, admit: () => void): Promise<void> {
     return this.#start(begin(request), admit)

@@ -79,7 +79,9 @@ export class SnapshotKeeper {
       if (nowMs < (this.#attempts.get(uuid)?.retryAtMs ?? 0) || !this.#isDue(volume, nowMs)) continue
       void this.#keep(uuid)
     }
-    for (const uuid of this.#usage.keys()) if (view.volume(uuid) === undefined) this.#usage.delete(uuid)
+    for (const ofVolumes of [this.#usage, this.#unknownClones]) {
+      for (const uuid of ofVolumes.keys()) if (view.volume(uuid) === undefined) ofVolumes.delete(uuid)
+    }
   }
 
   #watchClone(volume: VolumeRecord, nowMs: number): void {
