@@ -4,7 +4,7 @@
  */
 import { BlockError } from '../base/errors.ts'
 import { parseSize } from '../base/sizes.ts'
-import type { ApiClient } from './http/api-client.ts'
+import type { ApiClient } from '../client/http/api-client.ts'
 import type { Column } from './table.ts'
 import { renderFacts, renderTable } from './table.ts'
 import type { Terminal } from './terminal.ts'

@@ -4,10 +4,10 @@
  * end it, for they do not pass by themselves.
  */
 import { BlockError, isBlockError } from '../base/errors.ts'
-import { type ApiClient, expectShape, parseJson, problemError } from './http/api-client.ts'
-import { EventStreamParser } from './http/event-stream.ts'
+import { type ApiClient, expectShape, parseJson, problemError } from '../client/http/api-client.ts'
+import { EventStreamParser } from '../client/http/event-stream.ts'
+import { ClusterEvent, type EventFilter, eventStreamPath } from '../client/wire/cluster.ts'
 import type { Terminal } from './terminal.ts'
-import { ClusterEvent, type EventFilter, eventStreamPath } from './wire/cluster.ts'
 
 const RECONNECT_MS = { first: 250, max: 5000 } as const
 /** Of an answer that is an error and no stream. */

@@ -3,14 +3,11 @@
  * stderr and an exit code. Daemon commands arrive as descriptions, so that this module knows none of them.
  */
 import { Command, CommanderError } from 'commander'
-import { addCommand, addDaemon, addNoun, addPlain } from './build-command.ts'
-import { Call, type Environment, type FlagDescription, type FlagValues, type Output } from './command.ts'
-import { COMMANDS, NOUNS } from './commands/all.ts'
-import { candidates } from './completion/candidates.ts'
+import { addDaemon, addPlain } from './build-command.ts'
+import type { Environment, FlagDescription, FlagValues, Output } from './command.ts'
 import { completionScript, SHELLS } from './completion/scripts.ts'
 import { describeError } from './describe-error.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { connectTo, flagsOf } from './services.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
 export type { FlagDescription, FlagValues } from './command.ts'
@@ -27,6 +24,8 @@ export interface DaemonCommand {
 export interface CliOptions {
   readonly version: string
   readonly daemons: readonly DaemonCommand[]
+  /** The commands that ask clusters are neither offered nor loaded. */
+  readonly daemonsOnly?: boolean
   readonly stdout: Output
   readonly stderr: Output
   readonly environment: Environment
@@ -41,11 +40,13 @@ const COMPLETE = '__complete'
 export async function runCli(args: readonly string[], options: CliOptions): Promise<number> {
   const { stdout, stderr, environment } = options
   let exitCode: number = EXIT.ok
-  const program = buildProgram(options, (code) => {
+  const clients = options.daemonsOnly === true ? undefined : await import('./client-commands.ts')
+  const program = buildProgram(options, clients, (code) => {
     exitCode = code
   })
   try {
     if (args[0] === COMPLETE) {
+      const { candidates } = await import('./completion/candidates.ts')
       const lines = await candidates(program, args.slice(args[1] === '--' ? 2 : 1), environment)
       stdout.write(lines.map((line) => `${line}\n`).join(''))
       return EXIT.ok
@@ -60,8 +61,14 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   }
 }
 
-/** The parser of all commands. `ended` gets the exit code of one that has its own. */
-function buildProgram(options: CliOptions, ended: (exitCode: number) => void): Command {
+type ClientCommands = typeof import('./client-commands.ts')
+
+/** The parser of the commands. `ended` gets the exit code of one that has its own. */
+function buildProgram(
+  options: CliOptions,
+  clients: ClientCommands | undefined,
+  ended: (exitCode: number) => void,
+): Command {
   const { stdout, stderr, environment, terminal = processTerminal() } = options
   const program = new Command('basalt')
     .description('Basalt: replicated disks that a kernel mounts over iSCSI')
@@ -83,24 +90,9 @@ function buildProgram(options: CliOptions, ended: (exitCode: number) => void): C
     }
   }
   addDaemons(false)
-  for (const noun of NOUNS) addNoun(program, noun)
+  clients?.addNouns(program)
   addDaemons(true)
-  for (const command of COMMANDS) {
-    const { service } = command
-    addCommand(program, command, [...(command.flags ?? []), ...flagsOf(service)], (args, flags) =>
-      command.run(
-        new Call({
-          args,
-          flags,
-          environment,
-          terminal,
-          stdout,
-          stderr,
-          connect: () => connectTo(service, flags, environment),
-        }),
-      ),
-    )
-  }
+  clients?.addCommands(program, { stdout, stderr, environment, terminal })
   addPlain(program, 'completion', 'print what makes a shell complete the words of this program')
     .argument('<SHELL>', SHELLS.join(', '))
     .action((shell: string) => {

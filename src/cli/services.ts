@@ -1,6 +1,7 @@
 /** How each service that the CLI talks to is found and entered: its flags, their variables, and what it is called. */
+
+import { ApiClient } from '../client/http/api-client.ts'
 import type { Environment, FlagDescription, FlagValues } from './command.ts'
-import { ApiClient } from './http/api-client.ts'
 
 type Service = 'master' | 'target'
 

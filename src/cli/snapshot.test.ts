@@ -55,17 +55,18 @@ describe('snapshots', () => {
     expect(master.asked).toEqual([])
   })
 
-  it('are listed of one volume, or of all that have some', async () => {
+  it('are listed of one volume, or of all, page by page', async () => {
     const exposed = { iqn: 'iqn.a', nqn: 'nqn.a', iscsi: ['127.0.0.1:3260'], nvme: [] }
     const older = snapshot({ name: 'sunday', held_bytes: null, exclusive_bytes: null, exposed })
     master.answers[`GET ${SNAPSHOTS}`] = [200, { snapshots: [older, snapshot()] }]
     expect((await run('snapshot list db1')).out).toMatch(
       /^SNAPSHOT +CREATED +SIZE +HELD +FREES +STATE\ndb1@sunday .* 10GiB +- +- +ready, exposed\ndb1@monday .* 3MiB +1MiB +ready\n$/,
     )
-    const volumes = [volume({ id: 'none' }), volume({ id: 'db1', snapshots_count: 2 })]
-    master.answers['GET /block/volumes'] = [200, { volumes, next_cursor: null }]
-    expect(JSON.parse((await run('snapshot list --json')).out)).toHaveLength(2)
-    expect(asked('GET')).not.toContain('/block/volume/none/snapshots')
+    master.answers['GET /block/snapshots'] = ({ path }) =>
+      path.includes('cursor=next')
+        ? [200, { snapshots: [snapshot({ volume: 'db2' })], next_cursor: null }]
+        : [200, { snapshots: [older, snapshot()], next_cursor: 'next' }]
+    expect((await run('snapshot list')).out).toMatch(/\ndb1@sunday .*\ndb1@monday .*\ndb2@monday .*\n$/)
     expect((await run('snapshot list db1 -o wide')).out).toMatch(/SCHEDULE +REPOSITORY +GROUP +LSN +ID\n/)
     master.answers[`GET ${SNAPSHOTS}`] = [200, { snapshots: [] }]
     expect((await run('snapshot list db1')).out).toBe('no snapshots\n')

@@ -36,7 +36,9 @@ describe('volume list', () => {
         'db1   10GiB  1GiB  healthy      3/3  sync_all    s1       127.0.0.1:3260\n',
     )
     expect(JSON.parse((await run('volume list --json')).out)).toEqual([volume({ new: 'field' })])
-    expect((await run('volume list -o wide')).out).toMatch(/^NAME .* PRESET +EPOCH +CREATED +UUID\n/)
+    expect((await run('volume list -o wide')).out).toMatch(
+      /^NAME .* PRESET +EPOCH +PUBLISHED TO +CREATED +UUID\n/,
+    )
   })
 
   it('says that there is nothing', async () => {

@@ -4,10 +4,10 @@
  * so that a master that is away for a while is waited for. Ctrl-C stops the looking and not the job.
  */
 import { BlockError, isBlockError } from '../base/errors.ts'
+import type { ApiClient } from '../client/http/api-client.ts'
+import { fetchJob, isEnded, type Job } from '../client/wire/job.ts'
 import type { Call } from './command.ts'
-import type { ApiClient } from './http/api-client.ts'
 import { Pace, percent, ratioOf, renderBar, renderPlain } from './progress.ts'
-import { fetchJob, isEnded, type Job } from './wire/job.ts'
 
 const LOOK_EVERY_MS = 500
 /** A master that restarts is back long before. */

@@ -3,11 +3,11 @@
  * task, so that Ctrl-C ends it.
  */
 import { BLOCK_ERROR_CODES, BlockError } from '../base/errors.ts'
+import type { ApiClient } from '../client/http/api-client.ts'
+import { pathOf } from '../client/wire/common.ts'
+import { TargetTask } from '../client/wire/target-task.ts'
 import type { Call } from './command.ts'
-import type { ApiClient } from './http/api-client.ts'
 import { ProgressLine } from './wait-for-job.ts'
-import { pathOf } from './wire/common.ts'
-import { TargetTask } from './wire/target-task.ts'
 
 const LOOK_EVERY_MS = 500
 

@@ -1,6 +1,11 @@
 /** `basalt backup …`: copies of volumes outside the cluster, in a repository. */
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import { parseVolumeName } from '../../base/names.ts'
+import type { ApiClient } from '../../client/http/api-client.ts'
+import { Backup, backupPath, fetchBackups, Restoring } from '../../client/wire/backup.ts'
+import { Job } from '../../client/wire/job.ts'
+import { fetchRepositories, repositoryPath } from '../../client/wire/repository.ts'
+import { fetchVolume, volumePath } from '../../client/wire/volume.ts'
 import {
   type ArgumentDescription,
   type Call,
@@ -14,13 +19,8 @@ import {
   YES,
 } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import type { ApiClient } from '../http/api-client.ts'
 import { BACKUP_COLUMNS, backupFacts } from '../views/backup.ts'
 import { formatTime } from '../views/times.ts'
-import { Backup, backupPath, fetchBackups, Restoring } from '../wire/backup.ts'
-import { Job } from '../wire/job.ts'
-import { fetchRepositories, repositoryPath } from '../wire/repository.ts'
-import { fetchVolume, volumePath } from '../wire/volume.ts'
 import { finishJob } from './finish-job.ts'
 import { KEEP_FLAGS, readKeep } from './keep-rules.ts'
 import { DERIVED_FLAGS, readDerived } from './volume-wish.ts'

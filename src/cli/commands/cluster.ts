@@ -1,10 +1,11 @@
 /** `basalt cluster status|events|rebalance|recover|token …`. `basalt cluster init` makes files here and is not among them. */
+
+import { Cluster, fetchEvents, RebalancePlan } from '../../client/wire/cluster.ts'
+import { Job } from '../../client/wire/job.ts'
 import { type Call, type CommandDescription, NO_WAIT, type Noun, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { followEvents } from '../follow-events.ts'
 import { clusterFacts, EVENT_COLUMNS, eventLine, moveColumns } from '../views/cluster.ts'
-import { Cluster, fetchEvents, RebalancePlan } from '../wire/cluster.ts'
-import { Job } from '../wire/job.ts'
 import { finishJob } from './finish-job.ts'
 import { serverNamesFor } from './server-names.ts'
 

@@ -1,9 +1,10 @@
 /** The end of every command whose work is a job: wait for it and print it, or with `--no-wait` just print it. */
+
+import type { ApiClient } from '../../client/http/api-client.ts'
+import { isEnded, type Job } from '../../client/wire/job.ts'
 import type { Call } from '../command.ts'
-import type { ApiClient } from '../http/api-client.ts'
 import { jobFacts } from '../views/job.ts'
 import { waitForJob } from '../wait-for-job.ts'
-import { isEnded, type Job } from '../wire/job.ts'
 import { serverNamesFor } from './server-names.ts'
 
 /** Prints `job` when it has succeeded, or as it is with `--no-wait`. Errors as `waitForJob`. */

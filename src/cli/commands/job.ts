@@ -1,9 +1,9 @@
 /** `basalt job list|get|watch|cancel`: work that the master goes on with by itself. */
 import { BlockError } from '../../base/errors.ts'
+import { cancelJob, fetchJob, fetchJobs, type Job } from '../../client/wire/job.ts'
 import { type Call, type CommandDescription, JOB, LIMIT, type Noun, WIDE } from '../command.ts'
 import { jobColumns } from '../views/job.ts'
 import { ProgressLine, watchJob } from '../wait-for-job.ts'
-import { cancelJob, fetchJob, fetchJobs, type Job } from '../wire/job.ts'
 import { printJob } from './finish-job.ts'
 import { serverNamesFor } from './server-names.ts'
 

@@ -1,6 +1,7 @@
 /** How much of what is made again and again is kept: the same flags for schedules and for pruning. */
+
+import type { KeepRules } from '../../client/wire/schedule.ts'
 import type { Call, FlagDescription } from '../command.ts'
-import type { KeepRules } from '../wire/schedule.ts'
 
 const RULES = ['last', 'hourly', 'daily', 'weekly', 'monthly'] as const
 

@@ -3,8 +3,8 @@
  * the names that other programs of S3 have.
  */
 import { BlockError } from '../../base/errors.ts'
+import type { RepositoryWish } from '../../client/wire/repository.ts'
 import type { Call, FlagDescription } from '../command.ts'
-import type { RepositoryWish } from '../wire/repository.ts'
 import { secretOf } from './secret-files.ts'
 
 const REGION_DEFAULT = 'us-east-1'

@@ -4,6 +4,14 @@
  */
 import { Type } from 'typebox'
 import { parseName } from '../../base/names.ts'
+import type { ApiClient } from '../../client/http/api-client.ts'
+import {
+  fetchRepositories,
+  Repository,
+  RepositoryCheck,
+  type RepositoryWish,
+  repositoryPath,
+} from '../../client/wire/repository.ts'
 import {
   type ArgumentDescription,
   type Call,
@@ -13,15 +21,7 @@ import {
   YES,
 } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import type { ApiClient } from '../http/api-client.ts'
 import { REPOSITORY_COLUMNS, repositoryFacts } from '../views/repository.ts'
-import {
-  fetchRepositories,
-  Repository,
-  RepositoryCheck,
-  type RepositoryWish,
-  repositoryPath,
-} from '../wire/repository.ts'
 import { REPOSITORY_FLAGS, readRepository } from './repository-wish.ts'
 import { serverNamesFor } from './server-names.ts'
 

@@ -2,6 +2,7 @@
 import { Type } from 'typebox'
 import { BlockError } from '../../base/errors.ts'
 import { parseName } from '../../base/names.ts'
+import { fetchSchedules, Schedule, type ScheduleWish, schedulePath } from '../../client/wire/schedule.ts'
 import {
   type ArgumentDescription,
   type Call,
@@ -13,7 +14,6 @@ import {
 } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { SCHEDULE_COLUMNS, scheduleFacts } from '../views/schedule.ts'
-import { fetchSchedules, Schedule, type ScheduleWish, schedulePath } from '../wire/schedule.ts'
 import { BACKUP_KEEP_FLAGS, KEEP_FLAGS, readKeep } from './keep-rules.ts'
 import { parsePeriod } from './periods.ts'
 

@@ -1,9 +1,9 @@
 /** `basalt scrub`: every replica of a volume reads what it has, and they are compared. */
 import { BlockError } from '../../base/errors.ts'
+import { Job, leftDamaged } from '../../client/wire/job.ts'
+import { volumePath } from '../../client/wire/volume.ts'
 import { type Call, type CommandDescription, NO_WAIT, VOLUME } from '../command.ts'
 import { waitForJob } from '../wait-for-job.ts'
-import { Job, leftDamaged } from '../wire/job.ts'
-import { volumePath } from '../wire/volume.ts'
 import { printJob } from './finish-job.ts'
 
 export const SCRUB: CommandDescription = {

@@ -1,7 +1,8 @@
 /** Answers name servers by id; people know them by name. */
+
+import type { ApiClient } from '../../client/http/api-client.ts'
+import { fetchServers } from '../../client/wire/server.ts'
 import type { Call } from '../command.ts'
-import type { ApiClient } from '../http/api-client.ts'
-import { fetchServers } from '../wire/server.ts'
 
 /** The name of a server by its id, or what was given when no server has that id. With `--json` nobody needs names. */
 export async function serverNamesFor(call: Call, api: ApiClient): Promise<(server: string) => string> {

@@ -1,10 +1,10 @@
 /** `basalt server list|get|cordon|uncordon|drain|remove`: the block servers of a cluster, over the master's API. */
 import { Type } from 'typebox'
+import { Job } from '../../client/wire/job.ts'
+import { fetchServer, fetchServers, Server, serverPath } from '../../client/wire/server.ts'
 import { type Call, type CommandDescription, NO_WAIT, type Noun, SERVER, WIDE, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { SERVER_COLUMNS, serverFacts } from '../views/server.ts'
-import { Job } from '../wire/job.ts'
-import { fetchServer, fetchServers, Server, serverPath } from '../wire/server.ts'
 import { finishJob } from './finish-job.ts'
 
 export const SERVER_NOUN: Noun = {

@@ -1,14 +1,18 @@
 /** `basalt snapshot …`: moments of volumes, kept inside the cluster. */
 import { Type } from 'typebox'
 import { parseName } from '../../base/names.ts'
+import { pathOf } from '../../client/wire/common.ts'
+import { Job } from '../../client/wire/job.ts'
+import {
+  fetchAllSnapshots,
+  fetchSnapshots,
+  Snapshot,
+  SnapshotList,
+  snapshotPath,
+} from '../../client/wire/snapshot.ts'
 import { type Call, type CommandDescription, NO_WAIT, type Noun, VOLUME, WIDE, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import type { ApiClient } from '../http/api-client.ts'
 import { SNAPSHOT_COLUMNS, snapshotFacts } from '../views/snapshot.ts'
-import { pathOf } from '../wire/common.ts'
-import { Job } from '../wire/job.ts'
-import { fetchSnapshots, Snapshot, SnapshotList, snapshotPath } from '../wire/snapshot.ts'
-import { fetchVolumes } from '../wire/volume.ts'
 import { finishJob } from './finish-job.ts'
 import { parseSnapshotName, SNAPSHOT } from './snapshot-name.ts'
 
@@ -103,14 +107,9 @@ export const SNAPSHOT_COMMANDS: readonly CommandDescription[] = [
 async function list(call: Call): Promise<void> {
   const volume = call.optionalArg('VOLUME')
   const api = await call.connect()
-  const volumes = volume === undefined ? await volumesWithSnapshots(api) : [volume]
-  const found: Snapshot[] = []
-  for (const one of volumes) found.push(...(await fetchSnapshots(api, one)))
+  const found = volume === undefined ? await fetchAllSnapshots(api) : await fetchSnapshots(api, volume)
   call.printTable(SNAPSHOT_COLUMNS, found, 'no snapshots')
 }
-
-const volumesWithSnapshots = async (api: ApiClient): Promise<string[]> =>
-  (await fetchVolumes(api, {})).flatMap(({ id, snapshots_count }) => (snapshots_count > 0 ? [id] : []))
 
 async function remove(call: Call): Promise<void> {
   const text = call.arg(SNAPSHOT.name)

@@ -3,6 +3,14 @@
  * says where it is. What is begun is ended by Ctrl-C, for nobody else looks after it.
  */
 import { BlockError } from '../../base/errors.ts'
+import { expectShape } from '../../client/http/api-client.ts'
+import {
+  type TargetBackup,
+  TargetBackups,
+  TargetTask,
+  type TargetTaskWish,
+  targetRepository,
+} from '../../client/wire/target-task.ts'
 import {
   type ArgumentDescription,
   type Call,
@@ -13,19 +21,11 @@ import {
   YES,
 } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import { expectShape } from '../http/api-client.ts'
 import { renderFacts } from '../table.ts'
 import { BACKUP_COLUMNS, backupFacts } from '../views/backup.ts'
 import { resultFacts } from '../views/result.ts'
 import { backupOf } from '../views/target-snapshot.ts'
 import { waitForTask } from '../wait-for-task.ts'
-import {
-  type TargetBackup,
-  TargetBackups,
-  TargetTask,
-  type TargetTaskWish,
-  targetRepository,
-} from '../wire/target-task.ts'
 import { KEEP_FLAGS, readKeep } from './keep-rules.ts'
 import { REPOSITORY_FLAGS, readRepository } from './repository-wish.ts'
 import { findVolume } from './target-volume.ts'

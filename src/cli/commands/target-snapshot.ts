@@ -1,10 +1,10 @@
 /** `basalt target snapshot …`: snapshots of the volume of one target. */
 import { Type } from 'typebox'
 import { parseName } from '../../base/names.ts'
+import { TargetSnapshot, TargetSnapshotList } from '../../client/wire/target-task.ts'
 import { type ArgumentDescription, type Call, type CommandDescription, type Noun, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { TARGET_SNAPSHOT_COLUMNS, targetSnapshotFacts } from '../views/target-snapshot.ts'
-import { TargetSnapshot, TargetSnapshotList } from '../wire/target-task.ts'
 import { findVolume, type TargetVolume } from './target-volume.ts'
 
 export const TARGET_SNAPSHOT_NOUN: Noun = {

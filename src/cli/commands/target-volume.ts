@@ -1,10 +1,10 @@
 /** The volume of a target: the one that was named, or the only one. */
 import { BlockError } from '../../base/errors.ts'
 import { parseVolumeName } from '../../base/names.ts'
+import type { ApiClient } from '../../client/http/api-client.ts'
+import { pathOf } from '../../client/wire/common.ts'
+import { VolumeList } from '../../client/wire/target.ts'
 import type { Call } from '../command.ts'
-import type { ApiClient } from '../http/api-client.ts'
-import { pathOf } from '../wire/common.ts'
-import { VolumeList } from '../wire/target.ts'
 
 export interface TargetVolume {
   readonly api: ApiClient

@@ -1,8 +1,8 @@
 /** `basalt target list|show|space|checkpoint|scrub`: asks the admin API of one running target. */
 import { BlockError } from '../../base/errors.ts'
+import { Checkpoint, Scrub, Space, Volume, VolumeList } from '../../client/wire/target.ts'
 import type { ArgumentDescription, Call, CommandDescription, Noun } from '../command.ts'
 import { scrubFacts, spaceFacts, TARGET_COLUMNS, targetFacts } from '../views/target.ts'
-import { Checkpoint, Scrub, Space, Volume, VolumeList } from '../wire/target.ts'
 import { TARGET_BACKUP } from './target-backup.ts'
 import { TARGET_SNAPSHOT } from './target-snapshot.ts'
 import { findVolume } from './target-volume.ts'

@@ -1,10 +1,10 @@
 /** `basalt cluster token create|list|revoke`: who may use the master's API, and what for. */
 import { Type } from 'typebox'
 import { BlockError } from '../../base/errors.ts'
+import { NewToken, TokenList } from '../../client/wire/cluster.ts'
+import { fetchAll, pathOf } from '../../client/wire/common.ts'
 import type { Call, CommandDescription, Noun } from '../command.ts'
 import { TOKEN_COLUMNS } from '../views/cluster.ts'
-import { NewToken, TokenList } from '../wire/cluster.ts'
-import { fetchAll, pathOf } from '../wire/common.ts'
 import { parsePeriod } from './periods.ts'
 
 export const TOKEN_NOUN: Noun = {

@@ -4,9 +4,15 @@
  */
 import { BlockError } from '../../base/errors.ts'
 import { parseIscsiName, parseNqn } from '../../base/names.ts'
+import {
+  type AccessWish,
+  type ChapWish,
+  type DhchapWish,
+  fetchVolume,
+  setAccess,
+} from '../../client/wire/volume.ts'
 import { type Call, type CommandDescription, VOLUME } from '../command.ts'
 import { accessFacts } from '../views/volume.ts'
-import { type AccessWish, type ChapWish, type DhchapWish, fetchVolume, setAccess } from '../wire/volume.ts'
 import { readSecret } from './secret-files.ts'
 
 export const VOLUME_ACCESS: CommandDescription = {

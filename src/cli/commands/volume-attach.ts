@@ -2,8 +2,9 @@
  * `basalt volume attach-info`: what to do on a host to use a volume. What is printed for people is a shell script as it
  * stands: commands, files as here-documents, and the rest as comments.
  */
+
+import { AttachInfo, volumePath } from '../../client/wire/volume.ts'
 import { type Call, type CommandDescription, VOLUME } from '../command.ts'
-import { AttachInfo, volumePath } from '../wire/volume.ts'
 
 export const VOLUME_ATTACH_INFO: CommandDescription = {
   words: ['volume', 'attach-info'],

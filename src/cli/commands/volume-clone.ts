@@ -1,13 +1,13 @@
 /** `basalt volume clone`: a new volume with the content of a snapshot, which serves while it is being filled. */
 
 import { parseVolumeName } from '../../base/names.ts'
+import { fetchJob } from '../../client/wire/job.ts'
+import { snapshotPath } from '../../client/wire/snapshot.ts'
+import { Created, fetchVolume } from '../../client/wire/volume.ts'
 import type { Call, CommandDescription } from '../command.ts'
 import { NO_WAIT } from '../command.ts'
 import { volumeFacts } from '../views/volume.ts'
 import { waitForJob } from '../wait-for-job.ts'
-import { fetchJob } from '../wire/job.ts'
-import { snapshotPath } from '../wire/snapshot.ts'
-import { Created, fetchVolume } from '../wire/volume.ts'
 import { sayItGoesOn } from './finish-job.ts'
 import { parseSnapshotName, SNAPSHOT } from './snapshot-name.ts'
 import { DERIVED_FLAGS, NEW_NAME, readDerived } from './volume-wish.ts'

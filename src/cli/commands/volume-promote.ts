@@ -3,13 +3,13 @@
  * lost, and waits until it can say what was.
  */
 import { isBlockError } from '../../base/errors.ts'
+import type { ApiClient } from '../../client/http/api-client.ts'
+import { fetchEvents } from '../../client/wire/cluster.ts'
+import { type ClusterVolume, fetchVolume, Preflight, Promoted, volumePath } from '../../client/wire/volume.ts'
 import { type Call, type CommandDescription, NO_WAIT, VOLUME, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import type { ApiClient } from '../http/api-client.ts'
 import { renderFacts } from '../table.ts'
 import { preflightFacts, volumeFacts } from '../views/volume.ts'
-import { fetchEvents } from '../wire/cluster.ts'
-import { type ClusterVolume, fetchVolume, Preflight, Promoted, volumePath } from '../wire/volume.ts'
 import { serverNamesFor } from './server-names.ts'
 
 export const VOLUME_PROMOTE: CommandDescription = {

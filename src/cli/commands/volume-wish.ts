@@ -3,8 +3,8 @@ import { parseDuration } from '../../base/durations.ts'
 import { BlockError } from '../../base/errors.ts'
 import { parseVolumeName } from '../../base/names.ts'
 import { parseSize } from '../../base/sizes.ts'
+import type { DerivedWish, PolicyWish, QosChange, VolumeWish } from '../../client/wire/volume.ts'
 import type { ArgumentDescription, Call, FlagDescription } from '../command.ts'
-import type { DerivedWish, PolicyWish, QosChange, VolumeWish } from '../wire/volume.ts'
 
 export const NEW_NAME: ArgumentDescription = {
   name: 'NAME',

@@ -1,6 +1,17 @@
 /** `basalt volume …`: volumes of the cluster, over the master's API. */
 import { BlockError } from '../../base/errors.ts'
 import { parseSize } from '../../base/sizes.ts'
+import { fetchJob, Job } from '../../client/wire/job.ts'
+import {
+  ClusterVolume,
+  Created,
+  fetchVolume,
+  fetchVolumes,
+  Plan,
+  Preflight,
+  Resolved,
+  volumePath,
+} from '../../client/wire/volume.ts'
 import {
   type Call,
   type CommandDescription,
@@ -21,23 +32,14 @@ import {
   volumeFacts,
 } from '../views/volume.ts'
 import { waitForJob } from '../wait-for-job.ts'
-import { fetchJob, Job } from '../wire/job.ts'
-import {
-  ClusterVolume,
-  Created,
-  fetchVolume,
-  fetchVolumes,
-  Plan,
-  Preflight,
-  Resolved,
-  volumePath,
-} from '../wire/volume.ts'
 import { finishJob, sayItGoesOn } from './finish-job.ts'
 import { serverNamesFor } from './server-names.ts'
 import { VOLUME_ACCESS } from './volume-access.ts'
 import { VOLUME_ATTACH_INFO } from './volume-attach.ts'
 import { VOLUME_CLONE } from './volume-clone.ts'
+import { VOLUME_PRESET } from './volume-preset.ts'
 import { VOLUME_PROMOTE } from './volume-promote.ts'
+import { VOLUME_UNPUBLISH } from './volume-publications.ts'
 import { NEW_NAME, QOS_FLAGS, readQos, readWish, WISH_FLAGS } from './volume-wish.ts'
 
 export const VOLUME_NOUN: Noun = {
@@ -178,6 +180,8 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
     },
   },
   VOLUME_ACCESS,
+  VOLUME_UNPUBLISH,
+  VOLUME_PRESET,
   VOLUME_ATTACH_INFO,
   {
     words: ['volume', 'qos'],

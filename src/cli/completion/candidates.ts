@@ -5,9 +5,9 @@
  */
 import type { Argument, Command, Option } from 'commander'
 import { isBlockError } from '../../base/errors.ts'
+import { nameKindOf, namesOf } from '../../client/wire/names.ts'
 import type { Environment, FlagValues } from '../command.ts'
 import { connectTo } from '../services.ts'
-import { nameKindOf, namesOf } from '../wire/names.ts'
 import { SHELLS } from './scripts.ts'
 
 const ANSWER_MS_MAX = 1500

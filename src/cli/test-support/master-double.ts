@@ -174,6 +174,7 @@ export const volume = (more: object = {}) => ({
   clone: null as object | null,
   scrub: null as object | null,
   access: { initiators: null, chap: null, hosts: null, dhchap: [] },
+  publications: [],
   jobs: [] as string[],
   created_at: '2026-11-21T13:00:00.000Z',
   ...more,

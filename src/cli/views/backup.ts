@@ -1,7 +1,7 @@
 /** Backups, for people. */
 import { formatSize } from '../../base/sizes.ts'
+import type { Backup } from '../../client/wire/backup.ts'
 import type { Column } from '../table.ts'
-import type { Backup } from '../wire/backup.ts'
 import { formatTime } from './times.ts'
 
 export const BACKUP_COLUMNS: readonly Column<Backup>[] = [

@@ -1,7 +1,7 @@
 /** The cluster as a whole, for people. */
 import { formatSize } from '../../base/sizes.ts'
+import type { Cluster, ClusterEvent, RebalanceMove, Token } from '../../client/wire/cluster.ts'
 import type { Column } from '../table.ts'
-import type { Cluster, ClusterEvent, RebalanceMove, Token } from '../wire/cluster.ts'
 import { formatTime, waitText } from './times.ts'
 
 export const clusterFacts = (cluster: Cluster): [string, string][] => {

@@ -1,7 +1,8 @@
 /** Jobs, for people. */
+
+import type { Job } from '../../client/wire/job.ts'
 import { amounts, percent, ratioOf } from '../progress.ts'
 import type { Column } from '../table.ts'
-import type { Job } from '../wire/job.ts'
 import { resultFacts } from './result.ts'
 import { formatTime } from './times.ts'
 

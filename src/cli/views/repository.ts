@@ -1,6 +1,7 @@
 /** Repositories of backups, for people. */
+
+import type { Repository } from '../../client/wire/repository.ts'
 import type { Column } from '../table.ts'
-import type { Repository } from '../wire/repository.ts'
 import { formatTime } from './times.ts'
 
 /** Where it is, in one word: as people name a bucket or a folder. */

@@ -1,6 +1,7 @@
 /** Schedules, for people. */
+
+import type { KeepRules, Schedule } from '../../client/wire/schedule.ts'
 import type { Column } from '../table.ts'
-import type { KeepRules, Schedule } from '../wire/schedule.ts'
 import { formatPeriod, formatTime } from './times.ts'
 
 type Facts = [name: string, value: string][]

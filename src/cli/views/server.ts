@@ -1,8 +1,8 @@
 /** Servers, for people. */
 import { formatSize } from '../../base/sizes.ts'
+import type { Server } from '../../client/wire/server.ts'
 import { formatSeconds } from '../progress.ts'
 import type { Column } from '../table.ts'
-import type { Server } from '../wire/server.ts'
 import { formatTime } from './times.ts'
 
 /** What a server is to placement: the first thing that stands against it. */

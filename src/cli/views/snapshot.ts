@@ -1,7 +1,7 @@
 /** Snapshots, for people. */
 import { formatSize } from '../../base/sizes.ts'
+import type { Snapshot } from '../../client/wire/snapshot.ts'
 import type { Column } from '../table.ts'
-import type { Snapshot } from '../wire/snapshot.ts'
 import { formatTime } from './times.ts'
 
 type Facts = [name: string, value: string][]

@@ -1,8 +1,8 @@
 /** Snapshots and backups of one target, for people. */
 import { formatSize } from '../../base/sizes.ts'
+import type { Backup } from '../../client/wire/backup.ts'
+import type { TargetBackup, TargetSnapshot } from '../../client/wire/target-task.ts'
 import type { Column } from '../table.ts'
-import type { Backup } from '../wire/backup.ts'
-import type { TargetBackup, TargetSnapshot } from '../wire/target-task.ts'
 import { formatTime } from './times.ts'
 
 export const TARGET_SNAPSHOT_COLUMNS: readonly Column<TargetSnapshot>[] = [

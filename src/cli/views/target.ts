@@ -1,7 +1,7 @@
 /** Volumes of one target, for people. */
 import { formatSize } from '../../base/sizes.ts'
+import type { Scrub, Space, Volume } from '../../client/wire/target.ts'
 import type { Column } from '../table.ts'
-import type { Scrub, Space, Volume } from '../wire/target.ts'
 
 export const TARGET_COLUMNS: readonly Column<Volume>[] = [
   { title: 'NAME', value: (volume) => volume.name },

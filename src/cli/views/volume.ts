@@ -1,8 +1,18 @@
 /** Volumes of the cluster, for people. */
 import { formatSize } from '../../base/sizes.ts'
+import type {
+  Access,
+  ClusterVolume,
+  Path,
+  Plan,
+  Preflight,
+  Publication,
+  Qos,
+  Replica,
+  Resolved,
+} from '../../client/wire/volume.ts'
 import { percent } from '../progress.ts'
 import type { Column } from '../table.ts'
-import type { Access, ClusterVolume, Path, Plan, Preflight, Qos, Replica, Resolved } from '../wire/volume.ts'
 import { formatTime, waitText } from './times.ts'
 
 type Facts = [name: string, value: string][]
@@ -17,6 +27,9 @@ const inSync = ({ replicas, replica_factor }: ClusterVolume): string =>
 const condition = (volume: ClusterVolume): string =>
   volume.status === 'active' ? volume.health_state : volume.status
 
+const publishedTo = ({ publications }: ClusterVolume): string =>
+  publications.map(({ node }) => node).join(' ') || '-'
+
 export const VOLUME_COLUMNS: readonly Column<ClusterVolume>[] = [
   { title: 'NAME', shrinks: true, value: (volume) => volume.name },
   { title: 'SIZE', right: true, value: (volume) => formatSize(volume.size_bytes) },
@@ -28,6 +41,7 @@ export const VOLUME_COLUMNS: readonly Column<ClusterVolume>[] = [
   { title: 'ISCSI', shrinks: true, value: (volume) => volume.iscsi_addrs[0] ?? '-' },
   { title: 'PRESET', isWide: true, value: (volume) => volume.preset },
   { title: 'EPOCH', isWide: true, right: true, value: (volume) => String(volume.epoch) },
+  { title: 'PUBLISHED TO', isWide: true, shrinks: true, value: publishedTo },
   { title: 'CREATED', isWide: true, value: (volume) => formatTime(volume.created_at) },
   { title: 'UUID', isWide: true, value: (volume) => volume.id },
 ]
@@ -57,9 +71,19 @@ export const volumeFacts = (volume: ClusterVolume): Facts => [
   ...(volume.clone === null ? [] : [['clone', cloneText(volume.clone)] satisfies [string, string]]),
   ['scrub', scrubText(volume)],
   ...volume.replicas.map((replica): [string, string] => [replica.role, replicaText(replica)]),
+  ...volume.publications.map((one): [string, string] => ['published to', publicationText(one)]),
   ...volume.jobs.map((job): [string, string] => ['job', job]),
   ['created', formatTime(volume.created_at)],
 ]
+
+const publicationText = ({ node, initiator, host, read_only, shared, since }: Publication): string =>
+  [
+    node,
+    ...(read_only ? ['read-only'] : []),
+    ...(shared ? ['shared'] : []),
+    `since ${formatTime(since)}`,
+    ...[initiator, host].filter((name) => name !== null),
+  ].join(', ')
 
 function snapshotsText({ snapshots_count: count, snapshot_bytes: bytes }: ClusterVolume): string {
   if (count === 0) return 'none'

@@ -1,5 +1,5 @@
 /**
- * One HTTP service as the CLI reaches it: address, token, and the authority that signed its certificate. Over
+ * One HTTP service as a client reaches it: address, token, and the authority that signed its certificate. Over
  * `node:http` and not `fetch`, for only that takes a CA of our own. Answers and waits are bounded, redirects are not
  * followed (a token must not travel), and whatever fails before an answer is there becomes a `BlockError`.
  */
@@ -74,9 +74,13 @@ export class Connection {
     return this.#base.origin
   }
 
-  /** One request and its whole answer, whatever its status. `body` is sent as JSON. */
-  async exchange(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
-    const signal = AbortSignal.timeout(this.#timeoutMs)
+  /**
+   * One request and its whole answer, whatever its status. `body` is sent as JSON. ABORTED when `given` aborts before the answer:
+   * whether it was done is unknown then.
+   */
+  async exchange(method: string, path: string, body?: unknown, given?: AbortSignal): Promise<HttpAnswer> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs)
+    const signal = given === undefined ? timeout : AbortSignal.any([timeout, given])
     const content = body === undefined ? undefined : JSON.stringify(body)
     const headers =
       content === undefined
@@ -86,6 +90,11 @@ export class Connection {
       const response = await this.#send(method, path, { headers, signal, content })
       return { status: response.statusCode ?? 0, text: await readBounded(response, this.origin) }
     } catch (error) {
+      if (given?.aborted === true) {
+        throw new BlockError('ABORTED', `given up before ${this.names.service} had answered`, {
+          cause: error,
+        })
+      }
       throw this.#failure(error)
     }
   }

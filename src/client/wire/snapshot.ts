@@ -1,7 +1,7 @@
 /** Snapshots, as the master's API shows them. */
 import { type Static, Type } from 'typebox'
 import type { ApiClient } from '../http/api-client.ts'
-import { Count, Nullable, pathOf } from './common.ts'
+import { Count, fetchAll, Nullable, pathOf } from './common.ts'
 
 const Exposure = Type.Object({
   iqn: Type.String(),
@@ -30,6 +30,11 @@ export const Snapshot = Type.Object({
 })
 export type Snapshot = Static<typeof Snapshot>
 
+const SnapshotPage = Type.Object({
+  snapshots: Type.Array(Snapshot),
+  next_cursor: Nullable(Type.String()),
+})
+
 export const SnapshotList = Type.Object({ snapshots: Type.Array(Snapshot) })
 
 export const snapshotPath = (
@@ -40,3 +45,11 @@ export const snapshotPath = (
 /** Oldest first. */
 export const fetchSnapshots = async (api: ApiClient, volume: string): Promise<Snapshot[]> =>
   (await api.get(pathOf('volume', volume, 'snapshots'), SnapshotList)).snapshots
+
+/** Of all volumes, oldest first. */
+export const fetchAllSnapshots = (api: ApiClient): Promise<Snapshot[]> =>
+  fetchAll(api, '/block/snapshots', {
+    schema: SnapshotPage,
+    query: {},
+    read: (page) => ({ items: page.snapshots, next: page.next_cursor }),
+  })

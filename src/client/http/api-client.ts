@@ -1,6 +1,6 @@
 /**
  * A client of a JSON API. Every failure becomes a `BlockError`: the API's own errors (RFC 9457) keep their code, and
- * what is missing of "what to do" is added here, for only the CLI knows its flags. An answer that is not as expected is
+ * what is missing of "what to do" is added here, for only the client knows its flags. An answer that is not as expected is
  * PROTOCOL: another program on that port, or another version of this one.
  */
 import type { Static, TSchema } from 'typebox'
@@ -30,9 +30,15 @@ export class ApiClient {
     return this.call('POST', path, schema, body)
   }
 
-  /** The answer to a request, checked against `schema`. */
-  async call<S extends TSchema>(method: Method, path: string, schema: S, body?: unknown): Promise<Static<S>> {
-    const answer = await this.connection.exchange(method, path, body)
+  /** The answer to a request, checked against `schema`. ABORTED when `signal` aborts before it is there. */
+  async call<S extends TSchema>(
+    method: Method,
+    path: string,
+    schema: S,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<Static<S>> {
+    const answer = await this.connection.exchange(method, path, body, signal)
     if (answer.status < 200 || answer.status >= 300) throw problemError(answer, this.connection)
     return expectShape(schema, parseJson(answer.text), this.connection.origin)
   }
@@ -70,6 +76,7 @@ export function problemError(
   const known = BLOCK_ERROR_CODES.find((code) => code === problem.code)
   const detail = [problem.detail, problem.title].find((said): said is string => typeof said === 'string')
   const reason = typeof problem.reason === 'string' ? problem.reason : undefined
+  const node = typeof problem.node === 'string' ? { node: problem.node } : {}
   return new BlockError(
     known ?? codeOfStatus(status),
     adviseOn(
@@ -78,7 +85,7 @@ export function problemError(
       printableLine(detail ?? `${source.origin} answered HTTP ${status}`),
       source.names,
     ),
-    { facts: { status, reason, unsafe: problem.unsafe === true } },
+    { facts: { status, reason, unsafe: problem.unsafe === true, ...node } },
   )
 }
 

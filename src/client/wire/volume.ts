@@ -37,6 +37,19 @@ export const Access = Type.Object({
 })
 export type Access = Static<typeof Access>
 
+/** That a node uses the volume: it is let in by these names until it is taken back. */
+export const Publication = Type.Object({
+  node: Type.String(),
+  /** IQN, and NQN, that it logs in with; null: not over that protocol. */
+  initiator: Nullable(Type.String()),
+  host: Nullable(Type.String()),
+  read_only: Type.Boolean(),
+  /** Others that are shared, too, may stand beside it. */
+  shared: Type.Boolean(),
+  since: Type.String(),
+})
+export type Publication = Static<typeof Publication>
+
 export const ClusterVolume = Type.Object({
   name: Type.String(),
   id: Type.String(),
@@ -64,6 +77,7 @@ export const ClusterVolume = Type.Object({
   clone: Nullable(Type.Object({ source: Type.String(), ratio: Type.Number() })),
   scrub: Nullable(Type.Object({ last_at: Type.String(), errors: Count, repaired: Count })),
   access: Access,
+  publications: Type.Array(Publication),
   jobs: Type.Array(Type.String()),
   created_at: Type.String(),
 })
@@ -109,6 +123,14 @@ export const Promoted = Type.Object({ epoch: Count, volume: ClusterVolume })
 export type Promoted = Static<typeof Promoted>
 
 const Finding = Type.Object({ code: Type.String(), message: Type.String() })
+
+/** The volume, and the job that changes its replicas; null when there is nothing to change. */
+export const PolicyChanged = Type.Object({
+  ...ClusterVolume.properties,
+  job: Nullable(Type.String()),
+  warnings: Type.Array(Finding),
+})
+export type PolicyChanged = Static<typeof PolicyChanged>
 
 const ResolvedVolume = Type.Object({
   name: Type.String(),
@@ -233,3 +255,15 @@ export const fetchVolumes = (
 
 export const setAccess = (api: ApiClient, name: string, access: AccessWish): Promise<ClusterVolume> =>
   api.call('PUT', volumePath(name, 'access'), ClusterVolume, access)
+
+/**
+ * Resolves when the node can do no more harm: its sessions are over, and no server lets it in any more. BUSY when that is
+ * not certain yet: it is asked again. No error when it is not published there.
+ */
+export async function unpublishVolume(api: ApiClient, name: string, node: string): Promise<void> {
+  await api.call('DELETE', volumePath(name, 'publications', node), Type.Unknown())
+}
+
+/** What the preset decides becomes the volume's: the number of its replicas, and its durability. */
+export const setPolicy = (api: ApiClient, name: string, preset: string): Promise<PolicyChanged> =>
+  api.call('PUT', volumePath(name, 'policy'), PolicyChanged, { preset })

@@ -4,10 +4,10 @@ import { type AddressInfo, createServer as createTcp, type Server } from 'node:n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { MasterDouble, problem } from '../../cli/test-support/master-double.ts'
+import { type Run, run as runCli } from '../../cli/test-support/run-cli.ts'
 import { RealRandom } from '../../io/random.ts'
 import { makeAuthority, makeNodeCertificate } from '../../master/security/certificate.ts'
-import { MasterDouble, problem } from '../test-support/master-double.ts'
-import { type Run, run as runCli } from '../test-support/run-cli.ts'
 import { Connection } from './connection.ts'
 
 let directory: string
