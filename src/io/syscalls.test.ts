@@ -39,6 +39,16 @@ describe('native system calls', () => {
     }
   }
 
+  /** The kernel may keep pages that it is asked to drop, when it is busy with them: it is asked again, not without end. */
+  async function isGone(drop: () => Promise<unknown>, offset: number): Promise<boolean> {
+    const probe = Buffer.alloc(4096)
+    for (let asked = 0; asked < 100; asked++) {
+      await drop()
+      if (!file.readNow(probe, offset)) return true
+    }
+    return false
+  }
+
   it('reads at once what is cached, and only that', async () => {
     const content = pattern(64 * KIB)
     await file.write([content], 0)
@@ -54,7 +64,7 @@ describe('native system calls', () => {
 
     await file.datasync()
     expect(await dropCache(native)).toBe(true)
-    expect(file.readNow(target, 8192)).toBe(false)
+    expect(await isGone(() => dropCache(native), 8192)).toBe(true)
     expect(await file.read(target, 8192)).toBe(4096)
     expect(file.readNow(target, 8192)).toBe(true)
     expect(target).toEqual(content.subarray(8192, 12_288))
@@ -63,10 +73,12 @@ describe('native system calls', () => {
   it('does not fill the page cache by reads from the medium', async () => {
     await file.write([pattern(64 * KIB)], 0)
     await file.datasync()
-    await dropCache(native)
     const target = Buffer.alloc(4096)
-    expect(await file.readUncached(target, 0)).toBe(4096)
-    expect(file.readNow(target, 0)).toBe(false)
+    const readUncached = async (): Promise<void> => {
+      await dropCache(native)
+      expect(await file.readUncached(target, 0)).toBe(4096)
+    }
+    expect(await isGone(readUncached, 0)).toBe(true)
   })
 
   it('gives space back when it punches a hole', async () => {

@@ -5,6 +5,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { BlockError } from '../base/errors.ts'
+import { isReadableByOthers } from '../base/file-modes.ts'
 import type { TlsIdentity } from '../base/tls.ts'
 import { isSystemError } from './system-error.ts'
 
@@ -86,7 +87,10 @@ async function readPem(path: string, flag: string): Promise<{ bytes: Buffer; rea
     if (!stat.isFile() || stat.size > FILE_BYTES_MAX) {
       throw invalid(`${flag}: ${path} is not a PEM file`)
     }
-    return { bytes: await handle.readFile(), readableByOthers: (stat.mode & 0o044) !== 0 }
+    return {
+      bytes: await handle.readFile(),
+      readableByOthers: isReadableByOthers(stat, process.getuid?.() ?? 0),
+    }
   } finally {
     await handle.close()
   }

@@ -426,10 +426,10 @@ export class Replica {
     this.#sessions.pump()
   }
 
-  #openBase({ base, target, unknown, ...options }: BaseOptions): ResyncSender {
+  #openBase({ base, target, unknown, ...options }: BaseOptions): ResyncSender | undefined {
     const { clock, pool } = this.#o.ports
-    const { source, state } = this.#storage.resyncSource({ base, target, unknown })
-    return new ResyncSender({ ...options, source, state, clock, pool, pacer: this.#pacer })
+    const opened = this.#storage.resyncSource({ base, target, unknown })
+    return opened && new ResyncSender({ ...options, ...opened, clock, pool, pacer: this.#pacer })
   }
 
   #send(envelope: Envelope): void {

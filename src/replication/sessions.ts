@@ -40,7 +40,8 @@ export interface SessionsOptions {
   readonly appendedLsn: () => Lsn
   readonly commitLsn: () => Lsn
   readonly linkTo: (server: ServerId) => PeerLink | undefined
-  readonly openBase: (options: BaseOptions) => ResyncSender
+  /** Undefined: not from this target any more. */
+  readonly openBase: (options: BaseOptions) => ResyncSender | undefined
   readonly submit: (happening: Happening) => void
 }
 
@@ -199,7 +200,8 @@ export class PrimarySessions {
         failed: (why) => this.#fail(session, why),
       },
     })
-    sending.base.start()
+    if (sending.base === undefined) this.#fail(session, 'restored meanwhile')
+    else sending.base.start()
   }
 
   #find(session: SessionRef): Sending | undefined {

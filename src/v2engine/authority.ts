@@ -110,7 +110,8 @@ function onAssign(state: ReplicaState, assignment: Assignment, nowMs: number, ou
     return
   }
   if (role.kind === 'primary' && sameEpoch(role.epoch, epoch)) {
-    // told again, or told where replicas are now
+    // told again, or told where replicas are now, and how many there are to be; how entries are committed an epoch does not change
+    if (role.policy.mode.kind === assignment.policy.mode.kind) role.policy = assignment.policy
     if (role.startLsn === null) role.replicas = assignment.replicas
     else setReplicas(state, role, assignment.replicas, nowMs, out)
     onSetIs(state, role, assignment.set, nowMs, out)

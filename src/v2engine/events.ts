@@ -48,6 +48,12 @@ export type Happening =
   /** The server closes the volume. */
   | { readonly kind: 'close' }
 
-export type SessionFailure = 'log no longer retained' | 'source damaged' | 'stalled' | 'no pins'
+export type SessionFailure =
+  | 'log no longer retained'
+  | 'source damaged'
+  | 'stalled'
+  | 'no pins'
+  /** The base would begin behind a restore whose snapshot may be gone by now. */
+  | 'restored meanwhile'
 
 export type Event = Happening & { readonly nowMs: number }

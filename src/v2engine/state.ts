@@ -66,7 +66,7 @@ export interface FollowerSession {
 export interface Primary {
   readonly kind: 'primary'
   readonly epoch: Epoch
-  readonly policy: Policy
+  policy: Policy
   phase:
     | { readonly kind: 'starting' }
     | { readonly kind: 'serving' }

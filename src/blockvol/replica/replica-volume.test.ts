@@ -221,7 +221,7 @@ describe('a replica', () => {
 
   it('keeps the state of its primary, whatever it was about to flush before that came', () =>
     Bench.run(async (bench) => {
-      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })
+      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })!
       const snapshot = { id: 7n, lsn: 9, createdWallMs: 1, sizeBytes: MIB, name: 'taken' }
       const ofPrimary = { ...decodeState(state, 'its own'), asOfLsn: 9, snapshots: [snapshot] }
       await bench.replica.restartLog(lsn(10), [{ epoch: epochOf(3), firstLsn: lsn(1) }])
@@ -242,7 +242,7 @@ describe('a replica', () => {
 
   it('does not go back to an older state when it settles beside a flush', () =>
     Bench.run(async (bench) => {
-      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })
+      const { state } = bench.replica.resyncSource({ base: 0, target: lsn(0), unknown: PageSet.NONE })!
       await bench.replica.restartLog(lsn(10), [{ epoch: epochOf(3), firstLsn: lsn(1) }])
       bench.replica.installState(state)
       bench.replica.baseIsWhole()

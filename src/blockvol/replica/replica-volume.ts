@@ -420,10 +420,19 @@ export class ReplicaVolume {
 
   // a resync, at the side that sends and at the side that is filled
 
-  /** What another replica is filled from: the state as of what is committed now, and the blocks. */
-  resyncSource(options: ResyncSourceOptions): { readonly state: Uint8Array; readonly source: ResyncSource } {
-    const { state } = this.#inner.parts
+  /**
+   * What another replica is filled from: the state as of what is committed now, and the blocks. Undefined when that state is past
+   * a restore above the target: the snapshot that the replica's log tells it to go back to may be gone, with all that only it
+   * saw. From a target as of now there is no such restore.
+   */
+  resyncSource(
+    options: ResyncSourceOptions,
+  ): { readonly state: Uint8Array; readonly source: ResyncSource } | undefined {
+    const { state, dirty } = this.#inner.parts
     const committed = state.committedState
+    const restores = dirty.generations.flatMap(({ restore }) => restore?.lsn ?? [])
+    const isPast = restores.some((lsn) => lsn > options.target && lsn <= committed.asOfLsn)
+    if (isPast || dirty.flushedRestoreLsn > options.target) return undefined
     const parts = sourceParts(this.#inner, committed, () => this.#commitLsn)
     return { state: encodeState(committed), source: new ResyncSource(parts, options) }
   }

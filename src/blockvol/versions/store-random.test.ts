@@ -118,6 +118,33 @@ class World {
   }
 }
 
+/** All of `plan` with so many blocks free before each step, and again with more where that is refused. How often it was. */
+async function onFullDisk(seed: number, freeBlocks: number, plan: readonly VersionStep[]): Promise<number> {
+  const world = new World(seed)
+  const { rig } = world
+  await world.start()
+  let refused = 0
+  for (const step of plan) {
+    await rig.until(rig.store.settled(), 1e9)
+    rig.storage.capacityBytes = rig.storage.usedBytes + freeBlocks * 4096
+    try {
+      await world.run({ step, crash: undefined })
+    } catch (error) {
+      if (!isBlockError(error, 'NO_SPACE')) throw error
+      refused++
+      await world.check()
+      rig.storage.capacityBytes = Number.POSITIVE_INFINITY
+      await world.run({ step, crash: undefined })
+    }
+    await world.check()
+  }
+  rig.storage.capacityBytes = Number.POSITIVE_INFINITY
+  rig.checkpointLsn = Number.MAX_SAFE_INTEGER
+  await world.collectAll()
+  await rig.close()
+  return refused
+}
+
 describe('a version store under random use', () => {
   it('holds what snapshots see, over crashes', async () => {
     await fc.assert(
@@ -147,35 +174,39 @@ describe('a version store under random use', () => {
         fc.nat(12),
         fc.array(steps, { minLength: 10, maxLength: 30 }),
         async (seed, free, plan) => {
-          const world = new World(seed)
-          const { rig } = world
-          await world.start()
-          let refused = 0
-          for (const step of plan) {
-            await rig.until(rig.store.settled(), 1e9)
-            rig.storage.capacityBytes = rig.storage.usedBytes + free * 4096
-            try {
-              await world.run({ step, crash: undefined })
-            } catch (error) {
-              if (!isBlockError(error, 'NO_SPACE')) throw error
-              refused++
-              await world.check()
-              rig.storage.capacityBytes = Number.POSITIVE_INFINITY
-              await world.run({ step, crash: undefined })
-            }
-            await world.check()
-          }
-          rig.storage.capacityBytes = Number.POSITIVE_INFINITY
-          rig.checkpointLsn = Number.MAX_SAFE_INTEGER
-          await world.collectAll()
-          await rig.close()
-          refusals += refused
+          refusals += await onFullDisk(seed, free, plan)
         },
       ),
       { numRuns: 60 },
     )
     expect(refusals).toBeGreaterThan(20)
   }, 120_000)
+
+  it('does what it is asked while a try on a full disk fails at once, and not with the next try', async () => {
+    const flush = (isShuffled: boolean, ...changed: number[]): VersionStep => ({
+      ...{ kind: 'flush', blocks: changed, isShuffled },
+    })
+    const plan: VersionStep[] = [
+      { kind: 'reopen' },
+      flush(true, 2, 8),
+      flush(false, 3),
+      { kind: 'snapshot' },
+      flush(false, 10, 8, 6, 9, 0, 2, 4),
+      { kind: 'delete', nth: 5 },
+      { kind: 'delete', nth: 3 },
+      flush(true, 10, 4, 11, 9, 6, 5, 7, 2, 0),
+      { kind: 'snapshot' },
+      { kind: 'collect' },
+      { kind: 'given-up', blocks: [4, 1, 8, 3, 5] },
+      { kind: 'delete', nth: 3 },
+      { kind: 'drop', entries: 7 },
+      { kind: 'settle' },
+      flush(false, 0, 4, 10, 6, 9, 5, 11, 2),
+      flush(true, 2),
+      flush(true, 2, 10, 6),
+    ]
+    await onFullDisk(3_082_635, 2, plan)
+  })
 })
 
 describe('versions whose bits rot', () => {

@@ -63,6 +63,8 @@ export class Upkeep {
   #collection: Collection | undefined
   #running: Promise<void> | undefined
   #retry: Timer | undefined
+  /** While it ran: what it was asked for may be possible by now, though what runs finds that it was not. */
+  #isAskedAgain = false
   /** Whose who want it to stand still. */
   #holds = 0
   #isClosed = false
@@ -73,13 +75,15 @@ export class Upkeep {
 
   /** Something may be to do. */
   kick(): void {
+    if (this.#running !== undefined) this.#isAskedAgain = true
     if (this.#holds > 0 || this.#isClosed || this.#running !== undefined) return
     if (this.#nextStep() === undefined) return
     this.#retry?.cancel()
+    this.#isAskedAgain = false
     this.#running = this.#work().then((isDone) => {
       this.#running = undefined
       // what came up in the turn in which it ended
-      if (isDone) this.kick()
+      if (isDone || this.#isAskedAgain) this.kick()
     })
   }
 
