@@ -7,7 +7,7 @@ import type { HostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
 import { Secret } from '../frontend/secret.ts'
 import type { AccessConfig, ChapCredentials } from './access-config.ts'
-import { type AnySettings, type ConfigFile, readConfigFile } from './config-file.ts'
+import type { AnySettings, ConfigFile } from './config-file.ts'
 import { type Setting, type SettingTable, variableOf } from './settings.ts'
 import { suggest } from './suggest.ts'
 import { readTextFile } from './text-file.ts'
@@ -37,7 +37,7 @@ export async function resolveSettings<Settings>(
   const { flags, environment } = sources
   const configPath = flags.config ?? environment.BASALT_CONFIG
   const known = table as AnySettings
-  const file = typeof configPath === 'string' ? await readConfigFile(configPath, known) : undefined
+  const file = typeof configPath === 'string' ? await readFileOf(configPath, known) : undefined
   const values = Object.entries(known).map(([name, setting]) => [
     name,
     resolveSetting(name, setting, sources, file),
@@ -48,6 +48,10 @@ export async function resolveSettings<Settings>(
     warnings: [...(file?.warnings ?? []), ...mistypedVariables(Object.keys(known), environment)],
   }
 }
+
+/** What reads YAML and checks schemas is loaded for those who give a file. */
+const readFileOf = async (configPath: string, table: AnySettings): Promise<ConfigFile> =>
+  (await import('./config-file.ts')).readConfigFile(configPath, table)
 
 function resolveSetting(
   name: string,

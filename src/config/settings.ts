@@ -4,13 +4,19 @@
  * that all three accept the same.
  */
 import { resolve } from 'node:path'
-import { type TSchema, Type } from 'typebox'
 import { formatHostPort, type HostPort } from '../base/address.ts'
 import { BlockError } from '../base/errors.ts'
 import { printable } from '../base/names.ts'
 
 /** More paths than any host uses to one target. */
 const PORTALS_MAX = 16
+
+/** A JSON schema as it is: a program that reads no file needs nothing that makes or checks schemas. */
+export interface FileShape {
+  readonly description: string
+  readonly type?: 'string' | 'boolean'
+  readonly anyOf?: readonly object[]
+}
 
 export interface Setting<T> {
   /** What stands after the flag in `--help`; undefined for a switch. */
@@ -27,7 +33,7 @@ export interface Setting<T> {
   /** SIGHUP changes it in a running server. */
   readonly reloads: boolean
   /** Shape in the configuration file. */
-  readonly schema: TSchema
+  readonly schema: FileShape
   /** `what` names where the text came from, and begins the error (INVALID_ARGUMENT). */
   parse(text: string, what: string): T
 }
@@ -45,7 +51,7 @@ export const setting = <T>(draft: Draft<T>): Setting<T> => ({
   isList: false,
   isPath: false,
   reloads: false,
-  schema: Type.String({ description: draft.expects }),
+  schema: { type: 'string', description: draft.expects },
   ...draft,
 })
 
@@ -55,7 +61,7 @@ export const switchSetting = (help: string): Setting<boolean> =>
     default: 'false',
     help,
     expects: 'true or false',
-    schema: Type.Boolean({ description: 'true or false' }),
+    schema: { type: 'boolean', description: 'true or false' },
     parse: (text, what) => {
       if (/^(true|yes|1)$/i.test(text)) return true
       if (/^(false|no|0)$/i.test(text)) return false
@@ -64,17 +70,19 @@ export const switchSetting = (help: string): Setting<boolean> =>
   })
 
 /** In the file, a number may stand for itself. */
-export const integerOrText = (expects: string): TSchema =>
-  Type.Union([Type.Integer(), Type.String()], { description: expects })
+export const integerOrText = (expects: string): FileShape => ({
+  anyOf: [{ type: 'integer' }, { type: 'string' }],
+  description: expects,
+})
 
 /** In the file, several may stand as a list. */
-export const textOrList = (expects: string): TSchema =>
-  Type.Union(
-    [Type.String(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: PORTALS_MAX })],
-    {
-      description: expects,
-    },
-  )
+export const textOrList = (expects: string): FileShape => ({
+  anyOf: [
+    { type: 'string' },
+    { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1, maxItems: PORTALS_MAX },
+  ],
+  description: expects,
+})
 
 /** The items of a comma-separated list, each parsed by itself and none twice. */
 export function listOf(

@@ -1,6 +1,7 @@
 /** Small text files of the operator: configuration, secrets, tokens. Bounded, UTF-8, read in one go. */
 import { open } from 'node:fs/promises'
 import { BlockError } from '../base/errors.ts'
+import { isReadableByOthers } from '../base/file-modes.ts'
 
 export interface TextFile {
   readonly text: string
@@ -30,7 +31,7 @@ export async function readTextFile(path: string, what: string, bytesMax: number)
     }
     return {
       text: decode(buffer.subarray(0, length), path, what),
-      readableByOthers: (stat.mode & 0o044) !== 0,
+      readableByOthers: isReadableByOthers(stat, process.getuid?.() ?? 0),
     }
   } finally {
     await handle.close()

@@ -17,6 +17,7 @@ export const Problem = Type.Object(
     unsafe: Type.Optional(
       Type.Boolean({ description: 'It was refused because it may lose data; it can be forced' }),
     ),
+    node: Type.Optional(Type.String({ description: 'The node that has the volume' })),
     requestId: Type.String(),
   },
   { $id: 'Problem', description: 'Problem details (RFC 9457)' },
@@ -119,13 +120,14 @@ export class RequestRefusal extends Error {
 /** The answer to `error`. What is neither ours nor the framework's says nothing of itself: it may hold anything. */
 export function problemOf(error: unknown, requestId: string): Problem {
   if (isBlockError(error)) {
-    const { reason, unsafe } = error.facts
+    const { reason, unsafe, node } = error.facts
     return {
       ...bare(STATUS_OF[error.code], requestId),
       detail: error.message,
       code: error.code,
       ...(typeof reason === 'string' ? { reason } : {}),
       ...(unsafe === true ? { unsafe } : {}),
+      ...(typeof node === 'string' ? { node } : {}),
     }
   }
   if (error instanceof RequestRefusal) {

@@ -218,6 +218,11 @@ export class IscsiTarget {
     await node.close('the volume was removed')
   }
 
+  /** Resolves when nothing is under way of sessions that the target's rules have ended. */
+  async settled(iqn: string): Promise<void> {
+    await this.#nodes.get(iqn.toLowerCase())?.settled()
+  }
+
   /** What all sessions together hold, or have reserved, for data in flight. */
   get bytesInFlight(): number {
     return this.#budget.usedBytes

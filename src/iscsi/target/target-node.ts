@@ -81,6 +81,8 @@ export class TargetNode {
   readonly #options: TargetNodeOptions
   readonly #context: TargetNodeContext
   readonly #lostPorts = new Set<string>()
+  /** Of sessions that the rules ended. */
+  readonly #endings = new Set<Promise<void>>()
   #backing: Backing
   #unit: LogicalUnit
   #unsubscribe: () => void
@@ -193,6 +195,11 @@ export class TargetNode {
     await Promise.all([...this.sessions].map((attached) => attached.reset(reason)))
   }
 
+  /** Resolves when nothing is under way of the sessions that the rules have ended by now. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#endings)
+  }
+
   /** As `reset`, and ends the target. The volume stays open. */
   async close(reason: string): Promise<void> {
     this.#unsubscribe()
@@ -238,7 +245,10 @@ export class TargetNode {
 
   #resetStrangers(): void {
     for (const attached of [...this.sessions]) {
-      if (!this.#isAllowed(attached.session.login)) void attached.reset('the access rules have changed')
+      if (this.#isAllowed(attached.session.login)) continue
+      const over = attached.reset('the access rules have changed')
+      this.#endings.add(over)
+      void over.then(() => this.#endings.delete(over))
     }
   }
 

@@ -174,6 +174,11 @@ export class Subsystem {
     await Promise.all(this.#endings)
   }
 
+  /** Resolves when nothing is under way of the associations that have been ended by now. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#endings)
+  }
+
   /** As `reset`, and stops listening. */
   async close(reason: string): Promise<void> {
     for (const unsubscribe of this.#unsubscribes.splice(0)) unsubscribe()

@@ -161,6 +161,11 @@ export class NvmeTarget {
     this.#discovery.changed()
   }
 
+  /** Resolves when nothing is under way of associations that the subsystem's rules have ended. */
+  async settled(nqn: string): Promise<void> {
+    await this.#nodes.get(nqn)?.subsystem.settled()
+  }
+
   /** What all connections together hold, or have reserved, for data in flight. */
   get bytesInFlight(): number {
     return this.#budget.usedBytes

@@ -27,6 +27,10 @@ describe('settings of a member of a cluster', () => {
     ])
     expect(CLUSTER_SETTINGS.name.parse('s-1.example', '--name')).toBe('s-1.example')
     expect(CLUSTER_SETTINGS['disk-type'].parse('hdd', '--disk-type')).toBe('hdd')
+    expect(CLUSTER_SETTINGS.zone.parse('z1', '--zone')).toBe('z1')
+    // of a machine whose label is missing
+    expect(CLUSTER_SETTINGS.zone.parse('', 'BASALT_ZONE')).toBeUndefined()
+    expect(CLUSTER_SETTINGS.rack.parse('', 'BASALT_RACK')).toBeUndefined()
     expect(CLUSTER_SETTINGS.advertise.parse('[fd00::1]', '--advertise')).toBe('fd00::1')
   })
 

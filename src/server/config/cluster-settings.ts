@@ -52,14 +52,14 @@ export const CLUSTER_SETTINGS: SettingTable<ClusterSettings> = {
     placeholder: 'ZONE',
     help: 'zone that this server stands in: replicas of a volume go to different ones',
     expects: 'a name of at most 63 characters',
-    parse: (text, what) => match(text, what, PLACE, 'a name of at most 63 characters'),
+    parse: placeOf,
   }),
   rack: setting({
     reloads: true,
     placeholder: 'RACK',
     help: 'rack within the zone',
     expects: 'a name of at most 63 characters',
-    parse: (text, what) => match(text, what, PLACE, 'a name of at most 63 characters'),
+    parse: placeOf,
   }),
   'disk-type': setting({
     reloads: true,
@@ -139,6 +139,11 @@ function mastersOf(text: string, what: string): HostPort[] {
     'INVALID_ARGUMENT',
     `${what}: ${masters.length} masters; at most ${MASTERS_MAX} are possible`,
   )
+}
+
+/** Empty is none: orchestrators set a variable from a label, which a machine may lack. */
+function placeOf(text: string, what: string): string | undefined {
+  return text === '' ? undefined : match(text, what, PLACE, 'a name of at most 63 characters')
 }
 
 function match(text: string, what: string, pattern: RegExp, expects: string): string {

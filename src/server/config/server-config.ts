@@ -2,7 +2,6 @@
  * The configuration of one `basalt server`: its settings, most of them those of a target, and the cluster that it
  * belongs to. The cluster key proves servers to each other; it comes from a file and never shows.
  */
-import { Type } from 'typebox'
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
 import { type AccessConfig, hasRules, refuseOpenService } from '../../config/access-config.ts'
@@ -91,7 +90,6 @@ export const SERVER_SETTINGS: SettingTable<ServerSettings> = {
     placeholder: 'FILE',
     help: 'file with the bearer token that HTTP requests must carry',
     expects: 'a file',
-    schema: Type.String({ description: 'a file' }),
     isPath: true,
     parse: path,
   }),

@@ -145,13 +145,16 @@ export class HostedReplica {
     return this.#opened.promise
   }
 
-  /** How hosts are served, and what the master wants kept; durable when the promise resolves. Secrets stay in memory. */
+  /**
+   * How hosts are served, and what the master wants kept; when the promise resolves it is durable, and nothing is under way of
+   * hosts that it shuts out: from then on beats say so. Secrets stay in memory.
+   */
   async setSettings(settings: ReplicaSettings): Promise<void> {
     const { access, qos, tag, keep } = settings
     const stored = { tag, keep, ...storedAccess(access), qos }
     // what is withdrawn from a host is withdrawn before it is told that it is
     this.#serveAs(stored, access)
-    if (!isDeepStrictEqual(stored, this.#record.settings)) await this.#save({ settings: stored })
+    await this.#save({ settings: stored }, () => this.#served.settled())
     this.#link.hurry()
   }
 
@@ -258,10 +261,12 @@ export class HostedReplica {
     return { ...common, sizeBytes, open: { ...heartbeat, ...said, isServing, sessions } }
   }
 
-  /** One after the other, each with what the ones before changed. */
-  #save(change: Partial<ReplicaRecord>): Promise<void> {
+  /** One after the other, each with what the ones before changed, and when `before` is over. */
+  #save(change: Partial<ReplicaRecord>, before?: () => Promise<void>): Promise<void> {
     const saved = this.#saving.then(async () => {
+      await before?.()
       const record = { ...this.#record, ...change }
+      if (isDeepStrictEqual(record, this.#record)) return
       await this.#o.saveRecord(record)
       this.#record = record
     })

@@ -95,6 +95,8 @@ export interface FrontEndVolume<View> {
   detach(): Promise<void>
   /** Who may use it while nothing is attached. */
   setAccess(access: AccessRules): void
+  /** Resolves when nothing is under way of connections that have been reset by now. */
+  settled(): Promise<void>
   /** Its paths, as the master told them last; undefined when it is not told of, or not as this volume. */
   setPaths(paths: VolumePaths | undefined): Promise<void>
   /** Its name is not known any more, and nothing of it is offered. */

@@ -57,6 +57,10 @@ export class IscsiVolume implements FrontEndVolume<IscsiView>, OfferDriver {
     this.#target.updateStandby(this.name, { access })
   }
 
+  async settled(): Promise<void> {
+    await Promise.all([this.#offer.ended(), this.#target.settled(this.name)])
+  }
+
   setPaths(paths: VolumePaths | undefined): Promise<void> {
     const slot = this.#slotIn(paths)
     if (paths !== undefined && typeof slot === 'number') {

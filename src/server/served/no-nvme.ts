@@ -19,6 +19,7 @@ export class NoNvme implements FrontEnd<NvmeView> {
       attach: nothing,
       detach: nothing,
       setAccess: () => undefined,
+      settled: nothing,
       setPaths: nothing,
       remove: nothing,
       sessions: 0,

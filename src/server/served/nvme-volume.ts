@@ -51,6 +51,10 @@ export class NvmeVolume implements FrontEndVolume<NvmeView>, OfferDriver {
     if (this.#offer.role === 'standby') this.#target.setStandbyAccess(this.name, access)
   }
 
+  async settled(): Promise<void> {
+    await Promise.all([this.#offer.ended(), this.#target.settled(this.name)])
+  }
+
   setPaths(paths: VolumePaths | undefined): Promise<void> {
     const slot = this.#slotIn(paths)
     if (paths !== undefined && typeof slot === 'number') {

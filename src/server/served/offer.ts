@@ -75,6 +75,11 @@ export class Offer {
     return this.#settle()
   }
 
+  /** Resolves when nothing is under way of what was offered before. */
+  async ended(): Promise<void> {
+    await this.#ended
+  }
+
   /** Offers nothing from now on. */
   async close(): Promise<void> {
     this.#isClosed = true

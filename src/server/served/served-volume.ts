@@ -133,6 +133,11 @@ export class ServedVolume implements VolumeService {
     this.accessChanged()
   }
 
+  /** Resolves when nothing is under way of connections that have ended by now, whoever ended them. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#frontEnds.map((frontEnd) => frontEnd.settled()))
+  }
+
   /** The rules for all volumes are others now. */
   accessChanged(): void {
     const access = this.#access()
