@@ -41,7 +41,19 @@ export interface CreateVolume {
   readonly rackSpread?: PlacementWish['rackSpread']
   /** Hosts use several iSCSI paths at once. */
   readonly multipath?: boolean
+  /** Nobody is let in until somebody says who. */
+  readonly closed?: boolean
   readonly qos?: Partial<QosRecord>
+}
+
+/** To let a node in. */
+export interface PublishWish {
+  readonly node: string
+  /** IQN and NQN; at least one. */
+  readonly initiator: string | null
+  readonly host: string | null
+  readonly isReadOnly: boolean
+  readonly isShared: boolean
 }
 
 /** `resolve`: what the wishes come to. Always an answer; errors are in it. */
@@ -297,7 +309,12 @@ export interface MasterApi extends SnapshotApi, ScheduleApi, BackupApi {
     readonly server?: string
     readonly health?: Health
   }): Page<VolumeView>
-  deleteVolume(caller: Caller, name: string): Promise<JobRecord>
+  /** With `keepSnapshots`, CONFLICT (`has_snapshots`) for a volume that has any. */
+  deleteVolume(
+    caller: Caller,
+    name: string,
+    request?: { readonly keepSnapshots: boolean },
+  ): Promise<JobRecord>
   expandVolume(caller: Caller, name: string, sizeBytes: number): Promise<JobRecord>
   preflight(name: string): Preflight
   /** CONFLICT with `facts.unsafe` unless safe or forced. */
@@ -314,6 +331,30 @@ export interface MasterApi extends SnapshotApi, ScheduleApi, BackupApi {
   ): Promise<JobRecord>
   setAccess(caller: Caller, name: string, access: AccessRecord): Promise<VolumeView>
   setQos(caller: Caller, name: string, qos: Partial<QosRecord>): Promise<VolumeView>
+  /**
+   * Number of replicas and `minInSync` become those of the preset, by a job; null when there is nothing to change. INVALID_ARGUMENT;
+   * CONFLICT (`policy_changing`) while another such job runs; NO_SPACE and CONFLICT when replicas find no place.
+   */
+  setPreset(
+    caller: Caller,
+    name: string,
+    preset: string,
+  ): Promise<{
+    readonly volume: VolumeView
+    readonly job: JobRecord | null
+    readonly warnings: readonly Finding[]
+  }>
+  /**
+   * The node is let in when it resolves; the same again is answered alike. CONFLICT: `published_elsewhere`,
+   * `published_differently`, `name_in_use` (of these `facts.node`), `being_made`, `being_deleted`. BUSY (`not_confirmed`): it is
+   * recorded, and servers have not said yet that they go by it.
+   */
+  publishVolume(caller: Caller, name: string, wish: PublishWish): Promise<VolumeView>
+  /**
+   * When it resolves the node can do no more harm: its sessions are over and nothing of them is under way, and no server lets
+   * it in, or leads before it heard of that. BUSY (`not_confirmed`): it is recorded, and that is not certain yet.
+   */
+  unpublishVolume(caller: Caller, name: string, node: string): Promise<void>
 
   servers(): readonly ServerView[]
   /** By name or id, here and below. */

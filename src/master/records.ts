@@ -121,6 +121,18 @@ export interface AccessRecord {
   }[]
 }
 
+/** A node uses the volume, and is let in by these names beside those of `AccessRecord`. */
+export interface PublicationRecord {
+  readonly node: string
+  /** IQN and NQN; null: not over that protocol. Not both are null. */
+  readonly initiator: string | null
+  readonly host: string | null
+  readonly isReadOnly: boolean
+  /** Others that are shared may stand beside it. */
+  readonly isShared: boolean
+  readonly since: number
+}
+
 /** Limits; 0 is no limit. A burst is what may pass at once after an idle time. */
 export interface QosRecord {
   readonly iops: number
@@ -144,9 +156,15 @@ export interface VolumeRecord {
   readonly replicas: readonly ReplicaRecord[]
   readonly lead: LeadRecord
   readonly access: AccessRecord
+  /** By node, each once. With any of them, a list of `access` that is null stands for an empty one. */
+  readonly publications: readonly PublicationRecord[]
+  /** Rises with every change of `access` and `publications`: no two rules that were ever told are taken for each other. */
+  readonly accessVersion: number
   readonly qos: QosRecord
   /** A clone that is still filled: from which snapshot (id) of which volume (UUID); null when it is whole. */
   readonly origin: { readonly volume: string; readonly snapshot: string; readonly sizeBytes: number } | null
+  /** The snapshot (id) of the volume (UUID) that it was made of, which may be gone long since; null: of none. */
+  readonly madeOf: { readonly volume: string; readonly snapshot: string } | null
   /** `creating` until the first promotion; `deleting` from the moment that was asked, for good. */
   readonly state: 'creating' | 'active' | 'deleting'
   readonly createdAt: number
@@ -256,6 +274,7 @@ export type JobKind =
   | 'verify_backup'
   | 'delete_backup'
   | 'prune_backups'
+  | 'policy'
 type JobState = 'running' | 'succeeded' | 'failed' | 'cancelling' | 'cancelled'
 
 export interface JobRecord {

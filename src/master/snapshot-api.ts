@@ -74,6 +74,17 @@ export interface SnapshotApi {
   snapshots(volume: string): Promise<readonly SnapshotView[]>
   snapshot(volume: string, snapshot: string): Promise<SnapshotView>
   /**
+   * Of all volumes, or of one, oldest first. `group`: name or id of a group; `name`: of the snapshots. Sizes are those that were asked last: a page costs no
+   * server a question.
+   */
+  allSnapshots(page: {
+    readonly volume?: string
+    readonly group?: string
+    readonly name?: string
+    readonly after?: string
+    readonly limit: number
+  }): Page<SnapshotView>
+  /**
    * Resolves when it is committed. The same name again is CONFLICT (`exists`); BUSY while nobody leads the volume. CONFLICT
    * (`clone_filling`) of a clone that is still filled.
    */

@@ -3,6 +3,7 @@
  * locks everybody else out. DIR stands for a directory with secrets in files; single quotes hold a word together.
  */
 import { backupInfo } from './scripted-snapshots.ts'
+import { volumeRecord } from './scripted-views.ts'
 
 export interface Use {
   readonly line: string
@@ -98,6 +99,9 @@ const VOLUME_USES: readonly Use[] = [
       { initiators: ['iqn.2026-11.org.example:host1'], chap: null, hosts: null, dhchap: [] },
     ],
   },
+  { line: 'volume unpublish vol1 n1 --yes', asks: ['unpublishVolume', volumeRecord('vol1').uuid, 'n1'] },
+  { line: 'volume preset vol1 database', asks: ['setPreset', 'vol1', 'database'] },
+  { line: 'volume preset vol1 throughput --no-wait' },
   { line: 'volume qos vol1' },
   {
     line: 'volume qos vol1 --iops 7 --iops-burst 8 --bandwidth none --bandwidth-burst 1MiB',

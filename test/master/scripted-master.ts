@@ -23,6 +23,13 @@ import {
 } from './scripted-snapshots.ts'
 import { CLUSTER, jobRecord, SERVER, serverView, volumeRecord, volumeView } from './scripted-views.ts'
 
+const PUBLICATIONS = [
+  {
+    ...{ node: 'n1', initiator: 'iqn.2026-11.io.basalt:node:n1', host: null },
+    ...{ isReadOnly: false, isShared: false, since: 0 },
+  },
+]
+
 /** Keeps what it was asked in `calls`; `volumeNames` are there, everything else succeeds. */
 export class ScriptedMaster implements MasterApi {
   readonly calls: unknown[][] = []
@@ -81,7 +88,7 @@ export class ScriptedMaster implements MasterApi {
     const job = isThere ? null : this.#begin({ kind: 'create' })
     return this.#does({ volume: volumeView(wish.name), job }, 'createVolume', caller, wish)
   }
-  volume: MasterApi['volume'] = (name) => volumeView(this.#find(name))
+  volume: MasterApi['volume'] = (name) => volumeView(this.#find(name), { publications: PUBLICATIONS })
   attachInfo: MasterApi['attachInfo'] = (name) => attachInfo(this.volume(name))
   volumes: MasterApi['volumes'] = (page): Page<VolumeView> => {
     this.calls.push(['volumes', page])
@@ -90,8 +97,8 @@ export class ScriptedMaster implements MasterApi {
     const items = rest.slice(0, limit).map((name) => volumeView(name))
     return { items, next: rest.length > limit ? (items.at(-1)?.record.name ?? null) : null }
   }
-  deleteVolume: MasterApi['deleteVolume'] = async (caller, name) =>
-    this.#does(this.#begin({ kind: 'delete' }), 'deleteVolume', caller, name)
+  deleteVolume: MasterApi['deleteVolume'] = async (caller, name, request) =>
+    this.#does(this.#begin({ kind: 'delete' }), 'deleteVolume', caller, name, request)
   expandVolume: MasterApi['expandVolume'] = async (caller, name, sizeBytes) =>
     this.#does(this.#begin(), 'expandVolume', caller, name, sizeBytes)
   preflight: MasterApi['preflight'] = (name) => ({
@@ -114,6 +121,19 @@ export class ScriptedMaster implements MasterApi {
     this.#does(volumeView(name, { access }), 'setAccess', caller, name, access)
   setQos: MasterApi['setQos'] = async (caller, name, qos) =>
     this.#does(volumeView(name), 'setQos', caller, name, qos)
+
+  setPreset: MasterApi['setPreset'] = async (caller, name, preset) => ({
+    volume: volumeView(name),
+    job: this.#does(jobRecord({ kind: 'policy' }), 'setPreset', caller, name, preset),
+    warnings: [],
+  })
+  publishVolume: MasterApi['publishVolume'] = async (caller, name, wish) => {
+    const { node, initiator, host, isReadOnly, isShared } = wish
+    const publications = [{ node, initiator, host, isReadOnly, isShared, since: 0 }]
+    return this.#does(volumeView(name, { publications }), 'publishVolume', caller, name, wish)
+  }
+  unpublishVolume: MasterApi['unpublishVolume'] = async (caller, name, node) =>
+    this.#does(undefined, 'unpublishVolume', caller, name, node)
 
   servers: MasterApi['servers'] = () => ['host-c', 'host-a', 'host-b'].map(serverView)
   server: MasterApi['server'] = (name) => serverView(name)
@@ -143,6 +163,10 @@ export class ScriptedMaster implements MasterApi {
 
   protection: MasterApi['protection'] = () => protectionView
   snapshots: MasterApi['snapshots'] = async (name) => [snapshotView(this.#find(name), 'snap1')]
+  allSnapshots: MasterApi['allSnapshots'] = ({ volume = 'vol1' }) => ({
+    items: [snapshotView(volume, 'snap1')],
+    next: 'after snap1',
+  })
   snapshot: MasterApi['snapshot'] = async (name, snapshot) => snapshotView(this.#find(name), snapshot)
   createSnapshot: MasterApi['createSnapshot'] = async (caller, name, request) =>
     this.#does(snapshotView(name, request.name), 'createSnapshot', caller, name, request)

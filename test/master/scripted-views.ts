@@ -33,8 +33,11 @@ export const volumeRecord = (name: string): VolumeRecord => ({
       { host: 'nqn.2014-08.org.nvmexpress:uuid:1', sealedSecret: 'sealed', sealedControllerSecret: null },
     ],
   },
+  publications: [],
+  accessVersion: 0,
   qos: { iops: 100, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
   origin: null,
+  madeOf: null,
   state: 'active',
   createdAt: 0,
 })

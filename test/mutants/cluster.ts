@@ -291,6 +291,18 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'base-behind-a-restore',
+    about:
+      'a replica is filled with a state that has lost the snapshot which a restore in its log goes back to',
+    patches: [
+      {
+        file: 'src/blockvol/replica/replica-volume.ts',
+        find: '    if (isPast || dirty.flushedRestoreLsn > options.target) return undefined\n',
+        replace: '    void isPast\n',
+      },
+    ],
+  },
+  {
     name: 'base-over-what-snapshots-see',
     about: 'base blocks go over older ones that snapshots see without a copy',
     patches: [

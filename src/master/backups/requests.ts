@@ -1,7 +1,7 @@
 /** What people ask of repositories and backups, as changes of the records. */
 import { parseVolumeName, printable } from '../../base/names.ts'
 import type { KeepRules } from '../../rpc/tasks.ts'
-import { findMadeVolume, refusal, refuseLocked } from '../core/lookup.ts'
+import { findMadeVolume, refusal, refuseLocked, refusePublished } from '../core/lookup.ts'
 import type { Change, RecordsView } from '../core/records-view.ts'
 import { auditEvent, type RequestContext } from '../core/volume-requests.ts'
 import { newJob } from '../jobs/new-job.ts'
@@ -146,6 +146,7 @@ export function restoreInPlace(
   refuseLocked(records)
   findMadeVolume(records, volume.uuid)
   refuseFilling(volume)
+  refusePublished(volume)
   const { repository, backup, sizeBytes, logicalBlockBytes, force } = wish
   if (volume.sizeBytes < sizeBytes) {
     throw refusal(

@@ -126,9 +126,10 @@ export const MASTER_SETTINGS: SettingTable<MasterSettings> = {
     help: 'web origins, such as https://ops.example, whose pages may call the HTTP API',
     expects: 'an origin or a list of them',
     isList: true,
-    schema: Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: ORIGINS_MAX })], {
+    schema: {
+      anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, maxItems: ORIGINS_MAX }],
       description: 'an origin or a list of them',
-    }),
+    },
     parse: parseOrigins,
   }),
   'replace-after': setting({
@@ -147,7 +148,7 @@ export const MASTER_SETTINGS: SettingTable<MasterSettings> = {
     default: '2',
     help: "how many times a server's capacity may be promised to volumes, which take space as they fill; 1 to 100",
     expects: 'a number such as 1.5',
-    schema: Type.Union([Type.Number(), Type.String()], { description: 'a number such as 1.5' }),
+    schema: { anyOf: [{ type: 'number' }, { type: 'string' }], description: 'a number such as 1.5' },
     parse: (text, what) => {
       const ratio = Number(text)
       if (/^\d{1,3}(\.\d{1,3})?$/.test(text) && ratio >= 1 && ratio <= 100) return ratio

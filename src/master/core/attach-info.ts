@@ -5,6 +5,7 @@
  */
 import { isLoopback, parseHostPort } from '../../base/address.ts'
 import type { AttachInfo, AttachPortal, AttachSection, Finding, PathView, VolumeView } from '../master-api.ts'
+import { effectiveAccess } from './effective-access.ts'
 
 /** A session that is lost queues I/O for so long, s: on one path until another server leads, on several until another is tried. */
 const REPLACEMENT_S = { ONE_PATH: 120, MULTIPATH: 5 } as const
@@ -173,7 +174,7 @@ function overNvme({ nqn, record }: VolumeView, portals: readonly AttachPortal[])
 
 function warningsOf(view: VolumeView, portals: readonly AttachPortal[]): readonly Finding[] {
   const { record, isServing } = view
-  const { initiators, chap, hosts, dhchap } = record.access
+  const { initiators, chap, hosts, dhchap } = effectiveAccess(record)
   const found: Finding[] = []
   const warn = (code: string, message: string): void => void found.push({ code, message })
   if (initiators === null && chap === null && hosts === null && dhchap.length === 0) {

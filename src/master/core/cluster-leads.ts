@@ -27,6 +27,9 @@ export class ClusterLeads implements Leads {
   /** Called with every decision that is worth a note, once it is durable. */
   onNotes: (volume: string, notes: readonly LeadNote[]) => void = () => undefined
 
+  /** Called when something of a volume changed that servers may have to hear of. */
+  onWake: (volume: string) => void = () => undefined
+
   /** The one of a volume that the registry has; undefined of any other, whose own is ended. */
   of(volume: string): VolumeLead | undefined {
     const known = this.#leads.get(volume)
@@ -44,6 +47,16 @@ export class ClusterLeads implements Leads {
 
   wake(volume: string): void {
     this.of(volume)?.post({ kind: 'replicas' })
+    this.onWake(volume)
+  }
+
+  /** The server of the record, until it said that it serves no more: silence proves nothing, for members may have promised. */
+  mayServe(uuid: string): string | null {
+    const { lead } = this.#volume(uuid)
+    if (!lead.hasServed) return null
+    if (lead.state === 'serving') return lead.primary
+    const state = this.of(uuid)?.state ?? null
+    return state !== null && isAbout(state, lead) && state.hasStopped ? null : lead.primary
   }
 
   wakeAll(): void {

@@ -22,6 +22,7 @@ import type { AccessRecord } from '../records.ts'
 import type { Cluster, HelloVerdict, RecoverReport, Stray } from './cluster.ts'
 import { ClusterLeads } from './cluster-leads.ts'
 import { type LockFinding, lockOfHello, recordLock } from './cluster-lock.ts'
+import { effectiveAccess } from './effective-access.ts'
 import { Handovers } from './handovers.ts'
 import { keptOf } from './kept-volume.ts'
 import type { LiveCluster } from './live.ts'
@@ -89,9 +90,13 @@ export class ClusterRuntime implements Cluster {
     this.#tickedMs = nowMs
     this.#toldRegistryMs = nowMs
     const knownMs = (): number => (this.#isDeaf ? 0 : leadershipMs())
-    const forLeads = { ...options, links, bounds, wheel: this.#wheel, leadershipMs: knownMs }
+    const rulesFirst = this.#rulesFirst(links)
+    const forLeads = { ...options, links: rulesFirst, bounds, wheel: this.#wheel, leadershipMs: knownMs }
     this.leads = new ClusterLeads(forLeads, this.#live)
     this.leads.onNotes = (volume, notes) => this.#onNotes(volume, notes)
+    this.leads.onWake = (volume) => {
+      for (const { server } of store.view.volume(volume)?.replicas ?? []) this.#tellSettings(server, volume)
+    }
     this.#paths = new PathsTeller({
       ...{ store, nowMs, live: this.#live },
       // it asks once for all that it is about to say
@@ -210,8 +215,7 @@ export class ClusterRuntime implements Cluster {
 
   #onReplica(server: string, replica: ReplicaBeat, isLate: boolean): void {
     const { volume, open, messages } = replica
-    const record = this.#o.store.view.volume(volume)
-    if (record === undefined) return
+    if (this.#o.store.view.volume(volume) === undefined) return
     const lead = this.leads.of(volume)
     if (lead === undefined) return
     // what it asks and answers came before the state that the beat tells of
@@ -220,25 +224,39 @@ export class ClusterRuntime implements Cluster {
     const { opening, askedAtMs, leads, isServing, sealed, set, appended } = open
     const told: LeadBeat = { opening, askedAtMs, leads, isServing, sealed, set, appended }
     lead.post({ kind: 'beat', server, beat: told })
-    if (record.replicas.some((one) => one.server === server)) this.#tellSettings(server, replica)
+    this.#tellSettings(server, volume)
   }
 
-  /** Settings go to whoever has others. */
-  #tellSettings(server: string, { volume, settingsTag }: ReplicaBeat): void {
+  /** Nobody is told to lead before it was told whom the volume lets in by now: what comes on a stream is obeyed in order. */
+  #rulesFirst(links: ServerLinks): ServerLinks {
+    return {
+      ...links,
+      send: (server, message) => {
+        const isLead = message.kind === 'replica' && message.message.kind === 'assign'
+        if (isLead && !this.#tellSettings(server, message.volume)) return
+        links.send(server, message)
+      },
+    }
+  }
+
+  /** Settings go to whoever has a replica and others. False: they cannot be told. */
+  #tellSettings(server: string, volume: string): boolean {
     const { store, links, logger, clearAccess } = this.#o
     const record = store.view.volume(volume)
-    if (record === undefined || store.view.cluster.lock !== null) return
+    if (record === undefined || store.view.cluster.lock !== null) return true
+    if (!record.replicas.some((one) => one.server === server)) return true
     const { tag, text } = keptOf(record)
-    if (tag === settingsTag) return
+    if (this.#live.replica(volume, server)?.settingsTag === tag) return true
     let access: ClearAccess
     try {
-      access = clearAccess(record.access)
+      access = clearAccess(effectiveAccess(record))
     } catch (error) {
       if (!isBlockError(error)) throw error
       logger.error('settings.not_opened', { volume }, error)
-      return
+      return false
     }
     links.send(server, { kind: 'settings', volume, access, qos: record.qos, tag, keep: text })
+    return true
   }
 
   #noteCapacity(server: string, { capacityBytes }: ServerBeat): void {

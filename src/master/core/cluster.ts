@@ -148,6 +148,8 @@ export interface Leads {
    * is recorded; then `ServerLinks.remove` with that epoch succeeds as soon as the server obeys it. Idempotent.
    */
   retire(volume: string): Promise<LeadRecord>
+  /** Who may serve hosts now, for all that this master knows; null: nobody, for certain. */
+  mayServe(volume: string): string | null
   /** Something about it changed in the registry. */
   wake(volume: string): void
 }

@@ -19,6 +19,8 @@ type Kept = Pick<
   | 'placement'
   | 'isMultipath'
   | 'access'
+  | 'publications'
+  | 'accessVersion'
   | 'qos'
   | 'createdAt'
 > & {
@@ -31,12 +33,14 @@ export const KEPT_LENGTH_MAX = 64 * 1024
 
 export interface KeptText {
   readonly text: string
-  /** CRC-32C of it, never 0. */
+  /** Never 0: below, its CRC-32C; above, the version of the access rules, so that no two of them share one. */
   readonly tag: number
 }
 
-/** Version 1 lacks `isMultipath`, `slots`, `access.hosts` and `access.dhchap`. */
-const VERSION = 2
+/** Version 1 lacks `isMultipath`, `slots`, `access.hosts` and `access.dhchap`; 1 and 2 lack `publications` and `accessVersion`. */
+const VERSION = 3
+/** Tags are safe integers: 21 bits are left above a CRC. */
+const VERSIONS_TOLD = 2 ** 21
 
 const cache = new WeakMap<VolumeRecord, KeptText>()
 
@@ -44,14 +48,15 @@ export function keptOf(volume: VolumeRecord): KeptText {
   const known = cache.get(volume)
   if (known !== undefined) return known
   const { name, logicalBlockBytes, logBytes, preset, policy, placement, isMultipath } = volume
-  const { access, qos, createdAt } = volume
+  const { access, publications, accessVersion, qos, createdAt } = volume
   const slots = volume.replicas.map(({ server, slot }) => ({ server, slot }))
   const kept: Kept = {
     ...{ name, logicalBlockBytes, logBytes, preset, policy, placement, isMultipath },
-    ...{ access, qos, createdAt, slots },
+    ...{ access, publications, accessVersion, qos, createdAt, slots },
   }
   const text = JSON.stringify({ version: VERSION, ...kept })
-  const made = { text, tag: crc32c(new TextEncoder().encode(text)) || 1 }
+  const sum = crc32c(new TextEncoder().encode(text)) || 1
+  const made = { text, tag: (accessVersion % VERSIONS_TOLD) * 2 ** 32 + sum }
   cache.set(volume, made)
   return made
 }
@@ -63,7 +68,7 @@ const Spread = Type.Union([Type.Literal('required'), Type.Literal('preferred')])
 const Amount = Type.Number({ minimum: 0 })
 
 const Stored = Type.Object({
-  version: Type.Union([Type.Literal(1), Type.Literal(VERSION)]),
+  version: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(VERSION)]),
   name: Type.String({ maxLength: 63 }),
   logicalBlockBytes: Type.Union([Type.Literal(512), Type.Literal(4096)]),
   logBytes: nullable(Amount),
@@ -94,6 +99,17 @@ const Stored = Type.Object({
       }),
     ),
   }),
+  publications: Type.Array(
+    Type.Object({
+      node: Type.String(),
+      initiator: nullable(Type.String()),
+      host: nullable(Type.String()),
+      isReadOnly: Type.Boolean(),
+      isShared: Type.Boolean(),
+      since: Type.Number(),
+    }),
+  ),
+  accessVersion: Type.Integer({ minimum: 0 }),
   qos: Type.Object({ iops: Amount, iopsBurst: Amount, bytesPerSecond: Amount, bytesBurst: Amount }),
   createdAt: Type.Number(),
   isMultipath: Type.Boolean(),

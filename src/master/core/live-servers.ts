@@ -107,6 +107,8 @@ export class LiveServers implements LiveCluster {
     const isDrainingNow = entry.beat?.isDraining !== rest.isDraining
     entry.beat = rest
     const before = entry.replicas
+    // the picture changes under `before` unless the beat is a full one
+    const news = replicas.filter((replica) => isNews(before.get(replica.volume), replica))
     if (isFull) entry.replicas = new Map()
     for (const replica of replicas) {
       if (entry.replicas.size < REPLICAS_MAX || entry.replicas.has(replica.volume)) {
@@ -117,9 +119,7 @@ export class LiveServers implements LiveCluster {
         entry.replicas.set(replica.volume, isSame ? replica : { ...replica, kept, led })
       }
     }
-    for (const replica of replicas) {
-      if (isNews(before.get(replica.volume), replica)) this.tell({ server, volume: replica.volume })
-    }
+    for (const { volume } of news) this.tell({ server, volume })
     if (isFull) {
       for (const volume of before.keys()) if (!entry.replicas.has(volume)) this.tell({ server, volume })
     }
@@ -183,6 +183,7 @@ function ledNow(before: ReplicaBeat | undefined, now: ReplicaBeat): ReplicaBeat[
 function isNews(before: ReplicaBeat | undefined, now: ReplicaBeat): boolean {
   if (before === undefined || before.state !== now.state || before.sizeBytes !== now.sizeBytes) return true
   if (before.outage !== now.outage || now.led !== null) return true
+  if (before.settingsTag !== now.settingsTag) return true
   const [a, b] = [before.open, now.open]
   if (a === null || b === null) return a !== b
   return (

@@ -42,6 +42,18 @@ export function findMadeVolume(records: RecordsView, name: string): VolumeRecord
   )
 }
 
+/** CONFLICT while nodes use it. */
+export function refusePublished({ name, publications }: VolumeRecord): void {
+  const [publication] = publications
+  if (publication === undefined) return
+  const { node } = publication
+  throw new BlockError(
+    'CONFLICT',
+    `volume ${name} is published to ${node}; basalt volume unpublish ${name} ${node} takes that back`,
+    { facts: { reason: 'published', node } },
+  )
+}
+
 /** By name or id; NOT_FOUND. */
 export function findServer(records: RecordsView, name: string): ServerRecord {
   const server = records.server(name) ?? records.servers().find((one) => one.name === name)

@@ -36,6 +36,8 @@ import type { Cluster, LeadStatus } from './cluster.ts'
 import { findJob, findMadeVolume, findServer, findVolume, refuseLocked } from './lookup.ts'
 import { MasterServices } from './master-services.ts'
 import { pageOf } from './paging.ts'
+import { setPreset } from './preset-requests.ts'
+import { Publications } from './publications.ts'
 import type { Change, RecordStore, RecordsView } from './records-view.ts'
 import * as servers from './server-requests.ts'
 import { type Counters, clusterView, loadsOf, refusalView, serverView, waitView } from './server-views.ts'
@@ -63,6 +65,7 @@ export class Master implements MasterApi {
   readonly #counters: Counters = { promotionsTotal: 0, failoversTotal: 0, rebuildsTotal: 0 }
   #endings: (() => void)[] = []
   readonly #services: MasterServices
+  readonly #publications: Publications
 
   constructor(options: MasterOptions) {
     this.#options = options
@@ -70,11 +73,15 @@ export class Master implements MasterApi {
     const planner = placementPlanner(placement, clock.bootMs())
     const { live, leads } = cluster
     this.#jobs = new JobRunner({ store, links, live, leads, planner, clock, random, log, unseal })
+    const asking = {
+      ask: this.#ask.bind(this),
+      volume: (uuid: string) => this.volume(uuid),
+    }
+    this.#publications = new Publications({ ...asking, store, cluster, clock })
     this.#services = new MasterServices(
       {
         ...{ store, links, live, clock, random, log, unseal },
-        ask: (caller, decide) => this.#ask(caller, decide),
-        volume: (uuid) => this.volume(uuid),
+        ...asking,
         job: (id) => this.job(id),
         newId: () => this.#newId(),
       },
@@ -149,8 +156,12 @@ export class Master implements MasterApi {
     )
   }
 
-  async deleteVolume(caller: Caller, name: string): Promise<JobRecord> {
-    return this.#job(caller, (records, context) => volumes.deleteVolume(records, name, context))
+  async deleteVolume(
+    caller: Caller,
+    name: string,
+    request: { readonly keepSnapshots: boolean } = { keepSnapshots: false },
+  ): Promise<JobRecord> {
+    return this.#job(caller, (records, context) => volumes.deleteVolume(records, name, request, context))
   }
 
   async expandVolume(caller: Caller, name: string, sizeBytes: number): Promise<JobRecord> {
@@ -227,6 +238,15 @@ export class Master implements MasterApi {
       await this.#ask(caller, (records, context) => volumes.setQos(records, name, qos, context)),
     )
   }
+
+  async setPreset(caller: Caller, name: string, preset: string): ReturnType<MasterApi['setPreset']> {
+    const made = await this.#ask(caller, (records, context) => setPreset(records, name, preset, context))
+    const { volume, job, warnings } = made
+    return { volume: this.volume(volume), job: job === null ? null : this.job(job), warnings }
+  }
+
+  publishVolume: MasterApi['publishVolume'] = (...r) => this.#publications.publishVolume(...r)
+  unpublishVolume: MasterApi['unpublishVolume'] = (...r) => this.#publications.unpublishVolume(...r)
 
   servers(): readonly ServerView[] {
     const loads = loadsOf(this.#view.volumes())
@@ -309,6 +329,7 @@ export class Master implements MasterApi {
   protection: MasterApi['protection'] = () => this.#services.snapshots.protection()
   snapshots: MasterApi['snapshots'] = (...r) => this.#services.snapshots.snapshots(...r)
   snapshot: MasterApi['snapshot'] = (...r) => this.#services.snapshots.snapshot(...r)
+  allSnapshots: MasterApi['allSnapshots'] = (...r) => this.#services.snapshots.allSnapshots(...r)
   createSnapshot: MasterApi['createSnapshot'] = (...r) => this.#services.snapshots.createSnapshot(...r)
   deleteSnapshot: MasterApi['deleteSnapshot'] = (...r) => this.#services.snapshots.deleteSnapshot(...r)
   exposeSnapshot: MasterApi['exposeSnapshot'] = (...r) => this.#services.snapshots.exposeSnapshot(...r)

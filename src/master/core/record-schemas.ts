@@ -144,8 +144,20 @@ const Volume = object({
     hosts: nullable(list(Text)),
     dhchap: list(object({ host: Text, sealedSecret: Text, sealedControllerSecret: nullable(Text) })),
   }),
+  publications: list(
+    object({
+      node: Id,
+      initiator: nullable(Text),
+      host: nullable(Text),
+      isReadOnly: Type.Boolean(),
+      isShared: Type.Boolean(),
+      since: Time,
+    }),
+  ),
+  accessVersion: Count,
   qos: object({ iops: Count, iopsBurst: Count, bytesPerSecond: Count, bytesBurst: Count }),
   origin: nullable(object({ volume: Id, snapshot: SnapshotId, sizeBytes: Count })),
+  madeOf: nullable(object({ volume: Id, snapshot: SnapshotId })),
   state: Type.Enum(['creating', 'active', 'deleting']),
   createdAt: Time,
 })
@@ -154,7 +166,7 @@ const Job = object({
   id: Id,
   kind: Type.Enum([
     ...['create', 'expand', 'delete', 'replace', 'move', 'drain', 'rebalance', 'restore', 'clone'],
-    ...['scrub', 'backup', 'restore_backup', 'verify_backup', 'delete_backup', 'prune_backups'],
+    ...['scrub', 'backup', 'restore_backup', 'verify_backup', 'delete_backup', 'prune_backups', 'policy'],
   ] as JobKind[]),
   state: Type.Enum(['running', 'succeeded', 'failed', 'cancelling', 'cancelled']),
   volume: nullable(Id),

@@ -10,21 +10,28 @@ export function upgradeServer(value: unknown): unknown {
   return { ...value, addresses: { nvme: [], ...value.addresses } }
 }
 
-/** No clone, no multipath, no rules for NVMe hosts, and slots in the order of the replicas. */
+/** No clone, no multipath, no publications, no rules for NVMe hosts, and slots in the order of the replicas. */
 export function upgradeVolume(value: unknown): unknown {
   if (!isObject(value)) return value
   return {
     isMultipath: false,
     origin: null,
+    madeOf: madeOf(value.origin),
+    publications: [],
+    accessVersion: 0,
     ...value,
     ...(isObject(value.access) ? { access: upgradeAccess(value.access) } : {}),
     ...(Array.isArray(value.replicas) ? { replicas: upgradeReplicas(value.replicas) } : {}),
   }
 }
 
-/** What servers keep of a volume, as of version 2: slots are given anew when none are known. */
+/** A clone that was still filled then is known to be one. */
+const madeOf = (origin: unknown): unknown =>
+  isObject(origin) ? { volume: origin.volume, snapshot: origin.snapshot } : null
+
+/** What servers keep of a volume, as of version 3: slots are given anew when none are known. */
 export function upgradeKept(value: unknown): unknown {
-  if (!isObject(value) || value.version !== 1) return value
+  if (!isObject(value) || (value.version !== 1 && value.version !== 2)) return value
   return { slots: [], ...(upgradeVolume(value) as Fields) }
 }
 

@@ -54,6 +54,7 @@ export function planRecovery(facts: RecoveryFacts): Change<RecoverReport> {
       ...volume,
       replicas: replicasOf(facts, volume, of),
       lead: recoveredLead(facts, volume.lead, of),
+      accessVersion: versionAbove(volume.accessVersion, of),
     }
     const silent = silentMembers(facts, record)
     if (silent.length > 0) missing.set(volume.name, silent)
@@ -215,15 +216,22 @@ function adoptedVolume(
     isMultipath: kept?.isMultipath ?? false,
     // whoever leads says so
     origin: null,
+    madeOf: null,
     replicas: adoptedReplicas(of, kept?.slots ?? []),
     lead: recoveredLead(facts, null, of),
     // and nobody may use it before an operator says who
     access: kept?.access ?? { initiators: [], chap: null, hosts: [], dhchap: [] },
+    publications: kept?.publications ?? [],
+    accessVersion: versionAbove(0, of),
     qos: kept?.qos ?? { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
     state: 'active',
     createdAt: kept?.createdAt ?? facts.wallMs,
   }
 }
+
+/** Above all that servers were told: what one of them has is not taken for what is recorded now. */
+const versionAbove = (known: number, of: readonly Reported[]): number =>
+  1 + Math.max(known, ...of.map(({ beat }) => readKept(beat.kept)?.accessVersion ?? 0))
 
 /** With the slots that hosts know them by, as far as they are known. */
 function adoptedReplicas(

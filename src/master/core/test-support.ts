@@ -23,6 +23,7 @@ export function testVolume(n: number, different: Partial<VolumeRecord> = {}): Vo
     placement: { diskType: null, zones: [], zoneSpread: 'preferred', rackSpread: 'preferred' },
     isMultipath: false,
     origin: null,
+    madeOf: null,
     replicas: servers.map((server, slot) => ({ server, state: 'ready' as const, slot })),
     lead: {
       epoch: { number: 1, id: '12345678901234567890' },
@@ -34,6 +35,8 @@ export function testVolume(n: number, different: Partial<VolumeRecord> = {}): Vo
       hasServed: true,
     },
     access: { initiators: null, chap: null, hosts: null, dhchap: [] },
+    publications: [],
+    accessVersion: 0,
     qos: { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
     state: 'active',
     createdAt: 1_790_000_000_000,

@@ -1,6 +1,7 @@
 /** The paths of a volume, from its record and from what servers said last. Pure. */
 import { type PathRole, PORTALS_MAX, type VolumePath, type VolumePaths } from '../../frontend/paths.ts'
 import type { ReplicaRecord, ServerAddresses, VolumeRecord } from '../records.ts'
+import { effectiveAccess } from './effective-access.ts'
 
 /** What the paths of a volume rest on beside its record. */
 export interface PathSources {
@@ -20,14 +21,15 @@ export function pathsOfVolume(volume: VolumeRecord, sources: PathSources): Volum
   const isServed = volume.lead.state === 'serving' && sources.isServed(volume.uuid)
   const paths = volume.replicas.flatMap((replica) => pathOf(volume, replica, sources, isServed) ?? [])
   if (paths.length === 0) return null
+  const { initiators, hosts } = effectiveAccess(volume)
   return {
     volume: volume.uuid,
     name: volume.name,
     sizeBytes: volume.sizeBytes,
     logicalBlockBytes: volume.logicalBlockBytes,
     isMultipath: volume.isMultipath,
-    initiators: volume.access.initiators,
-    hosts: volume.access.hosts,
+    initiators,
+    hosts,
     paths: paths.sort((a, b) => a.slot - b.slot),
   }
 }

@@ -5,7 +5,7 @@
 import { firstLead } from '../failover/lead-state.ts'
 import { newJob } from '../jobs/new-job.ts'
 import { isOver } from '../jobs/turns.ts'
-import { isMember, replicaOn, serverName } from '../jobs/volume-edits.ts'
+import { isMember, replicaOn, serverName, withRules } from '../jobs/volume-edits.ts'
 import type { Caller, CreateVolume, PlacementPlan } from '../master-api.ts'
 import { promisableBytes } from '../placement/filters.ts'
 import { Findings } from '../placement/findings.ts'
@@ -25,6 +25,7 @@ import {
   refusal,
   refuseFindings,
   refuseLocked,
+  refusePublished,
 } from './lookup.ts'
 import type { Change, NewEvent, RecordsView } from './records-view.ts'
 
@@ -71,7 +72,7 @@ export function createVolume(
     const isTooWide = policy.policy.replicaFactor > records.servers().length
     throw refusal(isTooWide ? 'CONFLICT' : 'NO_SPACE', error.code, error.message)
   }
-  const volume = newVolume(uuid, policy, plan, context)
+  const volume = newVolume(uuid, policy, plan, { ...context, isClosed: wish.closed === true })
   const job = newJob(jobId, wallMs, {
     kind: 'create',
     actor: caller.actor,
@@ -142,15 +143,19 @@ function newVolume(
   uuid: string,
   policy: Policy,
   plan: PlacementPlan,
-  { wallMs, epochId }: RequestContext,
+  { wallMs, epochId, isClosed }: RequestContext & { readonly isClosed: boolean },
 ): VolumeRecord {
+  const names = isClosed ? [] : null
   return {
     ...policy,
     uuid,
     replicas: plan.replicas.map((server, slot) => ({ server, state: 'allocating' as const, slot })),
     lead: firstLead(plan.replicas, epochId),
-    access: { initiators: null, chap: null, hosts: null, dhchap: [] },
+    access: { initiators: names, chap: null, hosts: names, dhchap: [] },
+    publications: [],
+    accessVersion: 0,
     origin: null,
+    madeOf: null,
     state: 'creating',
     createdAt: wallMs,
   }
@@ -160,6 +165,7 @@ function newVolume(
 export function deleteVolume(
   records: RecordsView,
   name: string,
+  { keepSnapshots }: { readonly keepSnapshots: boolean },
   { caller, wallMs, jobId }: RequestContext,
 ): Change<string> {
   const volume = findVolume(records, name)
@@ -168,6 +174,7 @@ export function deleteVolume(
     .find((job) => job.kind === 'delete' && job.volume === volume.uuid && !isOver(job))
   if (running !== undefined) return { writes: [], result: running.id }
   refuseLocked(records)
+  refusePublished(volume)
   const clone = records
     .volumes()
     .find(({ origin, state }) => origin?.volume === volume.uuid && state !== 'deleting')
@@ -178,6 +185,7 @@ export function deleteVolume(
       `volume ${clone.name} is still being filled from a snapshot of ${volume.name}; wait for its job, or delete that one first`,
     )
   }
+  if (keepSnapshots) refuseSnapshots(records, volume)
   const job = newJob(jobId, wallMs, {
     kind: 'delete',
     actor: caller.actor,
@@ -199,6 +207,19 @@ export function deleteVolume(
     events: [event],
     result: jobId,
   }
+}
+
+/** CONFLICT when it has snapshots: their content is in it. */
+function refuseSnapshots(records: RecordsView, { uuid, name }: VolumeRecord): void {
+  const all = records.snapshotsOf(uuid)
+  const [first] = all
+  if (first === undefined) return
+  const more = all.length === 1 ? '' : ` and ${all.length - 1} more`
+  throw refusal(
+    'CONFLICT',
+    'has_snapshots',
+    `volume ${name} has snapshot ${first.name}${more}, which would be deleted with it; delete them first`,
+  )
 }
 
 /** INVALID_ARGUMENT for a size that is none or smaller; NO_SPACE when a server may not promise so much. */
@@ -349,6 +370,17 @@ function admitted({ initiators, chap, hosts, dhchap }: AccessRecord): string {
 const keepsOut = (job: JobRecord): boolean =>
   !isOver(job) && (job.kind === 'restore_backup' || (job.kind === 'clone' && job.step !== 'fill'))
 
+/** CONFLICT while a job keeps hosts out of the volume until its content is there. */
+export function refuseWhileFilled(records: RecordsView, volume: VolumeRecord): void {
+  const filling = records.jobs().find((job) => job.volume === volume.uuid && keepsOut(job))
+  if (filling === undefined) return
+  throw refusal(
+    'CONFLICT',
+    'being_made',
+    `job ${filling.id} lets nobody in to ${volume.name} until its content is there; set its access then`,
+  )
+}
+
 /** The secrets of `access` are sealed already; INVALID_ARGUMENT when it is more than servers keep beside a replica. */
 export function setAccess(
   records: RecordsView,
@@ -357,15 +389,8 @@ export function setAccess(
   { caller }: RequestContext,
 ): Change<string> {
   const volume = findLivingVolume(records, name)
-  const filling = records.jobs().find((job) => job.volume === volume.uuid && keepsOut(job))
-  if (filling !== undefined) {
-    throw refusal(
-      'CONFLICT',
-      'being_made',
-      `job ${filling.id} lets nobody in to ${volume.name} until its content is there; set its access then`,
-    )
-  }
-  const changed = { ...volume, access }
+  refuseWhileFilled(records, volume)
+  const changed = withRules(volume, { access })
   if (keptOf(changed).text.length > KEPT_LENGTH_MAX) {
     throw refusal(
       'INVALID_ARGUMENT',

@@ -105,7 +105,13 @@ describe('a volume', () => {
   })
 
   it.each([
-    ['DELETE', '/block/volume/vol1', undefined, ['deleteVolume', LOCAL, 'vol1']],
+    ['DELETE', '/block/volume/vol1', undefined, ['deleteVolume', LOCAL, 'vol1', { keepSnapshots: false }]],
+    [
+      'DELETE',
+      '/block/volume/vol1?keep_snapshots=true',
+      undefined,
+      ['deleteVolume', LOCAL, 'vol1', { keepSnapshots: true }],
+    ],
     ['POST', '/block/volume/vol1/expand', { new_size_bytes: 9 }, ['expandVolume', LOCAL, 'vol1', 9]],
     ['POST', '/block/volume/vol1/move', { to: 'host-b' }, ['moveVolume', LOCAL, 'vol1', { to: 'host-b' }]],
     ['POST', '/block/server/host-a/drain', undefined, ['drainServer', LOCAL, 'host-a']],
@@ -338,5 +344,49 @@ describe('the cluster', () => {
     const locked = await test.call('GET', '/healthz')
     expect(locked.statusCode).toBe(503)
     expect(locked.json().reasons).toEqual([expect.stringContaining('basalt cluster recover')])
+  })
+})
+
+describe('publications', () => {
+  const body = { initiator: 'iqn.2026-11.io.basalt:node:n1', host: null, read_only: true }
+
+  it('are made, shown and taken back', async () => {
+    const made = await test.call('PUT', '/block/volume/vol1/publications/n1', { body })
+    expect(made.statusCode).toBe(200)
+    expect(made.json()).toEqual({
+      ...{ node: 'n1', ...body, shared: false, since: '1970-01-01T00:00:00.000Z' },
+    })
+    const gone = await test.call('DELETE', '/block/volume/vol1/publications/n1')
+    expect([gone.statusCode, gone.body]).toEqual([204, ''])
+    const wish = { node: 'n1', initiator: body.initiator, host: null, isReadOnly: true, isShared: false }
+    expect(test.master.calls).toEqual([
+      ['publishVolume', LOCAL, 'vol1', wish],
+      ['unpublishVolume', LOCAL, 'vol1', 'n1'],
+    ])
+    expect((await test.call('PUT', '/block/volume/vol1/publications/N_1', { body })).statusCode).toBe(400)
+    const odd = await test.call('PUT', '/block/volume/vol1/publications/n1', { body: { ...body, nqn: 'x' } })
+    expect(odd.statusCode).toBe(400)
+  })
+
+  it('tell who has it, and when to ask again', async () => {
+    const facts = { reason: 'published_elsewhere', node: 'n2' }
+    test.master.failure = new BlockError('CONFLICT', 'it is published to n2', { facts })
+    const refused = await test.call('PUT', '/block/volume/vol1/publications/n1', { body })
+    expect(refused.statusCode).toBe(409)
+    expect(refused.json()).toMatchObject({ reason: 'published_elsewhere', node: 'n2' })
+    test.master.failure = new BlockError('BUSY', 'not yet', { facts: { reason: 'not_confirmed' } })
+    const busy = await test.call('DELETE', '/block/volume/vol1/publications/n1')
+    expect([busy.statusCode, busy.headers['retry-after']]).toEqual([503, '1'])
+  })
+})
+
+describe('a policy', () => {
+  it('is changed by a job', async () => {
+    const answer = await test.call('PUT', '/block/volume/vol1/policy', { body: { preset: 'database' } })
+    expect(answer.statusCode).toBe(202)
+    expect(answer.headers.location).toBe(`/block/job/${answer.json().job}`)
+    expect(answer.json()).toMatchObject({ name: 'vol1', warnings: [] })
+    const odd = await test.call('PUT', '/block/volume/vol1/policy', { body: { preset: 'fastest' } })
+    expect(odd.statusCode).toBe(400)
   })
 })

@@ -62,7 +62,7 @@ export const Job = Type.Object({
   id: Text,
   kind: Type.Enum([
     ...['create', 'expand', 'delete', 'replace', 'move', 'drain', 'rebalance', 'restore', 'clone'],
-    ...['scrub', 'backup', 'restore_backup', 'verify_backup', 'delete_backup', 'prune_backups'],
+    ...['scrub', 'backup', 'restore_backup', 'verify_backup', 'delete_backup', 'prune_backups', 'policy'],
   ] as JobRecord['kind'][]),
   state: JobState,
   volume: nullable(Type.String({ description: 'UUID' })),

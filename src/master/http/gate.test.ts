@@ -116,7 +116,9 @@ describe('with tokens', () => {
     const token = test.token('admin', { name: 'ops' })
     const headers = { 'x-request-id': 'change-7' }
     await test.call('DELETE', '/block/volume/vol1', { token, headers })
-    expect(test.master.calls).toEqual([['deleteVolume', { actor: 'ops', requestId: 'change-7' }, 'vol1']])
+    expect(test.master.calls).toEqual([
+      ['deleteVolume', { actor: 'ops', requestId: 'change-7' }, 'vol1', { keepSnapshots: false }],
+    ])
   })
 
   it('slows down who guesses, and not who knows', async () => {

@@ -19,6 +19,7 @@ import { routeContext } from './context.ts'
 import { addEventRoutes } from './event-routes.ts'
 import { MasterGate } from './gate.ts'
 import { addPageRoutes } from './page-routes.ts'
+import { addPublicationRoutes } from './publication-routes.ts'
 import { addScheduleRoutes } from './schedule-routes.ts'
 import { addSnapshotRoutes } from './snapshot-routes.ts'
 import { addTokenRoutes } from './token-routes.ts'
@@ -61,6 +62,7 @@ export function masterAppOptions(options: MasterHttpOptions): HttpAppOptions {
       const typed = typedApp(app)
       const context = routeContext(api, (request) => gate.callerOf(request))
       addVolumeRoutes(typed, { ...context, seal: options.seal })
+      addPublicationRoutes(typed, context)
       addSnapshotRoutes(typed, context)
       addScheduleRoutes(typed, context)
       addRepositoryRoutes(typed, { ...context, seal: options.seal })

@@ -23,7 +23,11 @@ export const ROUTE_ROLES: Readonly<Record<string, Role>> = {
   'GET /block/volume/:name/access': 'viewer',
   'PUT /block/volume/:name/access': 'operator',
   'PUT /block/volume/:name/qos': 'operator',
+  'PUT /block/volume/:name/policy': 'operator',
+  'PUT /block/volume/:name/publications/:node': 'operator',
+  'DELETE /block/volume/:name/publications/:node': 'operator',
 
+  'GET /block/snapshots': 'viewer',
   'GET /block/volume/:name/snapshots': 'viewer',
   'POST /block/volume/:name/snapshots': 'operator',
   'GET /block/volume/:name/snapshots/:snapshot': 'viewer',

@@ -2,7 +2,18 @@
 import { type Static, Type } from 'typebox'
 import { VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
 import type { DerivedVolume, SnapshotView } from '../snapshot-api.ts'
-import { CLOSED, Count, nullable, SizeBytes, Text, Timestamp, timestamp, VolumeName } from './schemas.ts'
+import {
+  CLOSED,
+  Count,
+  NextCursor,
+  nullable,
+  PAGING,
+  SizeBytes,
+  Text,
+  Timestamp,
+  timestamp,
+  VolumeName,
+} from './schemas.ts'
 import { CreateBody, wishOf } from './volume-resource.ts'
 
 const NewName = Type.String({ pattern: VOLUME_NAME_PATTERN, description: 'Unique in the volume' })
@@ -39,6 +50,20 @@ export const Snapshot = Type.Object({
   repository: nullable(Type.String({ description: 'It is the base of the next backup there' })),
 })
 export const SnapshotList = Type.Object({ snapshots: Type.Array(Snapshot) })
+export const SnapshotPage = Type.Object({ snapshots: Type.Array(Snapshot), next_cursor: NextCursor })
+export const SnapshotQuery = Type.Object(
+  {
+    ...PAGING,
+    volume: Type.Optional(VolumeName),
+    group: Type.Optional(
+      Type.String({ pattern: VOLUME_NAME_PATTERN, description: 'Name of the group, or its id' }),
+    ),
+    name: Type.Optional(
+      Type.String({ pattern: VOLUME_NAME_PATTERN, description: 'Name of the snapshots, one of each volume' }),
+    ),
+  },
+  CLOSED,
+)
 
 export function snapshotResource(view: SnapshotView): Static<typeof Snapshot> {
   const { record, volumeName, heldBytes, exclusiveBytes, exposed } = view

@@ -2,6 +2,7 @@
 import { Type } from 'typebox'
 import { Job } from './cluster-resource.ts'
 import type { RouteContext } from './context.ts'
+import { nextCursor, pageOf } from './paging.ts'
 import { ByVolume } from './schemas.ts'
 import {
   BySnapshot,
@@ -14,6 +15,8 @@ import {
   Snapshot,
   SnapshotBody,
   SnapshotList,
+  SnapshotPage,
+  SnapshotQuery,
   snapshotResource,
 } from './snapshot-resource.ts'
 import type { TypedApp } from './typed-app.ts'
@@ -26,6 +29,27 @@ const Cloned = Type.Object({
 })
 
 export function addSnapshotRoutes(app: TypedApp, { api, callerOf, sendJob }: RouteContext): void {
+  app.get(
+    '/block/snapshots',
+    {
+      schema: {
+        summary: 'Snapshots of all volumes, oldest first; sizes as they were known last',
+        querystring: SnapshotQuery,
+        response: { 200: SnapshotPage },
+      },
+    },
+    async ({ query }) => {
+      const { volume, group, name } = query
+      const page = api.allSnapshots({
+        ...pageOf(query),
+        ...(volume === undefined ? {} : { volume }),
+        ...(group === undefined ? {} : { group }),
+        ...(name === undefined ? {} : { name }),
+      })
+      return { snapshots: page.items.map(snapshotResource), next_cursor: nextCursor(page.next) }
+    },
+  )
+
   app.get(
     '/block/volume/:name/snapshots',
     {

@@ -3,11 +3,11 @@ import { type Static, Type } from 'typebox'
 import { VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
 import type { Policy } from '../../v2engine/policy.ts'
 import type { CreateVolume, PathView, ResolvedPolicy, VolumePlan, VolumeView } from '../master-api.ts'
-import type { AccessRecord, QosRecord } from '../records.ts'
+import type { AccessRecord, PublicationRecord, QosRecord } from '../records.ts'
 import { CLOSED, Count, NextCursor, nullable, SizeBytes, Text, Timestamp, timestamp } from './schemas.ts'
 
 const Durability = Type.Enum(['sync_all', 'sync_quorum', 'best_effort'])
-const Preset = Type.Enum(['database', 'general', 'throughput'])
+export const Preset = Type.Enum(['database', 'general', 'throughput'])
 const DiskType = Type.Enum(['ssd', 'hdd', 'nvme'])
 const Spread = Type.Enum(['required', 'preferred'])
 const BlockBytes = Type.Enum([512, 4096])
@@ -41,6 +41,9 @@ export const CreateBody = Type.Object(
     zone_spread: Type.Optional(Spread),
     rack_spread: Type.Optional(Spread),
     multipath: Type.Optional(Type.Boolean({ description: 'Hosts use several iSCSI paths at once' })),
+    closed: Type.Optional(
+      Type.Boolean({ description: 'Nobody is let in until access is set, or it is published to a node' }),
+    ),
     qos: Type.Optional(QosBody),
   },
   { ...CLOSED, description: 'What is left out comes from the preset, `general` unless told' },
@@ -65,6 +68,7 @@ export function wishOf(body: CreateBody): CreateVolume {
     ...given('zoneSpread', body.zone_spread),
     ...given('rackSpread', body.rack_spread),
     ...given('multipath', body.multipath),
+    ...given('closed', body.closed),
     ...given('qos', body.qos === undefined ? undefined : limitsOf(body.qos)),
   }
 }
@@ -150,6 +154,24 @@ export const accessResource = ({ initiators, chap, hosts, dhchap }: AccessRecord
   })),
 })
 
+export const Publication = Type.Object({
+  node: Text,
+  initiator: nullable(Text),
+  host: nullable(Text),
+  read_only: Type.Boolean(),
+  shared: Type.Boolean({ description: 'Others that are shared may stand beside it' }),
+  since: Timestamp,
+})
+
+export const publicationResource = (record: PublicationRecord): Static<typeof Publication> => ({
+  node: record.node,
+  initiator: record.initiator,
+  host: record.host,
+  read_only: record.isReadOnly,
+  shared: record.isShared,
+  since: timestamp(record.since),
+})
+
 const Replica = Type.Object({
   server: Text,
   server_name: Text,
@@ -193,8 +215,15 @@ export const Volume = Type.Object({
       { description: 'While it is filled: from what, and how much is there' },
     ),
   ),
+  made_of: nullable(
+    Type.Object(
+      { volume: Text, snapshot: Text },
+      { description: 'UUID of the volume and id of the snapshot that it was cloned from; they may be gone' },
+    ),
+  ),
   scrub: nullable(Type.Object({ last_at: Timestamp, errors: Count, repaired: Count })),
   access: Access,
+  publications: Type.Array(Publication, { description: 'Nodes that use it, and are let in beside `access`' }),
   jobs: Type.Array(Text, { description: 'Ids of jobs that work on it' }),
   created_at: Timestamp,
 })
@@ -240,12 +269,14 @@ export function volumeResource(view: VolumeView): Volume {
     snapshots_count: view.snapshots.count,
     snapshot_bytes: view.snapshots.bytes,
     clone: view.clone && { source: view.clone.source, ratio: view.clone.ratio },
+    made_of: record.madeOf && { volume: record.madeOf.volume, snapshot: record.madeOf.snapshot },
     scrub: view.scrub && {
       last_at: timestamp(view.scrub.lastAt),
       errors: view.scrub.errors,
       repaired: view.scrub.repaired,
     },
     access: accessResource(record.access),
+    publications: record.publications.map(publicationResource),
     jobs: [...view.jobs],
     created_at: timestamp(record.createdAt),
   }
@@ -293,7 +324,7 @@ function modeFields(mode: Policy['mode']): ModeFields {
   }
 }
 
-const Finding = Type.Object({ code: Text, message: Text })
+export const Finding = Type.Object({ code: Text, message: Text })
 const FINDINGS = {
   overrides: Type.Array(Text, { description: 'Fields that differ from the preset' }),
   warnings: Type.Array(Finding),

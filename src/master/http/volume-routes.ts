@@ -14,9 +14,11 @@ import {
   Access,
   accessResource,
   CreateBody,
+  Finding,
   HealthState,
   limitsOf,
   Plan,
+  Preset,
   planResource,
   QosBody,
   Resolved,
@@ -35,6 +37,20 @@ const Created = Type.Object({
   ...Volume.properties,
   job: Type.Union([Type.String({ description: 'Id of the job that makes it' }), Type.Null()]),
 })
+const PolicyBody = Type.Object({ preset: Preset }, CLOSED)
+const PolicyChanged = Type.Object({
+  ...Volume.properties,
+  job: Type.Union([Type.String({ description: 'Id of the job that brings it there' }), Type.Null()]),
+  warnings: Type.Array(Finding),
+})
+const DeleteQuery = Type.Object(
+  {
+    keep_snapshots: Type.Optional(
+      Type.Boolean({ description: 'It is refused (`has_snapshots`) when the volume has any' }),
+    ),
+  },
+  CLOSED,
+)
 const ExpandBody = Type.Object({ new_size_bytes: SizeBytes }, CLOSED)
 const Reason = Type.String({ maxLength: 500, description: 'Why, for the log of events' })
 const PromoteBody = Type.Object(
@@ -128,9 +144,18 @@ export function addVolumeRoutes(
   app.delete(
     '/block/volume/:name',
     {
-      schema: { summary: 'Delete a volume and all that is on it', params: ByVolume, response: { 202: Job } },
+      schema: {
+        summary: 'Delete a volume and all that is on it',
+        params: ByVolume,
+        querystring: DeleteQuery,
+        response: { 202: Job },
+      },
     },
-    async (request, reply) => sendJob(reply, await api.deleteVolume(callerOf(request), request.params.name)),
+    async (request, reply) => {
+      const { params, query } = request
+      const wish = { keepSnapshots: query.keep_snapshots === true }
+      return sendJob(reply, await api.deleteVolume(callerOf(request), params.name, wish))
+    },
   )
 
   app.post(
@@ -232,6 +257,25 @@ export function addVolumeRoutes(
     async (request) => {
       const access = accessOf(request.body, context.seal)
       return volumeResource(await api.setAccess(callerOf(request), request.params.name, access))
+    },
+  )
+
+  app.put(
+    '/block/volume/:name/policy',
+    {
+      schema: {
+        summary:
+          'Another preset: number of replicas, and how many have to be in sync; 200 when nothing differs',
+        params: ByVolume,
+        body: PolicyBody,
+        response: { 200: PolicyChanged, 202: PolicyChanged },
+      },
+    },
+    async (request, reply) => {
+      const { params, body } = request
+      const { volume, job, warnings } = await api.setPreset(callerOf(request), params.name, body.preset)
+      if (job !== null) reply.code(202).header('location', `/block/job/${job.id}`)
+      return { ...volumeResource(volume), job: job?.id ?? null, warnings: [...warnings] }
     },
   )
 

@@ -62,6 +62,28 @@ const COURSES: readonly Course[] = [
     done: (world) => expect(holders(world)).toEqual(['s2', 's3', 's4']),
   },
   {
+    name: 'another preset, with one replica more',
+    arrange(world) {
+      world.addVolume('v', ['s1', 's2'])
+      const policy = { preset: 'database', replicaFactor: 3, minInSync: 2 }
+      world.addJob('j', { kind: 'policy', volume: 'u-v', step: 'queued', data: { policy } })
+    },
+    undone(world) {
+      expect(holders(world)).toHaveLength(2)
+      expect(world.records.volume('u-v')).toMatchObject({
+        preset: 'general',
+        policy: { mode: { minInSync: 1 }, replicaFactor: 2 },
+      })
+    },
+    done(world) {
+      expect(holders(world)).toHaveLength(3)
+      expect(world.records.volume('u-v')).toMatchObject({
+        preset: 'database',
+        policy: { mode: { minInSync: 2 }, replicaFactor: 3 },
+      })
+    },
+  },
+  {
     name: 'hand-over of the lead',
     arrange(world) {
       world.addVolume('v', THREE)

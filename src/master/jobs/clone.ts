@@ -8,9 +8,10 @@
 import type { VolumeRecord } from '../records.ts'
 import { allocate, createdEvent, leadThen } from './create.ts'
 import { type Call, type Decision, end, goTo, type Look, type Machine, type Step, wait } from './machine.ts'
+import { opened } from './restore-backup.ts'
 import { atPrimary, followTask } from './tasks.ts'
 import { UNMAKE } from './unmake.ts'
-import { serverName, writeOf } from './volume-edits.ts'
+import { serverName, withRules, writeOf } from './volume-edits.ts'
 
 const volumeOf = (look: Look): VolumeRecord | null => {
   const volume = look.records.volume(look.job.volume ?? '')
@@ -39,9 +40,8 @@ const origin: Step = {
       return goTo('fill', {
         writes: [
           writeOf({
-            ...volume,
+            ...withRules(volume, { access: opened(look, volume) }),
             state: 'active',
-            access: { ...volume.access, initiators: null, hosts: null },
           }),
         ],
         events: [createdEvent(look, volume)],

@@ -10,6 +10,9 @@ import { withReplica } from './volume-edits.ts'
 
 const THREE = ['s1', 's2', 's3']
 
+const DATABASE = { preset: 'database', replicaFactor: 3, minInSync: 2 }
+const GENERAL = { preset: 'general', replicaFactor: 2, minInSync: 1 }
+
 const createJob = (world: JobWorld, mode?: 'best_effort'): void => {
   const volume = newVolume('v', THREE)
   const policy = {
@@ -162,6 +165,53 @@ const SCENARIOS: readonly Scenario[] = [
       expect(world.job('j').state).toBe('succeeded')
       expect(world.records.volume('u-v')?.sizeBytes).toBe(GIB)
       expect(servedBy(world)).toEqual(THREE)
+    },
+  },
+  {
+    name: 'another preset adds a replica, and asks for two in sync when it is there',
+    arrange(world) {
+      world.addVolume('v', ['s1', 's2'])
+      world.addJob('j', { kind: 'policy', volume: 'u-v', step: 'queued', data: { policy: DATABASE } })
+    },
+    judge(world) {
+      expect(world.job('j').state).toBe('succeeded')
+      expect(servedBy(world)).toHaveLength(3)
+      expect(world.records.volume('u-v')).toMatchObject({
+        preset: 'database',
+        policy: { mode: { kind: 'sync_all', minInSync: 2 }, replicaFactor: 3 },
+      })
+    },
+  },
+  {
+    name: 'another preset takes a replica away, while one of them is made elsewhere',
+    arrange(world) {
+      world.addVolume('v', THREE)
+      world.addJob('j', { kind: 'policy', volume: 'u-v', step: 'queued', data: { policy: GENERAL } })
+      world.addJob('k', { kind: 'move', volume: 'u-v', step: 'queued', data: { from: 's2', to: 's4' } })
+      world.servers.fault('remove', 's4', 'lost', 'answer lost')
+    },
+    judge(world) {
+      expect(world.job('j').state).toBe('succeeded')
+      const left = servedBy(world)
+      expect(left).toHaveLength(2)
+      expect(left).toContain('s1')
+      expect(world.records.volume('u-v')).toMatchObject({
+        preset: 'general',
+        policy: { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 2 },
+      })
+    },
+  },
+  {
+    name: 'another preset, with a server away: its replica is the one that goes',
+    arrange(world) {
+      world.addVolume('v', THREE)
+      world.addJob('j', { kind: 'policy', volume: 'u-v', step: 'queued', data: { policy: GENERAL } })
+      world.servers.setUp('s2', false)
+      world.scheduler.schedule('back', 's2', 30_000, () => world.servers.setUp('s2', true))
+    },
+    judge(world) {
+      expect(world.job('j').state).toBe('succeeded')
+      expect(servedBy(world)).toEqual(['s1', 's3'])
     },
   },
   {

@@ -9,9 +9,9 @@ import { planRebalance } from '../placement/rebalance.ts'
 import { planReplacements, replacementServers } from '../placement/replace.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
-import type { VolumeRecord } from '../records.ts'
+import type { JobRecord, VolumeRecord } from '../records.ts'
 import type { Planner } from './ports.ts'
-import { isOver } from './turns.ts'
+import { changesReplicas, isOver } from './turns.ts'
 
 /** `startedMs`: when this master began to listen, of the boot clock. */
 export const placementPlanner = (settings: PlacementSettings, startedMs: number): Planner => ({
@@ -65,8 +65,15 @@ const busyVolumes = (records: RecordsView): ReadonlySet<string> =>
   new Set(
     records
       .jobs()
-      .flatMap((job) => (job.volume === null || isOver(job) || job.kind === 'expand' ? [] : [job.volume])),
+      .flatMap((job) =>
+        job.volume === null || isOver(job) || job.kind === 'expand' || isWaitingForReplicas(job)
+          ? []
+          : [job.volume],
+      ),
   )
+
+/** It lacks what a replacement brings. */
+const isWaitingForReplicas = (job: JobRecord): boolean => job.kind === 'policy' && !changesReplicas(job)
 
 /** What the fullest of its replicas says that it has on its disk. */
 const usedBytesOf =

@@ -52,6 +52,12 @@ const ACTS: Readonly<Record<string, readonly [weight: number, act: Act]>> = {
     3,
     asked((master, random) => master.moveVolume(CALLER, random.pick(NAMES), { to: random.pick(SERVERS) })),
   ],
+  preset: [
+    4,
+    asked((master, random) =>
+      master.setPreset(CALLER, random.pick(NAMES), random.pick(['general', 'database', 'throughput'])),
+    ),
+  ],
   drain: [1, asked((master, random) => master.drainServer(CALLER, random.pick(SERVERS)))],
   uncordon: [2, asked((master, random) => master.setCordoned(CALLER, random.pick(SERVERS), false))],
   rebalance: [1, asked((master) => master.rebalance(CALLER))],

@@ -12,7 +12,7 @@ import { DROPPED } from './move-steps.ts'
 import { contentJobAhead } from './restore.ts'
 import { atPrimary, followTask, resultData, stopTask } from './tasks.ts'
 import { UNMAKE } from './unmake.ts'
-import { writeOf } from './volume-edits.ts'
+import { withRules, writeOf } from './volume-edits.ts'
 
 const TRIES_MAX = 20
 
@@ -26,7 +26,8 @@ const isNew = (look: Look): boolean => look.job.data.isNew === true
 /** Nobody may log in. */
 export const closedAccess = (access: AccessRecord): AccessRecord => ({ ...access, initiators: [], hosts: [] })
 
-const opened = (look: Look, volume: VolumeRecord): AccessRecord => {
+/** As it was when the job began; of a new volume, as it was asked for. */
+export const opened = (look: Look, volume: VolumeRecord): AccessRecord => {
   const { initiators, hosts } = (look.job.data.access ?? {}) as { initiators?: Json; hosts?: Json }
   return { ...volume.access, initiators: namesOf(initiators), hosts: namesOf(hosts) }
 }
@@ -43,7 +44,7 @@ const enqueue: Step = {
     const access: Json = { initiators: initiators && [...initiators], hosts: hosts && [...hosts] }
     return goTo('fill', {
       data: { ...look.job.data, access },
-      writes: [writeOf({ ...volume, access: closedAccess(volume.access) })],
+      writes: [writeOf(withRules(volume, { access: closedAccess(volume.access) }))],
     })
   },
   cancel: { to: 'dropped' },
@@ -72,7 +73,7 @@ const fill: Step = {
         `${outcome.message}; nobody may log in to ${volume.name} until it is restored or its access is set`,
       )
     }
-    const made = { ...volume, state: 'active' as const, access: opened(look, volume) }
+    const made = { ...withRules(volume, { access: opened(look, volume) }), state: 'active' as const }
     return end('succeeded', null, {
       data: resultData(look.job, outcome.result),
       writes: [writeOf(made)],

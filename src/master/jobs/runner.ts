@@ -19,6 +19,7 @@ import { EXPAND } from './expand.ts'
 import { Healing } from './healing.ts'
 import type { Decision, Look, Machine } from './machine.ts'
 import { MOVE, REPLACE } from './move.ts'
+import { POLICY } from './policy.ts'
 import type { JobPorts } from './ports.ts'
 import { REBALANCE } from './rebalance.ts'
 import { Removals } from './removals.ts'
@@ -44,6 +45,7 @@ export const MACHINES: Readonly<Record<JobKind, Machine>> = {
   verify_backup: VERIFY_BACKUP,
   delete_backup: DELETE_BACKUP,
   prune_backups: PRUNE_BACKUPS,
+  policy: POLICY,
 }
 
 /** Jobs that have ended and are kept for people. */

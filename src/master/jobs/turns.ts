@@ -20,6 +20,7 @@ const OWNS_ITS_VOLUME: readonly JobRecord['kind'][] = [
   'replace',
   'clone',
   'restore_backup',
+  'policy',
 ]
 
 const FILLS_CONTENT: readonly JobRecord['kind'][] = ['clone', 'restore_backup']
@@ -29,11 +30,13 @@ const CONTENT_STEPS: readonly string[] = ['queued', 'fill', 'stop']
 /** It adds or takes replicas of its volume, or is about to: nobody else begins that meanwhile. */
 export function changesReplicas({ kind, step }: JobRecord): boolean {
   if (kind === 'delete') return true
+  // what it lacks is added by others, which it lets go first
+  if (kind === 'policy') return step === 'release'
   if (kind === 'expand' || !OWNS_ITS_VOLUME.includes(kind)) return false
   return !FILLS_CONTENT.includes(kind) || !CONTENT_STEPS.includes(step)
 }
 
-const hasBegun = (job: JobRecord): boolean => job.step !== 'queued' && job.step !== 'queuedLead'
+export const hasBegun = (job: JobRecord): boolean => job.step !== 'queued' && job.step !== 'queuedLead'
 
 /**
  * The job about the same volume that has to end first: one that has begun, or one that was asked for before. Undefined
@@ -47,6 +50,7 @@ export function aheadOf(jobs: readonly JobRecord[], job: JobRecord): JobRecord |
       // a volume may grow while a replica of it is filled: sizes travel in the log
       if (job.kind === 'expand' && other.step === 'sync') continue
       if (FILLS_CONTENT.includes(other.kind) && CONTENT_STEPS.includes(other.step)) continue
+      if (other.kind === 'policy' && hasBegun(other) && !changesReplicas(other)) continue
       if (isBefore || hasBegun(other)) return other
     }
   }

@@ -36,6 +36,12 @@ export const withoutReplica = (volume: VolumeRecord, server: string): VolumeReco
   replicas: volume.replicas.filter((replica) => replica.server !== server),
 })
 
+/** The volume with other rules of who is let in, which are told from all that it had before. */
+export const withRules = (
+  volume: VolumeRecord,
+  rules: Partial<Pick<VolumeRecord, 'access' | 'publications'>>,
+): VolumeRecord => ({ ...volume, ...rules, accessVersion: volume.accessVersion + 1 })
+
 /** Replicas that are meant to stay. */
 export const stayingOf = (volume: VolumeRecord): readonly ReplicaRecord[] =>
   volume.replicas.filter((replica) => replica.state !== 'leaving')

@@ -47,6 +47,7 @@ const FIELDS: Readonly<Record<keyof CreateVolume, true>> = {
   zoneSpread: true,
   rackSpread: true,
   multipath: true,
+  closed: true,
   qos: true,
 }
 
@@ -69,6 +70,7 @@ export function resolvePolicy(wish: CreateVolume, servers?: readonly ServerRecor
   const logBytes = resolveLog(wish.logBytes, { sizeBytes, preset }, found)
   const placement = resolveWish(wish, found)
   const isMultipath = resolveMultipath(wish.multipath, found)
+  checkClosed(wish.closed, found)
   const qos = resolveQos(NO_LIMITS, wish.qos === undefined ? {} : wish.qos, found)
   if (found.errors.length > 0 || policy === null) {
     return { policy: null, overrides: [], warnings: found.warnings, errors: found.errors }
@@ -244,6 +246,12 @@ function resolveMultipath(wished: unknown, found: Findings): boolean {
   if (wished === undefined || typeof wished === 'boolean') return wished ?? false
   found.error('invalid_multipath', `multipath: ${shown(wished)} is neither true nor false`)
   return false
+}
+
+/** Who is let in is no policy: it is only to be a word that is understood. */
+function checkClosed(wished: unknown, found: Findings): void {
+  if (wished === undefined || typeof wished === 'boolean') return
+  found.error('invalid_closed', `closed: ${shown(wished)} is neither true nor false`)
 }
 
 function resolveLog(

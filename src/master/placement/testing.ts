@@ -99,6 +99,7 @@ export const aRecord = (
     ...aVolume(servers.length),
     isMultipath: false,
     origin: null,
+    madeOf: null,
     replicas: servers.map((server, slot) => ({ server, state: 'ready', slot })),
     lead: {
       epoch: { number: 3, id: '77' },
@@ -111,6 +112,8 @@ export const aRecord = (
       ...lead,
     },
     access: { initiators: null, chap: null, hosts: null, dhchap: [] },
+    publications: [],
+    accessVersion: 0,
     qos: { iops: 0, iopsBurst: 0, bytesPerSecond: 0, bytesBurst: 0 },
     state: 'active',
     createdAt: 0,

@@ -19,7 +19,7 @@ export interface Derived {
   readonly what: string
 }
 
-/** INVALID_ARGUMENT (`too_small`), and as of `createVolume`. The same again finds the volume while its job runs. */
+/** INVALID_ARGUMENT (`too_small`), and as of `createVolume`. The same again finds the volume; a restored backup while its job runs. */
 export function deriveVolume(
   records: RecordsView,
   wish: DerivedVolume,
@@ -38,10 +38,13 @@ export function deriveVolume(
   const writes = change.writes.map((write) => {
     if (write.kind === 'volume') {
       const { record } = write
-      return { kind: write.kind, record: { ...record, origin, access: closedAccess(record.access) } }
+      const madeOf = origin === null ? null : { volume: origin.volume, snapshot: origin.snapshot }
+      return { kind: write.kind, record: { ...record, origin, madeOf, access: closedAccess(record.access) } }
     }
     if (write.kind !== 'job') return write
-    return { kind: write.kind, record: { ...write.record, kind, data } }
+    // whom the job lets in when the content is there
+    const access = wish.closed === true ? { access: { initiators: [], hosts: [] } } : {}
+    return { kind: write.kind, record: { ...write.record, kind, data: { ...data, ...access } } }
   })
   const event = auditEvent(context.caller, {
     kind: 'volume.deriving',
@@ -51,10 +54,12 @@ export function deriveVolume(
   return { writes, events: [...(change.events ?? []), event], result: change.result }
 }
 
-function sameAs(records: RecordsView, there: VolumeRecord, { kind, data, what }: Derived): Created {
+function sameAs(records: RecordsView, there: VolumeRecord, { kind, data, what, origin }: Derived): Created {
   const job = records.jobs().find((one) => one.volume === there.uuid && one.kind === kind && !isOver(one))
   const isSame = job !== undefined && Object.entries(data).every(([key, value]) => job.data[key] === value)
   if (isSame) return { volume: there.uuid, job: job.id }
+  const isMadeOf = origin?.volume === there.madeOf?.volume && origin?.snapshot === there.madeOf?.snapshot
+  if (origin !== null && isMadeOf && there.state !== 'deleting') return { volume: there.uuid, job: null }
   throw refusal(
     'CONFLICT',
     'exists_otherwise',

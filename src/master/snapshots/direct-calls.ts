@@ -77,24 +77,26 @@ export class DirectCalls {
    */
   async createTogether(records: readonly SnapshotRecord[]): Promise<readonly SnapshotFacts[]> {
     const { links } = this.#ports
-    const primaries = records.map(({ volume }) => this.primaryOf(volume))
     const holds = await Promise.allSettled(
-      primaries.map(({ server, led }) => links.holdWrites(server, { ...led, holdMs: HOLD_MS })),
+      records.map(({ volume }) =>
+        this.atPrimary(volume, async ({ server, led }) => {
+          const { hold } = await links.holdWrites(server, { ...led, holdMs: HOLD_MS })
+          return { server, led, hold }
+        }),
+      ),
     )
-    const made = holds.every(({ status }) => status === 'fulfilled')
-      ? await Promise.allSettled(
-          records.map(({ id, name }, n) => {
-            const { server, led } = primaries[n]!
-            return links.createSnapshot(server, { ...led, id, name })
-          }),
-        )
-      : []
+    const held = holds.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const made =
+      held.length === records.length
+        ? await Promise.allSettled(
+            records.map(({ id, name }, n) => {
+              const { server, led } = held[n]!
+              return links.createSnapshot(server, { ...led, id, name })
+            }),
+          )
+        : []
     const released = await Promise.allSettled(
-      holds.map(async (hold, n) => {
-        if (hold.status === 'rejected') return { wasHeld: false }
-        const { server, led } = primaries[n]!
-        return await links.releaseWrites(server, { ...led, hold: hold.value.hold })
-      }),
+      held.map(({ server, led, hold }) => links.releaseWrites(server, { ...led, hold })),
     )
     throwFirst([...holds, ...made, ...released])
     const isOneMoment = released.every((one) => one.status === 'fulfilled' && one.value.wasHeld)

@@ -35,6 +35,22 @@ async function refusalOf(call: Promise<unknown>): Promise<string> {
 }
 
 describe('a snapshot', () => {
+  it('is found by its name in the list of all volumes', async () => {
+    const { ask, world } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    await ask((m) => m.createSnapshot(ANNA, 'w', { name: 'two' }))
+    await ask((m) => m.createSnapshotGroup(ANNA, { name: 'both', volumes: ['v', 'w'] }))
+    const found = (filter: { name?: string; volume?: string; group?: string }): string[] =>
+      world.master
+        .allSnapshots({ limit: 10, ...filter })
+        .items.map(({ volumeName, record }) => `${volumeName}@${record.name}`)
+    expect(found({ name: 'two' })).toEqual(['w@two'])
+    expect(found({ name: 'both' }).sort()).toEqual(['v@both', 'w@both'])
+    expect(found({ name: 'both', volume: 'v' })).toEqual(['v@both'])
+    expect(found({ name: 'one', group: 'both' })).toEqual([])
+    expect(found({}).length).toBe(4)
+  })
+
   it('is made, shown, exposed and deleted', async () => {
     const { world, ask, names, there } = await started()
     const made = await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
@@ -249,10 +265,38 @@ describe('a volume', () => {
       'CONFLICT clone_filling',
     )
     expect((await ended(world, job!)).state).toBe('succeeded')
-    expect(world.master.volume('c')).toMatchObject({ clone: null, record: { origin: null } })
+    expect(world.master.volume('c')).toMatchObject({
+      clone: null,
+      record: { origin: null, access: { initiators: null, hosts: null } },
+    })
+    // the same again is the same volume for as long as it lives
+    expect(await ask(clone)).toMatchObject({ volume: { record: { uuid: volume.record.uuid } }, job: null })
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'two' }))
+    const other = (m: MasterApi) => m.cloneSnapshot(ANNA, 'v', 'two', { name: 'c', replicas: 2 })
+    expect(await refusalOf(ask(other))).toBe('CONFLICT exists_otherwise')
+    const keeping = (m: MasterApi) => m.deleteVolume(ANNA, 'v', { keepSnapshots: true })
+    expect(await refusalOf(ask(keeping))).toBe('CONFLICT has_snapshots')
+    await ask((m) => m.deleteSnapshot(ANNA, 'v', 'two'))
     await ask((m) => m.deleteSnapshot(ANNA, 'v', 'one'))
-    await ended(world, await ask((m) => m.deleteVolume(ANNA, 'v')))
+    await ended(world, await ask(keeping))
     expect(world.records.snapshotsOf('u-v')).toEqual([])
+  })
+
+  it('is cloned without letting anybody in, when that is asked for', async () => {
+    const { world, ask } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    const { volume, job } = await ask((m) =>
+      m.cloneSnapshot(ANNA, 'v', 'one', { name: 'c', replicas: 2, closed: true }),
+    )
+    const nobody = { initiators: [], hosts: [] }
+    expect(volume.record.access).toMatchObject(nobody)
+    await world.until('its use', () => world.master.volume('c').record.state === 'active')
+    expect(world.master.volume('c').record.access).toMatchObject(nobody)
+    expect((await ended(world, job!)).state).toBe('succeeded')
+    expect(world.master.volume('c').record).toMatchObject({
+      access: nobody,
+      madeOf: { volume: 'u-v', snapshot: world.records.snapshotsOf('u-v')[0]?.id },
+    })
   })
 
   it('cannot be cloned smaller', async () => {

@@ -1,11 +1,12 @@
 /** Snapshots as people ask for them (`SnapshotApi`). What is asked is recorded first; who asks is answered when it is done. */
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import { findLivingVolume, findVolume } from '../core/lookup.ts'
+import { pageOf } from '../core/paging.ts'
 import type { Change, RecordsView } from '../core/records-view.ts'
 import { auditEvent, type RequestContext } from '../core/volume-requests.ts'
 import type { JobPorts } from '../jobs/ports.ts'
 import type { SnapshotFacts } from '../links.ts'
-import type { Caller, VolumeView } from '../master-api.ts'
+import type { Caller, Page, VolumeView } from '../master-api.ts'
 import type { JobRecord, SnapshotRecord, VolumeRecord } from '../records.ts'
 import {
   type DerivedVolume,
@@ -17,6 +18,7 @@ import {
 import { type Derived, deriveVolume } from './derive.ts'
 import { DirectCalls } from './direct-calls.ts'
 import type { SnapshotKeeper } from './keeper.ts'
+import { listed, listKey } from './list.ts'
 import { protectionView } from './protection.ts'
 import * as requests from './requests.ts'
 import type { VolumeTurns } from './turns.ts'
@@ -59,6 +61,13 @@ export class SnapshotService implements SnapshotApi {
     await this.#refresh(uuid)
     const volume = findVolume(this.#view, uuid)
     return this.#show(volume, requests.findSnapshot(this.#view, volume, snapshotName))
+  }
+
+  allSnapshots(page: Parameters<SnapshotApi['allSnapshots']>[0]): Page<SnapshotView> {
+    return pageOf(listed(this.#view, page), page, listKey, (record) => {
+      const volume = this.#view.volume(record.volume)
+      return volume === undefined ? undefined : this.#show(volume, record)
+    })
   }
 
   createSnapshot(caller: Caller, name: string, request: { readonly name: string }): Promise<SnapshotView> {

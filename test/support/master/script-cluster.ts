@@ -17,6 +17,7 @@ import type {
   RecoverReport,
   Stray,
 } from '../../../src/master/core/cluster.ts'
+import { keptOf } from '../../../src/master/core/kept-volume.ts'
 import type { LiveCluster, LiveServer } from '../../../src/master/core/live.ts'
 import type { RecordStore } from '../../../src/master/core/records-view.ts'
 import type { ReplicaBeat } from '../../../src/master/links.ts'
@@ -113,7 +114,7 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
       },
       outage: null,
       usedBytes: 0,
-      settingsTag: 0,
+      settingsTag: keptOf(volume).tag,
       led: isPrimary
         ? {
             epoch: lead.epoch.number,
@@ -125,6 +126,11 @@ export class ScriptCluster implements Cluster, Leads, LiveCluster {
       kept: null,
       messages: [],
     }
+  }
+
+  mayServe(uuid: string): string | null {
+    const volume = this.#store.view.volume(uuid)
+    return volume?.lead.state === 'serving' ? volume.lead.primary : null
   }
 
   strays(): readonly Stray[] {
