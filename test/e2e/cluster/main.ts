@@ -17,6 +17,7 @@ import { FILES } from './cases/files.ts'
 import { GROW } from './cases/grow.ts'
 import { HOSTILE } from './cases/hostile.ts'
 import { PATHS } from './cases/paths.ts'
+import { PUBLICATIONS } from './cases/publications.ts'
 import { SERVERS } from './cases/servers.ts'
 import { SNAPSHOTS } from './cases/snapshots.ts'
 import { TARGET } from './cases/target.ts'
@@ -39,6 +40,7 @@ const CASES: readonly ClusterCase[] = [
   DRAIN,
   GROW,
   PATHS,
+  PUBLICATIONS,
   CERTIFICATES,
   TOKENS,
 ]

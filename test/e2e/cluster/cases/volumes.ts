@@ -6,7 +6,7 @@ import { expect } from '../fixture/scene.ts'
 
 const VOLUME =
   'name id size_bytes used_bytes logical_block_bytes preset durability_mode replica_factor status health_state ' +
-  'health_reasons serving epoch iqn iscsi_addrs replicas qos access snapshots_count snapshot_bytes clone scrub jobs created_at'
+  'health_reasons serving epoch iqn iscsi_addrs replicas qos access publications snapshots_count snapshot_bytes clone scrub jobs created_at'
 const JOB = 'id kind state volume volume_name server actor step progress message created_at updated_at'
 const CLUSTER =
   'cluster_id registry_id registry_seq lock volume_count healthy_count server_count connected_server_count ' +
@@ -95,6 +95,32 @@ async function makeAndChange(scene: Scene): Promise<void> {
     const access = await cli.json(['volume', 'access', 'walk', '--any-initiator'], 'initiators chap')
     expect(access.initiators === null, 'anybody may log in again')
     await cli.fails(EXIT.usage, /initiator/, 'volume', 'access', 'walk', '--initiator', 'not-an-iqn')
+  })
+  await scene.check('another preset adds a replica, and takes it away again', async () => {
+    const text = await cli.says('volume', 'preset', 'walk2', 'database')
+    expect(/^policy +database: 3 replicas, sync_all$/m.test(text), text)
+    expect((await scene.dev.api.healthy('walk2')).replicas.length === 3, 'three replicas')
+    const back = await cli.json<{ replicas: unknown[] }>(
+      ['volume', 'preset', 'walk2', 'general'],
+      `${VOLUME} job warnings`,
+    )
+    expect(back.replicas.length === 2, `${back.replicas.length} replicas are left`)
+    const same = await cli.json(['volume', 'preset', 'walk2', 'general'], `${VOLUME} job warnings`)
+    expect(same.job === null, 'the same again changes nothing')
+    await cli.fails(EXIT.usage, /general/, 'volume', 'preset', 'walk2', 'fastest')
+  })
+  await scene.check('a node that has a volume is shown, and shut out', async () => {
+    const initiator = 'iqn.2026-11.io.basalt:node:n1'
+    const publish = (): Promise<unknown> =>
+      scene.dev.api.call('PUT', '/block/volume/walk2/publications/n1', { initiator })
+    await publish()
+    expect(/^published to +n1, since/m.test(await cli.says('volume', 'get', 'walk2')), 'it is shown')
+    await cli.fails(EXIT.refused, /--yes/, 'volume', 'unpublish', 'walk2', 'n1')
+    await cli.fails(EXIT.conflict, /published to n1/, 'volume', 'delete', 'walk2', '--yes')
+    await cli.says('volume', 'unpublish', 'walk2', 'n1', '--yes')
+    await cli.fails(EXIT.notFound, /not published/, 'volume', 'unpublish', 'walk2', 'n1', '--yes')
+    await publish()
+    await cli.json(['volume', 'unpublish', 'walk2', 'n1', '--yes'], VOLUME)
   })
 }
 

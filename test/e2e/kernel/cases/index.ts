@@ -2,6 +2,7 @@
 import type { KernelCase } from '../fixture/case.ts'
 import { alua } from './alua.ts'
 import { chap } from './chap.ts'
+import { csi } from './csi.ts'
 import { expand, nvmeExpand } from './expand.ts'
 import { failoverReservations } from './failover-reservations.ts'
 import { ext4, xfs } from './filesystem.ts'
@@ -44,6 +45,7 @@ export const CASES: readonly KernelCase[] = [
   alua,
   nvmeMultipath,
   nvmeFilesystems,
+  csi,
   ext4,
   xfs,
 ]

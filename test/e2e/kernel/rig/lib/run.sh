@@ -13,10 +13,10 @@ boot() { # run|shell [OPTION]... [SCRIPT [ARGUMENT]...]
   local mode=$1
   shift
   local mem=1024 smp=2 nics=1 limit=600 kernel_args='' out='' console=''
-  local forwards=() envs=()
+  local forwards=() envs=() shares=()
   while (($#)); do
     case $1 in
-      --mem | --smp | --nics | --timeout | --forward | --out | --env | --kernel-args | --console)
+      --mem | --smp | --nics | --timeout | --forward | --out | --share | --env | --kernel-args | --console)
         (($# >= 2)) || die "$1 wants a value" ;;&
       --mem) is_number "$2" || die "--mem wants MiB, not '$2'"; mem=$2 ;;
       --smp) is_number "$2" || die "--smp wants a number, not '$2'"; smp=$2 ;;
@@ -24,6 +24,10 @@ boot() { # run|shell [OPTION]... [SCRIPT [ARGUMENT]...]
       --timeout) is_number "$2" || die "--timeout wants seconds, not '$2'"; limit=$2 ;;
       --forward) [[ $2 =~ ^[0-9]+:[0-9]+$ ]] || die "--forward wants HOST:GUEST, not '$2'"; forwards+=("$2") ;;
       --out) mkdir -p "$2"; out=$(readlink -f "$2") ;;
+      --share)
+        [[ $2 =~ ^(.+):([a-z]+)$ && -d ${BASH_REMATCH[1]} ]] || die "--share wants DIR:NAME, not '$2'"
+        shares+=("$(readlink -f "${BASH_REMATCH[1]}") ${BASH_REMATCH[2]}")
+        ;;
       --env) [[ $2 =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || die "--env wants NAME=VALUE, not '$2'"; envs+=("$2") ;;
       --kernel-args) kernel_args=$2 ;;
       --console) console=$(readlink -f "$2") ;;
@@ -80,6 +84,8 @@ boot() { # run|shell [OPTION]... [SCRIPT [ARGUMENT]...]
   mounts=() # rig-init mounts this one by itself: the list of the others is in it
   [[ -z $script ]] || share "$script_folder" script ro
   [[ -z $out ]] || share "$out" out rw
+  local shared
+  for shared in ${shares[@]+"${shares[@]}"}; do share "${shared% *}" "${shared##* }" ro; done
   {
     printf 'RIG_MODE=%q\nRIG_NICS=%q\nRIG_SCRIPT=%q\n' "$mode" "$nics" "${script##*/}"
     printf 'RIG_ARGUMENTS=('; (($#)) && printf ' %q' "$@"; printf ' )\n'
