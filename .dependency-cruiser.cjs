@@ -36,10 +36,11 @@ const layers = {
   http: ['base', 'metrics', 'frontend'],
   rpc: ['base', 'gen', 'v2engine'],
   master: ['base', 'gen', 'metrics', 'v2engine', 'frontend', 'http', 'config', 'daemon', 'rpc'],
-  csi: ['base', 'gen'],
+  client: ['base'],
+  csi: ['base', 'gen', 'client', 'config', 'daemon', 'http', 'metrics'],
   bench: ['base', 'iscsi', 'nvme', 'io'],
   dev: ['base', 'iscsi'],
-  cli: ['base'],
+  cli: ['base', 'client'],
   ui: ['base'],
 }
 
@@ -77,15 +78,15 @@ module.exports = {
       name: 'src-does-not-import-tests',
       severity: 'error',
       from: { path: '^src/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|deploy)/' },
     },
     {
       name: 'cores-touch-no-io',
       comment: 'engine and protocol cores reach I/O, time and randomness through ports only',
       severity: 'error',
       from: {
-        path: '^src/(base|blockvol|v2engine|replication|frontend|iscsi|nvme|master/(core|failover|placement|jobs))/',
-        pathNot: '\\.test\\.ts$',
+        path: '^src/(base|blockvol|v2engine|replication|frontend|iscsi|nvme|master/(core|failover|placement|jobs)|csi/(core|controller|node))/',
+        pathNot: '(\\.test|/test-support)\\.ts$',
       },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|assert|crypto)$' },
     },
