@@ -261,10 +261,14 @@ export class HostedReplica {
     return { ...common, sizeBytes, open: { ...heartbeat, ...said, isServing, sessions } }
   }
 
-  /** One after the other, each with what the ones before changed, and when `before` is over. */
+  /**
+   * One after the other, each with what the ones before changed, and when `before` is over. CLOSED once it is being
+   * stopped: its directory may be deleted then.
+   */
   #save(change: Partial<ReplicaRecord>, before?: () => Promise<void>): Promise<void> {
     const saved = this.#saving.then(async () => {
       await before?.()
+      if (this.#stopped !== undefined) throw new BlockError('CLOSED', `replica ${this.name} is being closed`)
       const record = { ...this.#record, ...change }
       if (isDeepStrictEqual(record, this.#record)) return
       await this.#o.saveRecord(record)
@@ -304,6 +308,7 @@ export class HostedReplica {
     await this.#running
     await this.#link.close()
     await this.#served.remove()
+    await this.#saving
     this.#state = 'closed'
   }
 
