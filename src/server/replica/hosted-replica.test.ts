@@ -35,7 +35,7 @@ function replicaWith(saveRecord: (record: ReplicaRecord) => Promise<void>): Host
   const volume = new ServedVolume({
     ...{ volume: VOLUME, nvme: frontEnd, standby: undefined, clock, logger, forget: nothing },
     iscsi: { ...frontEnd, describe: () => ({ iqn: 'iqn.test:v', portals: [], sessions: [] }) },
-    access: () => ({ initiators: "any", chap: [], hosts: "any", dhchap: [] }),
+    access: () => ({ initiators: 'any', chap: [], hosts: 'any', dhchap: [] }),
     ...{ first: 'failover', sanitizeBytesPerSecond: 1 },
   })
   const means = {
