@@ -68,6 +68,20 @@ describe.each([
 })
 
 describe('a backup', () => {
+  it('is newer than those before it, also in one second and by a clock that is behind', async () => {
+    const rig = new BackupRig()
+    const volume = filled(rig, 8)
+    const repository = rig.repository()
+    const ids: string[] = []
+    for (let i = 0; i < 6; i++) {
+      volume.write(1, rig.block())
+      const made = await repository.backup({ image: volume.image(), volumeName: 'v', base: AUTO })
+      if (i > 0) expect(made.backup.base).toBe(ids.at(-1))
+      ids.push(made.backup.id)
+    }
+    expect((await repository.list()).map(({ id }) => id)).toEqual(ids.toReversed())
+  })
+
   it('is full, and says why, when the image is not of the history of any backup', async () => {
     const rig = new BackupRig()
     const volume = filled(rig, 64)

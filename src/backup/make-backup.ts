@@ -45,6 +45,12 @@ interface Base {
   readonly isDone: boolean
 }
 
+/** What a volume's backups say of the next one. */
+interface Choice extends Base {
+  /** Id of the newest, whether or not it can be the base. */
+  readonly newest: string | undefined
+}
+
 /** See `Repository.backup`. */
 export async function makeBackup(
   objects: Objects,
@@ -54,14 +60,14 @@ export async function makeBackup(
   const { image } = request
   const volume = image.identity.volume
   await ensureMarker(objects)
-  const base = await chooseBase(objects, request)
+  const base = await choose(objects, request)
   if (base.manifest !== null && base.isDone) {
     return resultOf(objects, base.manifest, {
       fullBecause: fullBecauseOf(request, base.manifest),
       resumedBytes: 0,
     })
   }
-  const note = await beginUpload(objects, ports, { image, base: base.manifest })
+  const note = await beginUpload(objects, ports, { image, base: base.manifest, newest: base.newest })
   const touch = keepTouching(objects, ports.clock, note.upload)
   const attempt = beginAttempt(objects, ports, note.upload)
   const reader = new PackReader({ objects, volume })
@@ -149,11 +155,19 @@ async function writeRun(writer: RunWriter, segments: SegmentSource, withHoles: b
   }
 }
 
-async function chooseBase(objects: Objects, { image, base }: BackupRequest): Promise<Base> {
+async function choose(objects: Objects, request: BackupRequest): Promise<Choice> {
+  const ids = await backupsOf(objects, request.image.identity.volume)
+  return { ...(await chooseBase(objects, request, ids)), newest: ids[0] }
+}
+
+async function chooseBase(
+  objects: Objects,
+  { image, base }: BackupRequest,
+  ids: readonly string[],
+): Promise<Base> {
   const { volume, epochId, lsn } = image.identity
   const isThis = (manifest: Manifest): boolean =>
     manifest.epochId === epochId && manifest.lsn === lsn && manifest.snapshotName === image.name
-  const ids = await backupsOf(objects, volume)
   if (base.kind === 'backup') {
     const manifest = await readManifest(objects, volume, base.backup)
     if (!isHeldBy(image, manifest)) {
@@ -189,7 +203,11 @@ function fullBecauseOf(request: BackupRequest, manifest: Manifest): FullBecause 
 async function beginUpload(
   objects: Objects,
   { clock, random }: BackupPorts,
-  { image, base }: { readonly image: VolumeImage; readonly base: Manifest | null },
+  {
+    image,
+    base,
+    newest,
+  }: { readonly image: VolumeImage; readonly base: Manifest | null; readonly newest: string | undefined },
 ): Promise<{ upload: UploadNote; isResumed: boolean }> {
   const { volume, epochId, lsn } = image.identity
   const notes = await readUploadNotes(objects, volume)
@@ -199,7 +217,7 @@ async function beginUpload(
     .at(-1)
   const wallMs = clock.wallMs()
   const upload: UploadNote = earlier ?? {
-    id: backupId(wallMs, random.integer(2 ** 32)),
+    id: backupId(wallMs, random.integer(2 ** 32), newest),
     volumeUuid: volume,
     createdAt: new Date(wallMs).toISOString(),
     epochId,

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { read, Trio, write } from '../../test/replication/trio.ts'
 import { BlockError } from '../base/errors.ts'
-import { epochNumber, KIB } from '../base/units.ts'
+import { epochNumber, KIB, MIB } from '../base/units.ts'
 import { ENTRY_KIND } from '../blockvol/format/log-group.ts'
 import { SOUND } from '../v2engine/marks.ts'
 import type { Policy } from '../v2engine/policy.ts'
+
+const BLOCKS = 2000
 
 const syncAll: Policy = { mode: { kind: 'sync_all', minInSync: 1 }, replicaFactor: 3 }
 const atLeastTwo: Policy = { mode: { kind: 'sync_all', minInSync: 2 }, replicaFactor: 2 }
@@ -108,6 +110,36 @@ describe('three replicas of a volume', () => {
       expect(contents[0]!.slice(4, 7)).toEqual([5, 77, 7])
       expect(contents[1]).toEqual(contents[0])
       expect(contents[2]).toEqual(contents[0])
+    }))
+
+  it('resync a member though hosts write much more than the log holds meanwhile', () =>
+    Trio.run({ policy: syncAll, logBytes: MIB, sizeBytes: 8 * MIB }, async (trio) => {
+      const leader = await trio.leader()
+      const device = leader.device!
+      await trio.inSync()
+      const away = trio.nodes.find((node) => node !== leader)!
+      away.crash('power')
+      for (let block = 0; block < BLOCKS; block++) await write(device, block, 1 + (block % 250))
+      await trio.until(
+        'nothing waits for it',
+        () => !trio.authority.registry.set.members.includes(away.server),
+      )
+      const before = leader.notes.length
+      const lsn = leader.open.status().volume.appendedLsn
+      let isOver = false
+      const writing = (async () => {
+        for (let i = 0; !isOver; i++) await write(device, i % BLOCKS, 1 + (i % 99))
+      })()
+      await away.up()
+      await trio.inSync()
+      const written = leader.open.status().volume.appendedLsn - lsn
+      isOver = true
+      await writing
+      expect(written * 4096).toBeGreaterThan(2 * MIB)
+      const planned = leader.notes
+        .slice(before)
+        .filter((note) => note.kind === 'planned' && note.server === away.server)
+      expect(planned.length).toBeLessThanOrEqual(2)
     }))
 
   it('fill a directory that was made anew', () =>

@@ -48,6 +48,8 @@ export interface SessionsOptions {
 interface Pinned {
   readonly session: SessionRef
   readonly hasSlot: boolean
+  /** The first entry that is kept for it; null for none. */
+  logFrom: Lsn | null
   unknown: PageSet
 }
 
@@ -109,7 +111,7 @@ export class PrimarySessions {
     const hasSlot = pins.versionsAfter !== null && slots.take(key)
     const isHeld =
       (pins.versionsAfter === null || hasSlot) && (pins.logFrom === null || storage.pin(key, pins.logFrom))
-    if (isHeld) this.#pinned.set(key, { session, hasSlot, unknown: PageSet.NONE })
+    if (isHeld) this.#pinned.set(key, { session, hasSlot, logFrom: pins.logFrom, unknown: PageSet.NONE })
     else if (hasSlot) slots.release(key)
     submit({ kind: 'pinned', session, isHeld })
   }
@@ -238,7 +240,16 @@ export class PrimarySessions {
     const { shipper, from } = sending
     if (message.appended > (shipper?.sentLsn ?? from - 1)) return false
     shipper?.acknowledged(message.appended)
+    this.#movePin(message)
     return true
+  }
+
+  /** What the replica has is kept for it no longer: else its pin is lost to hosts that write more than the log holds. */
+  #movePin({ session, appended }: Extract<ReplicaMessage, { kind: 'ack' }>): void {
+    const pinned = this.#pinned.get(keyOf(session))
+    if (pinned?.logFrom == null || appended < pinned.logFrom) return
+    pinned.logFrom = toLsn(appended + 1)
+    this.#o.storage.pin(keyOf(session), pinned.logFrom)
   }
 
   /** The connection takes more. */

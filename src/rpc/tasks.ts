@@ -138,6 +138,9 @@ const ScrubFound = object({
   server: Type.String({ minLength: 1, maxLength: 64 }),
 })
 
+/** Sentences on what a scrub could not look at. */
+export const SCRUB_MISSED_MAX = 20
+
 /** What a task that succeeded says, by its kind. */
 const RESULTS = {
   hydrate: object({}),
@@ -150,12 +153,13 @@ const RESULTS = {
   pruneBackups: object({ deleted: Type.Array(BackupId), kept: Count, freedBytes: Count }),
   deleteBackup: object({ freedBytes: Count }),
   checkRepository: object({}),
-  /** `found`: the first 1000. */
+  /** `found`: the first 1000. `missed`: what could not be looked at, in sentences, the first 20. */
   scrub: object({
     verifiedBytes: Count,
     errors: Count,
     repaired: Count,
     found: Type.Array(ScrubFound, { maxItems: 1000 }),
+    missed: Type.Array(Type.String(), { maxItems: SCRUB_MISSED_MAX }),
   }),
 } as const satisfies Record<TaskKind, TSchema>
 export type TaskResults = { readonly [Kind in TaskKind]: Static<(typeof RESULTS)[Kind]> }

@@ -248,8 +248,18 @@ describe('the head of a sealed object', () => {
 })
 
 describe('names', () => {
+  it('of backups of one volume are in their order, whatever clocks and random numbers say', () => {
+    const noon = Date.UTC(2026, 11, 31, 23, 59, 59, 900)
+    const first = backupId(noon, 0xffffffff, undefined)
+    const second = backupId(noon + 50, 0, first)
+    expect([first, second]).toEqual(['20261231t235959z-ffffffff', '20270101t000000z-00000000'])
+    // a server whose clock is behind
+    expect(backupId(noon - 3_600_000, 5, second)).toBe('20270101t000001z-00000005')
+    expect(backupId(noon + 5_000, 5, second)).toBe('20270101t000004z-00000005')
+  })
+
   it('of packs tell what the packs tell of', () => {
-    const backup = backupId(Date.UTC(2026, 0, 31, 12), 0x123abcd)
+    const backup = backupId(Date.UTC(2026, 0, 31, 12), 0x123abcd, undefined)
     expect(backup).toBe('20260131t120000z-0123abcd')
     const span = { firstBlock: 5, lastBlock: 2 ** 34 - 1, blocks: 65_536 }
     const reference = dataPackReference(backup, span, 'deadbeef')

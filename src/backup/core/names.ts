@@ -32,15 +32,29 @@ export const probeName = (attempt: string): string => `probes/${attempt}`
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 const BACKUP = '\\d{8}t\\d{6}z-[0-9a-f]{8}'
 
-/** Of the moment, UTC, and 32 random bits. */
-export function backupId(wallMs: number, random: number): string {
-  const time = new Date(wallMs)
+/**
+ * Of the moment, UTC, and 32 random bits; of the second after that of `newest`, the volume's newest backup, where the clock
+ * is not past it: ids of one volume are in the order in which its backups were begun.
+ */
+export function backupId(wallMs: number, random: number, newest: string | undefined): string {
+  const id = `${secondOf(wallMs)}-${hex(random, 8)}`
+  if (newest === undefined || id.slice(0, SECOND_CHARACTERS) > newest.slice(0, SECOND_CHARACTERS)) return id
+  return `${secondOf(momentOf(newest) + 1000)}-${hex(random, 8)}`
+}
+
+/** In the form in which an id begins. */
+const secondOf = (wallMs: number): string =>
+  new Date(wallMs)
     .toISOString()
     .replace(/\.\d+Z$/, 'z')
     .replace(/[-:]/g, '')
     .replace('T', 't')
-  return `${time}-${hex(random, 8)}`
-}
+
+const SECOND_CHARACTERS = '20260131t120000z'.length
+
+/** Ms of the second that an id tells. */
+const momentOf = (id: string): number =>
+  Date.parse(id.replace(/^(....)(..)(..)t(..)(..)(..)z.*$/, '$1-$2-$3T$4:$5:$6Z'))
 
 export const isBackupId = (text: string): boolean => new RegExp(`^${BACKUP}$`).test(text)
 export const isExportName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(text)

@@ -276,6 +276,21 @@ const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'scrub that cannot look at a replica',
+    arrange(world) {
+      world.addVolume('v', THREE)
+      world.servers.volumes.missedByScrubs.push('s3 went away')
+      world.addJob(JOB, { kind: 'scrub', volume: 'u-v', step: 'run', data: { repair: true } })
+    },
+    judge(world) {
+      expect(state(world)).toBe('failed')
+      expect(world.job(JOB).message).toBe(
+        '2 blocks of v were bad; 2 were repaired; not everything could be looked at: s3 went away',
+      )
+      expect(world.job(JOB).data.result).toMatchObject({ errors: 2, repaired: 2, missed: ['s3 went away'] })
+    },
+  },
+  {
     name: 'prune, and the server that does it goes',
     arrange(world) {
       addRepository(world)

@@ -1,4 +1,7 @@
-/** A scrub of a volume: a task of its primary, begun again at the next one after a failover. */
+/**
+ * A scrub of a volume: a task of its primary, begun again at the next one after a failover. One that could not look at all of
+ * every replica has failed, whatever it found.
+ */
 import { end, type Look, type Machine, type Step } from './machine.ts'
 import { atPrimary, followTask, resultData, STOPPED } from './tasks.ts'
 
@@ -16,10 +19,13 @@ const run: Step = {
     if (outcome.kind === 'waiting') return outcome.decision
     if (outcome.kind === 'failed') return end('failed', outcome.message)
     const data = resultData(look.job, outcome.result)
-    const [errors, repaired] = countsOf(data.result)
-    if (errors === 0) return end('succeeded', null, { data })
-    const message = `${errors} blocks of ${volume.name} were bad; ${repaired} were repaired`
-    return end('succeeded', message, {
+    const { errors, repaired, missed } = factsOf(data.result)
+    const bad = errors === 0 ? null : `${errors} blocks of ${volume.name} were bad; ${repaired} were repaired`
+    const unseen = missed.length === 0 ? null : `not everything could be looked at: ${missed.join('; ')}`
+    const message = [bad, unseen].filter((text) => text !== null).join('; ')
+    const ended = unseen === null ? 'succeeded' : 'failed'
+    if (bad === null) return end(ended, message || null, { data })
+    return end(ended, message, {
       data,
       events: [
         {
@@ -27,7 +33,7 @@ const run: Step = {
           kind: 'volume.scrub_errors',
           actor: look.job.actor,
           volume: volume.uuid,
-          message,
+          message: bad,
         },
       ],
     })
@@ -35,10 +41,20 @@ const run: Step = {
   cancel: { to: 'stop' },
 }
 
-function countsOf(result: unknown): readonly [number, number] {
-  if (typeof result !== 'object' || result === null) return [0, 0]
-  const { errors, repaired } = result as { readonly errors?: unknown; readonly repaired?: unknown }
-  return [typeof errors === 'number' ? errors : 0, typeof repaired === 'number' ? repaired : 0]
+interface ScrubFacts {
+  readonly errors: number
+  readonly repaired: number
+  readonly missed: readonly string[]
+}
+
+/** Of a result as it was recorded; by a release that did not tell all of it, too. */
+function factsOf(result: unknown): ScrubFacts {
+  const { errors, repaired, missed } = (result ?? {}) as { readonly [Name in keyof ScrubFacts]?: unknown }
+  return {
+    errors: typeof errors === 'number' ? errors : 0,
+    repaired: typeof repaired === 'number' ? repaired : 0,
+    missed: Array.isArray(missed) ? missed.filter((text) => typeof text === 'string') : [],
+  }
 }
 
 export const SCRUB: Machine = { kind: 'scrub', steps: { run, stop: STOPPED } }

@@ -207,15 +207,16 @@ export class HostedReplica {
 
   view(): ReplicaView {
     const served = this.#served
+    const status = this.#replica?.status()
     return {
       volume: this.volume,
       name: this.name,
       state: this.#state,
-      isServed: this.#isServed,
+      isServed: this.#isServedNow(status?.servedUntilMs),
       outage: this.#outage,
       reopens: this.#reopens,
       authority: this.#record.authority,
-      status: this.#replica?.status(),
+      status,
       led: this.lead.beat(),
       ...served.describe(),
       latency: viewLatencies(this.#o.latencies),
@@ -234,7 +235,6 @@ export class HostedReplica {
   }
 
   #report(): ReplicaReport {
-    const { clock } = this.#o
     const { settings } = this.#record
     const heartbeat = this.#replica?.heartbeat()
     const progress = this.#replica?.progress()
@@ -256,15 +256,24 @@ export class HostedReplica {
     this.#sizeBytes = sizeBytes
     this.#sealed = said.sealed.number
     this.#set = said.set
-    const isServing = this.#isServed && servedUntilMs !== null && clock.bootMs() < servedUntilMs
+    const isServing = this.#isServedNow(servedUntilMs)
     const sessions = this.#isServed ? this.#served.sessions : 0
     return { ...common, sizeBytes, open: { ...heartbeat, ...said, isServing, sessions } }
   }
 
-  /** One after the other, each with what the ones before changed, and when `before` is over. */
+  /** Hosts are let in and answered: not behind the end of the lease, of which a server that is cut off is not told. */
+  #isServedNow(servedUntilMs: number | null | undefined): boolean {
+    return this.#isServed && servedUntilMs != null && this.#o.clock.bootMs() < servedUntilMs
+  }
+
+  /**
+   * One after the other, each with what the ones before changed, and when `before` is over. CLOSED once it is being
+   * stopped: its directory may be deleted then.
+   */
   #save(change: Partial<ReplicaRecord>, before?: () => Promise<void>): Promise<void> {
     const saved = this.#saving.then(async () => {
       await before?.()
+      if (this.#stopped !== undefined) throw new BlockError('CLOSED', `replica ${this.name} is being closed`)
       const record = { ...this.#record, ...change }
       if (isDeepStrictEqual(record, this.#record)) return
       await this.#o.saveRecord(record)
@@ -304,6 +313,7 @@ export class HostedReplica {
     await this.#running
     await this.#link.close()
     await this.#served.remove()
+    await this.#saving
     this.#state = 'closed'
   }
 

@@ -7,6 +7,7 @@ import { crashStates, FULL_LIMITS } from '../../../test/crash/states.ts'
 import { DATA_DIRECTORY, emptyStorage, type SimProcess, startProcess } from '../../../test/sim/machine.ts'
 import { Scheduler } from '../../../test/sim/scheduler.ts'
 import type { Storage } from '../../../test/sim/storage.ts'
+import { BlockError } from '../../base/errors.ts'
 import { silentLogger } from '../../base/log.ts'
 import { Removal } from './removal.ts'
 
@@ -105,6 +106,33 @@ describe('the removal of a replica', () => {
         expect(await process.disk.list(VOLUMES)).toEqual([UUID, OTHER])
       })(),
       { what: 'a removal' },
+    )
+  })
+
+  it('is tried again when it is asked for, after the disk refused it', async () => {
+    const scheduler = new Scheduler(1)
+    const process = startProcess({ storage: emptyStorage(), scheduler, seed: 1 })
+    let refusals = 2
+    const { disk } = process
+    const remove = disk.remove.bind(disk)
+    disk.remove = async (path) => {
+      if (path === `${VOLUMES}/${UUID}` && refusals-- > 0) throw new BlockError('DISK', 'it is not empty')
+      await remove(path)
+    }
+    await scheduler.until(
+      (async () => {
+        await setUp(process)
+        const removal = removalOf(process, LOGS)
+        await removal.mark(UUID)
+        await expect(removal.gone(UUID)).rejects.toMatchObject({ code: 'DISK' })
+        await expect(removal.gone(UUID)).rejects.toMatchObject({ code: 'DISK' })
+        expect(removal.isLeaving(UUID)).toBe(true)
+        await removal.gone(UUID)
+        await removal.settled()
+        expect(removal.isLeaving(UUID)).toBe(false)
+        expect(await process.disk.list(VOLUMES)).toEqual([OTHER])
+      })(),
+      { what: 'a removal that is refused' },
     )
   })
 })

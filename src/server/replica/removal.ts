@@ -1,7 +1,7 @@
 /**
  * How a replica's files leave. A mark beside its directory says that it is gone; once that is durable there is no such
- * replica, whatever happens: the files are deleted behind it, and what a crash left of them is deleted after the next
- * start. The mark goes last, so a directory without one is whole.
+ * replica, whatever happens: the files are deleted behind it. What a crash left of them is deleted after the next start,
+ * what the disk refused to delete whenever it is asked for. The mark goes last, so a directory without one is whole.
  */
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
@@ -23,6 +23,8 @@ export class Removal {
   readonly #o: RemovalOptions
   /** By volume, what is being deleted; what could not be stays here. */
   readonly #leaving = new Map<string, Promise<void>>()
+  /** What could not be deleted. */
+  readonly #failed = new Set<string>()
   #last: Promise<void> = Promise.resolve()
 
   constructor(options: RemovalOptions) {
@@ -51,8 +53,12 @@ export class Removal {
     this.#delete(uuid)
   }
 
-  /** Resolves when nothing of the replica is left, at once when it is not leaving; DISK when it could not be deleted. */
+  /**
+   * Resolves when nothing of the replica is left, at once when it is not leaving. What could not be deleted before is tried
+   * once more; DISK when it cannot be now.
+   */
   async gone(uuid: string): Promise<void> {
+    if (this.#failed.delete(uuid)) this.#delete(uuid)
     await this.#leaving.get(uuid)
   }
 
@@ -72,6 +78,7 @@ export class Removal {
         logger.info('replica.deleted', { volume: uuid })
       },
       (error: unknown) => {
+        this.#failed.add(uuid)
         const code = isBlockError(error) ? error.code : undefined
         logger.error('replica.delete_failed', { volume: uuid, code }, error)
       },
@@ -91,7 +98,7 @@ export class Removal {
       await disk.syncDirectory(path)
     } catch (cause) {
       if (!isBlockError(cause)) throw cause
-      const text = `what is left of replica ${uuid} could not be deleted, and is at the next start: ${cause.message}`
+      const text = `what is left of replica ${uuid} could not be deleted, which is tried again: ${cause.message}`
       throw new BlockError('DISK', text, { facts: { volume: uuid }, cause })
     }
   }

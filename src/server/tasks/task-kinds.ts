@@ -10,6 +10,7 @@ import type { SnapshotDevice } from '../../base/ports/snapshots.ts'
 import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
 import {
   type RepositorySpec,
+  SCRUB_MISSED_MAX,
   type TaskKind,
   type TaskResults,
   type TaskSpec,
@@ -166,8 +167,10 @@ export class TaskKinds {
     const { verifiedBytes, repaired, found } = result
     // who is told counts those that were bad, repaired or not
     const errors = result.errors + repaired
-    led.scrubbed({ endedWallMs: this.#o.clock.wallMs(), errors, repaired })
-    return { verifiedBytes, errors, repaired, found: [...found] }
+    const missed = result.missed.slice(0, SCRUB_MISSED_MAX)
+    // what was not looked at is as old as it was before
+    if (missed.length === 0) led.scrubbed({ endedWallMs: this.#o.clock.wallMs(), errors, repaired })
+    return { verifiedBytes, errors, repaired, found: [...found], missed }
   }
 
   async #prune(repository: Repository, spec: Spec<'pruneBackups'>, run: TaskRun): Result<'pruneBackups'> {

@@ -62,6 +62,7 @@ export class ScriptVolumes {
   /** Snapshots that are read, and not deleted. */
   readonly read = new Set<string>()
   readonly backups: BackupInfo[] = []
+  readonly missedByScrubs: string[] = []
   /** Asked first; what it does not take ends as the script says. */
   real: RealTasks | null = null
   #holds = 0
@@ -211,7 +212,7 @@ export class ScriptVolumes {
       pruneBackups: { deleted: ['old'], kept: 1, freedBytes: 1 },
       deleteBackup: { freedBytes: 1 },
       checkRepository: {},
-      scrub: { verifiedBytes: 1, errors: 2, repaired: 2, found: [] },
+      scrub: { verifiedBytes: 1, errors: 2, repaired: 2, found: [], missed: [...this.missedByScrubs] },
     }
     return taskResultText(spec.kind, results[spec.kind])
   }
