@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { renderTemplate, renderText } from './render-chart.ts'
-import { chartFiles } from './src/chart.ts'
+import { chartFiles, SWITCHES } from './src/chart.ts'
 import { manifests } from './src/manifests.ts'
 import { type DeployOptions, defaultOptions, resolveOptions } from './src/options.ts'
 import { documentOf } from './src/yaml-text.ts'
@@ -40,15 +40,6 @@ const made = (options: DeployOptions): unknown[] =>
     .filter(({ name }) => name !== '00-namespace')
     .flatMap(({ objects }) => objects.map((object) => parse(documentOf(object)) as unknown))
     .map(plain)
-
-const SWITCHES = [
-  'zones',
-  'snapshots',
-  'groupSnapshots',
-  'volumeAttributesClasses',
-  'networkPolicy',
-  'serviceMonitor',
-]
 
 describe('the chart', () => {
   it('has values that are the defaults', () => {

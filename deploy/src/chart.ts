@@ -13,7 +13,7 @@ import { DeployOptions, defaultOptions } from './options.ts'
 import { documentOf } from './yaml-text.ts'
 
 /** Switches that add lines to objects, or objects. `$.Values.NAME` in templates. */
-const SWITCHES = [
+export const SWITCHES = [
   'zones',
   'snapshots',
   'groupSnapshots',
