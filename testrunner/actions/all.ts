@@ -5,6 +5,8 @@ import { ASSERT_ACTIONS } from './asserts/asserts.ts'
 import { BACKUP_ACTIONS } from './backups/backups.ts'
 import { CLUSTER_ACTIONS } from './cluster/cluster.ts'
 import { CORE_ACTIONS } from './core/core.ts'
+import { DATA } from './data/data.ts'
+import { HOSTS } from './hosts/hosts.ts'
 import { METRIC_ACTIONS } from './metrics/metrics.ts'
 import { SNAPSHOT_ACTIONS } from './snapshots/snapshots.ts'
 import { VOLUME_ACTIONS } from './volumes/volumes.ts'
@@ -16,6 +18,8 @@ export const ACTIONS: readonly Action[] = [
   ...VOLUME_ACTIONS,
   ...SNAPSHOT_ACTIONS,
   ...BACKUP_ACTIONS,
+  ...HOSTS,
+  ...DATA,
   ...WAIT_ACTIONS,
   ...ASSERT_ACTIONS,
   ...METRIC_ACTIONS,

@@ -5,24 +5,22 @@
 import { isBlockError } from '../../../src/base/errors.ts'
 import { duration, optional, size, withDefault } from '../../model/parameters.ts'
 import { defineAction } from '../action.ts'
-import { diskOf, hostName } from '../shared/disks.ts'
+import { ATTACHED, diskOf } from '../hosts/attached.ts'
 import { notAsStated } from '../shared/failures.ts'
 import { pause } from '../shared/until.ts'
-import { volumeName } from '../shared/volumes.ts'
 
 export const ASSERT_REFUSED = defineAction({
   name: 'assert_refused',
   group: 'assert',
   summary: 'A write to an attached volume is refused, or gets no answer for a time',
   parameters: {
-    volume: volumeName(),
-    host: hostName,
+    ...ATTACHED,
     offset: optional(size('where; the last block of the disk unless given')),
     for: withDefault(duration('how long no answer may come'), '3s'),
   },
   result: '{refused: the error, or null when no answer came}',
-  run: async (context, { volume, host, offset, for: quietMs }) => {
-    const disk = diskOf(context.world, host, volume)
+  run: async (context, { offset, for: quietMs, ...name }) => {
+    const disk = diskOf(context.world, name)
     const length = Math.max(4096, disk.logicalBlockBytes)
     const at = offset ?? disk.sizeBytes - length
     const given = new AbortController()
@@ -36,7 +34,7 @@ export const ASSERT_REFUSED = defineAction({
     given.abort()
     await written
     if (outcome === 'acknowledged')
-      throw notAsStated(`a write to ${volume} was acknowledged`, 'refused or no answer', 'acknowledged')
+      throw notAsStated(`a write to ${name.volume} was acknowledged`, 'refused or no answer', 'acknowledged')
     return outcome === 'quiet' ? { refused: null } : outcome
   },
 })

@@ -6,9 +6,9 @@ import { Job } from '../../../src/client/wire/job.ts'
 import { snapshotPath } from '../../../src/client/wire/snapshot.ts'
 import { Created, volumePath } from '../../../src/client/wire/volume.ts'
 import { TRANSPORTS } from '../../hosts/disk.ts'
-import { oneOf, text, withDefault } from '../../model/parameters.ts'
+import { oneOf, optional, text, withDefault } from '../../model/parameters.ts'
 import { defineAction } from '../action.ts'
-import { hostName, hostOf } from '../shared/disks.ts'
+import { hostOf } from '../hosts/attached.ts'
 import { finishedJob } from '../shared/jobs.ts'
 import { until } from '../shared/until.ts'
 import { describeVolume } from '../shared/volume-states.ts'
@@ -22,7 +22,7 @@ export const SNAPSHOT_VERIFY = defineAction({
   parameters: {
     volume: volumeName(),
     snapshot: text('name of the snapshot'),
-    host: hostName,
+    host: optional(text('the machine that reads it: h1, h2, …; the first one unless told')),
     transport: withDefault(oneOf(TRANSPORTS, 'how the clone is attached'), 'iscsi'),
   },
   result: '{blocks}: how many were compared',
