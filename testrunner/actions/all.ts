@@ -6,6 +6,7 @@ import { BACKUP_ACTIONS } from './backups/backups.ts'
 import { CLUSTER_ACTIONS } from './cluster/cluster.ts'
 import { CORE_ACTIONS } from './core/core.ts'
 import { DATA } from './data/data.ts'
+import { FAULTS } from './faults/faults.ts'
 import { HOSTS } from './hosts/hosts.ts'
 import { METRIC_ACTIONS } from './metrics/metrics.ts'
 import { SNAPSHOT_ACTIONS } from './snapshots/snapshots.ts'
@@ -20,6 +21,7 @@ export const ACTIONS: readonly Action[] = [
   ...BACKUP_ACTIONS,
   ...HOSTS,
   ...DATA,
+  ...FAULTS,
   ...WAIT_ACTIONS,
   ...ASSERT_ACTIONS,
   ...METRIC_ACTIONS,
