@@ -8,6 +8,8 @@ describe('parseYaml', () => {
     expect(document.atKey('/chap/user')).toBe('f.yaml:3:3')
     expect(document.at('/chap/user')).toBe('f.yaml:3:9')
     expect(document.at('/list/1')).toBe('f.yaml:6:5')
+    expect(document.position('/list/1')).toEqual({ line: 6, column: 5 })
+    expect(document.keyPosition('/chap/user')).toEqual({ line: 3, column: 3 })
   })
 
   it('reads an empty file as nothing', () => {
@@ -25,6 +27,12 @@ describe('parseYaml', () => {
     ['a terminal escape in the text', 'a: "\u001b[31m\n', /^f:\d+:\d+: [\x20-\x7e]+$/],
   ])('refuses %s and names its place', (_, text, expected) => {
     expect(() => parseYaml(text, 'f')).toThrow(expected)
+  })
+
+  it('tells the place of an error among its facts', () => {
+    expect(() => parseYaml('a: 1\nb: *x\n', 'f')).toThrow(
+      expect.objectContaining({ facts: { line: 2, column: 4 } }),
+    )
   })
 
   it('keeps __proto__ an ordinary key', () => {
