@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { resolveTemplates } from '../model/template.ts'
+import { readScenario } from '../reading/read-scenario.ts'
+import { documentedCatalog, memoryFiles } from '../reading/test-support.ts'
+
+const page = readFileSync(new URL('../../docs/scenarios.md', import.meta.url), 'utf8')
+const [example = '', part = ''] = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) => text ?? '')
+
+const read = async (text: string, variant: string) =>
+  await readScenario({
+    ...{ path: 'scenarios/a.yaml', root: 'scenarios', variables: {}, variant, catalog: documentedCatalog },
+    files: memoryFiles({ 'scenarios/a.yaml': text, 'scenarios/_part.yaml': part }),
+  })
+
+describe('docs/scenarios.md', () => {
+  it('has an example that is valid in both variants', async () => {
+    for (const variant of ['default', 'nvme']) {
+      const result = await read(example, variant)
+      expect(result).not.toHaveProperty('problems')
+      if (!('scenario' in result)) return
+      const attach = result.scenario.phases[0]?.steps[1]?.arguments ?? {}
+      expect(resolveTemplates(attach, {})).toMatchObject({ transport: variant === 'nvme' ? 'nvme' : 'iscsi' })
+    }
+  })
+
+  it('has a part that can be included', async () => {
+    const text = 'proves: x\nphases: [{name: a, include: _part.yaml, include_params: {size: 1MiB}}]'
+    expect(await read(text, 'default')).toMatchObject({ scenario: { phases: [{ name: 'a: volume' }] } })
+  })
+
+  it.each([
+    ...['proves', 'phases', 'fault', 'tier', 'timeout', 'needs', 'vars', 'variants', 'ci', 'topology'],
+    ...['servers', 'masters', 'hosts', 'zones', 'server_flags', 'master_flags', 'disks'],
+    ...['name', 'actions', 'always', 'parallel', 'repeat', 'aggregate', 'trim_pct'],
+    ...['action', 'id', 'save_as', 'because_of', 'retry', 'ignore_error'],
+  ])('has a row for %s', (key) => {
+    expect(page).toContain(`\n| \`${key}\` | `)
+  })
+})
