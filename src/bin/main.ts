@@ -57,8 +57,9 @@ async function allCommands(): Promise<readonly DaemonCommand[]> {
   const { devCommands } = await import('./dev.ts')
   const { clusterCommands } = await import('./cluster.ts')
   const { benchCommand } = await import('./bench.ts')
+  const { scenarioCommands } = await import('./scenario.ts')
   const daemons = await Promise.all(Object.values(DAEMONS).map((open) => open()))
-  return [...daemons, ...devCommands, ...clusterCommands, benchCommand]
+  return [...daemons, ...devCommands, ...clusterCommands, benchCommand, ...scenarioCommands]
 }
 
 /** Runs the command that the program's arguments ask for; its exit code. */
@@ -68,6 +69,7 @@ export async function main(): Promise<number> {
   return await runCli(args, {
     version: VERSION,
     daemons: only === undefined ? await allCommands() : [await DAEMONS[only]()],
+    nouns: only === undefined ? [(await import('./scenario.ts')).SCENARIO_NOUN] : [],
     daemonsOnly: only !== undefined,
     stdout: process.stdout,
     stderr: process.stderr,

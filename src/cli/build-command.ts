@@ -2,19 +2,20 @@
 import { Argument, type Command, Option } from 'commander'
 import type { ArgumentDescription, CommandDescription, FlagDescription, FlagValues, Noun } from './command.ts'
 
-const DAEMONS = 'Commands that serve and measure:'
+export const DAEMONS = 'Commands that serve and measure:'
 const MASTER = 'Commands over the API of the master:'
 const OTHERS = 'Others:'
 
-/** Adds a command of flags only: right under the program, or with two words in its name under a noun. */
+/** Adds a command that asks no service: right under the program, or with two words in its name under a noun. */
 export function addDaemon(
   program: Command,
   daemon: {
     readonly name: string
     readonly description: string
     readonly flags: readonly FlagDescription[]
+    readonly args?: readonly ArgumentDescription[]
   },
-  run: (flags: FlagValues) => Promise<void>,
+  run: (flags: FlagValues, args: readonly string[]) => Promise<void>,
 ): void {
   const words = daemon.name.split(' ')
   const parent = parentOf(program, words)
@@ -24,12 +25,13 @@ export function addDaemon(
     command.addOption(optionOf(flag))
     if (flag.placeholder === undefined) command.addOption(new Option(`--no-${flag.name}`).hideHelp())
   }
+  for (const argument of daemon.args ?? []) command.addArgument(argumentOf(argument))
   // What stands between the flags may be meant as one of the commands that share its name.
-  command.allowExcessArguments()
-  command.action(async (given: FlagValues) => {
+  if (daemon.args === undefined) command.allowExcessArguments()
+  command.action(async () => {
     const [stray] = command.args
-    if (stray !== undefined) refuseStray(command, stray)
-    await run(valuesOf(daemon.flags, given))
+    if (stray !== undefined && daemon.args === undefined) refuseStray(command, stray)
+    await run(valuesOf(daemon.flags, command.opts()), command.args)
   })
 }
 
@@ -47,7 +49,7 @@ function refuseStray(command: Command, stray: string): never {
 }
 
 /** Adds `noun`, or finds the daemon of that name: `basalt server` serves, `basalt server list` asks the master. */
-export function addNoun(program: Command, noun: Noun): void {
+export function addNoun(program: Command, noun: Noun, group = MASTER): void {
   const parent = parentOf(program, noun.words)
   const name = noun.words.at(-1) ?? ''
   const there = parent.commands.find((command) => command.name() === name)
@@ -61,7 +63,7 @@ export function addNoun(program: Command, noun: Noun): void {
     return
   }
   const command = parent.command(name).description(noun.summary).helpCommand(false)
-  if (parent === program) command.helpGroup(MASTER)
+  if (parent === program) command.helpGroup(group)
   if (noun.more !== undefined) command.addHelpText('after', `\n${noun.more}`)
 }
 

@@ -3,27 +3,37 @@
  * stderr and an exit code. Daemon commands arrive as descriptions, so that this module knows none of them.
  */
 import { Command, CommanderError } from 'commander'
-import { addDaemon, addPlain } from './build-command.ts'
-import type { Environment, FlagDescription, FlagValues, Output } from './command.ts'
+import { addDaemon, addNoun, addPlain, DAEMONS } from './build-command.ts'
+import type {
+  ArgumentDescription,
+  Environment,
+  FlagDescription,
+  FlagValues,
+  Noun,
+  Output,
+} from './command.ts'
 import { completionScript, SHELLS } from './completion/scripts.ts'
 import { describeError } from './describe-error.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
-export type { FlagDescription, FlagValues } from './command.ts'
+export type { ArgumentDescription, FlagDescription, FlagValues, Noun } from './command.ts'
 
 export interface DaemonCommand {
   /** One word, or two for a command of a group. */
   readonly name: string
   readonly description: string
   readonly flags: readonly FlagDescription[]
-  /** Runs until the command is done; its exit code. */
-  run(flags: FlagValues): Promise<number>
+  readonly args?: readonly ArgumentDescription[]
+  /** Runs until the command is done; its exit code. `args`: all that stand behind its name. */
+  run(flags: FlagValues, args: readonly string[]): Promise<number>
 }
 
 export interface CliOptions {
   readonly version: string
   readonly daemons: readonly DaemonCommand[]
+  /** Groups that daemon commands of two words belong to, beside those of the commands that ask clusters. */
+  readonly nouns?: readonly Noun[]
   /** The commands that ask clusters are neither offered nor loaded. */
   readonly daemonsOnly?: boolean
   readonly stdout: Output
@@ -86,11 +96,12 @@ function buildProgram(
     })
   const addDaemons = (isOfGroup: boolean): void => {
     for (const daemon of options.daemons.filter(({ name }) => name.includes(' ') === isOfGroup)) {
-      addDaemon(program, daemon, async (flags) => ended(await daemon.run(flags)))
+      addDaemon(program, daemon, async (flags, args) => ended(await daemon.run(flags, args)))
     }
   }
   addDaemons(false)
   clients?.addNouns(program)
+  for (const noun of options.nouns ?? []) addNoun(program, noun, DAEMONS)
   addDaemons(true)
   clients?.addCommands(program, { stdout, stderr, environment, terminal })
   addPlain(program, 'completion', 'print what makes a shell complete the words of this program')

@@ -1,4 +1,5 @@
 /** A volume as a host has it: what the oracle, load and file systems work on. */
+import type { HostNames } from './names.ts'
 
 export const TRANSPORTS = ['iscsi', 'nvme'] as const
 export type Transport = (typeof TRANSPORTS)[number]
@@ -27,6 +28,7 @@ export interface Disk {
 }
 
 export interface AttachOptions {
+  /** A volume's name; in user space also `VOLUME@SNAPSHOT`, for a snapshot that is exposed. */
   readonly volume: string
   readonly transport: Transport
   /** Every path, or one session that follows redirects. */
@@ -38,6 +40,8 @@ export interface AttachOptions {
 export interface Host {
   readonly name: string
   readonly kind: 'user' | 'kernel'
+  /** What it logs in as, for access rules. */
+  readonly names: HostNames
   /** Paths come from the cluster's API (attach-info). */
   attach(options: AttachOptions, signal: AbortSignal): Promise<Disk>
   readonly disks: readonly Disk[]

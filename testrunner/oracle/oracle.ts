@@ -51,8 +51,13 @@ export interface Ledger {
   verifyAt(label: string, disk: Disk, signal: AbortSignal): Promise<{ readonly blocks: number }>
   /** The volume was set back to `label`. */
   rewind(label: string): void
-  /** What was acknowledged and not flushed before now may be missing: a primary of best_effort was lost. */
-  allowLoss(): void
+  /**
+   * Some of what was acknowledged before now may be missing: what no flush was answered for (every copy lost power), or what was
+   * not `settled` (a primary of best_effort was lost, which alone had it, flushed or not). Called when the harm was done.
+   */
+  allowLoss(loss?: 'unflushed' | 'unsettled'): void
+  /** Every replica has what was acknowledged by now. */
+  settled(): void
 }
 
 export interface LedgerMark {

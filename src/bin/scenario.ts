@@ -1,0 +1,193 @@
+/** `basalt run` and `basalt scenario …`: scenarios that prove the product, on clusters that they start themselves. */
+import type { ArgumentDescription, DaemonCommand, FlagDescription, FlagValues, Noun } from '../cli/program.ts'
+
+export const SCENARIO_NOUN: Noun = {
+  words: ['scenario'],
+  summary: 'check, list and document scenarios, the files that basalt run runs',
+  more: `Examples:
+  basalt run scenarios/ha/failover.yaml
+  basalt run scenarios --ci --junit results.xml
+  basalt scenario validate scenarios
+  basalt scenario actions wait_volume`,
+}
+
+const PATHS: ArgumentDescription = {
+  name: 'PATH',
+  help: 'scenarios (YAML files), or folders of them',
+  isList: true,
+}
+const JSON_FLAG: FlagDescription = { name: 'json', placeholder: undefined, help: 'print JSON, for programs' }
+const VAR: FlagDescription = {
+  name: 'var',
+  placeholder: 'NAME=VALUE',
+  help: 'another value of a variable; may be repeated',
+  isList: true,
+}
+const VARIANT: FlagDescription = {
+  name: 'variant',
+  placeholder: 'NAME',
+  help: 'another variant of each scenario that has it, or all',
+}
+const TIER: FlagDescription = { name: 'tier', placeholder: 'TIER', help: 'only scenarios of this tier' }
+
+/** Flags of everything that runs scenarios. */
+const PLACE: readonly FlagDescription[] = [
+  {
+    name: 'backend',
+    placeholder: 'NAME',
+    choices: ['local', 'netns', 'vm', 'ssh'],
+    help: 'where machines are: processes here, network namespaces, a virtual machine for hosts, other computers',
+    default: 'local',
+  },
+  { name: 'nodes', placeholder: 'FILE', help: 'of the ssh backend: the computers (YAML)' },
+  VAR,
+  VARIANT,
+  TIER,
+  { name: 'output', placeholder: 'DIR', help: 'folder for the bundles of runs', default: 'basalt-runs' },
+  { name: 'keep', placeholder: undefined, help: 'leave the data and logs of all machines where they are' },
+]
+
+export const scenarioCommands: readonly DaemonCommand[] = [
+  {
+    name: 'run',
+    description: 'run scenarios: each starts a cluster, does harm to it, and looks whether it keeps its word',
+    args: [PATHS],
+    flags: [
+      ...PLACE,
+      { name: 'ci', placeholder: undefined, help: 'only the variants of the CI set' },
+      { name: 'junit', placeholder: 'FILE', help: 'results as JUnit XML, too' },
+      { name: 'html', placeholder: 'FILE', help: 'the report as one page, too' },
+      {
+        name: 'baseline',
+        placeholder: 'FILE',
+        help: 'figures that benchmarks are held against (JSON lines)',
+      },
+      JSON_FLAG,
+    ],
+    run: async (flags, paths) => {
+      const { runCommand } = await import('../../testrunner/commands/run.ts')
+      return runCommand(
+        {
+          ...(await placeOptions(flags)),
+          ...{ paths, isCi: flags.ci === true, isJson: flags.json === true },
+          ...{ junit: textOf(flags.junit), html: textOf(flags.html), baseline: textOf(flags.baseline) },
+        },
+        await runnerPorts(),
+      )
+    },
+  },
+  {
+    name: 'scenario validate',
+    description: 'say what is wrong with scenarios, with file, line and column, and run nothing',
+    args: [PATHS],
+    flags: [VAR, JSON_FLAG],
+    run: async (flags, paths) => {
+      const [{ validateCommand }, { parseVariables }] = await Promise.all([
+        import('../../testrunner/commands/validate.ts'),
+        import('../../testrunner/commands/variables.ts'),
+      ])
+      const variables = parseVariables(textOf(flags.var))
+      return validateCommand({ paths, variables, isJson: flags.json === true }, { stdout: process.stdout })
+    },
+  },
+  {
+    name: 'scenario list',
+    description: 'list scenarios and what each proves',
+    args: [PATHS],
+    flags: [TIER, { name: 'ci', placeholder: undefined, help: 'only those of the CI set' }, JSON_FLAG],
+    run: async (flags, paths) => {
+      const { listCommand } = await import('../../testrunner/commands/list.ts')
+      const options = {
+        paths,
+        tier: textOf(flags.tier),
+        isCi: flags.ci === true,
+        isJson: flags.json === true,
+      }
+      return listCommand(options, { stdout: process.stdout })
+    },
+  },
+  {
+    name: 'scenario actions',
+    description: 'document every action of scenarios and its parameters, or one',
+    args: [{ name: 'ACTION', help: 'the action', isOptional: true }],
+    flags: [JSON_FLAG, { name: 'markdown', placeholder: undefined, help: 'as a page for docs' }],
+    run: async (flags, [name]) => {
+      const { actionsCommand } = await import('../../testrunner/commands/actions.ts')
+      const format = flags.json === true ? 'json' : flags.markdown === true ? 'markdown' : 'text'
+      return actionsCommand({ name, format }, { stdout: process.stdout })
+    },
+  },
+  {
+    name: 'scenario check',
+    description: 'run each scenario without its fault, and demand that the steps that depend on it fail',
+    args: [PATHS],
+    flags: [
+      ...PLACE,
+      {
+        name: 'without-faults',
+        placeholder: undefined,
+        help: 'what is checked; without it only what validate checks',
+      },
+      { name: 'ci', placeholder: undefined, help: 'only the variants of the CI set' },
+      JSON_FLAG,
+    ],
+    run: async (flags, paths) => {
+      const { checkCommand } = await import('../../testrunner/commands/check.ts')
+      const options = {
+        ...(await placeOptions(flags)),
+        ...{ paths, isCi: flags.ci === true, isJson: flags.json === true },
+        ...{ junit: undefined, html: undefined, baseline: undefined },
+      }
+      return checkCommand(
+        { ...options, withoutFaults: flags['without-faults'] === true },
+        await runnerPorts(),
+      )
+    },
+  },
+  {
+    name: 'scenario report',
+    description: 'print the results of a run that is over, from its bundle',
+    args: [{ name: 'BUNDLE', help: 'folder of the run' }],
+    flags: [JSON_FLAG],
+    run: async (flags, [bundle]) => {
+      const { reportCommand } = await import('../../testrunner/commands/report.ts')
+      return reportCommand({ bundle: bundle ?? '', isJson: flags.json === true }, { stdout: process.stdout })
+    },
+  },
+]
+
+const textOf = (value: FlagValues[string]): string | undefined =>
+  typeof value === 'string' ? value : undefined
+
+async function placeOptions(flags: FlagValues) {
+  const { parseVariables } = await import('../../testrunner/commands/variables.ts')
+  const { parseBackend, parseTier } = await import('../../testrunner/commands/options.ts')
+  return {
+    backend: parseBackend(textOf(flags.backend)),
+    nodes: textOf(flags.nodes),
+    variables: parseVariables(textOf(flags.var)),
+    variant: textOf(flags.variant),
+    tier: parseTier(textOf(flags.tier)),
+    output: textOf(flags.output) ?? 'basalt-runs',
+    isKept: flags.keep === true,
+  }
+}
+
+async function runnerPorts() {
+  const [{ openPorts }, { VERSION }] = await Promise.all([import('./ports.ts'), import('./version.ts')])
+  const { clock, random, net, logger } = openPorts({ logLevel: 'error' })
+  return {
+    ...{ clock, random, net, logger, version: VERSION },
+    ...{ stdout: process.stdout, stderr: process.stderr },
+    onInterrupt: (listener: () => void): (() => void) => {
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+      for (const name of signals) process.on(name, listener)
+      // between two events of a run nothing else may keep the process alive
+      const alive = setInterval(() => undefined, 60_000)
+      return () => {
+        clearInterval(alive)
+        for (const name of signals) process.off(name, listener)
+      }
+    },
+  }
+}

@@ -1,0 +1,93 @@
+/** Which scenarios, and which of their variants, a command is about; all of them read and checked before anything starts. */
+import { BlockError } from '../../src/base/errors.ts'
+import type { ActionCatalog } from '../model/action-spec.ts'
+import type { Problem } from '../model/position.ts'
+import { DEFAULT_VARIANT, type Scenario, type Variables } from '../model/scenario.ts'
+import type { ScenarioHead } from '../reading/list-scenarios.ts'
+import { listScenarios, readScenario } from '../reading/read-scenario.ts'
+import { scenarioRoot } from '../reading/scenario-paths.ts'
+import type { FileSource } from '../reading/source-files.ts'
+import type { RunOptions } from './options.ts'
+
+export type Selection = Pick<RunOptions, 'paths' | 'variables' | 'variant' | 'tier' | 'isCi'>
+
+export interface Selected {
+  readonly scenarios: readonly Scenario[]
+  /** With one nothing may be run. */
+  readonly problems: readonly Problem[]
+}
+
+export interface Source {
+  readonly files: FileSource
+  readonly catalog: ActionCatalog
+}
+
+interface Found {
+  readonly root: string
+  readonly head: ScenarioHead
+}
+
+/** Rejects with BlockError: NOT_FOUND for a path that is not there, INVALID_ARGUMENT when nothing is selected. */
+export async function selectScenarios(selection: Selection, { files, catalog }: Source): Promise<Selected> {
+  const found = await findScenarios(selection.paths, files)
+  const wanted = found.filter(({ head }) => isWanted(head, selection))
+  checkVariables(wanted, selection.variables)
+  const scenarios: Scenario[] = []
+  const problems = new Map<string, Problem>()
+  for (const { root, head } of wanted) {
+    const variables = variablesFor(head, selection.variables)
+    for (const variant of variantsOf(head, selection)) {
+      const read = await readScenario({ path: head.path, root, variables, variant, catalog, files })
+      if ('scenario' in read) scenarios.push(read.scenario)
+      else for (const problem of read.problems) problems.set(JSON.stringify(problem), problem)
+    }
+  }
+  if (scenarios.length === 0 && problems.size === 0) {
+    const among = found.length === 1 ? 'the scenario' : `the ${found.length} scenarios`
+    throw new BlockError(
+      'INVALID_ARGUMENT',
+      `nothing is selected of ${among} in ${selection.paths.join(', ')}`,
+    )
+  }
+  return { scenarios, problems: [...problems.values()] }
+}
+
+/** Those of all paths, each file once. */
+export async function findScenarios(paths: readonly string[], files: FileSource): Promise<readonly Found[]> {
+  const found = new Map<string, Found>()
+  for (const path of paths) {
+    const root = await scenarioRoot(path, files)
+    for (const head of await listScenarios(path, files)) found.set(head.path, { root, head })
+  }
+  return [...found.values()]
+}
+
+/** What cannot be read is wanted too: its problems are told. */
+const isWanted = (head: ScenarioHead, { tier, isCi }: Selection): boolean =>
+  head.problems.length > 0 || ((tier === undefined || head.tier === tier) && (!isCi || head.ci.length > 0))
+
+function variantsOf(head: ScenarioHead, { variant, isCi }: Selection): readonly string[] {
+  const offered = isCi && head.problems.length === 0 ? head.ci : head.variants
+  if (variant === 'all') return offered
+  if (variant !== undefined) return offered.filter((name) => name === variant)
+  return isCi && head.problems.length === 0 ? offered : [DEFAULT_VARIANT]
+}
+
+const variablesFor = (head: ScenarioHead, given: Variables): Variables => {
+  const known = new Set(head.variables.map(({ name }) => name))
+  return Object.fromEntries(Object.entries(given).filter(([name]) => known.has(name)))
+}
+
+/** A variable that no scenario has is a mistake; one that some do not have is not. */
+function checkVariables(found: readonly Found[], given: Variables): void {
+  if (found.some(({ head }) => head.problems.length > 0)) return
+  const known = new Set(found.flatMap(({ head }) => head.variables.map(({ name }) => name)))
+  const unknown = Object.keys(given).find((name) => !known.has(name))
+  if (unknown === undefined || found.length === 0) return
+  const names = [...known].sort().join(', ') || 'none'
+  throw new BlockError('INVALID_ARGUMENT', `--var: no scenario has a variable ${unknown}; there are ${names}`)
+}
+
+/** How events and reports name it: `ha/failover`, `ha/failover@nvme`. */
+export const labelOf = ({ name, variant }: Pick<Scenario, 'name' | 'variant'>): string =>
+  variant === DEFAULT_VARIANT ? name : `${name}@${variant}`
