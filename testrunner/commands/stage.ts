@@ -73,7 +73,8 @@ async function build(options: StageOptions, closing: Closing): Promise<RunningWo
   closing.add('hosts', async () => {
     await Promise.all([...hosts.values()].map((host) => host.close()))
   })
-  if (place.hostKind !== 'user') throw new BlockError('INVALID_ARGUMENT', 'this place has no hosts that can be used')
+  if (place.hostKind !== 'user')
+    throw new BlockError('INVALID_ARGUMENT', 'this place has no hosts that can be used')
   for (const name of namesOfHosts(topology)) {
     hosts.set(name, userHost({ name, names: hostNames(runId, name), api: cluster.api, ports }))
   }

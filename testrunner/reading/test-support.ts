@@ -72,26 +72,3 @@ export function memoryFiles(files: Readonly<Record<string, string>>): FileSource
     },
   }
 }
-
-const volume = text('name of the volume')
-
-/** Actions of the examples in docs/scenarios.md, as far as these use them. */
-export const documentedCatalog: ActionCatalog = new Map(
-  [
-    spec({
-      name: 'volume_create',
-      parameters: { volume, size: size(''), replicas: optional(integer('')) },
-      result: 'it',
-    }),
-    spec({
-      name: 'attach',
-      parameters: { volume, transport: withDefault(oneOf(['iscsi', 'nvme'], ''), 'iscsi') },
-    }),
-    spec({ name: 'oracle_load_start', parameters: { volume } }),
-    spec({ name: 'oracle_progress', parameters: { volume, writes: integer('') } }),
-    spec({ name: 'oracle_load_stop', parameters: { volume } }),
-    spec({ name: 'oracle_verify', parameters: { volume } }),
-    spec({ name: 'wait_leader', parameters: { volume, not: optional(text('')) }, result: 'who leads' }),
-    spec({ name: 'server_kill', parameters: { server: text('') }, isFault: true }),
-  ].map((one) => [one.name, one]),
-)
