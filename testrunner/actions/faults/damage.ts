@@ -16,6 +16,12 @@ export function noteDamage({ shared }: Pick<World, 'shared'>, kind: DamageKind, 
 export const damageOf = ({ shared }: Pick<World, 'shared'>, kind: DamageKind): ReadonlySet<string> =>
   (shared.get(keyOf(kind)) as ReadonlySet<string> | undefined) ?? new Set()
 
+/** It runs again: if it ends once more, that is another matter. */
+export function forgetKilled({ shared }: Pick<World, 'shared'>, whom: string): void {
+  const killed = damageOf({ shared }, 'killed')
+  if (killed.has(whom)) shared.set(keyOf('killed'), new Set([...killed].filter((name) => name !== whom)))
+}
+
 /** Begins harm, and remembers when, for what is measured from it. */
 export function doHarm(context: Pick<ActionContext, 'world' | 'mark' | 'clock'>, what: string): void {
   context.world.shared.set(LAST_MS, context.clock.monotonicMs())

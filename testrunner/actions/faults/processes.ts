@@ -17,9 +17,9 @@ const told = ({ name, id }: Daemon) => ({ server: name, id })
 /** ACTION when it does not run: then there was nothing to kill, and what follows would prove nothing. */
 export async function killDaemon(context: ActionContext, daemon: Daemon): Promise<void> {
   if (!daemon.isRunning) throw couldNot(`${daemon.name} does not run, so it cannot be killed`)
-  noteDamage(context.world, 'killed', daemon.name)
   doHarm(context, isDown(daemon))
   await daemon.kill()
+  noteDamage(context.world, 'killed', daemon.name)
   if (daemon.isRunning) throw couldNot(`${daemon.name} was killed and runs all the same`)
   // one that was paused is not any more
   endHarm(context, isPaused(daemon))
