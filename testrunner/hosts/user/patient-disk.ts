@@ -116,7 +116,8 @@ export class PatientDisk<P> implements Disk {
     let last: BlockError | undefined
     for (;;) {
       this.#refuseEnded(signal, last)
-      const finding = (this.#path ??= this.#finder.find())
+      this.#path ??= this.#finder.find()
+      const finding = this.#path
       let path: P | undefined
       try {
         path = await unlessAborted(finding, signal)
