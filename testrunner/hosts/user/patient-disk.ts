@@ -124,10 +124,11 @@ export class PatientDisk<P> implements Disk {
         return await this.#settled(path, command(path), signal)
       } catch (error) {
         this.#refuseEnded(signal, isBlockError(error) ? error : last)
+        if (path === undefined) this.#forget(finding)
         const passing = path === undefined ? PASSING_AT_LOGIN : PASSING
         if (!isBlockError(error) || !passing.includes(error.code)) throw error
         last = error
-        if (path === undefined || this.#finder.lost(path, error)) this.#forget(finding)
+        if (path !== undefined && this.#finder.lost(path, error)) this.#forget(finding)
       }
       await this.#clock.sleep(AGAIN_MS)
     }
