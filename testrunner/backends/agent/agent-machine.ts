@@ -6,8 +6,8 @@ import type { Machine, Program, Ran, RunOptions, SpawnOptions } from '../backend
 import type { AgentLink } from './agent-link.ts'
 import { FILE_BYTES_MAX } from './remote/frames.ts'
 
-/** What `run` keeps of a program's output; more is an error. */
-const OUTPUT_BYTES_MAX = 32 * 1024 * 1024
+/** What a program's output is cut to. */
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 
 export interface AgentMachineOptions {
   readonly name: string
@@ -82,7 +82,7 @@ export class AgentMachine implements Machine {
     if (options.signal?.aborted === true) kill()
     try {
       program.stdin.end(options.input ?? '')
-      const stdout = await outputOf(program, `${this.name}: ${command[0]}`)
+      const stdout = await outputOf(program)
       const { code } = await program.exited
       return { code: isTimedOut ? null : code, stdout, stderr: program.stderrTail(), isTimedOut }
     } catch (error) {
@@ -98,7 +98,7 @@ export class AgentMachine implements Machine {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
     if (bytes.length > FILE_BYTES_MAX)
       throw new BlockError('INVALID_ARGUMENT', `${path}: more than ${FILE_BYTES_MAX / 2 ** 20} MiB`)
-    await this.#o.link.call({ method: 'put', path, mode: mode ?? null }, bytes)
+    await this.#o.link.call({ method: 'put', path, mode: mode ?? 0o600 }, bytes)
   }
 
   getFile(path: string, bytesMax: number): Promise<Uint8Array> {
@@ -110,14 +110,13 @@ export class AgentMachine implements Machine {
   }
 }
 
-async function outputOf(program: Program, what: string): Promise<string> {
+async function outputOf(program: Program): Promise<string> {
   const chunks: Buffer[] = []
-  let bytes = 0
+  let left = OUTPUT_BYTES_MAX
   for await (const chunk of program.stdout) {
-    chunks.push(chunk as Buffer)
-    bytes += (chunk as Buffer).length
-    if (bytes > OUTPUT_BYTES_MAX)
-      throw new BlockError('OUT_OF_RANGE', `${what} printed more than ${OUTPUT_BYTES_MAX / 2 ** 20} MiB`)
+    const bytes = (chunk as Buffer).subarray(0, left)
+    left -= bytes.length
+    if (bytes.length > 0) chunks.push(bytes)
   }
   return Buffer.concat(chunks).toString('utf8')
 }

@@ -28,8 +28,13 @@ afterEach(async () => {
 })
 
 /** One that only waits to be reaped is dead. */
-const isAlive = (pid: number): boolean =>
-  fs.existsSync(`/proc/${pid}`) && !/State:\s+Z/.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))
+function isAlive(pid: number): boolean {
+  try {
+    return !/State:\s+Z/.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 async function until(what: () => boolean): Promise<void> {
   for (let tries = 0; !what(); tries++) {
     if (tries > 200) throw new Error('it never came true')

@@ -11,7 +11,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { connect } from 'node:net'
 import os from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { freePorts, get, put, remove, which } from './files.ts'
 import * as frames from './frames.ts'
@@ -35,7 +35,7 @@ const send = (frame: frames.Frame): void => {
   for (const part of frames.encodeFrame(frame)) output.write(part)
 }
 const hasSudo = sudo === '1' && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
-const programs = new Programs({ mark, hasSudo, send })
+const programs = new Programs({ directory: dirname(folder), mark, hasSudo, send })
 
 function end(): never {
   programs.killAll()

@@ -4,10 +4,11 @@ import fs from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 
-export function put(path: string, content: Uint8Array, mode: number | null): void {
+export function put(path: string, content: Uint8Array, mode: number): void {
   fs.mkdirSync(dirname(path), { recursive: true })
-  fs.writeFileSync(path, content, mode === null ? {} : { mode })
-  if (mode !== null) fs.chmodSync(path, mode)
+  fs.writeFileSync(path, content, { mode })
+  // one that was there keeps its mode
+  fs.chmodSync(path, mode)
 }
 
 /** Its last bytes. */

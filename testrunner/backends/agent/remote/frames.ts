@@ -121,7 +121,7 @@ export type Call =
     }
   /** To the program of `channel` and what it started. */
   | { readonly method: 'signal'; readonly program: number; readonly name: NodeJS.Signals }
-  | { readonly method: 'put'; readonly path: string; readonly mode: number | null }
+  | { readonly method: 'put'; readonly path: string; readonly mode: number }
   | { readonly method: 'get'; readonly path: string; readonly bytesMax: number }
   | { readonly method: 'remove'; readonly path: string }
   /** Free TCP ports, none of `without`. */

@@ -32,6 +32,8 @@ interface Running {
 }
 
 export interface ProgramsOptions {
+  /** Where programs start. */
+  readonly directory: string
   readonly mark: string
   /** `sudo -n` makes root. */
   readonly hasSudo: boolean
@@ -58,7 +60,8 @@ export class Programs {
       const child = spawn(program, words, {
         detached: true,
         stdio: ['pipe', 'pipe', log],
-        env: { ...process.env, ...request.environment, [MARK]: this.#o.mark },
+        cwd: this.#o.directory,
+        env: { ...cleanEnvironment(), ...request.environment, [MARK]: this.#o.mark },
       })
       await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject))
       this.#follow(channel, child, request.asRoot)
@@ -162,6 +165,10 @@ export class Programs {
     }
   }
 }
+
+/** Settings of the product in the agent's environment are not meant for the daemons of a scenario. */
+const cleanEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BASALT_')))
 
 /** What daemonized may hold the pipes for ever. */
 function giveUpLateOutput({ stdout, stderr }: ChildProcess): void {
