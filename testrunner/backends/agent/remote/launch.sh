@@ -8,7 +8,8 @@ shift 4
 agent=$folder/.agent
 as=''
 [ "$sudo" = 0 ] || as='sudo -n'
-# what a run before this one left, whose runner died
+rm -f "$agent/died" "$agent/undo" "$agent/keep" "$agent/remove"
+# what runs before this one left, whose runner died
 for left in "${folder%/*/*}"/*/*/.agent/died; do
   [ ! -e "$left" ] || $as rm -rf "${left%/.agent/died}"
   rmdir "${left%/*/.agent/died}" 2>/dev/null
