@@ -110,8 +110,13 @@ export interface Network {
   /**
    * The address and port that other machines and hosts use for `port` of `machine`: its own, or one that a proxy listens on
    * where the kernel cannot harm the link. What daemons tell others must be this one. Ask once for each port, before it is told.
+   * `audience`: who is told, where machines and hosts do not reach it by the same address; machines unless given.
    */
-  reach(machine: string, port: number): Promise<{ readonly host: string; readonly port: number }>
+  reach(
+    machine: string,
+    port: number,
+    audience?: 'machines' | 'hosts',
+  ): Promise<{ readonly host: string; readonly port: number }>
 }
 
 export interface Impairment {

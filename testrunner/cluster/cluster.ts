@@ -10,6 +10,8 @@ export interface Cluster {
   readonly masters: readonly Daemon[]
   /** The master's URL as machines use it, for the CLI. */
   readonly masterUrl: string
+  /** Variables with which `machine.basalt` finds the master and may enter: address, and a token where one is needed. */
+  readonly environment: Readonly<Record<string, string>>
   /** Resolves when so many servers are connected and the master answers. */
   ready(signal: AbortSignal): Promise<void>
   /** Log and state of each daemon, into the bundle. */
@@ -28,6 +30,8 @@ export interface Daemon {
   readonly isRunning: boolean
   /** Where its HTTP API is for the runner. */
   readonly httpUrl: string
+  /** What requests there must carry; empty where everybody on the machine may ask. */
+  readonly httpHeaders: Readonly<Record<string, string>>
   readonly dataPath: string
   /** Resolves when it serves. Rejects with the end of its log when it ends before. */
   start(signal: AbortSignal): Promise<void>

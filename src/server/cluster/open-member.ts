@@ -36,6 +36,7 @@ export async function openMember(options: {
   const { disk, clock, random, logger } = ports
   const { id, version, startedWallMs } = view()
   const told = (address: HostPort): string => advertised(address, settings.advertise)
+  const whole = (address: HostPort | undefined): string | undefined => address && formatHostPort(address)
   return await ClusterMember.open({
     disk,
     clock,
@@ -51,8 +52,8 @@ export async function openMember(options: {
       name: serverNameOf(settings),
       clusterId: formatUuid(settings['cluster-id']),
       addresses: {
-        grpc: told(grpc),
-        replication: told(places.replication),
+        grpc: whole(settings['advertise-grpc']) ?? told(grpc),
+        replication: whole(settings['advertise-replication']) ?? told(places.replication),
         http: told(places.http),
         iscsi: settings['iscsi-portal']?.map(formatHostPort) ?? places.iscsi.map(told),
         nvme: settings['nvme-portal']?.map(formatHostPort) ?? places.nvme.map(told),

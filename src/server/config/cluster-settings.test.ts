@@ -13,6 +13,7 @@ const address = (text: string) => parseHostPort(text, 'test')
 const settings = (changes: Partial<ClusterSettings> & { replication?: string } = {}) => ({
   ...{ master: [address('127.0.0.1:7471')], 'join-token-file': undefined, name: undefined },
   ...{ zone: undefined, rack: undefined, 'disk-type': 'ssd' as const, advertise: undefined },
+  ...{ 'advertise-grpc': undefined, 'advertise-replication': undefined },
   grpc: address('127.0.0.1:7461'),
   http: address('127.0.0.1:7462'),
   ...changes,
@@ -32,6 +33,10 @@ describe('settings of a member of a cluster', () => {
     expect(CLUSTER_SETTINGS.zone.parse('', 'BASALT_ZONE')).toBeUndefined()
     expect(CLUSTER_SETTINGS.rack.parse('', 'BASALT_RACK')).toBeUndefined()
     expect(CLUSTER_SETTINGS.advertise.parse('[fd00::1]', '--advertise')).toBe('fd00::1')
+    expect(CLUSTER_SETTINGS['advertise-grpc'].parse('10.0.0.1:17461', '--advertise-grpc')).toEqual({
+      host: '10.0.0.1',
+      port: 17461,
+    })
   })
 
   it.each([
@@ -43,6 +48,8 @@ describe('settings of a member of a cluster', () => {
     ['rack', 'a'.repeat(64), /at most 63/],
     ['disk-type', 'tape', /use one of ssd, hdd, nvme/],
     ['advertise', '10.0.0.1:7461', /--advertise/],
+    ['advertise-grpc', '10.0.0.1:0', /--advertise-grpc: others cannot connect to 10.0.0.1:0/],
+    ['advertise-replication', '0.0.0.0:7460', /--advertise-replication: others cannot connect/],
   ] as const)('say what is wrong with --%s %s', (name, text, message) => {
     expect(() => CLUSTER_SETTINGS[name].parse(text, `--${name}`)).toThrow(message)
   })
@@ -57,6 +64,8 @@ describe('settings of a member of a cluster', () => {
     expect(check({ grpc: address('10.0.0.2:7461') }, true)).not.toThrow()
     expect(check({ replication: '[::]:7460' }, true)).toThrow(/^--replication \[::\]:7460 .*--advertise/)
     expect(check({ replication: '0.0.0.0:7460', advertise: '10.0.0.2' }, true)).not.toThrow()
+    const mapped = { 'advertise-replication': address('10.0.0.2:17460') }
+    expect(check({ replication: '0.0.0.0:7460', ...mapped }, true)).not.toThrow()
   })
 
   it('tell others an address of their own, and a name', () => {

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../../base/address.ts'
 import { BlockError } from '../../base/errors.ts'
 import { printable } from '../../base/names.ts'
-import { path, type SettingTable, setting, textOrList } from '../../config/settings.ts'
+import { path, type Setting, type SettingTable, setting, textOrList } from '../../config/settings.ts'
 import type { DiskType } from '../../master/records.ts'
 
 export interface ClusterSettings {
@@ -18,6 +18,9 @@ export interface ClusterSettings {
   readonly 'disk-type': DiskType
   readonly grpc: HostPort
   readonly advertise: string | undefined
+  /** What others are told instead of where it listens, port and all. */
+  readonly 'advertise-grpc': HostPort | undefined
+  readonly 'advertise-replication': HostPort | undefined
 }
 
 const DISK_TYPES: readonly DiskType[] = ['ssd', 'hdd', 'nvme']
@@ -96,6 +99,8 @@ export const CLUSTER_SETTINGS: SettingTable<ClusterSettings> = {
       return host
     },
   }),
+  'advertise-grpc': whole('grpc'),
+  'advertise-replication': whole('replication'),
 }
 
 /** INVALID_ARGUMENT and ACCESS_DENIED for settings that cannot serve a cluster. `hasTls`: there are certificates. */
@@ -115,8 +120,9 @@ export function checkClusterSettings(
       `--${flag} ${formatHostPort(address)} is not on loopback, and tokens and secrets would pass unencrypted; give --tls-ca, --tls-cert and --tls-key ('basalt cluster init' makes them)`,
     )
   }
-  const everywhere = (['grpc', 'replication', 'http'] as const).find((name) =>
-    isWildcard(settings[name].host),
+  const everywhere = (['grpc', 'replication', 'http'] as const).find(
+    (name) =>
+      isWildcard(settings[name].host) && (name === 'http' || settings[`advertise-${name}`] === undefined),
   )
   if (everywhere !== undefined && advertise === undefined) {
     throw new BlockError(
@@ -131,6 +137,23 @@ export const advertised = ({ host, port }: HostPort, advertise: string | undefin
   formatHostPort({ host: advertise ?? host, port })
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::'
+
+/** A setting with the whole address that others use for `flag`. */
+function whole(flag: 'grpc' | 'replication'): Setting<HostPort | undefined> {
+  return setting({
+    placeholder: 'HOST:PORT',
+    help: `address and port that others use for --${flag}, when a proxy or a port mapping stands before it`,
+    expects: 'HOST:PORT',
+    parse: (text, what) => {
+      const address = parseHostPort(text, what)
+      if (address.port !== 0 && !isWildcard(address.host)) return address
+      throw new BlockError(
+        'INVALID_ARGUMENT',
+        `${what}: others cannot connect to ${formatHostPort(address)}; name the address and port that they use`,
+      )
+    },
+  })
+}
 
 function mastersOf(text: string, what: string): HostPort[] {
   const masters = text.split(',').map((item) => parseHostPort(item, what))

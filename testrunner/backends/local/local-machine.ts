@@ -1,0 +1,161 @@
+/** A machine that is a folder of this computer, with the programs that were started there. */
+import { spawnSync } from 'node:child_process'
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { BlockError } from '../../../src/base/errors.ts'
+import type { Machine, Program, Ran, RunOptions, SpawnOptions } from '../backend.ts'
+import type { Guardian } from './guardian.ts'
+import { LocalProgram, type ProgramStart } from './local-program.ts'
+import { treeOf } from './process-tree.ts'
+import { killAll, RUN_VARIABLE } from './run-record.ts'
+
+/** What a program's output is cut to. */
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
+
+export interface LocalMachineOptions {
+  readonly name: string
+  readonly address: string
+  readonly directory: string
+  readonly runId: string
+  readonly basalt: readonly string[]
+  /** What stands before every command, such as what enters a namespace. */
+  readonly prefix: readonly string[]
+  readonly guardian: Guardian
+  readonly ports: (count: number) => Promise<readonly number[]>
+}
+
+export class LocalMachine implements Machine {
+  readonly name: string
+  readonly address: string
+  readonly basalt: readonly string[]
+  readonly #options: LocalMachineOptions
+  readonly #running = new Set<number>()
+  #isClosed = false
+
+  constructor(options: LocalMachineOptions) {
+    this.name = options.name
+    this.address = options.address
+    this.basalt = options.basalt
+    this.#options = options
+  }
+
+  /** Leaders of the sessions that run. */
+  get roots(): readonly number[] {
+    return [...this.#running]
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.#options.directory, ...parts)
+  }
+
+  ports(count: number): Promise<readonly number[]> {
+    return this.#options.ports(count)
+  }
+
+  async spawn(command: readonly string[], options: SpawnOptions = {}): Promise<Program> {
+    return await this.#start(command, options)
+  }
+
+  async run(command: readonly string[], options: RunOptions = {}): Promise<Ran> {
+    const program = await this.#start(command, options)
+    let isTimedOut = false
+    const kill = (): void => void program.signal('SIGKILL')
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            isTimedOut = true
+            kill()
+          }, options.timeoutMs)
+    options.signal?.addEventListener('abort', kill)
+    if (options.signal?.aborted === true) kill()
+    try {
+      program.stdin.end(options.input ?? '')
+      const [stdout, { code }] = await Promise.all([text(bounded(program.stdout)), program.exited])
+      return { code, stdout, stderr: program.stderrTail(), isTimedOut }
+    } finally {
+      clearTimeout(timer)
+      options.signal?.removeEventListener('abort', kill)
+    }
+  }
+
+  async putFile(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, content, { mode })
+  }
+
+  async getFile(path: string, bytesMax: number): Promise<Uint8Array> {
+    const file = await open(path, 'r').catch((cause: unknown) => {
+      throw new BlockError('NOT_FOUND', `${this.name}: cannot read ${path}`, { cause })
+    })
+    try {
+      const { size } = await file.stat()
+      const lengthBytes = Math.min(size, bytesMax)
+      const { buffer, bytesRead } = await file.read(
+        new Uint8Array(lengthBytes),
+        0,
+        lengthBytes,
+        size - lengthBytes,
+      )
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  }
+
+  async remove(path: string): Promise<void> {
+    await rm(path, { recursive: true, force: true })
+  }
+
+  /** Kills what runs, and lets nothing begin any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    while (this.#running.size > 0) {
+      killAll(treeOf(this.roots))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+
+  async #start(command: readonly string[], options: SpawnOptions): Promise<LocalProgram> {
+    if (this.#isClosed) throw new BlockError('CLOSED', `${this.name} is closed`)
+    const { directory, prefix, guardian, runId } = this.#options
+    const start: ProgramStart = {
+      command: [...prefix, ...asRoot(options.asRoot === true), ...command],
+      directory,
+      environment: { ...cleanEnvironment(), ...options.environment, [RUN_VARIABLE]: runId },
+      logPath: options.logPath,
+    }
+    return await LocalProgram.start(start, {
+      began: (pid) => {
+        this.#running.add(pid)
+        guardian.watch(pid)
+      },
+      ended: (pid) => {
+        this.#running.delete(pid)
+        guardian.forget(pid)
+      },
+    })
+  }
+}
+
+/** What goes before a command that needs root. */
+const asRoot = (isWanted: boolean): readonly string[] =>
+  isWanted && process.getuid?.() !== 0 ? ['sudo', '-n', '--'] : []
+
+/** Whether commands `asRoot` work here. */
+export const canBeRoot = (): boolean =>
+  process.getuid?.() === 0 || spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
+
+/** Settings of the product in the runner's environment are not meant for the daemons of a scenario. */
+const cleanEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BASALT_')))
+
+async function* bounded(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
+  let left = OUTPUT_BYTES_MAX
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk).subarray(0, left)
+    left -= bytes.byteLength
+    if (bytes.byteLength > 0) yield bytes
+  }
+}
