@@ -5,9 +5,9 @@
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { missingRequirements } from '../../../testrunner/backends/vm/requirements.ts'
 import { CASES } from './cases/index.ts'
 import { Report } from './fixture/report.ts'
-import { missingRequirements } from './fixture/requirements.ts'
 import { buildGuest, runCases } from './fixture/runner.ts'
 
 const USAGE = `usage: npm run e2e:kernel -- [OPTION]...

@@ -7,7 +7,7 @@ import { isIPv6 } from 'node:net'
 import { assert } from '../../../src/base/assert.ts'
 import { BlockError } from '../../../src/base/errors.ts'
 import type { Impairment, Network } from '../backend.ts'
-import { harmScript, healScript } from './impairment.ts'
+import { harmScript, healScript } from '../netem.ts'
 import type { SshMachine } from './ssh-machine.ts'
 
 interface Cut {

@@ -3,7 +3,7 @@
  * its own when it is for a peer; what comes from a peer is sent through a device of kind ifb, which has a queue to delay in.
  */
 import { isIPv6 } from 'node:net'
-import type { Impairment } from '../backend.ts'
+import type { Impairment } from './backend.ts'
 
 /** A name that fits an interface's 15 characters. */
 const IFB = 'basalt-ifb'
