@@ -48,7 +48,7 @@ export function actionText(action: ActionDescription): string {
     ...(action.isFault ? ['  does harm'] : []),
     ...(action.result === null ? [] : [`  saves    ${action.result}`]),
     ...(action.needs.length === 0 ? [] : [`  needs    ${action.needs.join(', ')}`]),
-    `  timeout  ${durationText(action.timeoutMs)}`,
+    `  timeout  ${asWritten(action.timeoutMs)}`,
     ...action.parameters.map((one) => `  - ${one.name.padEnd(width)}  ${one.help} (${kindText(one)})`),
   ]
   return `${lines.join('\n')}\n`
@@ -92,7 +92,7 @@ function actionMarkdown(action: ActionDescription): string {
     ...(action.isFault ? ['Does harm.'] : []),
     ...(action.result === null ? [] : [`Saves ${action.result}.`]),
     ...(action.needs.length === 0 ? [] : [`Needs ${action.needs.map((need) => `\`${need}\``).join(', ')}.`]),
-    `Timeout ${durationText(action.timeoutMs)}.`,
+    `Timeout ${asWritten(action.timeoutMs)}.`,
   ]
   const rows = action.parameters.map(
     (one) => `| \`${one.name}\` | ${cell(one.kind)} | ${cell(defaultText(one))} | ${cell(one.help)} |`,
@@ -105,7 +105,8 @@ function actionMarkdown(action: ActionDescription): string {
 /** Text within a row of a table. */
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
-function durationText(ms: number): string {
+/** As a file would say it. */
+function asWritten(ms: number): string {
   for (const [unit, factor] of [
     ['h', 3_600_000],
     ['m', 60_000],

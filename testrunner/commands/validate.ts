@@ -47,17 +47,19 @@ async function validateAll(
   { paths, variables }: ValidateOptions,
   ports: ReadingPorts,
 ): Promise<readonly Validated[]> {
-  const found: { root: string; head: ScenarioHead }[] = []
+  const found = new Map<string, { readonly root: string; readonly head: ScenarioHead }>()
   for (const path of paths) {
     const root = await scenarioRoot(path, ports.files)
     const heads = await listScenarios(path, ports.files)
     if (heads.length === 0) ports.err(`${path} has no scenarios\n`)
-    found.push(...heads.map((head) => ({ root, head })))
+    for (const head of heads) found.set(head.path, { root, head })
   }
-  const heads = found.map(({ head }) => head)
-  checkGiven(variables, heads)
+  checkGiven(
+    variables,
+    [...found.values()].map(({ head }) => head),
+  )
   const validated: Validated[] = []
-  for (const { root, head } of found) validated.push(await validate(head, root, variables, ports))
+  for (const { root, head } of found.values()) validated.push(await validate(head, root, variables, ports))
   return validated
 }
 

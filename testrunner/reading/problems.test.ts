@@ -277,6 +277,11 @@ describe('what is wrong with a file', () => {
     ])
   })
 
+  it('is one thing where a fault is misspelt', async () => {
+    const text = `fault: k\n${steps('{action: server_kil, id: k}', '{action: print, text: x, because_of: k}')}`
+    expect(await problems(text)).toEqual([expect.stringMatching(/did you mean 'server_kill'\?$/)])
+  })
+
   it('is told once where one thing makes others wrong', async () => {
     const part =
       'parameters: {n: {help: x}}\nphases: [{name: q, repeat: "{{ n }}", actions: [{action: print, text: "{{ n }}"}]}]'

@@ -3,7 +3,7 @@ import { BLOCK_BYTES, MIB } from '../../../src/base/units.ts'
 import { integer, optional, size, withDefault } from '../../model/parameters.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { couldNot } from '../shared/failures.ts'
-import { beginHarm, endHarm } from '../shared/harm.ts'
+import { endHarm } from '../shared/harm.ts'
 import { serverName, serverOf } from '../shared/servers.ts'
 import { volumeName, volumeOf } from '../shared/volumes.ts'
 import { folderOf, untilFlushed } from '../stored/folders.ts'
@@ -11,7 +11,7 @@ import { liveGroups } from '../stored/live-log.ts'
 import type { ReplicaFolder } from '../stored/replica-folder.ts'
 import { isWhole, placeOf, type StoredBlock } from '../stored/stored-blocks.ts'
 import { readContent, storedBlocks } from '../stored/stored-replica.ts'
-import { noteDamage } from './damage.ts'
+import { doHarm, noteDamage } from './damage.ts'
 
 /** Somewhere in the block where any content has a byte. */
 const WITHIN_BLOCK = 1357
@@ -20,7 +20,7 @@ const LOG_BYTES_MAX = 256 * MIB
 /** It is done at once and stays: the harm ends when it is done, and rules that look for damage know of it. */
 function damaged(context: ActionContext, name: string, what: string): void {
   noteDamage(context.world, 'corrupted', name)
-  beginHarm(context, what)
+  doHarm(context, what)
   endHarm(context, what)
 }
 

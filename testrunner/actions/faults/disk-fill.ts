@@ -3,9 +3,9 @@ import type { Daemon } from '../../cluster/cluster.ts'
 import { size, withDefault } from '../../model/parameters.ts'
 import { defineAction, type World } from '../action.ts'
 import { badArgument, couldNot } from '../shared/failures.ts'
-import { beginHarm, endHarm } from '../shared/harm.ts'
+import { endHarm } from '../shared/harm.ts'
 import { serverName, serverOf } from '../shared/servers.ts'
-import { noteDamage } from './damage.ts'
+import { doHarm, noteDamage } from './damage.ts'
 
 const isFull = ({ name }: Daemon): string => `${name} disk full`
 const ballastOf = ({ dataPath }: Daemon): string => `${dataPath}/ballast`
@@ -59,7 +59,7 @@ export const diskFill = defineAction({
     if (before.freeBytes <= leave) throw couldNot(`${daemon.name} has ${before.freeBytes} bytes free already`)
     world.atEnd(`${daemon.name} has room`, () => daemon.machine.remove(ballastOf(daemon)))
     noteDamage(world, 'filled', daemon.name)
-    beginHarm(context, isFull(daemon))
+    doHarm(context, isFull(daemon))
     const bytes = before.freeBytes - leave
     // more of an old file is there to stay: dd appends, and ends when the file system is full
     const dd = `dd if=/dev/zero bs=65536 count=${bytes} iflag=count_bytes status=none >> '${ballastOf(daemon)}'`

@@ -3,8 +3,9 @@ import type { Impairment } from '../../backends/backend.ts'
 import { duration, listOf, number, optional, size, text, truth, withDefault } from '../../model/parameters.ts'
 import { type ActionContext, defineAction, type World } from '../action.ts'
 import { badArgument } from '../shared/failures.ts'
-import { beginHarm, endHarm } from '../shared/harm.ts'
+import { endHarm } from '../shared/harm.ts'
 import { serverOf } from '../shared/servers.ts'
+import { doHarm } from './damage.ts'
 
 const EVERYONE = '*'
 const MACHINES = 'm1, s1, h1, … or as servers are named elsewhere: leader:VOLUME, replica:VOLUME'
@@ -34,7 +35,7 @@ function harmed(context: ActionContext, what: string, machines: readonly string[
   if (harmedOf(world).some((one) => one.what === what)) return
   if (!world.shared.has(HARMED)) world.atEnd('links are healed', () => world.place.network.heal())
   world.shared.set(HARMED, [...harmedOf(world), { what, machines }])
-  beginHarm(context, what)
+  doHarm(context, what)
 }
 
 export const partition = defineAction({

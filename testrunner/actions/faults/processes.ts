@@ -3,9 +3,9 @@ import type { Daemon } from '../../cluster/cluster.ts'
 import { text, truth, withDefault } from '../../model/parameters.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { couldNot } from '../shared/failures.ts'
-import { beginHarm, endHarm, isDown } from '../shared/harm.ts'
+import { endHarm, isDown } from '../shared/harm.ts'
 import { masterOf, serverName, serverOf } from '../shared/servers.ts'
-import { noteDamage } from './damage.ts'
+import { doHarm, noteDamage } from './damage.ts'
 
 const SERVER = { server: serverName() } as const
 const MASTER = { master: withDefault(text('m1, m2, …'), 'm1') } as const
@@ -17,9 +17,9 @@ const told = ({ name, id }: Daemon) => ({ server: name, id })
 /** ACTION when it does not run: then there was nothing to kill, and what follows would prove nothing. */
 export async function killDaemon(context: ActionContext, daemon: Daemon): Promise<void> {
   if (!daemon.isRunning) throw couldNot(`${daemon.name} does not run, so it cannot be killed`)
-  noteDamage(context.world, 'killed', daemon.name)
-  beginHarm(context, isDown(daemon))
+  doHarm(context, isDown(daemon))
   await daemon.kill()
+  noteDamage(context.world, 'killed', daemon.name)
   if (daemon.isRunning) throw couldNot(`${daemon.name} was killed and runs all the same`)
   // one that was paused is not any more
   endHarm(context, isPaused(daemon))
@@ -27,7 +27,7 @@ export async function killDaemon(context: ActionContext, daemon: Daemon): Promis
 
 async function pauseDaemon(context: ActionContext, daemon: Daemon): Promise<void> {
   if (!daemon.isRunning) throw couldNot(`${daemon.name} does not run, so it cannot be paused`)
-  beginHarm(context, isPaused(daemon))
+  doHarm(context, isPaused(daemon))
   await daemon.pause()
   // a process that stands still cannot be told to end
   context.world.atEnd(`${daemon.name} goes on`, () =>

@@ -5,7 +5,6 @@ export type FioLoad = (typeof FIO_LOADS)[number]
 export interface FioJob {
   /** A device or a file. */
   readonly path: string
-  readonly isDevice: boolean
   readonly load: FioLoad
   readonly blockBytes: number
   readonly depth: number

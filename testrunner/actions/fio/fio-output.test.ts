@@ -34,7 +34,7 @@ describe('what fio 3.33 printed', () => {
 
 describe('the command of a job', () => {
   const job: FioJob = {
-    ...{ path: '/dev/sdb', isDevice: true, load: 'randwrite', blockBytes: 4096, depth: 16, jobs: 1 },
+    ...{ path: '/dev/sdb', load: 'randwrite', blockBytes: 4096, depth: 16, jobs: 1 },
     ...{ runMs: null, sizeBytes: null, readPercent: 0, fsyncEvery: 0, verify: null },
   }
 

@@ -24,7 +24,7 @@ const SHAPE = {
   depth: withDefault(integer('commands at once of each job', 1, 1024), 16),
 } as const
 
-type Place = Pick<FioJob, 'path' | 'isDevice' | 'sizeBytes'>
+type Place = Pick<FioJob, 'path' | 'sizeBytes'>
 
 function placeOf(
   context: ActionContext,
@@ -32,11 +32,10 @@ function placeOf(
   file: string | undefined,
   bytes: number | undefined,
 ): Place {
-  const isDevice = file === undefined
-  if (isDevice)
-    return { path: kernelDiskOf(context.world, name).devicePath, isDevice, sizeBytes: bytes ?? null }
+  if (file === undefined)
+    return { path: kernelDiskOf(context.world, name).devicePath, sizeBytes: bytes ?? null }
   if (bytes === undefined) throw new StepFailure('ARGUMENT', 'size is missing: of a file it has to be told')
-  return { path: pathIn(mountOf(context.world, name), file), isDevice, sizeBytes: bytes }
+  return { path: pathIn(mountOf(context.world, name), file), sizeBytes: bytes }
 }
 
 async function fio(context: ActionContext, name: AttachedName, job: FioJob): Promise<FioResult> {

@@ -1,0 +1,56 @@
+/** One series over time as SVG, with axes, its unit, and when harm was on. */
+import { shortNumber, ticks } from './axis.ts'
+import type { MarkReport } from './collect.ts'
+import { harmBands } from './harm.ts'
+import { type Markup, markup } from './markup.ts'
+import type { Series } from './series.ts'
+
+const WIDTH = 640
+const HEIGHT = 190
+const PLOT = { left: 56, right: 12, top: 26, bottom: 28 } as const
+
+export interface PlotOptions {
+  readonly startMs: number
+  readonly endMs: number
+  readonly marks: readonly MarkReport[]
+}
+
+/** Null for a series without samples. */
+export function plotSvg(series: Series, { startMs, endMs, marks }: PlotOptions): Markup | null {
+  const summary = series.summary()
+  if (summary === null) return null
+  const { min, max } = summary
+  const values = ticks(min >= 0 && min <= max / 2 ? 0 : min, max, 4)
+  const [low, high] = [values[0]!, values.at(-1)!]
+  const times = ticks(0, Math.max(0.001, (endMs - startMs) / 1000), 8)
+  const spanMs = times.at(-1)! * 1000
+  const x = (atMs: number) =>
+    round(
+      PLOT.left + (Math.min(Math.max(atMs - startMs, 0), spanMs) / spanMs) * (WIDTH - PLOT.left - PLOT.right),
+    )
+  const y = (value: number) =>
+    round(HEIGHT - PLOT.bottom - ((value - low) / (high - low)) * (HEIGHT - PLOT.top - PLOT.bottom))
+  const line = series.points.map(({ atMs, value }) => `${x(atMs)},${y(value)}`).join(' ')
+  const [onlyOne] = series.points.length === 1 ? series.points : []
+  return markup`<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${series.name} in ${series.unit}">
+<text class="title" x="${PLOT.left}" y="15">${series.name}${series.unit === '' ? '' : ` (${series.unit})`}</text>
+${harmBands(marks, endMs).map(
+  ({ startMs: from, endMs: to }) =>
+    markup`<rect class="harm" x="${x(from)}" y="${PLOT.top}" width="${round(Math.max(1, x(to) - x(from)))}" height="${HEIGHT - PLOT.top - PLOT.bottom}"/>`,
+)}
+${values.map(
+  (
+    value,
+  ) => markup`<line class="grid" x1="${PLOT.left}" x2="${WIDTH - PLOT.right}" y1="${y(value)}" y2="${y(value)}"/>
+<text class="tick" x="${PLOT.left - 6}" y="${y(value) + 3.5}" text-anchor="end">${shortNumber(value)}</text>`,
+)}
+${times.map(
+  (time) =>
+    markup`<text class="tick" x="${x(startMs + time * 1000)}" y="${HEIGHT - 10}" text-anchor="middle">${shortNumber(time)} s</text>`,
+)}
+<polyline class="line" points="${line}"/>
+${onlyOne === undefined ? null : markup`<circle class="dot" cx="${x(onlyOne.atMs)}" cy="${y(onlyOne.value)}" r="3"/>`}
+</svg>`
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100
