@@ -1,5 +1,4 @@
 /** A machine that is a folder of this computer, with the programs that were started there. */
-import { spawnSync } from 'node:child_process'
 import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -7,6 +6,7 @@ import { BlockError } from '../../../src/base/errors.ts'
 import type { Machine, Program, Ran, RunOptions, SpawnOptions } from '../backend.ts'
 import type { Guardian } from './guardian.ts'
 import { LocalProgram, type ProgramStart } from './local-program.ts'
+import { hasProgram } from './needs.ts'
 import { treeOf } from './process-tree.ts'
 import { killAll, RUN_VARIABLE } from './run-record.ts'
 
@@ -120,6 +120,10 @@ export class LocalMachine implements Machine {
   async #start(command: readonly string[], options: SpawnOptions): Promise<LocalProgram> {
     if (this.#isClosed) throw new BlockError('CLOSED', `${this.name} is closed`)
     const { directory, prefix, guardian, runId } = this.#options
+    const [program = ''] = command
+    // what stands before it would start, and fail in its own way
+    if (prefix.length > 0 && !hasProgram(program))
+      throw new BlockError('NOT_FOUND', `cannot start ${program}: there is no such program`)
     const start: ProgramStart = {
       command: [...prefix, ...asRoot(options.asRoot === true), ...command],
       directory,
@@ -142,10 +146,6 @@ export class LocalMachine implements Machine {
 /** What goes before a command that needs root. */
 const asRoot = (isWanted: boolean): readonly string[] =>
   isWanted && process.getuid?.() !== 0 ? ['sudo', '-n', '--'] : []
-
-/** Whether commands `asRoot` work here. */
-export const canBeRoot = (): boolean =>
-  process.getuid?.() === 0 || spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
 
 /** Settings of the product in the runner's environment are not meant for the daemons of a scenario. */
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
