@@ -11,6 +11,8 @@ export default defineConfig({
       'test/**/*.test.ts',
       'bench/**/*.test.ts',
       'deploy/**/*.test.ts',
+      'dashboards/**/*.test.ts',
+      'alerts/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', SLOW],
     pool: 'forks',

@@ -72,6 +72,7 @@ describe('the admission of writes', () => {
     const later = codeOf(admission.enter(1) ?? Promise.resolve())
     await scheduler.pass(2500)
     expect(await late).toBe('BUSY')
+    expect(admission.refusals).toBe(1)
     admission.fail(new Error('ended'))
     expect(await later).toContain('ended')
   })

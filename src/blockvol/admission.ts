@@ -28,6 +28,8 @@ export class Admission {
   #isArmed = false
   softWaits = 0
   hardWaits = 0
+  /** Writes that were refused because they waited too long. */
+  refusals = 0
 
   constructor(clock: Clock, tuning: Tuning, gauges: Gauges) {
     this.#clock = clock
@@ -87,6 +89,7 @@ export class Admission {
       const now = this.#clock.monotonicMs()
       const late = this.#waiting.filter((w) => now - w.sinceMs >= this.#tuning.admissionTimeoutMs)
       this.#waiting = this.#waiting.filter((w) => now - w.sinceMs < this.#tuning.admissionTimeoutMs)
+      this.refusals += late.length
       for (const { reject } of late)
         reject(new BlockError('BUSY', 'too many bytes are on their way to the log'))
       if (this.#waiting.length > 0) this.#arm()

@@ -3,6 +3,7 @@
  * `BlockDevice` of src/base; `Volume` (volume.ts) implements it.
  */
 import type { BufferPool } from '../base/buffer-pool.ts'
+import type { LatencySink } from '../base/latency-sink.ts'
 import type { Logger } from '../base/log.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import type { Disk } from '../base/ports/disk.ts'
@@ -54,6 +55,8 @@ export interface OpenVolumeOptions {
   /** Of a clone that is not filled yet: without it reads of what it does not have itself are BUSY. */
   readonly origin?: OriginSource
   readonly readOnly?: boolean
+  /** How long each fdatasync of the log takes. */
+  readonly logSyncTook?: LatencySink
   /**
    * An operator's decision to go on without log entries that were durable and are damaged: the exact LSN range
    * that LOG_DAMAGED named (both ends included).
@@ -81,6 +84,8 @@ export interface VolumeCounters {
   /** Writes that had to wait at the soft and the hard watermark. */
   readonly softWaits: number
   readonly hardWaits: number
+  /** Writes that waited as long as they may, and were answered BUSY. */
+  readonly refusedWrites: number
   readonly checksumErrors: number
   readonly blocksRepaired: number
 }
@@ -148,9 +153,19 @@ export interface VolumeStatus {
   readonly checkpointLsn: number
   readonly log: { readonly sizeBytes: number; readonly usedBytes: number }
   readonly dirtyBlocks: number
+  /** Since the last checkpoint, or since the first entry behind it; 0 while a checkpoint covers everything. */
+  readonly checkpointAgeMs: number
+  /** The flusher cannot go on, and tries again. */
+  readonly isFlusherStalled: boolean
   readonly pressure: 'normal' | 'soft' | 'hard'
   readonly counters: VolumeCounters
   readonly scrub: ScrubStatus
+  /** What is kept for snapshots: all of it, the part of it that no snapshot sees any more, and its lists. */
+  readonly preserved: {
+    readonly dataBytes: number
+    readonly freeingBytes: number
+    readonly metadataBytes: number
+  }
 }
 
 /** Space on the disk; the parts add up to `totalBytes`. */

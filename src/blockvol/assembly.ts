@@ -171,6 +171,7 @@ export async function assemble(
       flusher.kick()
     },
     onFailed: hooks.failed,
+    syncTook: options.logSyncTook,
   })
   const replica = replication && {
     commitment: new CommittedByReplicas({

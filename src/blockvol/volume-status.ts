@@ -105,6 +105,8 @@ export class VolumeTelemetry {
       checkpointLsn,
       log: { sizeBytes: parts.log.ringBytes, usedBytes: writer.usedBytes },
       dirtyBlocks: parts.dirty.blockCount,
+      checkpointAgeMs: writer.unflushedMs,
+      isFlusherStalled: flusher.stall !== undefined,
       pressure: admission.pressure,
       counters: {
         reads: this.#reads,
@@ -122,10 +124,12 @@ export class VolumeTelemetry {
         checkpoints: flusher.cycles,
         softWaits: admission.softWaits,
         hardWaits: admission.hardWaits + writer.stalls,
+        refusedWrites: admission.refusals + writer.refusals,
         checksumErrors: this.#checksumErrors,
         blocksRepaired: this.#blocksRepaired,
       },
       scrub,
+      preserved: parts.versions.usage(),
     }
   }
 

@@ -18,11 +18,14 @@ import type { LogLevel } from '../config/common-settings.ts'
 import type { ConfigChanges } from '../config/resolve-settings.ts'
 import { openDaemon, stopInTime } from '../daemon/life.ts'
 import { RunningConfig } from '../daemon/running-config.ts'
+import { addCertificateMetrics } from '../metrics/certificate-metrics.ts'
+import { addEventLoopDelay } from '../metrics/event-loop-delay.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
 import { compareMasterConfigs, type MasterConfig } from './config/master-config.ts'
 import { ClusterRuntime } from './core/cluster-runtime.ts'
 import { Master } from './core/master.ts'
+import { observedOf } from './core/observed.ts'
 import { openRecordStore } from './core/record-store.ts'
 import type { RecordStore } from './core/records-view.ts'
 import { SOLE_LEADERSHIP } from './election/leadership.ts'
@@ -138,10 +141,17 @@ export class MasterDaemon {
     resources.defer(() => master.close())
     const metrics = new MetricsRegistry()
     addProcessMetrics(metrics)
+    resources.defer(addEventLoopDelay(metrics))
+    addCertificateMetrics(metrics, () => ({
+      node: tls?.cert,
+      authority: tls?.ca,
+      http: config.httpTls?.cert,
+    }))
     resources.defer(
       addMasterMetrics(metrics, master, {
         heartbeatStreams: () => master.cluster().servers.connected,
         registry: store.registry,
+        observe: () => observedOf(store.store.view, cluster.live, clock.wallMs()),
       }),
     )
     const http = await openMasterHttp({

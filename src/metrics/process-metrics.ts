@@ -14,6 +14,11 @@ export function addProcessMetrics(registry: MetricsRegistry): void {
   const counter = (name: string, help: string, read: () => number): void =>
     registry.counter({ name, help, labelNames: [], collect: () => [{ labels: {}, value: read() }] })
 
+  gauge(
+    'basalt_time_seconds',
+    'What time it is for this process, in seconds since 1970',
+    () => Date.now() / MS_PER_SECOND,
+  )
   counter('process_cpu_seconds_total', 'CPU time of the process, user and system', () => {
     const { user, system } = process.cpuUsage()
     return (user + system) / US_PER_SECOND

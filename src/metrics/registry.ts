@@ -22,10 +22,15 @@ export interface MetricDescription<Value = number> {
   collect(): Iterable<Sample<Value>>
 }
 
+export interface DescribedMetric extends Pick<MetricDescription, 'name' | 'help' | 'labelNames'> {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+}
+
 export class MetricsRegistry {
   readonly #registry = new Registry()
   readonly #histograms: MetricDescription<HistogramSnapshot>[] = []
   readonly #preparations: (() => Promise<void>)[] = []
+  readonly #described: DescribedMetric[] = []
 
   /** The media type of `render`. */
   get contentType(): string {
@@ -33,6 +38,7 @@ export class MetricsRegistry {
   }
 
   counter(description: MetricDescription): void {
+    this.#describe(description, 'counter')
     const { name, help, labelNames, collect } = description
     new Counter({
       name,
@@ -47,6 +53,7 @@ export class MetricsRegistry {
   }
 
   gauge(description: MetricDescription): void {
+    this.#describe(description, 'gauge')
     const { name, help, labelNames, collect } = description
     new Gauge({
       name,
@@ -61,6 +68,7 @@ export class MetricsRegistry {
   }
 
   histogram(description: MetricDescription<HistogramSnapshot>): void {
+    this.#describe(description, 'histogram')
     this.#histograms.push(description)
   }
 
@@ -69,18 +77,28 @@ export class MetricsRegistry {
     this.#preparations.push(prepare)
   }
 
+  /** What `take` gives, taken once for each scrape: for what many metrics are read from. */
+  oncePerScrape<T>(take: () => T): () => T {
+    let taken: { readonly value: T } | undefined
+    this.beforeScrape(async () => {
+      taken = { value: take() }
+    })
+    return () => taken?.value ?? take()
+  }
+
   /** Everything, as text. */
   async render(): Promise<string> {
     for (const prepare of this.#preparations) await prepare()
     return (await this.#registry.metrics()) + this.#histograms.map(renderHistogram).join('')
   }
 
-  /** Names and meanings of all metrics, for the check of the documentation. */
-  describe(): { readonly name: string; readonly help: string }[] {
-    return [
-      ...this.#registry.getMetricsAsArray().map(({ name, help }) => ({ name, help })),
-      ...this.#histograms.map(({ name, help }) => ({ name, help })),
-    ]
+  /** All metrics, for the documentation and its check. */
+  describe(): readonly DescribedMetric[] {
+    return this.#described
+  }
+
+  #describe({ name, help, labelNames }: Omit<DescribedMetric, 'type'>, type: DescribedMetric['type']): void {
+    this.#described.push({ name, type, labelNames, help })
   }
 }
 

@@ -14,6 +14,7 @@ describe('a device behind a lease', () => {
   let scheduler: Scheduler
   let process: SimProcess
   let volume: Volume
+  let leftUs: number[]
   let device: LedDevice
   let quiet: number
 
@@ -35,6 +36,7 @@ describe('a device behind a lease', () => {
       })
       volume = await Volume.open(process, { directory: DIRECTORY, tuning: { scrubIntervalMs: 0 } })
     })
+    leftUs = []
     device = new LedDevice({
       volume,
       clock: process.clock,
@@ -43,6 +45,7 @@ describe('a device behind a lease', () => {
         quiet++
       },
       onLatency: () => undefined,
+      leaseLeft: { record: (us) => leftUs.push(us) },
     })
   })
   afterEach(() => run(() => volume.close()))
@@ -66,6 +69,17 @@ describe('a device behind a lease', () => {
       await expect(device.write(0, BLOCK)).rejects.toMatchObject({ code: 'BUSY' })
       until(scheduler.nowMs + 1000)
       await device.write(0, BLOCK)
+    }))
+
+  it('tells what was left of the lease each time it is renewed', () =>
+    run(async () => {
+      until(scheduler.nowMs + 1000)
+      await pass(300)
+      until(scheduler.nowMs + 1000)
+      until(scheduler.nowMs)
+      await pass(5)
+      until(scheduler.nowMs + 1000)
+      expect(leftUs).toEqual([700_000, 0])
     }))
 
   it('gives no LSN when the lease is over by then', () =>

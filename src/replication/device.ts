@@ -6,6 +6,7 @@
  *     open ⇄ draining (changes are held back) ──▶ lost
  */
 import { BlockError } from '../base/errors.ts'
+import { type LatencySink, US_PER_MS } from '../base/latency-sink.ts'
 import type {
   AllocationRun,
   BlockDevice,
@@ -30,6 +31,8 @@ export interface LedDeviceOptions {
   readonly onQuiet: () => void
   /** A command took so long, in ms of the monotonic clock. */
   readonly onLatency: LatencyListener
+  /** What was left of the lease each time it was renewed; 0 when it was over. */
+  readonly leaseLeft?: LatencySink | undefined
 }
 
 /** Hosts' changes wait while writes are held, and how long they take is told; what snapshots and clones need is not held. */
@@ -45,6 +48,7 @@ export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
   readonly #volume: LedVolume
   readonly #clock: Clock
   readonly #onQuiet: () => void
+  readonly #leaseLeft: LatencySink | undefined
   #untilMs = Number.NEGATIVE_INFINITY
   #isDraining = false
   #lost: BlockError | undefined
@@ -67,6 +71,7 @@ export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
     this.#hold = new WriteHold(options.clock)
     this.epoch = options.epoch
     this.#onQuiet = options.onQuiet
+    this.#leaseLeft = options.leaseLeft
     this.#latencies.add(options.onLatency)
     this.#unsubscribe = options.volume.subscribe((event) => {
       if (event.kind === 'lost') this.lose(event.reason)
@@ -127,6 +132,8 @@ export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
 
   /** What the engine says of the lease. */
   serve({ kind, untilMs }: Serve): void {
+    const leftMs = this.#untilMs - this.#clock.bootMs()
+    if (untilMs > this.#untilMs && this.#untilMs > 0) this.#leaseLeft?.record(Math.max(0, leftMs) * US_PER_MS)
     this.#untilMs = untilMs
     const isDraining = kind === 'draining'
     if (isDraining === this.#isDraining) return

@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { BlockError, isBlockError } from '../base/errors.ts'
+import type { LatencySink } from '../base/latency-sink.ts'
 import type { Clock } from '../base/ports/clock.ts'
 import type { Epoch, Lsn } from '../base/units.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
@@ -21,6 +22,8 @@ export interface LeadingOptions {
   readonly onQuiet: (lsn: Lsn, isStill: () => boolean) => void
   /** A command took so long, in ms. */
   readonly onLatency: (ms: number, nowMs: number) => void
+  /** What was left of a lease when it was renewed. */
+  readonly leaseLeft?: LatencySink | undefined
 }
 
 export class Leading {
@@ -60,13 +63,14 @@ export class Leading {
   }
 
   #newDevice(epoch: Epoch): LedDevice {
-    const { storage, clock, onLatency } = this.#o
+    const { storage, clock, onLatency, leaseLeft } = this.#o
     const led: LedDevice = new LedDevice({
       volume: storage.device,
       clock,
       epoch,
       onQuiet: () => void this.#quiet(led),
       onLatency,
+      leaseLeft,
     })
     return led
   }

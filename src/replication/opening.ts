@@ -1,4 +1,5 @@
 /** What a replica is opened with, and its state from what storage kept of the opening before. */
+import type { LatencySink } from '../base/latency-sink.ts'
 import type { Net } from '../base/ports/net.ts'
 import type { OriginSource } from '../base/ports/origin.ts'
 import type { Epoch } from '../base/units.ts'
@@ -16,6 +17,16 @@ import type { ReplicaState } from '../v2engine/state.ts'
 import type { LedDevice } from './device.ts'
 import { decodeMarks } from './marks.ts'
 import type { ResyncSlots } from './resync/slots.ts'
+
+/** Who is told how long things take. */
+export interface ReplicaMeters {
+  /** Each fdatasync of the log. */
+  readonly logSync: LatencySink
+  /** Until a replica, of that server, has a group of entries that it was sent. */
+  acknowledged(server: ServerId): LatencySink
+  /** What was left of a lease when it was renewed. */
+  readonly leaseLeft: LatencySink
+}
 
 export interface ReplicaOptions {
   readonly ports: VolumePorts
@@ -35,6 +46,7 @@ export interface ReplicaOptions {
   readonly slots: ResyncSlots
   /** Where a clone finds what it does not have itself. */
   readonly origin?: OriginSource
+  readonly meters?: ReplicaMeters
   /** Of a shipper; default 8 MiB. */
   readonly windowBytes?: number
   readonly toAuthority: (message: ToAuthority) => void
@@ -53,12 +65,13 @@ export function openStorage(
   events: ReplicaEvents,
   repairSource: RepairSource,
 ): Promise<ReplicaVolume> {
-  const { ports, directory, logDirectory, tuning, origin } = options
+  const { ports, directory, logDirectory, tuning, origin, meters } = options
   return ReplicaVolume.open(ports, {
     directory,
     ...(logDirectory !== undefined && { logDirectory }),
     ...(tuning !== undefined && { tuning }),
     ...(origin !== undefined && { origin }),
+    ...(meters !== undefined && { logSyncTook: meters.logSync }),
     isFilling: (bytes) => bytes !== undefined && decodeMarks(bytes, directory).resync !== null,
     events,
     repairSource,

@@ -134,6 +134,7 @@ export class Replica {
         this.#loop.submit(() => (isStill() ? { kind: 'quiet', lsn } : undefined))
       },
       onLatency: (ms, nowMs) => this.#pacer.latency(ms, nowMs),
+      leaseLeft: options.meters?.leaseLeft,
     })
     this.#driver = new StorageDriver({
       storage,
@@ -188,6 +189,8 @@ export class Replica {
       linkTo: (peer) => this.#links.outgoing(peer),
       openBase: (base) => this.#openBase(base),
       submit: (happening) => this.#loop.submit(happening),
+      acknowledged: (peer) => options.meters?.acknowledged(peer),
+      nowMs: () => ports.clock.monotonicMs(),
     })
     this.#forwarding = new Forwarding({
       clock: ports.clock,

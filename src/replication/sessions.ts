@@ -6,6 +6,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { isBlockError } from '../base/errors.ts'
+import type { LatencySink } from '../base/latency-sink.ts'
 import { type Lsn, lsn as toLsn } from '../base/units.ts'
 import type { ReplicaVolume } from '../blockvol/replica/replica-volume.ts'
 import { PageSet } from '../blockvol/resync/page-set.ts'
@@ -43,6 +44,9 @@ export interface SessionsOptions {
   /** Undefined: not from this target any more. */
   readonly openBase: (options: BaseOptions) => ResyncSender | undefined
   readonly submit: (happening: Happening) => void
+  /** Of a replica; asked for when a session begins to send. */
+  readonly acknowledged?: (server: ServerId) => LatencySink | undefined
+  readonly nowMs: () => number
 }
 
 interface Pinned {
@@ -150,7 +154,7 @@ export class PrimarySessions {
   }
 
   #shipper({ session, peer, from }: Sending): Shipper {
-    const { storage, windowBytes, appendedLsn, commitLsn } = this.#o
+    const { storage, windowBytes, appendedLsn, commitLsn, acknowledged, nowMs } = this.#o
     return new Shipper({
       session,
       from,
@@ -164,6 +168,8 @@ export class PrimarySessions {
       commitLsn,
       send: (kind, payload, written) => peer.link.send(kind, payload, written),
       onFailed: (why) => this.#fail(session, why),
+      acknowledged: acknowledged?.(peer.server),
+      nowMs,
     })
   }
 

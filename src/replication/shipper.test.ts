@@ -26,6 +26,9 @@ describe('a shipper', () => {
   let arrived: string[]
   let written: (() => void)[]
   let isOpen: boolean
+  /** How long acknowledgements took, in µs. */
+  let took: number[]
+  let nowMs: number
 
   beforeEach(async () => {
     rig = await LogRig.open(scratch.next(), { ringBytes: 256 * KIB, clock: idleClock() })
@@ -34,6 +37,8 @@ describe('a shipper', () => {
     arrived = []
     written = []
     isOpen = true
+    took = []
+    nowMs = 0
   })
   afterEach(async () => {
     for (const release of written) release()
@@ -66,6 +71,8 @@ describe('a shipper', () => {
         return isOpen
       },
       onFailed: (why) => failures.push(why),
+      acknowledged: { record: (us) => took.push(us) },
+      nowMs: () => nowMs,
     })
   }
 
@@ -113,6 +120,22 @@ describe('a shipper', () => {
     expect(arrived.map((text) => Number.parseInt(text, 10))).toEqual(
       Array.from({ length: 12 }, (_, i) => i + 1),
     )
+  })
+
+  it('tells how long each group took from sending to its acknowledgement', async () => {
+    await append(3)
+    const one = shipper()
+    one.pump()
+    await settled()
+    nowMs = 4
+    one.acknowledged(one.sentLsn)
+    await append(1)
+    one.pump()
+    await settled()
+    nowMs = 10
+    one.acknowledged(one.sentLsn)
+    one.acknowledged(one.sentLsn)
+    expect(took).toEqual([4000, 4000, 4000, 6000])
   })
 
   it('sends an entry that is larger than its window, alone', async () => {

@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { isBlockError } from '../base/errors.ts'
+import { type LatencySink, US_PER_MS } from '../base/latency-sink.ts'
 import { type Lsn, lsn as toLsn } from '../base/units.ts'
 import type { ReadGroup } from '../blockvol/log/log-reader.ts'
 import type { SessionFailure } from '../v2engine/events.ts'
@@ -29,11 +30,15 @@ export interface ShipperOptions {
   readonly send: (kind: FrameKind, payload: readonly Uint8Array[], written: () => void) => boolean
   /** The session cannot go on. Called at most once, and nothing is sent after it. */
   readonly onFailed: (why: SessionFailure) => void
+  /** Of each group of entries, from when it is sent until the replica has it. */
+  readonly acknowledged: LatencySink | undefined
+  readonly nowMs: () => number
 }
 
 interface Sent {
   readonly last: number
   readonly bytes: number
+  readonly sentMs: number
 }
 
 export class Shipper {
@@ -71,8 +76,12 @@ export class Shipper {
   /** The replica has everything up to `appended`. */
   acknowledged(appended: Lsn): void {
     assert(appended < this.#next, 'a replica acknowledges what it was sent')
+    const { nowMs, acknowledged } = this.#o
+    const atMs = nowMs()
     while (this.#sent.length > 0 && this.#sent[0]!.last <= appended) {
-      this.#unacknowledgedBytes -= this.#sent.shift()!.bytes
+      const { bytes, sentMs } = this.#sent.shift()!
+      this.#unacknowledgedBytes -= bytes
+      acknowledged?.record(Math.max(0, atMs - sentMs) * US_PER_MS)
     }
     this.pump()
   }
@@ -119,7 +128,7 @@ export class Shipper {
   }
 
   #ship({ epoch, entries, release }: ReadGroup): void {
-    const { session, commitLsn, send } = this.#o
+    const { session, commitLsn, send, nowMs } = this.#o
     const first = entries[0]?.lsn
     const last = entries.at(-1)?.lsn
     assert(first === this.#next && last !== undefined, 'entries are sent without a gap')
@@ -133,7 +142,7 @@ export class Shipper {
     const pieces = [payload, ...encodeEntries(epoch, entries)]
     const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
     this.#next = last + 1
-    this.#sent.push({ last, bytes })
+    this.#sent.push({ last, bytes, sentMs: nowMs() })
     this.#unacknowledgedBytes += bytes
     this.sentBytes += bytes
     if (!send(kind, pieces, release)) this.#isCongested = true

@@ -28,6 +28,8 @@ export interface ReplicaStatus {
   readonly volume: VolumeStatus
   /** Until when hosts are served, in ms of the boot clock; null when they are not. */
   readonly servedUntilMs: number | null
+  /** What is left of that, from 0; null when hosts are not served. */
+  readonly leaseLeftMs: number | null
   readonly lags: readonly PeerLag[]
   /** Resyncs that this replica sends. */
   readonly resyncs: readonly ResyncStatus[]
@@ -115,6 +117,7 @@ export function statusOf(
     view,
     volume: storage.status(),
     servedUntilMs,
+    leaseLeftMs: servedUntilMs === null ? null : Math.max(0, servedUntilMs - nowMs),
     lags: view.peers.map((peer) => lagOf(peer, at, storage.logBytesAfter(peer.appended))),
     resyncs: sessions.resyncs,
     resyncedBytes: sessions.resyncedBytes,

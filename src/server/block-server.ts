@@ -24,6 +24,8 @@ import { RunningConfig } from '../daemon/running-config.ts'
 import { tokenGate } from '../http/guards.ts'
 import { HttpServer } from '../http/http-server.ts'
 import { postJson } from '../http/post-json.ts'
+import { addCertificateMetrics } from '../metrics/certificate-metrics.ts'
+import { addEventLoopDelay } from '../metrics/event-loop-delay.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
 import type { ClusterMember } from './cluster/cluster-member.ts'
@@ -32,6 +34,7 @@ import { addMasterMetrics } from './cluster/master-metrics.ts'
 import { openMember, type ServerPlaces, type ServerStand } from './cluster/open-member.ts'
 import { compareServerConfigs, refuseOpenServer, type ServerConfig } from './config/server-config.ts'
 import { DataDirectory } from './data-directory.ts'
+import { addDiskMetrics } from './disk-metrics.ts'
 import { addServerRoutes } from './http/server-routes.ts'
 import type { ServerView } from './http/server-view.ts'
 import { imageHandlers } from './images/image-service.ts'
@@ -169,13 +172,18 @@ export class BlockServer {
     const list = (): readonly ReplicaView[] => replicas.host?.list() ?? []
     const metrics = new MetricsRegistry()
     addProcessMetrics(metrics)
-    addVolumeMetrics(metrics, volumesOf(list), server)
-    addReplicationMetrics(metrics, list, server)
+    resources.defer(addEventLoopDelay(metrics))
+    addCertificateMetrics(metrics, () => ({ node: member?.tls?.cert, authority: member?.tls?.ca }))
+    const directories = { data: settings.data, log: settings['log-dir'] }
+    addDiskMetrics(metrics, ports.disk, { directories, server })
+    const scraped = metrics.oncePerScrape(list)
+    addVolumeMetrics(metrics, volumesOf(scraped), server)
+    addReplicationMetrics(metrics, scraped, server)
     const means = {
       tickets: new ImageTickets({ ...ports, onFatal }),
       tasks: new TaskRunner({ clock, logger, onFatal }),
     }
-    addLeadMetrics(metrics, { replicas: list, means, server })
+    addLeadMetrics(metrics, { replicas: scraped, means, server })
     const master = (): MasterConnection | null => member?.connection() ?? null
     addMasterMetrics(metrics, master, server)
     const http = await HttpServer.open({

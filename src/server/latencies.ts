@@ -1,8 +1,8 @@
-/** How long commands of a volume's front ends take, by what they do. */
+/** How long things of a volume take: commands of its front ends by what they do, and fdatasyncs of its log. */
 import { LatencyRecorder } from '../metrics/latency-recorder.ts'
-import { COMMAND_KINDS, type CommandKind, type LatencyView } from './volume-host.ts'
+import { LATENCY_KINDS, type LatencyKind, type LatencyView } from './volume-host.ts'
 
-export type LatencyRecorders = Readonly<Record<CommandKind, LatencyRecorder>>
+export type LatencyRecorders = Readonly<Record<LatencyKind, LatencyRecorder>>
 
 export const makeLatencyRecorders = (): LatencyRecorders => ({
   read: new LatencyRecorder(),
@@ -10,11 +10,12 @@ export const makeLatencyRecorders = (): LatencyRecorders => ({
   flush: new LatencyRecorder(),
   trim: new LatencyRecorder(),
   other: new LatencyRecorder(),
+  logSync: new LatencyRecorder(),
 })
 
-export function viewLatencies(recorders: LatencyRecorders): Record<CommandKind, LatencyView> {
-  return Object.fromEntries(COMMAND_KINDS.map((kind) => [kind, viewOf(recorders[kind])])) as Record<
-    CommandKind,
+export function viewLatencies(recorders: LatencyRecorders): Record<LatencyKind, LatencyView> {
+  return Object.fromEntries(LATENCY_KINDS.map((kind) => [kind, viewOf(recorders[kind])])) as Record<
+    LatencyKind,
     LatencyView
   >
 }

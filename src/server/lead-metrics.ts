@@ -1,6 +1,6 @@
 /**
  * Metrics of what a server does with the volumes that it leads, beside serving their hosts: snapshots, clones, images, tasks.
- * Read when somebody scrapes. `docs/block-server.md` lists them; a test compares.
+ * Read when somebody scrapes. `docs/metrics.md` lists them; a test compares.
  */
 import type { LedBeat } from '../master/links.ts'
 import type { MetricsRegistry, Sample } from '../metrics/registry.ts'

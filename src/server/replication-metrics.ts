@@ -1,6 +1,6 @@
 /**
  * Metrics of the replicas on this server, `basalt_replication_*` and `basalt_qos_*` in base units, labelled with server and volume, and with
- * the replica where they are about another server's. Read from the replicas when somebody scrapes. `docs/http-api.md`
+ * the replica where they are about another server's. Read from the replicas when somebody scrapes. `docs/metrics.md`
  * lists them; a test compares.
  */
 import type { QosCounters } from '../frontend/qos/limiter.ts'
@@ -135,7 +135,35 @@ export function addReplicationMetrics(
           value: read(about),
         })),
       )
+  registry.gauge({
+    name: 'basalt_lease_remaining_seconds',
+    help: 'What is left of the lease of a volume that is led here; it is renewed all the time',
+    labelNames,
+    collect: () =>
+      open().flatMap(({ name, status: { leaseLeftMs } }) =>
+        leaseLeftMs === null ? [] : [{ labels: { server, volume: name }, value: leaseLeftMs / 1000 }],
+      ),
+  })
+  registry.histogram({
+    name: 'basalt_lease_renewal_margin_seconds',
+    help: 'What was left of the lease when it was renewed',
+    labelNames,
+    collect: () =>
+      replicas().map(({ name, times }) => ({ labels: { server, volume: name }, value: times.leaseLeft })),
+  })
   const withReplica = [...labelNames, 'replica']
+  registry.histogram({
+    name: 'basalt_replication_ack_seconds',
+    help: 'Time from when a group of entries was sent to a replica until it said that it has them',
+    labelNames: withReplica,
+    collect: () =>
+      replicas().flatMap(({ name, times }) =>
+        times.acknowledged.map((one) => ({
+          labels: { server, volume: name, replica: one.server },
+          value: one.histogram,
+        })),
+      ),
+  })
   registry.gauge({
     name: 'basalt_replication_connected',
     help: '1 while this primary has a connection with a replica',

@@ -18,10 +18,12 @@ import { openDaemon, stopInTime } from '../daemon/life.ts'
 import { RunningConfig } from '../daemon/running-config.ts'
 import { tokenGate } from '../http/guards.ts'
 import { HttpServer } from '../http/http-server.ts'
+import { addEventLoopDelay } from '../metrics/event-loop-delay.ts'
 import { addProcessMetrics } from '../metrics/process-metrics.ts'
 import { MetricsRegistry } from '../metrics/registry.ts'
 import { adminApi, compareConfigs, type TargetConfig } from './config/target-config.ts'
 import { DataDirectory } from './data-directory.ts'
+import { addDiskMetrics } from './disk-metrics.ts'
 import { ensureVolume, type VolumePlace } from './ensure-volume.ts'
 import { FillingMark } from './filling-mark.ts'
 import { HostedVolume } from './hosted-volume.ts'
@@ -138,6 +140,9 @@ export class TargetDaemon {
     const work: { current: TargetWork | undefined } = { current: undefined }
     const metrics = new MetricsRegistry()
     addProcessMetrics(metrics)
+    resources.defer(addEventLoopDelay(metrics))
+    const directories = { data: settings.data, log: settings['log-dir'] }
+    addDiskMetrics(metrics, ports.disk, { directories, server: data.serverId })
     addVolumeMetrics(metrics, volumes, data.serverId)
     const admin = await HttpServer.open({
       listen: settings.admin,
@@ -177,7 +182,7 @@ export class TargetDaemon {
       },
     })
     const hosted = await HostedVolume.open({
-      open: () => openVolume(ports, place, config),
+      open: () => openVolume(ports, place, config, latencies),
       service,
       filling: new FillingMark(ports.disk, place.directory),
       companion: snapshots,
@@ -261,6 +266,7 @@ async function openVolume(
   ports: VolumePorts,
   place: VolumePlace,
   { settings }: TargetConfig,
+  latencies: LatencyRecorders,
 ): Promise<Volume> {
   const { directory, logDirectory } = place
   const acceptLogLoss = settings['accept-log-loss']
@@ -268,6 +274,7 @@ async function openVolume(
     return await Volume.open(ports, {
       directory,
       readOnly: settings['read-only'],
+      logSyncTook: latencies.logSync,
       ...(logDirectory === undefined ? {} : { logDirectory }),
       ...(acceptLogLoss === undefined ? {} : { acceptLogLoss }),
     })

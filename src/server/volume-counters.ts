@@ -19,6 +19,7 @@ export function addCounters(a: VolumeCounters, b: VolumeCounters): VolumeCounter
     checkpoints: a.checkpoints + b.checkpoints,
     softWaits: a.softWaits + b.softWaits,
     hardWaits: a.hardWaits + b.hardWaits,
+    refusedWrites: a.refusedWrites + b.refusedWrites,
     checksumErrors: a.checksumErrors + b.checksumErrors,
     blocksRepaired: a.blocksRepaired + b.blocksRepaired,
   }

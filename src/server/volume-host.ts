@@ -33,6 +33,9 @@ interface PortalView {
 /** Commands of the front ends by what they do. */
 export const COMMAND_KINDS = ['read', 'write', 'flush', 'trim', 'other'] as const
 export type CommandKind = (typeof COMMAND_KINDS)[number]
+/** What is timed of a volume: those, and fdatasyncs of its log. */
+export const LATENCY_KINDS = [...COMMAND_KINDS, 'logSync'] as const
+export type LatencyKind = (typeof LATENCY_KINDS)[number]
 
 export interface LatencyView {
   readonly histogram: HistogramSnapshot
@@ -46,6 +49,8 @@ export interface IscsiView {
   /** Told to initiators; at least one. */
   readonly portals: readonly PortalView[]
   readonly sessions: readonly SessionView[]
+  /** Since the volume is known here. */
+  readonly sessionsBegun: number
 }
 
 /** A volume as NVMe/TCP offers it. */
@@ -54,6 +59,8 @@ export interface NvmeView {
   /** Told to hosts; at least one. */
   readonly portals: readonly { readonly address: string }[]
   readonly sessions: readonly NvmeSessionView[]
+  /** Since the volume is known here. */
+  readonly sessionsBegun: number
 }
 
 interface NvmeSessionView {
@@ -80,7 +87,7 @@ export interface VolumeView extends FrontEndsView {
   readonly outage: string | undefined
   /** How often it was reopened because it failed. */
   readonly reopens: number
-  readonly latency: Readonly<Record<CommandKind, LatencyView>>
+  readonly latency: Readonly<Record<LatencyKind, LatencyView>>
 }
 
 /** Calls with a `name` throw NOT_FOUND when no such volume is here, and CLOSED while it is not open. */

@@ -1,6 +1,6 @@
 /**
  * Metrics of the volumes on this server, `basalt_*` in base units, labelled with server and volume. They are read
- * from the volumes' own counters when somebody scrapes, one snapshot for all. `docs/http-api.md` lists them; a
+ * from the volumes' own counters when somebody scrapes, one snapshot for all. `docs/metrics.md` lists them; a
  * test compares.
  */
 import { isBlockError } from '../base/errors.ts'
@@ -37,6 +37,7 @@ const COUNTERS: readonly (readonly [name: string, field: keyof VolumeCounters, h
   ['basalt_checkpoints_total', 'checkpoints', 'Checkpoints'],
   ['basalt_admission_soft_waits_total', 'softWaits', 'Writes delayed because the log was filling'],
   ['basalt_admission_hard_waits_total', 'hardWaits', 'Writes that waited because the log was full'],
+  ['basalt_admission_refused_total', 'refusedWrites', 'Writes that waited as long as they may, and were answered BUSY'],
   ['basalt_checksum_errors_total', 'checksumErrors', 'Blocks or map sectors that failed their checksum'],
   ['basalt_blocks_repaired_total', 'blocksRepaired', 'Blocks repaired from another copy'],
 ]
@@ -48,12 +49,27 @@ const GAUGES: readonly (readonly [name: string, help: string, read: (view: Volum
     '1 while the volume is healthy',
     ({ status }) => Number(status.health === 'healthy'),
   ],
+  [
+    'basalt_volume_poisoned',
+    '1 while the volume acknowledges nothing because its disk failed, until it is reopened',
+    ({ status }) => Number(status.health === 'poisoned'),
+  ],
   ['basalt_volume_size_bytes', 'Size of the volume', ({ status }) => status.sizeBytes],
   ['basalt_epoch', 'Epoch; one higher at each opening', ({ status }) => status.epoch.number],
   ['basalt_appended_lsn', 'Last log entry appended', ({ status }) => status.appendedLsn],
   ['basalt_commit_lsn', 'Last log entry committed', ({ status }) => status.commitLsn],
   ['basalt_durable_lsn', 'Last log entry known durable', ({ status }) => status.durableLsn],
   ['basalt_checkpoint_lsn', 'Last log entry that is in the extents', ({ status }) => status.checkpointLsn],
+  [
+    'basalt_checkpoint_age_seconds',
+    'How long entries wait for a checkpoint: since the last one, or the first entry after it; 0 while none waits',
+    ({ status }) => status.checkpointAgeMs / 1000,
+  ],
+  [
+    'basalt_flusher_stalled',
+    '1 while the flusher cannot move the log into the extents, and tries again',
+    ({ status }) => Number(status.isFlusherStalled),
+  ],
   ['basalt_log_size_bytes', 'Size of the log', ({ status }) => status.log.sizeBytes],
   ['basalt_log_used_bytes', 'Log in use', ({ status }) => status.log.usedBytes],
   [
@@ -67,11 +83,26 @@ const GAUGES: readonly (readonly [name: string, help: string, read: (view: Volum
     ({ status }) => ['normal', 'soft', 'hard'].indexOf(status.pressure),
   ],
   ['basalt_scrub_running', '1 while a scrub runs', ({ status }) => Number(status.scrub.running)],
+  [
+    'basalt_scrub_verified_ratio',
+    'Part of the volume that this or the last scrub has verified',
+    ({ status: { scrub } }) => (scrub.totalBytes === 0 ? 0 : Math.min(1, scrub.verifiedBytes / scrub.totalBytes)),
+  ],
   ['basalt_scrub_errors', 'Bad blocks of this or the last scrub', ({ status }) => status.scrub.errors],
   [
     'basalt_scrub_last_end_timestamp_seconds',
     'When the last scrub ended, in seconds since 1970; 0 before the first',
     ({ status }) => (status.scrub.lastPassEndedWallMs ?? 0) / 1000,
+  ],
+  [
+    'basalt_preserved_bytes',
+    'What is kept on the disk for snapshots',
+    ({ status }) => status.preserved.dataBytes,
+  ],
+  [
+    'basalt_reclaimable_bytes',
+    'What of it no snapshot sees any more, and is about to be given back',
+    ({ status }) => status.preserved.freeingBytes,
   ],
   ['basalt_iscsi_sessions', 'iSCSI sessions', ({ iscsi }) => iscsi.sessions.length],
   [
@@ -123,6 +154,16 @@ export function addVolumeMetrics(
     labelNames,
     collect: each(({ view }) => view.status.scrub.passes),
   })
+  registry.counter({
+    name: 'basalt_sessions_begun_total',
+    help: 'Sessions of hosts that began, by protocol',
+    labelNames: [...labelNames, 'protocol'],
+    collect: () =>
+      snapshots.flatMap(({ view: { name, iscsi, nvme } }) => [
+        { labels: { server, volume: name, protocol: 'iscsi' }, value: iscsi.sessionsBegun },
+        { labels: { server, volume: name, protocol: 'nvme' }, value: nvme.sessionsBegun },
+      ]),
+  })
   for (const [name, help, read] of GAUGES) {
     registry.gauge({ name, help, labelNames, collect: each(({ view }) => read(view)) })
   }
@@ -153,6 +194,16 @@ export function addVolumeMetrics(
           value: view.latency[op].histogram,
         })),
       ),
+  })
+  registry.histogram({
+    name: 'basalt_log_sync_seconds',
+    help: 'Time of each fdatasync of the log',
+    labelNames,
+    collect: () =>
+      snapshots.map(({ view }) => ({
+        labels: { server, volume: view.name },
+        value: view.latency.logSync.histogram,
+      })),
   })
 }
 

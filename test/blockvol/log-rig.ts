@@ -67,6 +67,8 @@ export class LogRig {
   groups: GroupHeader[] = []
   failures: unknown[] = []
   fullCount = 0
+  /** How long fdatasyncs took. */
+  readonly syncTookUs: number[] = []
   /** Whether a full log is given back at once, as a quick flusher would. */
   makesRoom = false
   syncs = 0
@@ -137,6 +139,7 @@ export class LogRig {
         this.appended.push({ lsn, kind, block, blocks, argument, dataPosition, checksums, data: copy })
       },
       onSynced: () => undefined,
+      syncTook: { record: (us) => this.syncTookUs.push(us) },
       onSettled: () => undefined,
       onFull: () => {
         this.fullCount++

@@ -3,6 +3,7 @@
  * rises only here (invariant 6).
  */
 import { assert } from '../../base/assert.ts'
+import { type LatencySink, US_PER_MS } from '../../base/latency-sink.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import { LsnWaiters } from '../lsn-waiters.ts'
 import type { LogFile } from './log-file.ts'
@@ -18,6 +19,8 @@ export interface LogSyncsOptions {
   readonly onStart: (head: number, nowMs: number) => void
   readonly onSynced: () => void
   readonly onFailed: (error: unknown) => void
+  /** Of those that succeed. */
+  readonly took: LatencySink | undefined
 }
 
 export class LogSyncs {
@@ -80,6 +83,8 @@ export class LogSyncs {
 
   #synced(covers: number): void {
     if (this.#hasFailed) return // a late completion of what was given up
+    const { clock, took } = this.#o
+    took?.record((clock.monotonicMs() - this.startedMs) * US_PER_MS)
     this.#isRunning = false
     this.startedMs = Number.POSITIVE_INFINITY
     assert(covers >= this.#durableLsn, 'the durable LSN never goes back')

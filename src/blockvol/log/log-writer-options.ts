@@ -1,4 +1,5 @@
 /** What a log writer needs of its surroundings, and whom it tells what. */
+import type { LatencySink } from '../../base/latency-sink.ts'
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Epoch, LogPosition, Lsn } from '../../base/units.ts'
 import type { AppendedEntry } from './group-composer.ts'
@@ -33,4 +34,6 @@ export interface LogWriterOptions {
   readonly onFull: () => void
   /** An append or fdatasync failed. Called once. */
   readonly onFailed: (error: unknown) => void
+  /** How long each fdatasync takes. */
+  readonly syncTook?: LatencySink | undefined
 }

@@ -208,12 +208,27 @@ describe('the log writer', () => {
     expect(await rig.appendData(1, 1, 1)).toBe(rig.writer.appendedLsn)
   })
 
+  it('knows how long entries wait for a checkpoint, and how long each fdatasync takes', async () => {
+    rig = await LogRig.open(scratch.next(), { ringBytes: RING_BYTES, clock: new SimClock(scheduler, new Life()) })
+    expect(rig.writer.unflushedMs).toBe(0)
+    await rig.append()
+    await scheduler.pass(500)
+    expect(rig.writer.unflushedMs).toBe(500)
+    rig.checkpoint()
+    await scheduler.pass(500)
+    expect(rig.writer.unflushedMs).toBe(0)
+    await rig.append()
+    await rig.writer.sync()
+    expect(rig.syncTookUs).toHaveLength(1)
+  })
+
   it('answers BUSY after a bounded wait, having appended nothing of what waited', async () => {
     const { waiting } = await fill()
     const outcomes = [waiting, rig.append(), rig.appendData(2, 1, 2)].map(codeOf)
     const { appendedLsn } = rig.writer
     await scheduler.pass(5_001)
     expect(await Promise.all(outcomes)).toEqual(['BUSY', 'BUSY', 'BUSY'])
+    expect(rig.writer.refusals).toBe(3)
     expect(rig.writer.appendedLsn).toBe(appendedLsn)
     expect(rig.writer.queuedBytes).toBe(0)
     rig.checkpoint()

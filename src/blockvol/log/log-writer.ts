@@ -69,12 +69,16 @@ export class LogWriter {
   readonly #syncs: LogSyncs
   #stallTimer: Timer | undefined
   #appendStartedMs = Number.POSITIVE_INFINITY
+  /** Since when entries wait for a checkpoint; Infinity while none does. */
+  #unflushedSinceMs = Number.POSITIVE_INFINITY
   #failure: { error: unknown } | undefined
   /** What is physically on its way, also after the writer failed. */
   #writing: Promise<void> = Promise.resolve()
   appends = 0
   appendedBytes = 0
   stalls = 0
+  /** Entries that were refused because the log stayed full. */
+  refusals = 0
 
   constructor(options: LogWriterOptions) {
     this.#o = options
@@ -108,9 +112,11 @@ export class LogWriter {
       },
       onSynced: options.onSynced,
       onFailed: (error) => this.#failed(error),
+      took: options.syncTook,
     })
     this.#appendedEnd = options.head
     this.#tail = alignDown(options.checkpoint, BLOCK_BYTES)
+    if (options.head > options.checkpoint) this.#unflushedSinceMs = options.clock.monotonicMs()
     this.#appendedLsn = options.lastLsn
     this.#epoch = options.epoch
     assert(this.#head - this.#tail <= ringBytes, 'the live log fits the ring')
@@ -145,6 +151,10 @@ export class LogWriter {
   /** Of these, what no checkpoint covers. */
   get unflushedBytes(): number {
     return this.#head - this.#tail
+  }
+  /** Since the last checkpoint, or since the first entry behind it; 0 while a checkpoint covers everything. */
+  get unflushedMs(): number {
+    return Math.max(0, this.#o.clock.monotonicMs() - this.#unflushedSinceMs)
   }
   /** Data bytes taken and not yet appended. */
   get queuedBytes(): number {
@@ -199,6 +209,8 @@ export class LogWriter {
     assert(tail >= this.#tail, 'the tail never goes back')
     assert(checkpoint <= this.#appendedEnd, 'the tail does not pass the head')
     this.#tail = tail
+    const isAll = checkpoint >= this.#appendedEnd
+    this.#unflushedSinceMs = isAll ? Number.POSITIVE_INFINITY : this.#o.clock.monotonicMs()
     if (!this.#appending) this.#pump()
   }
 
@@ -322,6 +334,7 @@ export class LogWriter {
     this.stalls++
     this.#stallTimer = this.#o.clock.after(this.#o.timeoutMs, () => {
       this.#stallTimer = undefined
+      this.refusals += this.#queue.length
       this.#rejectQueue(
         new BlockError('BUSY', 'the log stayed full for the whole time that a write may wait'),
       )
@@ -350,6 +363,7 @@ export class LogWriter {
     }
     const { start, lengthBytes, firstLsn, batch } = group
     this.#epoch = group.epoch
+    if (this.#unflushedSinceMs === Number.POSITIVE_INFINITY) this.#unflushedSinceMs = this.#appendStartedMs
     this.#appendStartedMs = Number.POSITIVE_INFINITY
     // the fill of the last page does not count: the next group overwrites it before the kernel writes it out
     this.appendedBytes += start + lengthBytes - this.#head

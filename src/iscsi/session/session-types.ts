@@ -30,6 +30,8 @@ export interface SessionLimits {
 /** Told of every command that was answered. */
 export interface CommandObserver {
   command(kind: CommandKind, durationMs: number, bytes: number): void
+  /** A session began. */
+  began?(): void
 }
 
 /** The shell around a session. */

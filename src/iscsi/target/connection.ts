@@ -291,6 +291,7 @@ export class IscsiConnection implements PduHandler, ConnectionHandlers, SessionO
     })
     this.#node = node
     node?.sessions.add(this)
+    node?.observer?.began?.()
     this.#stream.setLimits({
       dataSegmentBytesMax: parameters.maxRecvDataSegmentLengthBytes,
       ahsBytesMax: AHS_BYTES_MAX,

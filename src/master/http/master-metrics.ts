@@ -1,15 +1,21 @@
 /** Metrics of a master, read when somebody scrapes; only events are counted as they come. */
 import type { LatencyRecorder } from '../../metrics/latency-recorder.ts'
 import type { MetricsRegistry, Sample } from '../../metrics/registry.ts'
+import type { Observed } from '../core/observed.ts'
 import type { ClusterView, MasterApi } from '../master-api.ts'
 import type { EventRecord } from '../records.ts'
+import { addObservedMetrics } from './observed-metrics.ts'
 import { addProtectionMetrics } from './protection-metrics.ts'
+
+/** What is asked of it. */
+export type MeasuredApi = Pick<MasterApi, 'cluster' | 'protection' | 'subscribe'>
 
 /** What the master's own API does not tell: of its registry, and of the streams that servers hold open. */
 export interface MasterProcess {
   /** Streams of servers that are open now. */
   heartbeatStreams(): number
   readonly registry: RegistryCounts
+  observe(): Observed
 }
 export interface RegistryCounts {
   readonly commits: number
@@ -21,7 +27,7 @@ export interface RegistryCounts {
 /** Adds them to `metrics`; returns the call that ends the counting of events. */
 export function addMasterMetrics(
   metrics: MetricsRegistry,
-  api: MasterApi,
+  api: MeasuredApi,
   process: MasterProcess,
 ): () => void {
   let cluster: ClusterView | undefined
@@ -75,6 +81,7 @@ export function addMasterMetrics(
     process.heartbeatStreams(),
   )
 
+  addObservedMetrics(metrics, () => process.observe())
   addProtectionMetrics(metrics, api)
   const { registry } = process
   counter('basalt_master_registry_commits_total', 'Transactions of the registry', () => registry.commits)
@@ -95,7 +102,7 @@ export function addMasterMetrics(
 
 const SEVERITIES = ['info', 'warning', 'error'] as const satisfies readonly EventRecord['severity'][]
 
-function addEventCounts(metrics: MetricsRegistry, api: MasterApi): () => void {
+function addEventCounts(metrics: MetricsRegistry, api: MeasuredApi): () => void {
   const counts: Record<EventRecord['severity'], number> = { info: 0, warning: 0, error: 0 }
   metrics.counter({
     name: 'basalt_master_events_total',

@@ -6,7 +6,7 @@ import type { ProtectionView } from '../snapshot-api.ts'
 const SECOND_MS = 1000
 const STATES = ['creating', 'ready', 'deleting', 'lost'] as const
 
-export function addProtectionMetrics(metrics: MetricsRegistry, api: MasterApi): void {
+export function addProtectionMetrics(metrics: MetricsRegistry, api: Pick<MasterApi, 'protection'>): void {
   let view: ProtectionView | undefined
   metrics.beforeScrape(async () => {
     view = api.protection()

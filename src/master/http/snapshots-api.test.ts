@@ -184,6 +184,7 @@ describe('metrics', () => {
     const end = addMasterMetrics(test.metrics, test.master, {
       heartbeatStreams: () => 0,
       registry: { commits: 0, conflicts: 0, failures: 0, commitSeconds: new LatencyRecorder() },
+      observe: () => ({ volumes: [], servers: [], jobs: [], schedules: [], tokens: [] }),
     })
     const { body } = await test.call('GET', '/metrics')
     end()

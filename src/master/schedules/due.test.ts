@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { ScheduleRecord } from '../records.ts'
 import { keptOf } from '../snapshots/keep.ts'
 import { lastTime, nextTime, parseCrontab } from './crontab.ts'
-import { checkWhen, dueNow, lastDue, nextDue, snapshotName, wantsFull } from './due.ts'
+import { checkWhen, dueNow, lastDue, lateMs, nextDue, snapshotName, wantsFull } from './due.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -47,6 +47,16 @@ describe('a schedule', () => {
     expect(dueNow({ ...hourly, isPaused: true }, due)).toBeNull()
     expect(nextDue({ ...hourly, isPaused: true }, due)).toBeNull()
     expect(dueNow(ran(due + DAY), due)).toBeNull()
+  })
+
+  it('is late from the time of a run that has not ended', () => {
+    const due = at('2026-11-21T01:00:00Z')
+    expect(lateMs(hourly, due - 1)).toBe(0)
+    expect(lateMs(hourly, due + MINUTE)).toBe(MINUTE)
+    expect(lateMs(ran(due), due + HOUR)).toBe(0)
+    expect(lateMs(ran(due), due + 3 * HOUR)).toBe(2 * HOUR)
+    expect(lateMs(ran(due, null), due + DAY)).toBe(DAY)
+    expect(lateMs({ ...hourly, isPaused: true }, due + DAY)).toBe(0)
   })
 
   it('names what a run makes by its time', () => {

@@ -50,6 +50,14 @@ export function dueNow(schedule: ScheduleRecord, nowMs: number): number | null {
   return dueAt === null || dueAt <= Math.max(last?.dueAt ?? 0, createdAt) ? null : dueAt
 }
 
+/** How long a run is due that has not ended; 0 while it is on time, and while the schedule is paused. */
+export function lateMs(schedule: ScheduleRecord, nowMs: number): number {
+  const { isPaused, last, createdAt } = schedule
+  if (isPaused) return 0
+  const dueAt = last?.endedAt === null ? last.dueAt : nextDue(schedule, last?.dueAt ?? createdAt)
+  return dueAt === null ? 0 : Math.max(0, nowMs - dueAt)
+}
+
 /** Volumes that it is for: those that are served and whole. */
 export function matching(
   records: RecordsView,

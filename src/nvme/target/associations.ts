@@ -209,6 +209,7 @@ export class Associations {
     pages.host = made.host
     const result = this.#attach(made, request, connection, undefined, credential)
     if (subsystem.namespace !== undefined) this.#attachPages(made.controller, subsystem.namespace)
+    this.#context.node(request.subsystemNqn)?.observer?.began?.()
     return result
   }
 

@@ -31,6 +31,8 @@ export interface NvmeDirectory {
 /** Told of every I/O command that was answered. */
 export interface NvmeCommandObserver {
   command(kind: NvmeCommandKind, durationMs: number, bytes: number): void
+  /** An association began. */
+  began?(): void
 }
 
 export interface NvmeTargetOptions {

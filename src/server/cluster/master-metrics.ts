@@ -1,4 +1,4 @@
-/** Metrics of the stream to the master; none without one. `docs/block-server.md` lists them; a test compares. */
+/** Metrics of the stream to the master; none without one. `docs/metrics.md` lists them; a test compares. */
 import type { MetricsRegistry } from '../../metrics/registry.ts'
 import type { MasterConnection } from './master-client.ts'
 

@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { BlockError, isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
+import type { SpaceReport } from '../../blockvol/api.ts'
 import { RemoteReservations } from '../../frontend/reservations/remote.ts'
 import type { ClearAccess, RemoveRequest, ToServer } from '../../master/links.ts'
 import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
@@ -24,6 +25,7 @@ import { logNote } from './notes.ts'
 import { NO_ACCESS, ownAccess, storedAccess, wantsSecrets } from './own-access.ts'
 import type { ReplicaCalls } from './replica-calls.ts'
 import type { ReplicaRecord, StoredSettings } from './replica-record.ts'
+import type { ReplicaRecorders } from './replica-recorders.ts'
 import type { ReplicaState, ReplicaView, RunningReplica } from './replica-view.ts'
 
 const BACKOFF_MS = { MIN: 100, MAX: 30_000 } as const
@@ -46,6 +48,7 @@ export interface HostedReplicaOptions {
   /** What is done with the volume beside, while it is led here. */
   readonly lead: Lead
   readonly latencies: LatencyRecorders
+  readonly recorders: ReplicaRecorders
   /** As it was last stored. */
   readonly record: ReplicaRecord
   /** Durable when the promise resolves. */
@@ -79,7 +82,7 @@ export class HostedReplica {
   #sealed: number | undefined
   /** The newest in-sync set that it heard of, as it was known last. */
   #set: SetRecord | null = null
-  #usedBytes = 0
+  #space: SpaceReport | undefined
   /** It asks for secrets, and they are not told yet in this process. */
   #isMute = false
   #reopens = 0
@@ -202,7 +205,7 @@ export class HostedReplica {
 
   /** Counts the space that it takes, for the reports that follow. */
   async measure(): Promise<void> {
-    this.#usedBytes = (await this.#replica?.spaceBytes()) ?? this.#usedBytes
+    this.#space = (await this.#replica?.space()) ?? this.#space
   }
 
   view(): ReplicaView {
@@ -220,6 +223,8 @@ export class HostedReplica {
       led: this.lead.beat(),
       ...served.describe(),
       latency: viewLatencies(this.#o.latencies),
+      times: this.#o.recorders.view(),
+      space: this.#space,
       qos: served.qosCounters,
     }
   }
@@ -243,7 +248,7 @@ export class HostedReplica {
       name: this.name,
       state: this.#state,
       outage: this.#outage ?? null,
-      usedBytes: this.#usedBytes,
+      usedBytes: this.#space?.totalBytes ?? 0,
       // without its secrets they are asked for again
       settingsTag: settings === null || this.#isMute ? 0 : settings.tag,
       kept: settings?.keep ?? null,

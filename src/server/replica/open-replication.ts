@@ -44,6 +44,7 @@ export async function openReplication(
         directory: place.directory,
         ...(place.logDirectory === undefined ? {} : { logDirectory: place.logDirectory }),
         madeIn: place.madeIn,
+        meters: place.meters,
         slots,
         ...calls,
       })
@@ -65,7 +66,7 @@ function running(replica: Replica, leave: () => void): RunningReplica {
     atomicWriteBytesMax: replica.atomicWriteBytesMax,
     expand: (epoch, sizeBytes) => replica.expand(epoch, sizeBytes),
     scrub: (epoch, request) => replica.scrub(epoch, request),
-    spaceBytes: async () => (await replica.space()).totalBytes,
+    space: () => replica.space(),
     async close() {
       leave()
       await replica.close()

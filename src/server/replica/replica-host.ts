@@ -13,6 +13,7 @@ import { createVolume } from '../../blockvol/create.ts'
 import { readIdentity, type VolumeIdentity } from '../../blockvol/identity.ts'
 import type { AllocateRequest, RemoveRequest } from '../../master/links.ts'
 import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
+import type { ReplicaMeters } from '../../replication/opening.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
 import { makeLatencyRecorders } from '../latencies.ts'
 import type { ServedVolumes } from '../served/served-volumes.ts'
@@ -23,6 +24,7 @@ import { Lead, type LeadMeans } from './lead.ts'
 import { Removal } from './removal.ts'
 import type { ReplicaCalls } from './replica-calls.ts'
 import { type ReplicaRecord, readReplicaRecord, saveReplicaRecord } from './replica-record.ts'
+import { ReplicaRecorders } from './replica-recorders.ts'
 import type { ReplicaView, RunningReplica } from './replica-view.ts'
 
 /** What an authority wants a new replica to be. */
@@ -48,6 +50,8 @@ export interface ReplicaPlace {
   readonly directory: string
   readonly logDirectory: string | undefined
   readonly madeIn: Epoch | null
+  /** Who is told how long things take. */
+  readonly meters: ReplicaMeters
 }
 
 export interface ReplicaHostOptions {
@@ -315,8 +319,10 @@ export class ReplicaHost {
     const { name } = identity
     const volume = formatUuid(identity.uuid)
     const directory = `${path}/${volume}`
-    const place = { directory, logDirectory: this.#logDirectoryOf(volume), madeIn: record.madeIn }
     const latencies = makeLatencyRecorders()
+    const recorders = new ReplicaRecorders(latencies)
+    const logDirectory = this.#logDirectoryOf(volume)
+    const place = { directory, logDirectory, madeIn: record.madeIn, meters: recorders }
     const replica = new HostedReplica({
       volume,
       name,
@@ -326,6 +332,7 @@ export class ReplicaHost {
       serve: (standby) => served.volume({ name, volume, latencies, first: 'failover', standby }),
       lead: new Lead({ ...means, served, volume, uuid: identity.uuid, name, logger: ports.logger, onFatal }),
       latencies,
+      recorders,
       record,
       saveRecord: (changed) => saveReplicaRecord(ports.disk, directory, changed),
       link,

@@ -1,12 +1,14 @@
 /** A replica as its server sees it: what it asks of an opening, and what it shows of it to others. */
 
+import type { SpaceReport } from '../../blockvol/api.ts'
 import type { QosCounters } from '../../frontend/qos/limiter.ts'
 import type { LedBeat } from '../../master/links.ts'
 import type { ReplicaScrub, ReplicaScrubResult } from '../../replication/scrub.ts'
 import type { ReplicaProgress, ReplicaStatus } from '../../replication/status.ts'
 import type { AuthorityMessage } from '../../v2engine/messages.ts'
-import type { CommandKind, FrontEndsView, LatencyView } from '../volume-host.ts'
+import type { FrontEndsView, LatencyKind, LatencyView } from '../volume-host.ts'
 import type { Heartbeat } from './authority-link.ts'
+import type { ReplicaTimes } from './replica-recorders.ts'
 
 /** An open replica. */
 export interface RunningReplica {
@@ -23,7 +25,7 @@ export interface RunningReplica {
   /** Of its device. */
   readonly atomicWriteBytesMax: number
   /** Counted on the disk. */
-  spaceBytes(): Promise<number>
+  space(): Promise<SpaceReport>
   /** Clean when it can be. */
   close(): Promise<void>
   /** Of a volume that failed: nothing of it acts any more. */
@@ -52,6 +54,9 @@ export interface ReplicaView extends FrontEndsView {
   readonly status: ReplicaStatus | undefined
   /** What its master is told of the volume while it leads; null while it does not. */
   readonly led: LedBeat | null
-  readonly latency: Readonly<Record<CommandKind, LatencyView>>
+  readonly latency: Readonly<Record<LatencyKind, LatencyView>>
+  readonly times: ReplicaTimes
+  /** As it was counted last; undefined before the first time. */
+  readonly space: SpaceReport | undefined
   readonly qos: QosCounters
 }

@@ -33,12 +33,15 @@ export class IscsiVolume implements FrontEndVolume<IscsiView>, OfferDriver {
   /** The greatest that was seen: volumes only grow, and what is told comes late. */
   #sizeBytes = 0
   #attached: FrontendVolume | undefined
+  #sessionsBegun = 0
+  readonly #observer: { readonly command: FrontEndVolumeOptions['command']; readonly began: () => void }
 
   constructor(target: IscsiTarget, options: IscsiVolumeOptions) {
     this.#target = target
     this.#o = options
     this.name = options.iqn
     this.#access = options.access
+    this.#observer = { command: options.command, began: () => void this.#sessionsBegun++ }
   }
 
   attach(volume: FrontendVolume): Promise<void> {
@@ -88,6 +91,7 @@ export class IscsiVolume implements FrontEndVolume<IscsiView>, OfferDriver {
     return {
       iqn,
       portals: portals.map((address, index) => ({ address, portalGroupTag: first + index })),
+      sessionsBegun: this.#sessionsBegun,
       sessions: this.#sessions().map(({ initiator, address, portalGroupTag = first, connectedWallMs }) => ({
         initiator,
         address,
@@ -100,8 +104,8 @@ export class IscsiVolume implements FrontEndVolume<IscsiView>, OfferDriver {
   // the driver of its offer
 
   serve(volume: FrontendVolume, slot: number | null): void {
-    const { iqn, command } = this.#o
-    const common = { iqn, volume, observer: { command } }
+    const { iqn } = this.#o
+    const common = { iqn, volume, observer: this.#observer }
     if (slot === null) this.#target.addVolume({ ...common, firstPort: ONLY_FIRST_PORT })
     else this.#target.addVolume({ ...common, ...this.#pathOptions(slot) })
   }
@@ -127,8 +131,8 @@ export class IscsiVolume implements FrontEndVolume<IscsiView>, OfferDriver {
   }
 
   activate(volume: FrontendVolume): Promise<void> {
-    const { iqn, command } = this.#o
-    return this.#target.activate({ iqn, volume, observer: { command } })
+    const { iqn } = this.#o
+    return this.#target.activate({ iqn, volume, observer: this.#observer })
   }
 
   end(): Promise<void> {

@@ -23,7 +23,7 @@ export class NoNvme implements FrontEnd<NvmeView> {
       setPaths: nothing,
       remove: nothing,
       sessions: 0,
-      describe: () => ({ nqn, portals: [], sessions: [] }),
+      describe: () => ({ nqn, portals: [], sessions: [], sessionsBegun: 0 }),
     }
   }
 

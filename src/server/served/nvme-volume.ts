@@ -27,12 +27,15 @@ export class NvmeVolume implements FrontEndVolume<NvmeView>, OfferDriver {
   /** Of a volume with a path here, as they were told last. */
   #paths: Paths | undefined
   #attached: FrontendVolume | undefined
+  #sessionsBegun = 0
+  readonly #observer: { readonly command: FrontEndVolumeOptions['command']; readonly began: () => void }
 
   constructor(target: NvmeTarget, options: NvmeVolumeOptions) {
     this.#target = target
     this.#o = options
     this.name = options.nqn
     this.#access = options.access
+    this.#observer = { command: options.command, began: () => void this.#sessionsBegun++ }
   }
 
   attach(volume: FrontendVolume): Promise<void> {
@@ -78,6 +81,7 @@ export class NvmeVolume implements FrontEndVolume<NvmeView>, OfferDriver {
     return {
       nqn,
       portals: portals.map((address) => ({ address })),
+      sessionsBegun: this.#sessionsBegun,
       sessions: this.#sessions().map(({ host, address, controllerId, connectedWallMs }) => ({
         host,
         address,
@@ -90,9 +94,9 @@ export class NvmeVolume implements FrontEndVolume<NvmeView>, OfferDriver {
   // the driver of its offer
 
   serve(volume: FrontendVolume, slot: number | null): void {
-    const { nqn, command } = this.#o
+    const { nqn } = this.#o
     const path = slot === null ? {} : { slot, paths: this.#pathsTold() }
-    this.#target.addVolume({ nqn, volume, observer: { command }, ...path })
+    this.#target.addVolume({ nqn, volume, observer: this.#observer, ...path })
   }
 
   standBy(slot: number): void {
@@ -108,8 +112,8 @@ export class NvmeVolume implements FrontEndVolume<NvmeView>, OfferDriver {
   }
 
   activate(volume: FrontendVolume): Promise<void> {
-    const { nqn, command } = this.#o
-    return this.#target.activate({ nqn, volume, observer: { command } })
+    const { nqn } = this.#o
+    return this.#target.activate({ nqn, volume, observer: this.#observer })
   }
 
   end(): Promise<void> {

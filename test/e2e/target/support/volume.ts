@@ -71,11 +71,12 @@ export class RecordingService implements VolumeService {
   describe(): FrontEndsView {
     const portals = [{ address: '127.0.0.1:3260', portalGroupTag: 1 }]
     return {
-      iscsi: { iqn: 'iqn.2026-11.io.basalt:vol1', portals, sessions: [] },
+      iscsi: { iqn: 'iqn.2026-11.io.basalt:vol1', portals, sessions: [], sessionsBegun: 0 },
       nvme: {
         nqn: 'nqn.2026-11.io.basalt:vol1',
         portals: [{ address: '127.0.0.1:4420' }],
         sessions: [],
+        sessionsBegun: 0,
       },
     }
   }
