@@ -82,39 +82,29 @@ export const scenarioCommands: readonly DaemonCommand[] = [
     args: [PATHS],
     flags: [VAR, JSON_FLAG],
     run: async (flags, paths) => {
-      const [{ validateCommand }, { parseVariables }] = await Promise.all([
-        import('../../testrunner/commands/validate.ts'),
-        import('../../testrunner/commands/variables.ts'),
-      ])
-      const variables = parseVariables(textOf(flags.var))
-      return validateCommand({ paths, variables, isJson: flags.json === true }, { stdout: process.stdout })
+      const { validateCommand } = await import('../../testrunner/commands/validate.ts')
+      const variables = await variablesOf(flags)
+      return validateCommand({ paths, variables, isJson: flags.json === true }, await readingPorts())
     },
   },
   {
     name: 'scenario list',
     description: 'list scenarios and what each proves',
-    args: [PATHS],
-    flags: [TIER, { name: 'ci', placeholder: undefined, help: 'only those of the CI set' }, JSON_FLAG],
-    run: async (flags, paths) => {
+    args: [{ name: 'PATH', help: 'a scenario, or a folder of them', isOptional: true }],
+    flags: [JSON_FLAG],
+    run: async (flags, [path = 'scenarios']) => {
       const { listCommand } = await import('../../testrunner/commands/list.ts')
-      const options = {
-        paths,
-        tier: textOf(flags.tier),
-        isCi: flags.ci === true,
-        isJson: flags.json === true,
-      }
-      return listCommand(options, { stdout: process.stdout })
+      return listCommand({ path, isJson: flags.json === true }, await readingPorts())
     },
   },
   {
     name: 'scenario actions',
     description: 'document every action of scenarios and its parameters, or one',
     args: [{ name: 'ACTION', help: 'the action', isOptional: true }],
-    flags: [JSON_FLAG, { name: 'markdown', placeholder: undefined, help: 'as a page for docs' }],
+    flags: [JSON_FLAG],
     run: async (flags, [name]) => {
       const { actionsCommand } = await import('../../testrunner/commands/actions.ts')
-      const format = flags.json === true ? 'json' : flags.markdown === true ? 'markdown' : 'text'
-      return actionsCommand({ name, format }, { stdout: process.stdout })
+      return actionsCommand({ name, isJson: flags.json === true }, await readingPorts())
     },
   },
   {
@@ -159,13 +149,30 @@ export const scenarioCommands: readonly DaemonCommand[] = [
 const textOf = (value: FlagValues[string]): string | undefined =>
   typeof value === 'string' ? value : undefined
 
+/** A list of flags comes with commas between; values may have commas, except before what looks like the next `NAME=`. */
+async function variablesOf(flags: FlagValues) {
+  const { parseVariables } = await import('../../testrunner/commands/given-variables.ts')
+  return parseVariables(textOf(flags.var)?.split(/,(?=[A-Za-z_][\w-]*=)/) ?? [])
+}
+
+async function readingPorts() {
+  const [{ CATALOG }, { diskFiles }] = await Promise.all([
+    import('../../testrunner/actions/all.ts'),
+    import('../../testrunner/reading/disk-files.ts'),
+  ])
+  return {
+    ...{ catalog: CATALOG, files: diskFiles, outputWidth: process.stdout.columns },
+    out: (text: string) => void process.stdout.write(text),
+    err: (text: string) => void process.stderr.write(text),
+  }
+}
+
 async function placeOptions(flags: FlagValues) {
-  const { parseVariables } = await import('../../testrunner/commands/variables.ts')
   const { parseBackend, parseTier } = await import('../../testrunner/commands/options.ts')
   return {
     backend: parseBackend(textOf(flags.backend)),
     nodes: textOf(flags.nodes),
-    variables: parseVariables(textOf(flags.var)),
+    variables: await variablesOf(flags),
     variant: textOf(flags.variant),
     tier: parseTier(textOf(flags.tier)),
     output: textOf(flags.output) ?? 'basalt-runs',

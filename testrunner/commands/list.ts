@@ -1,39 +1,40 @@
-/** `basalt scenario list`. */
-import { diskFiles } from '../reading/disk-files.ts'
-import type { ScenarioHead } from '../reading/list-scenarios.ts'
+/** `basalt scenario list`: what scenarios there are. */
+import { isBlockError } from '../../src/base/errors.ts'
+import { type Column, renderTable } from '../../src/cli/table.ts'
 import { problemText } from '../reading/problems.ts'
-import type { Output } from './options.ts'
-import { findScenarios } from './select-scenarios.ts'
+import { listScenarios, type ScenarioHead } from '../reading/read-scenario.ts'
+import { EXIT_INVALID, EXIT_OK, type ReadingPorts } from './ports.ts'
 
 export interface ListOptions {
-  readonly paths: readonly string[]
-  readonly tier: string | undefined
-  readonly isCi: boolean
+  /** A file or a folder. */
+  readonly path: string
   readonly isJson: boolean
 }
 
-/** 0, or 2 when one cannot be read. */
-export async function listCommand(
-  { paths, tier, isCi, isJson }: ListOptions,
-  { stdout }: { readonly stdout: Output },
-): Promise<number> {
-  const all = (await findScenarios(paths, diskFiles)).map(({ head }) => head)
-  const heads = all.filter(
-    (head) => (tier === undefined || head.tier === tier) && (!isCi || head.ci.length > 0),
-  )
-  if (isJson) stdout.write(`${JSON.stringify(heads, undefined, 2)}\n`)
-  else stdout.write(heads.map(lines).join(''))
-  return heads.some(({ problems }) => problems.length > 0) ? 2 : 0
-}
+const COLUMNS: readonly Column<ScenarioHead>[] = [
+  { title: 'NAME', value: ({ name }) => name },
+  { title: 'TIER', value: ({ tier }) => tier },
+  { title: 'VARIANTS', value: ({ variants }) => variants.join(',') },
+  { title: 'CI', value: ({ ci }) => ci.join(',') || '-' },
+  { title: 'PROVES', shrinks: true, value: ({ proves }) => proves },
+]
 
-function lines({ name, tier, proves, fault, variants, ci, problems }: ScenarioHead): string {
-  const others = variants.filter((variant) => variant !== 'default')
-  const notes = [
-    tier,
-    ...(fault === null ? [] : [`fault: ${fault}`]),
-    ...(others.length === 0 ? [] : [`variants: ${others.join(', ')}`]),
-    ...(ci.length === 0 ? [] : [`CI: ${ci.join(', ')}`]),
-  ]
-  const told = problems.map((problem) => `    ${problemText(problem)}\n`).join('')
-  return `${name} (${notes.join('; ')})\n    ${proves}\n${told}`
+/** Resolves with 0, or 2 when a file's head is invalid or the folder is not there. */
+export async function listCommand({ path, isJson }: ListOptions, ports: ReadingPorts): Promise<number> {
+  let heads: readonly ScenarioHead[]
+  try {
+    heads = await listScenarios(path, ports.files)
+  } catch (error) {
+    if (!isBlockError(error)) throw error
+    ports.err(`${error.message}\n`)
+    return EXIT_INVALID
+  }
+  if (isJson) ports.out(`${JSON.stringify(heads, null, 2)}\n`)
+  else {
+    const valid = heads.filter(({ problems }) => problems.length === 0)
+    ports.out(renderTable(COLUMNS, valid, { width: ports.outputWidth }))
+  }
+  const problems = heads.flatMap((head) => head.problems)
+  for (const problem of problems) ports.err(`${problemText(problem)}\n`)
+  return problems.length === 0 ? EXIT_OK : EXIT_INVALID
 }

@@ -1,7 +1,7 @@
 /** What the commands that run scenarios are told. */
 import { BlockError } from '../../src/base/errors.ts'
-import type { Clock } from '../../src/base/ports/clock.ts'
 import type { Logger } from '../../src/base/log.ts'
+import type { Clock } from '../../src/base/ports/clock.ts'
 import type { Net } from '../../src/base/ports/net.ts'
 import type { Random } from '../../src/base/ports/random.ts'
 import { BACKENDS, type BackendName } from '../backends/backend.ts'

@@ -2,11 +2,12 @@
 import { BlockError } from '../../src/base/errors.ts'
 import type { ActionCatalog } from '../model/action-spec.ts'
 import type { Problem } from '../model/position.ts'
-import { DEFAULT_VARIANT, type Scenario, type Variables } from '../model/scenario.ts'
+import { DEFAULT_VARIANT, type Scenario } from '../model/scenario.ts'
 import type { ScenarioHead } from '../reading/list-scenarios.ts'
 import { listScenarios, readScenario } from '../reading/read-scenario.ts'
 import { scenarioRoot } from '../reading/scenario-paths.ts'
 import type { FileSource } from '../reading/source-files.ts'
+import { checkGiven, givenTo } from './given-variables.ts'
 import type { RunOptions } from './options.ts'
 
 export type Selection = Pick<RunOptions, 'paths' | 'variables' | 'variant' | 'tier' | 'isCi'>
@@ -31,11 +32,14 @@ interface Found {
 export async function selectScenarios(selection: Selection, { files, catalog }: Source): Promise<Selected> {
   const found = await findScenarios(selection.paths, files)
   const wanted = found.filter(({ head }) => isWanted(head, selection))
-  checkVariables(wanted, selection.variables)
+  checkGiven(
+    selection.variables,
+    wanted.map(({ head }) => head),
+  )
   const scenarios: Scenario[] = []
   const problems = new Map<string, Problem>()
   for (const { root, head } of wanted) {
-    const variables = variablesFor(head, selection.variables)
+    const variables = givenTo(head, selection.variables)
     for (const variant of variantsOf(head, selection)) {
       const read = await readScenario({ path: head.path, root, variables, variant, catalog, files })
       if ('scenario' in read) scenarios.push(read.scenario)
@@ -72,22 +76,3 @@ function variantsOf(head: ScenarioHead, { variant, isCi }: Selection): readonly 
   if (variant !== undefined) return offered.filter((name) => name === variant)
   return isCi && head.problems.length === 0 ? offered : [DEFAULT_VARIANT]
 }
-
-const variablesFor = (head: ScenarioHead, given: Variables): Variables => {
-  const known = new Set(head.variables.map(({ name }) => name))
-  return Object.fromEntries(Object.entries(given).filter(([name]) => known.has(name)))
-}
-
-/** A variable that no scenario has is a mistake; one that some do not have is not. */
-function checkVariables(found: readonly Found[], given: Variables): void {
-  if (found.some(({ head }) => head.problems.length > 0)) return
-  const known = new Set(found.flatMap(({ head }) => head.variables.map(({ name }) => name)))
-  const unknown = Object.keys(given).find((name) => !known.has(name))
-  if (unknown === undefined || found.length === 0) return
-  const names = [...known].sort().join(', ') || 'none'
-  throw new BlockError('INVALID_ARGUMENT', `--var: no scenario has a variable ${unknown}; there are ${names}`)
-}
-
-/** How events and reports name it: `ha/failover`, `ha/failover@nvme`. */
-export const labelOf = ({ name, variant }: Pick<Scenario, 'name' | 'variant'>): string =>
-  variant === DEFAULT_VARIANT ? name : `${name}@${variant}`

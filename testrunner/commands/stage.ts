@@ -5,6 +5,7 @@
 import { BlockError } from '../../src/base/errors.ts'
 import type { Backend } from '../backends/backend.ts'
 import { hostNames as namesOfHosts } from '../backends/names.ts'
+import { hostNqn, initiatorName } from '../cluster/host-names.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
 import type { Host } from '../hosts/disk.ts'
 import { hostNames } from '../hosts/names.ts'
@@ -73,9 +74,12 @@ async function build(options: StageOptions, closing: Closing): Promise<RunningWo
   closing.add('hosts', async () => {
     await Promise.all([...hosts.values()].map((host) => host.close()))
   })
-  if (place.hostKind !== 'user') throw new BlockError('INVALID_ARGUMENT', 'this place has no hosts that can be used')
+  if (place.hostKind !== 'user')
+    throw new BlockError('INVALID_ARGUMENT', 'this place has no hosts that can be used')
   for (const name of namesOfHosts(topology)) {
-    hosts.set(name, userHost({ name, names: hostNames(runId, name), api: cluster.api, ports }))
+    // where servers do not let in everybody, these are the names that they know
+    const names = { ...hostNames(runId, name), initiator: initiatorName(name), nqn: hostNqn(name) }
+    hosts.set(name, userHost({ name, names, api: cluster.api, ports }))
   }
   const world = new RunningWorld({ scenario, place, cluster, hosts, oracle })
   closing.add('steps', () =>

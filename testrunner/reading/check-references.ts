@@ -24,7 +24,7 @@ export function checkReferences(
       problems.add(position, `because_of: no step has the id '${becauseOf}'`, () =>
         nearest(becauseOf, [...byId.keys()]),
       )
-    } else if (!cause.isFault) {
+    } else if (cause.isFault === false) {
       problems.add(position, `because_of: ${cause.step.action}, the step '${becauseOf}', does no harm`)
     }
   }
@@ -65,7 +65,7 @@ function checkFault(
   },
 ): void {
   if (fault === null) {
-    const harm = steps.find((read) => read.isFault)
+    const harm = steps.find((read) => read.isFault === true)
     if (harm === undefined) return
     const message = `${harm.step.action} does harm and the scenario names no fault`
     problems.add(harm.step.position, message, 'give the step an id and name it at the top: fault: ID')
@@ -75,7 +75,7 @@ function checkFault(
   const read = byId.get(fault)
   if (read === undefined) {
     problems.add(position, `fault: no step has the id '${fault}'`, () => nearest(fault, [...byId.keys()]))
-  } else if (!read.isFault) {
+  } else if (read.isFault === false) {
     problems.add(position, `fault: ${read.step.action}, the step '${fault}', does no harm`)
   } else if (!steps.some(({ step }) => step.becauseOf === fault)) {
     const hint = `a step with because_of: ${fault} must fail when the fault is left out`

@@ -43,9 +43,12 @@ export function nearest(word: string, known: readonly string[]): string {
   return known.length === 0 ? 'there are none' : `there are ${known.slice(0, 40).join(', ')}`
 }
 
-/** The items of a list at `key`; none when it is not there or no list, which is a problem. */
-export function listAt(node: Node, key: string, problems: Problems): readonly Node[] {
+/** The items of a list at `key`; none when it is not there, or no list, which is a problem. `empty`: as is none of them. */
+export function listAt(node: Node, key: string, problems: Problems, empty?: string): readonly Node[] {
   const list = childOf(node, key)
+  if (empty !== undefined && (list === undefined || (isListNode(list) && itemsOf(list).length === 0))) {
+    problems.add(positionOf(node), empty)
+  }
   if (list === undefined) return []
   if (!isListNode(list)) problems.add(positionOf(list), `${key} is a list, not ${kindOf(list)}`)
   return itemsOf(list)

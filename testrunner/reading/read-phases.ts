@@ -62,8 +62,7 @@ export async function readPhases(
 }
 
 async function readList(node: Node, place: Place, context: PhasesContext): Promise<readonly ReadPhase[]> {
-  const nodes = listAt(node, 'phases', context.problems)
-  if (nodes.length === 0) context.problems.add(positionOf(node), 'there are no phases')
+  const nodes = listAt(node, 'phases', context.problems, 'there are no phases')
   const phases: ReadPhase[] = []
   for (const phase of nodes) {
     if (++context.counted.phases > PHASES_MAX) {
@@ -138,8 +137,7 @@ function readParallel(node: Node, scope: Scope, context: PhasesContext): readonl
 }
 
 function stepNodes(node: Node, { problems, counted }: PhasesContext): readonly Node[] {
-  const nodes = listAt(node, 'actions', problems)
-  if (nodes.length === 0) problems.add(positionOf(node), 'a phase has actions, or includes a part')
+  const nodes = listAt(node, 'actions', problems, 'a phase has actions, or includes a part')
   counted.steps += nodes.length
   if (counted.steps > STEPS_MAX) problems.end(positionOf(node), `more than ${STEPS_MAX} steps`)
   return nodes

@@ -21,7 +21,8 @@ const RETRIES_MAX = 20
 /** A step, with what is asked of the whole scenario about it. */
 export interface ReadStep {
   readonly step: Step
-  readonly isFault: boolean
+  /** Null when there is no such action, which a problem tells. */
+  readonly isFault: boolean | null
   readonly needs: readonly Need[]
   readonly idPosition: Position
   readonly becauseOfPosition: Position
@@ -55,7 +56,7 @@ export function readStep(node: Node, context: StepContext): ReadStep | undefined
       position: positionOf(node),
       argumentPositions: Object.fromEntries(given.map(({ key, position }) => [key, position])),
     },
-    isFault: spec?.isFault ?? false,
+    isFault: spec?.isFault ?? null,
     needs: spec?.needs ?? [],
     idPosition: keyPosition(node, 'id'),
     becauseOfPosition: keyPosition(node, 'because_of'),

@@ -56,10 +56,12 @@ function readFlags(node: Node, key: 'server_flags' | 'master_flags', context: Su
   const flags: [string, Value][] = []
   for (const [name, value] of groupAt(node, key, problems)) {
     const position = keyPosition(childOf(node, key) ?? node, name)
-    if (parseKnown(withoutTemplates(name), wordName, { what: key, position, problems }) === undefined) {
-      if (name.startsWith('--')) problems.add(position, `${key}: flags are written without dashes`)
+    if (name.startsWith('-')) {
+      problems.add(position, `${key}: flags are written without dashes`)
       continue
     }
+    if (parseKnown(withoutTemplates(name), wordName, { what: key, position, problems }) === undefined)
+      continue
     const flag = readKnown(value, listOf(text('')), `flag ${name}`, context)
     if (flag !== undefined) flags.push([name, flag.length === 1 ? (flag[0] ?? '') : flag])
   }

@@ -7,10 +7,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { HostPort } from '../../../src/base/address.ts'
-import { RIG } from '../../e2e/kernel/fixture/guest.ts'
+import { missingRequirements } from '../../../testrunner/backends/vm/requirements.ts'
+import { RIG } from '../../../testrunner/backends/vm/rig.ts'
 import { freePorts } from '../../e2e/kernel/fixture/ports.ts'
 import { ManagedProcess } from '../../e2e/kernel/fixture/process.ts'
-import { missingRequirements } from '../../e2e/kernel/fixture/requirements.ts'
 
 const GUEST_PORT = 4420
 const BOOT_MS = 180_000

@@ -1,13 +1,13 @@
 /**
  * `npm run e2e:kernel`: Basalt's target against the initiator of a real kernel. Debian's own kernel boots in
- * QEMU (`rig/`) and mounts what `./basalt target` serves on this host's loopback. The last line of the output
- * is `N passed, N failed`; the exit status is 0 when nothing failed, 1 when something did, 2 for a wrong call.
+ * QEMU (`testrunner/backends/vm/rig/`) and mounts what `./basalt target` serves on this host's loopback. The last line of the
+ * output is `N passed, N failed`; the exit status is 0 when nothing failed, 1 when something did, 2 for a wrong call.
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { missingRequirements } from '../../../testrunner/backends/vm/requirements.ts'
 import { CASES } from './cases/index.ts'
 import { Report } from './fixture/report.ts'
-import { missingRequirements } from './fixture/requirements.ts'
 import { buildGuest, runCases } from './fixture/runner.ts'
 
 const USAGE = `usage: npm run e2e:kernel -- [OPTION]...

@@ -90,7 +90,7 @@ export const CLI = defineAction({
     const words = command.length === 1 ? (command[0] ?? '').split(/\s+/).filter(Boolean) : command
     const ran = await runsOn.run([...runsOn.basalt, ...words], {
       signal,
-      environment: { BASALT_MASTER: world.cluster.masterUrl },
+      environment: world.cluster.environment,
     })
     const seen = { code: ran.code, stdout: ran.stdout.slice(-4000), stderr: ran.stderr.slice(-4000) }
     const line = `basalt ${words.join(' ')}`

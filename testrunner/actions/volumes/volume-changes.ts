@@ -90,7 +90,7 @@ export const VOLUME_PROMOTE = defineAction({
     const { world, signal } = context
     const path = volumePath(volume, 'promote')
     const promoted = await world.cluster.api.call('POST', path, Promoted, body, signal)
-    if (force) world.oracle.ledger(volume).allowLoss()
+    if (force) world.oracle.ledger(volume).allowLoss('unsettled')
     return { epoch: promoted.epoch, volume: volumeResult(world, promoted.volume) }
   },
 })

@@ -2,16 +2,15 @@
  * The part of a place that is this computer: folders, programs, limited file systems, and what remains of them when the runner
  * dies. What lies between the machines is for who opens it.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BlockError } from '../../../src/base/errors.ts'
 import type { Random } from '../../../src/base/ports/random.ts'
 import type { ValueMap } from '../../model/value.ts'
 import type { PlaceRequest } from '../backend.ts'
 import { DATA_FOLDER, machineNames } from '../names.ts'
+import { type Command, runCommand } from './command.ts'
 import { Guardian, quoted } from './guardian.ts'
 import { LocalMachine } from './local-machine.ts'
 import { Ports } from './ports.ts'
@@ -42,7 +41,7 @@ export class ComputerPlace {
   readonly guardian = new Guardian()
   readonly #request: PlaceRequest
   readonly #records: RunRecords
-  readonly #undo: (readonly [string, ...string[]])[] = []
+  readonly #undo: Command[] = []
 
   /** Sweeps up after runs that died, first. IN_USE as of `RunRecords.begin`. */
   static async open(request: PlaceRequest, options: ComputerOptions): Promise<ComputerPlace> {
@@ -61,7 +60,11 @@ export class ComputerPlace {
   /** Makes every machine of the topology. `berthOf`: where it stands. */
   async addMachines(options: ComputerOptions, berthOf: (name: string) => Berth): Promise<void> {
     const { runId, topology, directory } = this.#request
-    const ports = new Ports(this.#records.portsFolder, runId, options.random)
+    const ports = new Ports(
+      (name) => this.claim(name),
+      (name) => this.#records.release(name),
+      options.random,
+    )
     for (const name of machineNames(topology)) {
       const folder = join(directory, name)
       await this.record.willRemove(folder)
@@ -79,17 +82,16 @@ export class ComputerPlace {
   }
 
   /** Does `command`, and `undo` at the end of the place, however it ends. DISK when it fails. */
-  async make(
-    command: readonly [string, ...string[]],
-    undo: readonly [string, ...string[]] | undefined,
-    input = '',
-  ): Promise<void> {
-    if (undo !== undefined) {
-      await this.record.willUndo(undo)
-      this.guardian.undo(`${undo.map(quoted).join(' ')} 2>/dev/null`)
-      this.#undo.unshift(undo)
-    }
-    runNow(command, input)
+  async make(command: Command, undo: Command): Promise<void> {
+    await this.record.willUndo(undo)
+    this.guardian.undo(undo.map(quoted).join(' '))
+    await runCommand(command)
+    this.#undo.unshift(undo)
+  }
+
+  /** A thing that is one of its kind on this computer, such as a subnet: whether it was free, and is this run's now. */
+  claim(name: string): Promise<boolean> {
+    return this.#records.claim(name, this.#request.runId)
   }
 
   get facts(): ValueMap {
@@ -104,13 +106,7 @@ export class ComputerPlace {
     await Promise.all([...this.machines.values()].map((machine) => machine.close())).catch(
       tell('cannot end every program'),
     )
-    for (const command of this.#undo) {
-      try {
-        runNow(command, '')
-      } catch (error) {
-        tell('cannot undo')(error)
-      }
-    }
+    for (const command of this.#undo) await runCommand(command).catch(tell('cannot undo'))
     if (!keepFiles) {
       for (const machine of this.machines.values()) {
         await rm(machine.path(), { recursive: true, force: true }).catch(
@@ -130,11 +126,4 @@ export class ComputerPlace {
       ['umount', '-l', path],
     )
   }
-}
-
-function runNow([program, ...args]: readonly [string, ...string[]], input: string): void {
-  const { status, stderr, error } = spawnSync(program, args, { input, encoding: 'utf8', timeout: 10_000 })
-  if (status === 0) return
-  const reason = error?.message ?? stderr.trim().split('\n').at(-1) ?? ''
-  throw new BlockError('DISK', `${program} ${args.slice(0, 6).join(' ')}: ${reason || `exit code ${status}`}`)
 }

@@ -1,11 +1,10 @@
 /**
  * Ports of this computer for one run: below the kernel's ephemeral range, where no outgoing connection takes one while a killed
- * daemon is away, and each marked by a file, so that two runs at once do not choose the same.
+ * daemon is away, and each claimed, so that two runs at once do not choose the same.
  */
 import { once } from 'node:events'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { BlockError } from '../../../src/base/errors.ts'
 import type { Random } from '../../../src/base/ports/random.ts'
 
@@ -14,13 +13,17 @@ const ROOM_MIN = 1000
 const ATTEMPTS_MAX = 500
 
 export class Ports {
-  readonly #folder: string
-  readonly #runId: string
+  readonly #claim: (name: string) => Promise<boolean>
+  readonly #release: (name: string) => Promise<void>
   readonly #random: Random
 
-  constructor(folder: string, runId: string, random: Random) {
-    this.#folder = folder
-    this.#runId = runId
+  constructor(
+    claim: (name: string) => Promise<boolean>,
+    release: (name: string) => Promise<void>,
+    random: Random,
+  ) {
+    this.#claim = claim
+    this.#release = release
     this.#random = random
   }
 
@@ -38,15 +41,10 @@ export class Ports {
   }
 
   async #take(port: number): Promise<boolean> {
-    const mark = join(this.#folder, `${port}`)
-    try {
-      await writeFile(mark, this.#runId, { flag: 'wx' })
-    } catch {
-      // another run has it
-      return false
-    }
+    const name = `port-${port}`
+    if (!(await this.#claim(name))) return false
     if (await isFree(port)) return true
-    await rm(mark, { force: true })
+    await this.#release(name)
     return false
   }
 }

@@ -2,36 +2,34 @@
  * What runs on this computer have made outside their processes, one file for each in a folder of the user: so that the next run
  * finds and removes what one left whose runner was killed and whose guardian too.
  */
-import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { BlockError } from '../../../src/base/errors.ts'
+import { type Command, runCommand } from './command.ts'
 import { processesWith, processOf } from './process-tree.ts'
 
 export interface RunRecord {
   readonly runId: string
   readonly runner: { readonly pid: number; readonly startTicks: number }
   /** Commands that undo what was made, in the order in which they are to be done. */
-  readonly undo: readonly (readonly [string, ...string[]])[]
+  readonly undo: readonly Command[]
   /** Folders that go with everything in them. */
   readonly folders: readonly string[]
 }
 
+const CLAIMS = 'claims'
 /** In the environment of every program of a run. */
 export const RUN_VARIABLE = 'SCENARIO_RUN'
-const run = promisify(execFile)
-const COMMAND_MS = 10_000
 
-/** The folder of records, with `ports/` for the ports that runs have reserved. Only this user may write there. */
+/** The folder of records, with `claims/` for what runs have of what there is once. Only this user may write there. */
 export const recordsFolder = (): string => join(tmpdir(), `basalt-scenarios-${userInfo().uid}`)
 
 export class RunRecords {
   readonly #folder: string
 
   static async open(folder: string): Promise<RunRecords> {
-    await mkdir(join(folder, 'ports'), { recursive: true, mode: 0o700 })
+    await mkdir(join(folder, CLAIMS), { recursive: true, mode: 0o700 })
     return new RunRecords(folder)
   }
 
@@ -39,8 +37,19 @@ export class RunRecords {
     this.#folder = folder
   }
 
-  get portsFolder(): string {
-    return join(this.#folder, 'ports')
+  /** Whether `name`, a thing that is there once on this computer, was free and is that run's now. */
+  async claim(name: string, runId: string): Promise<boolean> {
+    try {
+      await writeFile(join(this.#folder, CLAIMS, name), runId, { flag: 'wx' })
+      return true
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+      throw error
+    }
+  }
+
+  async release(name: string): Promise<void> {
+    await rm(join(this.#folder, CLAIMS, name), { force: true })
   }
 
   /** IN_USE when a run of that name is going on. */
@@ -70,10 +79,8 @@ export class RunRecords {
 
   async #removeLeftovers(record: RunRecord, log: (text: string) => void): Promise<void> {
     killAll(processesWith(`${RUN_VARIABLE}=${record.runId}`))
-    for (const [program, ...args] of record.undo) {
-      // its guardian may have done it
-      await run(program, args, { timeout: COMMAND_MS }).catch(() => undefined)
-    }
+    // its guardian may have done it
+    for (const command of record.undo) await runCommand(command).catch(() => undefined)
     for (const folder of record.folders) {
       await rm(folder, { recursive: true, force: true }).catch((error: unknown) =>
         log(`cannot remove ${folder} (${String(error)})`),
@@ -84,9 +91,9 @@ export class RunRecords {
 
   /** Nothing is left of the run. */
   async end(runId: string): Promise<void> {
-    for (const name of await readdir(this.portsFolder)) {
-      const path = join(this.portsFolder, name)
-      if ((await readFile(path, 'utf8').catch(() => '')) === runId) await rm(path, { force: true })
+    const claims = join(this.#folder, CLAIMS)
+    for (const name of await readdir(claims)) {
+      if ((await readFile(join(claims, name), 'utf8').catch(() => '')) === runId) await this.release(name)
     }
     await unlink(this.#path(runId)).catch(() => undefined)
   }
@@ -117,7 +124,7 @@ export class OpenRecord {
   }
 
   /** Before the thing is made. What was told last is undone first. */
-  willUndo(command: readonly [string, ...string[]]): Promise<void> {
+  willUndo(command: Command): Promise<void> {
     return this.#write({ ...this.#record, undo: [command, ...this.#record.undo] })
   }
 

@@ -35,7 +35,10 @@ export function iscsiCommands(): PathCommands<InitiatorSession> {
 
 export function nvmeCommands(nsid: number): PathCommands<NvmeHostController> {
   let blockBytes = DEFAULT_BLOCK_BYTES
-  const rangeOf = (offset: number, length: number) => ({ lba: offset / blockBytes, blocks: length / blockBytes })
+  const rangeOf = (offset: number, length: number) => ({
+    lba: offset / blockBytes,
+    blocks: length / blockBytes,
+  })
   const partBytes = ({ identity }: NvmeHostController): number =>
     Math.min(TRANSFER_BYTES, identity.transferBytesMax)
   return {

@@ -142,10 +142,12 @@ async function activePorts(session: InitiatorSession, clock: Clock): Promise<rea
   cdb[0] = REPORT_GROUPS.opcode
   cdb[1] = REPORT_GROUPS.action
   viewOf(cdb).setUint32(6, REPORT_GROUPS.lengthBytes)
-  const asked = session.execute({ cdb, dataInLengthBytes: REPORT_GROUPS.lengthBytes }).catch((error: unknown) => {
-    if (!isBlockError(error)) throw error
-    return undefined
-  })
+  const asked = session
+    .execute({ cdb, dataInLengthBytes: REPORT_GROUPS.lengthBytes })
+    .catch((error: unknown) => {
+      if (!isBlockError(error)) throw error
+      return undefined
+    })
   const answer = await Promise.race([asked, clock.sleep(ASK_MS)])
   return answer === undefined || answer.status !== 0 ? [] : portsOf(answer.dataIn)
 }

@@ -116,17 +116,19 @@ export class PatientDisk<P> implements Disk {
     let last: BlockError | undefined
     for (;;) {
       this.#refuseEnded(signal, last)
-      const finding = (this.#path ??= this.#finder.find())
+      this.#path ??= this.#finder.find()
+      const finding = this.#path
       let path: P | undefined
       try {
         path = await unlessAborted(finding, signal)
         return await this.#settled(path, command(path), signal)
       } catch (error) {
         this.#refuseEnded(signal, isBlockError(error) ? error : last)
+        if (path === undefined) this.#forget(finding)
         const passing = path === undefined ? PASSING_AT_LOGIN : PASSING
         if (!isBlockError(error) || !passing.includes(error.code)) throw error
         last = error
-        if (path === undefined || this.#finder.lost(path, error)) this.#forget(finding)
+        if (path !== undefined && this.#finder.lost(path, error)) this.#forget(finding)
       }
       await this.#clock.sleep(AGAIN_MS)
     }

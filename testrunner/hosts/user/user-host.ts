@@ -7,8 +7,8 @@ import { iscsiCommands, nvmeCommands } from './commands.ts'
 import { GroupedPaths } from './iscsi-groups.ts'
 import { RedirectedPath } from './iscsi-redirected.ts'
 import { NvmePaths } from './nvme-paths.ts'
-import { type DiskFacts, PatientDisk } from './patient-disk.ts'
 import { type HostPorts, PATH_TIMES, type PathTimes } from './paths.ts'
+import { type DiskFacts, PatientDisk } from './patient-disk.ts'
 
 /** An ISID of random format with nothing random in it; each attachment has as many as a volume may have portals. */
 const ISID_FIRST = 0x8000_0000_0001
@@ -33,7 +33,7 @@ export function userHost(options: UserHostOptions): Host {
     const facts: DiskFacts = { volume: wish.volume, host: name, transport, isReadOnly: wish.isReadOnly }
     let disk: Disk | undefined
     const onDetach = (): void => {
-      const at = disks.findIndex((one) => one === disk)
+      const at = disk === undefined ? -1 : disks.indexOf(disk)
       if (at >= 0) disks.splice(at, 1)
     }
     const opening =
@@ -86,4 +86,3 @@ export function userHost(options: UserHostOptions): Host {
     },
   }
 }
-

@@ -7,12 +7,17 @@ import { constants, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlockError } from '../../../base/errors.ts'
 import type { BlockDevice, DeviceTools } from '../host-tools.ts'
-import { bytesOf, namesIn, targetOf, textOf } from './kernel-files.ts'
+import { type KernelFiles, ownFiles } from './kernel-files.ts'
 import { type Run, said } from './run.ts'
 
 const TOOL_MS = 30_000
 const SECTOR_BYTES = 512
 const VENDOR = 'BASALT'
+
+interface Kernel {
+  readonly files: KernelFiles
+  readonly sys: string
+}
 
 interface Identity {
   readonly volumeId: string | null
@@ -22,12 +27,14 @@ interface Identity {
 export function deviceTools(
   run: Run,
   { sys, dev }: { readonly sys: string; readonly dev: string },
+  files = ownFiles,
 ): DeviceTools {
+  const kernel: Kernel = { files, sys }
   const tool = (name: string, args: readonly string[]) => run(name, args, { timeoutMs: TOOL_MS })
   return {
     devicesOf: async (volumeId) => {
       const all = await Promise.all(
-        (await namesIn(join(sys, 'block'))).map((name) => deviceAt(sys, dev, name)),
+        (await files.namesIn(join(sys, 'block'))).map((name) => deviceAt(kernel, dev, name)),
       )
       return all.filter((device) => device !== undefined).filter((device) => device.volumeId === volumeId)
     },
@@ -35,7 +42,7 @@ export function deviceTools(
       await tool('blockdev', [readOnly ? '--setro' : '--setrw', path])
     },
     flush: async (device) => {
-      await refuseHeld(device, sys)
+      await refuseHeld(device, kernel)
       await tool('blockdev', ['--flushbufs', device.path])
     },
     multipathAdd: async ({ path }) => {
@@ -57,16 +64,17 @@ export function deviceTools(
   }
 }
 
-async function deviceAt(sys: string, dev: string, name: string): Promise<BlockDevice | undefined> {
+async function deviceAt(kernel: Kernel, dev: string, name: string): Promise<BlockDevice | undefined> {
   const kind = kindOf(name)
   if (kind === undefined) return undefined
+  const { files, sys } = kernel
   const folder = join(sys, 'block', name)
-  const map = kind === 'multipath' ? await mapAt(folder) : undefined
+  const map = kind === 'multipath' ? await mapAt(files, folder) : undefined
   if (kind === 'multipath' && map === undefined) return undefined
   const [number, sectors, ro] = await Promise.all(
-    ['dev', 'size', 'ro'].map((file) => textOf(join(folder, file))),
+    ['dev', 'size', 'ro'].map((file) => files.textOf(join(folder, file))),
   )
-  const identity = await identityAt(sys, name)
+  const identity = await identityAt(kernel, name)
   if (number === undefined || sectors === undefined || identity === undefined) return undefined
   return {
     path: map === undefined ? join(dev, name) : join(dev, 'mapper', map),
@@ -85,37 +93,37 @@ function kindOf(name: string): BlockDevice['kind'] | undefined {
   return /^dm-\d+$/.test(name) ? 'multipath' : undefined
 }
 
-async function mapAt(folder: string): Promise<string | undefined> {
-  const uuid = await textOf(join(folder, 'dm', 'uuid'))
-  return uuid?.startsWith('mpath-') ? await textOf(join(folder, 'dm', 'name')) : undefined
+async function mapAt(files: KernelFiles, folder: string): Promise<string | undefined> {
+  const uuid = await files.textOf(join(folder, 'dm', 'uuid'))
+  return uuid?.startsWith('mpath-') ? await files.textOf(join(folder, 'dm', 'name')) : undefined
 }
 
-async function identityAt(sys: string, name: string): Promise<Identity | undefined> {
-  const folder = join(sys, 'block', name)
+async function identityAt(kernel: Kernel, name: string): Promise<Identity | undefined> {
+  const folder = join(kernel.sys, 'block', name)
   switch (kindOf(name)) {
     case 'scsi':
-      return await scsiIdentity(sys, folder)
+      return await scsiIdentity(kernel, folder)
     case 'nvme':
-      return await nvmeIdentity(folder)
+      return await nvmeIdentity(kernel, folder)
     case 'multipath':
-      return await mapIdentity(sys, folder)
+      return await mapIdentity(kernel, folder)
     case undefined:
       return undefined
   }
 }
 
-async function scsiIdentity(sys: string, folder: string): Promise<Identity> {
+async function scsiIdentity({ files, sys }: Kernel, folder: string): Promise<Identity> {
   const [vendor, page, link] = await Promise.all([
-    textOf(join(folder, 'device', 'vendor')),
-    bytesOf(join(folder, 'device', 'vpd_pg80')),
-    targetOf(folder),
+    files.textOf(join(folder, 'device', 'vendor')),
+    files.bytesOf(join(folder, 'device', 'vpd_pg80')),
+    files.targetOf(folder),
   ])
   const serial = page?.subarray(4).toString('latin1').trim() ?? ''
   const session = /\/(session\d+)\//.exec(link ?? '')?.[1]
   const iface =
     session === undefined
       ? undefined
-      : await textOf(join(sys, 'class', 'iscsi_session', session, 'ifacename'))
+      : await files.textOf(join(sys, 'class', 'iscsi_session', session, 'ifacename'))
   return {
     volumeId: vendor === VENDOR ? uuidOf(serial) : null,
     initiators: iface === undefined ? [] : [iface],
@@ -123,12 +131,12 @@ async function scsiIdentity(sys: string, folder: string): Promise<Identity> {
 }
 
 /** `device` is the subsystem of a disk with the kernel's multipath, or the only controller of one without. */
-async function nvmeIdentity(folder: string): Promise<Identity> {
-  const uuid = await textOf(join(folder, 'uuid'))
+async function nvmeIdentity({ files }: Kernel, folder: string): Promise<Identity> {
+  const uuid = await files.textOf(join(folder, 'uuid'))
   const above = join(folder, 'device')
-  const own = await textOf(join(above, 'hostnqn'))
-  const names = own === undefined ? (await namesIn(above)).filter((name) => /^nvme\d+$/.test(name)) : []
-  const hosts = await Promise.all(names.map((name) => textOf(join(above, name, 'hostnqn'))))
+  const own = await files.textOf(join(above, 'hostnqn'))
+  const names = own === undefined ? (await files.namesIn(above)).filter((name) => /^nvme\d+$/.test(name)) : []
+  const hosts = await Promise.all(names.map((name) => files.textOf(join(above, name, 'hostnqn'))))
   return {
     volumeId: uuid === undefined ? null : uuid.toLowerCase(),
     initiators: [...new Set([own, ...hosts].filter((host) => host !== undefined))],
@@ -136,9 +144,9 @@ async function nvmeIdentity(folder: string): Promise<Identity> {
 }
 
 /** A map is the volume's when all of its paths are. */
-async function mapIdentity(sys: string, folder: string): Promise<Identity> {
+async function mapIdentity(kernel: Kernel, folder: string): Promise<Identity> {
   const paths = await Promise.all(
-    (await namesIn(join(folder, 'slaves'))).map((name) => identityAt(sys, name)),
+    (await kernel.files.namesIn(join(folder, 'slaves'))).map((name) => identityAt(kernel, name)),
   )
   const ids = new Set(paths.map((path) => path?.volumeId ?? null))
   const [volumeId = null] = ids.size === 1 ? ids : []
@@ -154,9 +162,9 @@ function uuidOf(serial: string): string | null {
  * Opening for oneself alone fails while a file system is on the device, also when its mount point is gone and only its last
  * data is being written. Paths below a map are held by the map.
  */
-async function refuseHeld({ path, kind }: BlockDevice, sys: string): Promise<void> {
+async function refuseHeld({ path, kind }: BlockDevice, { files, sys }: Kernel): Promise<void> {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  if (kind === 'scsi' && (await namesIn(join(sys, 'block', name, 'holders'))).length > 0) return
+  if (kind === 'scsi' && (await files.namesIn(join(sys, 'block', name, 'holders'))).length > 0) return
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK)
     await handle.close()

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { formatHostPort } from '../../../base/address.ts'
 import { BlockError } from '../../../base/errors.ts'
 import type { IscsiPath, IscsiRecord, IscsiSession, IscsiTools } from '../host-tools.ts'
-import { namesIn, textOf } from './kernel-files.ts'
+import { type KernelFiles, ownFiles } from './kernel-files.ts'
 import { type Finished, type Run, said } from './run.ts'
 
 const RECORD_MS = 20_000
@@ -29,10 +29,10 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ['node.session.initial_login_retry_max', '2'],
 ]
 
-export function iscsiTools(run: Run, sys: string): IscsiTools {
+export function iscsiTools(run: Run, sys: string, files = ownFiles): IscsiTools {
   const admin = (args: readonly string[], timeoutMs: number, accept: readonly number[] = [0]) =>
     run('iscsiadm', args, { timeoutMs, accept, explain })
-  const sessions = (): Promise<readonly IscsiSession[]> => sessionsIn(sys)
+  const sessions = (): Promise<readonly IscsiSession[]> => sessionsIn(files, sys)
   return {
     iscsiSessions: sessions,
     iscsiRecord: async (record) => {
@@ -105,18 +105,18 @@ async function hasInterface(run: Run, name: string): Promise<boolean> {
   return stdout.split('\n').some((line) => line.split(' ')[0] === name)
 }
 
-async function sessionsIn(sys: string): Promise<readonly IscsiSession[]> {
+async function sessionsIn(files: KernelFiles, sys: string): Promise<readonly IscsiSession[]> {
   const folder = join(sys, 'class', 'iscsi_session')
   const found = await Promise.all(
-    (await namesIn(folder)).map(async (name): Promise<IscsiSession | undefined> => {
+    (await files.namesIn(folder)).map(async (name): Promise<IscsiSession | undefined> => {
       const id = /^session(\d+)$/.exec(name)?.[1]
       if (id === undefined) return undefined
-      const of = (file: string): Promise<string | undefined> => textOf(join(folder, name, file))
+      const of = (file: string): Promise<string | undefined> => files.textOf(join(folder, name, file))
       const connection = join(sys, 'class', 'iscsi_connection', `connection${id}:0`)
       const [iqn, interfaceName, state, host, port] = await Promise.all([
         ...[of('targetname'), of('ifacename'), of('state')],
-        textOf(join(connection, 'persistent_address')),
-        textOf(join(connection, 'persistent_port')),
+        files.textOf(join(connection, 'persistent_address')),
+        files.textOf(join(connection, 'persistent_port')),
       ])
       if (iqn === undefined || interfaceName === undefined) return undefined
       const portal = host && port ? formatHostPort({ host, port: Number(port) }) : ''

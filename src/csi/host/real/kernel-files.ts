@@ -1,13 +1,23 @@
 /** The kernel's files: short texts that may be gone the moment after they were listed. */
 import { readdir, readFile, realpath } from 'node:fs/promises'
 
-/** The text without its end of line; undefined when there is no such file, or its device is gone. */
-export async function textOf(path: string): Promise<string | undefined> {
+/** Where they are read: on this host, or on one that is reached by its tools only. */
+export interface KernelFiles {
+  /** The text without its end of line; undefined when there is no such file, or its device is gone. */
+  textOf(path: string): Promise<string | undefined>
+  /** As `textOf`, for what is binary. */
+  bytesOf(path: string): Promise<Buffer | undefined>
+  /** Names in a folder, in order; none when it is not there. */
+  namesIn(path: string): Promise<readonly string[]>
+  /** Where a link leads at last; undefined when it is not there. */
+  targetOf(path: string): Promise<string | undefined>
+}
+
+async function textOf(path: string): Promise<string | undefined> {
   return (await bytesOf(path))?.toString('utf8').trim()
 }
 
-/** As `textOf`, for what is binary. */
-export async function bytesOf(path: string): Promise<Buffer | undefined> {
+async function bytesOf(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path)
   } catch (error) {
@@ -15,8 +25,7 @@ export async function bytesOf(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Names in a folder, in order; none when it is not there. */
-export async function namesIn(path: string): Promise<readonly string[]> {
+async function namesIn(path: string): Promise<readonly string[]> {
   try {
     return (await readdir(path)).sort()
   } catch (error) {
@@ -24,14 +33,15 @@ export async function namesIn(path: string): Promise<readonly string[]> {
   }
 }
 
-/** Where a link leads at last; undefined when it is not there. */
-export async function targetOf(path: string): Promise<string | undefined> {
+async function targetOf(path: string): Promise<string | undefined> {
   try {
     return await realpath(path)
   } catch (error) {
     return gone(error)
   }
 }
+
+export const ownFiles: KernelFiles = { textOf, bytesOf, namesIn, targetOf }
 
 const GONE: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EIO', 'EINVAL', 'EAGAIN']
 

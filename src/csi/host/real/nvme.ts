@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { formatHostPort, parseHostPort } from '../../../base/address.ts'
 import { BlockError } from '../../../base/errors.ts'
 import type { NvmeConnect, NvmeController, NvmeTools } from '../host-tools.ts'
-import { namesIn, textOf } from './kernel-files.ts'
+import { type KernelFiles, ownFiles } from './kernel-files.ts'
 import { type Finished, type Run, said } from './run.ts'
 
 const CONNECT_MS = 45_000
@@ -13,9 +13,9 @@ const RESCAN_MS = 20_000
 /** What docs/hosts.md advises: a path is not given up, comes back soon, and is noticed when it hangs. */
 const SETTINGS = ['--reconnect-delay=1', '--ctrl-loss-tmo=-1', '--keep-alive-tmo=5'] as const
 
-export function nvmeTools(run: Run, sys: string): NvmeTools {
+export function nvmeTools(run: Run, sys: string, files = ownFiles): NvmeTools {
   return {
-    nvmeControllers: () => controllersIn(sys),
+    nvmeControllers: () => controllersIn(files, sys),
     nvmeConnect: async (connect) => {
       await run('nvme', connectArguments(connect), {
         timeoutMs: CONNECT_MS,
@@ -27,7 +27,7 @@ export function nvmeTools(run: Run, sys: string): NvmeTools {
       })
     },
     nvmeDisconnect: async ({ name }) => {
-      const isThere = (await controllersIn(sys)).some((one) => one.name === name)
+      const isThere = (await controllersIn(files, sys)).some((one) => one.name === name)
       if (isThere) await run('nvme', ['disconnect', '-d', name], { timeoutMs: DISCONNECT_MS })
     },
     nvmeRescan: async ({ name }) => {
@@ -46,11 +46,11 @@ function connectArguments({ nqn, hostNqn, hostId, portal, dhchap }: NvmeConnect)
   ]
 }
 
-async function controllersIn(sys: string): Promise<readonly NvmeController[]> {
+async function controllersIn(files: KernelFiles, sys: string): Promise<readonly NvmeController[]> {
   const folder = join(sys, 'class', 'nvme')
   const found = await Promise.all(
-    (await namesIn(folder)).map(async (name): Promise<NvmeController | undefined> => {
-      const of = (file: string): Promise<string | undefined> => textOf(join(folder, name, file))
+    (await files.namesIn(folder)).map(async (name): Promise<NvmeController | undefined> => {
+      const of = (file: string): Promise<string | undefined> => files.textOf(join(folder, name, file))
       const [transport, nqn, hostNqn, address = '', state] = await Promise.all(
         ['transport', 'subsysnqn', 'hostnqn', 'address', 'state'].map(of),
       )
@@ -60,7 +60,7 @@ async function controllersIn(sys: string): Promise<readonly NvmeController[]> {
         host: parts.get('traddr') ?? '',
         port: Number(parts.get('trsvcid') ?? 0),
       })
-      const volumeId = await namespaceOf(join(folder, name))
+      const volumeId = await namespaceOf(files, join(folder, name))
       return { name, nqn, hostNqn, portal, isLive: state === 'live', volumeId }
     }),
   )
@@ -68,10 +68,10 @@ async function controllersIn(sys: string): Promise<readonly NvmeController[]> {
 }
 
 /** A subsystem of a volume has one namespace; its path of this controller says the UUID, where the kernel tells it. */
-async function namespaceOf(controller: string): Promise<string | null> {
-  for (const name of await namesIn(controller)) {
+async function namespaceOf(files: KernelFiles, controller: string): Promise<string | null> {
+  for (const name of await files.namesIn(controller)) {
     if (!/^nvme\d+(?:c\d+)?n\d+$/.test(name)) continue
-    const uuid = await textOf(join(controller, name, 'uuid'))
+    const uuid = await files.textOf(join(controller, name, 'uuid'))
     if (uuid !== undefined) return uuid.toLowerCase()
   }
   return null

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { isBlockError } from '../../../base/errors.ts'
 import type { TransportSupport } from '../host-tools.ts'
-import { textOf } from './kernel-files.ts'
+import { ownFiles } from './kernel-files.ts'
 import type { Run } from './run.ts'
 
 const TOOL_MS = 20_000
@@ -19,7 +19,8 @@ export async function transportsOf(run: Run, sys: string): Promise<readonly Tran
     }
   }
   const loaded = async (module: string): Promise<boolean> =>
-    (await textOf(join(sys, 'module', module, 'initstate'))) === 'live' || (await has('modprobe', [module]))
+    (await ownFiles.textOf(join(sys, 'module', module, 'initstate'))) === 'live' ||
+    (await has('modprobe', [module]))
 
   const iscsi = async (): Promise<string> => {
     if (!(await has('iscsiadm', ['--version']))) return 'iscsiadm (open-iscsi) is not installed'
@@ -28,7 +29,7 @@ export async function transportsOf(run: Run, sys: string): Promise<readonly Tran
   const nvme = async (): Promise<string> => {
     if (!(await has('nvme', ['version']))) return 'nvme (nvme-cli) is not installed'
     if (!(await loaded('nvme_tcp'))) return 'the module nvme_tcp cannot be loaded'
-    const multipath = await textOf(join(sys, 'module', 'nvme_core', 'parameters', 'multipath'))
+    const multipath = await ownFiles.textOf(join(sys, 'module', 'nvme_core', 'parameters', 'multipath'))
     return multipath === 'Y' ? '' : 'nvme_core.multipath is not Y: every path would be a disk of its own'
   }
   const [whyIscsi, whyNvme] = await Promise.all([iscsi(), nvme()])

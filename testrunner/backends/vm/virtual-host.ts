@@ -1,0 +1,147 @@
+/**
+ * A machine of hosts in QEMU. It dies with the runner: its process is told to by the kernel, and QEMU by the rig. Its console, its
+ * kernel's log and those of its daemons are written to its folder as they come.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { join } from 'node:path'
+import { BlockError } from '../../../src/base/errors.ts'
+import { AgentLink } from '../agent/agent-link.ts'
+import { AgentMachine } from '../agent/agent-machine.ts'
+import { RUN_VARIABLE } from '../local/run-record.ts'
+import type { AgentDoor } from './agent-door.ts'
+import { RIG } from './rig.ts'
+
+const REPOSITORY = join(import.meta.dirname, '..', '..', '..')
+const SCRIPT = join(import.meta.dirname, 'guest', 'host.sh')
+/** In the guest. */
+const FOLDER = '/var/tmp/basalt/run'
+/** An emulated computer on a busy one. */
+const BOOT_MS = 300_000
+const POWER_OFF_MS = 20_000
+const MEMORY_MIB = 2048
+/** The rig's own limit, in case all else that ends it fails. */
+const LIFE_SECONDS = 6 * 3600
+const CONSOLE_CHARACTERS = 1500
+
+export interface VirtualHostOptions {
+  readonly name: string
+  readonly runId: string
+  /** Of this computer, for what the guest leaves. */
+  readonly directory: string
+  readonly door: AgentDoor
+  readonly signal: AbortSignal
+}
+
+export class VirtualHost {
+  readonly machine: AgentMachine
+  readonly #link: AgentLink
+  readonly #rig: ChildProcess
+
+  private constructor(machine: AgentMachine, link: AgentLink, rig: ChildProcess) {
+    this.machine = machine
+    this.#link = link
+    this.#rig = rig
+  }
+
+  /** Boots. DISCONNECTED with the console's end when it does not come up. */
+  static async boot(options: VirtualHostOptions): Promise<VirtualHost> {
+    const { name, directory, door, signal } = options
+    fs.mkdirSync(directory, { recursive: true })
+    const { token, came } = door.expect()
+    fs.writeFileSync(join(directory, 'token'), token, { mode: 0o600 })
+    const rig = startRig(options)
+    try {
+      const socket = await Promise.race([came, failed(rig, options)])
+      fs.rmSync(join(directory, 'token'))
+      const link = new AgentLink({
+        name,
+        input: socket,
+        output: socket,
+        lastWords: () => consoleEnd(directory),
+      })
+      await link.facts()
+      signal.throwIfAborted()
+      const machine = new AgentMachine({
+        ...{ name, address: '127.0.0.1', basalt: ['/rig/repo/basalt'], directory: FOLDER },
+        ...{ link, taken: new Set() },
+      })
+      return new VirtualHost(machine, link, rig)
+    } catch (error) {
+      await end(rig, 0)
+      throw error
+    }
+  }
+
+  /** Of the process whose connections are the guest's, or of one that it came from. */
+  get pid(): number {
+    return this.#rig.pid ?? 0
+  }
+
+  /** Does `script` in the guest, where everything is root's. DISK when it fails. */
+  async make(script: string): Promise<void> {
+    const ran = await this.machine.run(['sh', '-c', script], { timeoutMs: 60_000 })
+    if (ran.code !== 0) throw new BlockError('DISK', `${this.machine.name}: ${ran.stderr.trim().slice(-400)}`)
+  }
+
+  /** Powers off. Does not reject. */
+  async close(): Promise<void> {
+    this.#link.close()
+    await end(this.#rig, POWER_OFF_MS)
+  }
+}
+
+function startRig({ name, runId, directory, door }: VirtualHostOptions): ChildProcess {
+  const command = [
+    ...[RIG, 'run', '--timeout', `${LIFE_SECONDS}`, '--mem', `${MEMORY_MIB}`, '--nics', '2'],
+    ...['--out', directory, '--console', join(directory, 'console.log'), '--share', `${REPOSITORY}:repo`],
+    ...[SCRIPT, name, `${runId}-${name}`, FOLDER, `${door.port}`],
+  ]
+  const log = fs.openSync(join(directory, 'guest.log'), 'a', 0o600)
+  try {
+    return spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: { ...process.env, [RUN_VARIABLE]: runId },
+    })
+  } finally {
+    fs.closeSync(log)
+  }
+}
+
+/** Rejects when the guest cannot come up any more. */
+async function failed(rig: ChildProcess, { name, directory, signal }: VirtualHostOptions): Promise<never> {
+  const why = Promise.withResolvers<string>()
+  const timer = setTimeout(() => why.resolve(`does not come up within ${BOOT_MS / 1000} s`), BOOT_MS)
+  const stop = (): void => why.resolve('was stopped')
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  rig.once('error', (error) => why.resolve(error.message))
+  rig.once('exit', (code) => why.resolve(`ended with ${code} while it came up`))
+  const reason = await why.promise
+  clearTimeout(timer)
+  signal.removeEventListener('abort', stop)
+  signal.throwIfAborted()
+  throw new BlockError('DISCONNECTED', `${name} ${reason}: ${consoleEnd(directory)}`)
+}
+
+/** What guest and rig said last. */
+function consoleEnd(directory: string): string {
+  const read = (file: string): string => {
+    const path = join(directory, file)
+    return fs.existsSync(path) ? fs.readFileSync(path, 'utf8').slice(-CONSOLE_CHARACTERS) : ''
+  }
+  return `${read('console.log')}\n${read('guest.log')}`.trim()
+}
+
+/** Waits so long, then ends it. */
+async function end(rig: ChildProcess, patienceMs: number): Promise<void> {
+  if (rig.exitCode !== null || rig.signalCode !== null || rig.pid === undefined) return
+  const gone = once(rig, 'exit')
+  const ask = setTimeout(() => rig.kill('SIGTERM'), patienceMs)
+  const kill = setTimeout(() => rig.kill('SIGKILL'), patienceMs + POWER_OFF_MS)
+  await gone
+  clearTimeout(ask)
+  clearTimeout(kill)
+}
