@@ -3,10 +3,14 @@ import type { ActionCatalog } from '../model/action-spec.ts'
 import type { Action } from './action.ts'
 import { ASSERT_ACTIONS } from './asserts/asserts.ts'
 import { BACKUP_ACTIONS } from './backups/backups.ts'
+import { BENCHMARK } from './benchmark/benchmark.ts'
 import { CLUSTER_ACTIONS } from './cluster/cluster.ts'
 import { CORE_ACTIONS } from './core/core.ts'
 import { DATA } from './data/data.ts'
+import { DATABASE } from './database/database.ts'
 import { FAULTS } from './faults/faults.ts'
+import { FILES } from './files/files.ts'
+import { FIO } from './fio/fio.ts'
 import { HOSTS } from './hosts/hosts.ts'
 import { METRIC_ACTIONS } from './metrics/metrics.ts'
 import { SNAPSHOT_ACTIONS } from './snapshots/snapshots.ts'
@@ -21,10 +25,14 @@ export const ACTIONS: readonly Action[] = [
   ...BACKUP_ACTIONS,
   ...HOSTS,
   ...DATA,
+  ...FILES,
+  ...FIO,
+  ...DATABASE,
   ...FAULTS,
   ...WAIT_ACTIONS,
   ...ASSERT_ACTIONS,
   ...METRIC_ACTIONS,
+  ...BENCHMARK,
 ]
 
 const byName = new Map(ACTIONS.map((action) => [action.name, action]))
