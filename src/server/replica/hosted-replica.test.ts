@@ -13,6 +13,7 @@ import { TaskRunner } from '../tasks/task-runner.ts'
 import { HostedReplica, type ReplicaSettings } from './hosted-replica.ts'
 import { Lead } from './lead.ts'
 import type { ReplicaRecord } from './replica-record.ts'
+import { ReplicaRecorders } from './replica-recorders.ts'
 
 const VOLUME = '11111111-2222-4333-8444-555555555555'
 const nothing = (): void => undefined
@@ -34,7 +35,10 @@ function replicaWith(saveRecord: (record: ReplicaRecord) => Promise<void>): Host
   const frontEnd = new NoNvme('nqn.test').volume({ name: 'v' })
   const volume = new ServedVolume({
     ...{ volume: VOLUME, nvme: frontEnd, standby: undefined, clock, logger, forget: nothing },
-    iscsi: { ...frontEnd, describe: () => ({ iqn: 'iqn.test:v', portals: [], sessions: [] }) },
+    iscsi: {
+      ...frontEnd,
+      describe: () => ({ iqn: 'iqn.test:v', portals: [], sessions: [], sessionsBegun: 0 }),
+    },
     access: () => ({ initiators: 'any', chap: [], hosts: 'any', dhchap: [] }),
     ...{ first: 'failover', sanitizeBytesPerSecond: 1 },
   })
@@ -43,6 +47,7 @@ function replicaWith(saveRecord: (record: ReplicaRecord) => Promise<void>): Host
     tasks: new TaskRunner({ clock, logger, onFatal }),
   }
   const names = { volume: VOLUME, name: 'v' }
+  const latencies = makeLatencyRecorders()
   return new HostedReplica({
     ...{ ...names, clock, logger, onFatal, saveRecord },
     open: () => Promise.reject(new BlockError('DISK', 'the disk is away')),
@@ -55,7 +60,8 @@ function replicaWith(saveRecord: (record: ReplicaRecord) => Promise<void>): Host
       logger,
       onFatal,
     }),
-    latencies: makeLatencyRecorders(),
+    latencies,
+    recorders: new ReplicaRecorders(latencies),
     record: { authority: null, madeIn: null, settings: null },
     sizeBytes: 1024 * 1024,
     link: () => ({
