@@ -196,7 +196,10 @@ function fieldOf({ kind, unit, thresholds, isBadBelow, max, isStacked }: Panel):
     color: { mode: kind === 'stat' ? 'thresholds' : 'palette-classic' },
     thresholds: {
       mode: 'absolute',
-      steps: [{ color: base, value: null }, ...(thresholds ?? []).map(([value, color]) => ({ color, value }))],
+      steps: [
+        { color: base, value: null },
+        ...(thresholds ?? []).map(([value, color]) => ({ color, value })),
+      ],
     },
     ...(kind === 'timeseries' && {
       custom: {

@@ -53,7 +53,9 @@ export const hurriedRules = (): string => readFileSync(RULES, 'utf8').replace(/^
 /** What a process shows and the documentation does not list, and the other way round. */
 export async function undocumented(process: ProcessName, url: string): Promise<readonly string[]> {
   const text = await (await fetch(`${url}/metrics`)).text()
-  const shown = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]))
+  const shown = new Map(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]),
+  )
   const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
   const documented = new Map(
     [...page.matchAll(/^\| `(\w+)` +\| (\w+)/gm)].map(([, name = '', type = '']) => [name, type]),
