@@ -102,7 +102,7 @@ function logList({ log, startedMs }: ScenarioReport): Markup | null {
   const text = log
     .map(({ atMs, text: line }) => `${((atMs - startedMs) / 1000).toFixed(3)}  ${line}`)
     .join('\n')
-  return markup`<details><summary>Log, ${log.length} lines</summary><pre>${text}</pre></details>`
+  return markup`<details><summary>Log (${log.length})</summary><pre>${text}</pre></details>`
 }
 
 function factList(facts: ValueMap): Markup | null {
