@@ -9,6 +9,9 @@ const WIDTH = 640
 const HEIGHT = 190
 /** A pause so many times as long as most breaks the line. */
 const GAP_FACTOR = 8
+/** And so much of the time that anybody can see it. */
+const GAP_SHARE = 0.01
+const NEIGHBOURS = 8
 const PLOT = { left: 56, right: 22, top: 26, bottom: 28 } as const
 
 export interface PlotOptions {
@@ -66,14 +69,26 @@ const segmentSvg = (
 /** Where nothing was measured for long there is no line. */
 export function segmentsOf(points: readonly Point[]): readonly (readonly Point[])[] {
   const gaps = points.slice(1).map(({ atMs }, at) => atMs - points[at]!.atMs)
-  const usual = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? 0
+  const visible = GAP_SHARE * ((points.at(-1)?.atMs ?? 0) - (points[0]?.atMs ?? 0))
   const segments: Point[][] = []
   for (const [at, point] of points.entries()) {
-    const isApart = at === 0 || (usual > 0 && gaps[at - 1]! > usual * GAP_FACTOR)
-    if (isApart) segments.push([point])
+    const gap = gaps[at - 1]
+    if (gap === undefined || (gap > visible && gap > GAP_FACTOR * usualAround(gaps, at - 1)))
+      segments.push([point])
     else segments.at(-1)!.push(point)
   }
   return segments
 }
+
+/** Of the gaps before and after that at `at`, the greater median: old samples may be thinner than new ones. */
+function usualAround(gaps: readonly number[], at: number): number {
+  const before = median(gaps.slice(Math.max(0, at - NEIGHBOURS), at))
+  const after = median(gaps.slice(at + 1, at + 1 + NEIGHBOURS))
+  return Math.max(before, after)
+}
+
+/** 0 of nothing. */
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 
 const round = (value: number): number => Math.round(value * 100) / 100

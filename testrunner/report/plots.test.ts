@@ -73,4 +73,10 @@ describe('a series', () => {
     expect(segmentsOf(points).map(({ length }) => length)).toEqual([4, 2])
     expect(segmentsOf([]).length).toBe(0)
   })
+
+  it('has one line where old samples are thinner than new ones', () => {
+    const old = Array.from({ length: 2000 }, (_, at) => ({ atMs: at * 64, value: 1 }))
+    const fresh = Array.from({ length: 2000 }, (_, at) => ({ atMs: 128_000 + at, value: 1 }))
+    expect(segmentsOf([...old, ...fresh]).length).toBe(1)
+  })
 })
