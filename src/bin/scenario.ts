@@ -152,10 +152,7 @@ export const scenarioCommands: readonly DaemonCommand[] = [
           ...(junitPath !== undefined && { junitPath }),
           ...(htmlPath !== undefined && { htmlPath }),
         },
-        {
-          out: (text) => void process.stdout.write(text),
-          error: (text) => void process.stderr.write(text),
-        },
+        process,
       )
     },
   },
