@@ -4,39 +4,48 @@ import { join } from 'node:path'
 import { RunCollector, totalsText } from '../report/collect.ts'
 import type { Manifest } from '../report/manifest.ts'
 import { readEvents } from '../report/read-events.ts'
+import { resultJson } from '../report/result.ts'
 import { writeReports } from '../report/write-reports.ts'
 
 export interface ReportOptions {
   /** The run's folder. */
   readonly bundle: string
+  /** Prints result.json. */
+  readonly isJson?: boolean
+  /** Copies elsewhere. */
   readonly junitPath?: string
   readonly htmlPath?: string
 }
 
+interface Output {
+  write(text: string): unknown
+}
+
 export interface ReportPorts {
-  /** Lines of text, ended. */
-  out(text: string): void
-  error(text: string): void
+  readonly stdout: Output
+  readonly stderr: Output
 }
 
 /** Resolves with the exit code: 0 when they were made, whatever they tell; 2 when the folder is no bundle. */
 export async function reportCommand(options: ReportOptions, ports: ReportPorts): Promise<number> {
-  const { bundle, ...also } = options
+  const { bundle, isJson, ...also } = options
+  const { stdout, stderr } = ports
   const events = join(bundle, 'events.jsonl')
   const isThere = await stat(events).then(
     (found) => found.isFile(),
     () => false,
   )
   if (!isThere) {
-    ports.error(`${bundle} is no bundle of a run: it has no events.jsonl\n`)
+    stderr.write(`${bundle} is no bundle of a run: it has no events.jsonl\n`)
     return 2
   }
   const run = new RunCollector()
   const wrong = await readEvents(events, run.add)
   if (wrong > 0)
-    ports.error(`${events}: ${wrong} ${wrong === 1 ? 'line is no event' : 'lines are no events'}\n`)
+    stderr.write(`${events}: ${wrong} ${wrong === 1 ? 'line is no event' : 'lines are no events'}\n`)
   await writeReports(run, await readManifest(bundle), { directory: bundle, ...also })
-  ports.out(`report: ${join(bundle, 'report.html')}\n${totalsText(run.totals)}\n`)
+  if (isJson === true) stdout.write(resultJson(run))
+  else stdout.write(`report: ${join(bundle, 'report.html')}\n${totalsText(run.totals)}\n`)
   return 0
 }
 

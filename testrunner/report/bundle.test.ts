@@ -132,14 +132,16 @@ describe('names of artifacts', () => {
 })
 
 describe('scenario report', () => {
-  const run = async (bundle: string) => {
-    const [out, error]: [string[], string[]] = [[], []]
-    const ports = {
-      out: (text: string) => void out.push(text),
-      error: (text: string) => void error.push(text),
-    }
-    const code = await reportCommand({ bundle }, ports)
-    return { code, out: out.join(''), error: error.join('') }
+  const run = async (bundle: string, isJson = false) => {
+    const told = { stdout: '', stderr: '' }
+    const writer = (name: keyof typeof told) => ({
+      write: (text: string) => {
+        told[name] += text
+      },
+    })
+    const ports = { stdout: writer('stdout'), stderr: writer('stderr') }
+    const code = await reportCommand({ bundle, isJson }, ports)
+    return { code, out: told.stdout, error: told.stderr }
   }
 
   it('makes the report of a run that was killed while it wrote', async () => {
@@ -161,6 +163,13 @@ describe('scenario report', () => {
     const before = await Promise.all(files.map((file) => read(bundle, file)))
     await run(bundle.path)
     expect(await Promise.all(files.map((file) => read(bundle, file)))).toEqual(before)
+  })
+
+  it('prints result.json when it is asked to', async () => {
+    const bundle = await open()
+    for (const event of failedRun()) bundle.sink(event)
+    expect((await run(bundle.path, true)).out).toBe(await read(bundle, 'result.json'))
+    await bundle.finish()
   })
 
   it('refuses what is no bundle', async () => {

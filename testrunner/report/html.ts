@@ -13,6 +13,7 @@ import { timelineSvg } from './timeline-svg.ts'
 import { shortText } from './value-text.ts'
 
 const PLOTS_MAX = 60
+const FAILURES_MAX = 100
 
 export interface PageFacts {
   readonly title: string
@@ -44,16 +45,12 @@ const overview = (scenarios: readonly ScenarioReport[]): Markup => markup`<table
 )}</tbody></table>`
 
 function scenarioHtml(report: ScenarioReport, at: number): Markup {
-  const { name, outcome, proves, tier, reason, failure } = report
+  const { name, outcome, proves, tier, reason } = report
   const summary = `${tier ?? ''} · ${durationText(report.endedMs - report.startedMs)} · ${report.machines.join(' ')}`
   return markup`<section id="scenario-${at + 1}"><h2>${name} <span class="badge ${outcome}">${outcome}</span></h2>
 <p>${proves}</p><p class="soft">${summary}</p>
 ${reason === null ? null : markup`<p><b>${shortText(reason, 2000)}</b></p>`}
-${failure?.code === 'HARD_FAIL' || (failure !== null && report.steps.every((step) => step.outcome !== 'failed')) ? failureHtml(failure, null) : null}
-${report.steps
-  .filter((step) => step.outcome === 'failed')
-  .map(({ failure: why, position, step }) => (why === null ? null : failureHtml(why, { position, step })))
-  .filter((one) => one !== null)}
+${failures(report)}
 ${factList({ ...report.variables, ...report.facts })}
 ${report.steps.length === 0 ? null : markup`<h3>Timeline</h3>${timelineSvg(report)}`}
 ${plots(report)}
@@ -61,6 +58,19 @@ ${report.steps.length === 0 ? null : markup`<h3>Steps</h3>${stepTable(report.ste
 ${artifactList(report)}
 ${cleanUpList(report)}
 ${logList(report)}</section>`
+}
+
+/** Of its steps, and its own where no step failed with it. */
+function failures({ failure, steps }: ScenarioReport): readonly Markup[] {
+  const failed = steps.filter(({ outcome }) => outcome === 'failed')
+  const isTold = failure === null || failed.some((step) => step.failure?.message === failure.message)
+  const own = isTold ? [] : [failureHtml(failure, null)]
+  const ofSteps = failed
+    .slice(0, FAILURES_MAX)
+    .flatMap(({ failure: why, position, step }) =>
+      why === null ? [] : [failureHtml(why, { position, step })],
+    )
+  return [...own, ...ofSteps]
 }
 
 function plots({ series, startedMs, endedMs, marks }: ScenarioReport): Markup | null {
@@ -102,7 +112,7 @@ function logList({ log, startedMs }: ScenarioReport): Markup | null {
   const text = log
     .map(({ atMs, text: line }) => `${((atMs - startedMs) / 1000).toFixed(3)}  ${line}`)
     .join('\n')
-  return markup`<details><summary>Log, ${log.length} lines</summary><pre>${text}</pre></details>`
+  return markup`<details><summary>Log (${log.length})</summary><pre>${text}</pre></details>`
 }
 
 function factList(facts: ValueMap): Markup | null {
