@@ -47,7 +47,7 @@ async function limitedSpace({ scenario }: World, daemon: Daemon): Promise<FreeSp
 export const diskFill = defineAction({
   name: 'disk_fill',
   group: 'fault',
-  summary: "Fills the file system under a server's data; the topology has to give it a limited one",
+  summary: "Fill the file system under a server's data; the topology has to give it a limited one",
   parameters: { server: serverName(), leave: withDefault(size('what stays free'), '0') },
   result: 'server, free_bytes that are left',
   needs: ['small-disk'],
@@ -76,7 +76,7 @@ export const diskFill = defineAction({
 export const diskFree = defineAction({
   name: 'disk_free',
   group: 'fault',
-  summary: 'Takes away what disk_fill put there',
+  summary: 'Take away what disk_fill put there',
   parameters: { server: serverName() },
   result: 'server, free_bytes',
   async run(context, { server }) {
