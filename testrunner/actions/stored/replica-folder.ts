@@ -62,13 +62,12 @@ export class ReplicaFolder {
   /** Both multiples of 4 KiB. What the file does not have is zeros. */
   async read(path: string, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(lengthBytes)
-    const endBytes = Math.min(await this.sizeBytes(path), offsetBytes + lengthBytes)
-    for (let at = offsetBytes; at < endBytes; at += PIECE_BYTES) {
-      const count = Math.ceil(Math.min(PIECE_BYTES, endBytes - at) / UNIT_BYTES)
-      const dd = `dd if='${path}' bs=${UNIT_BYTES} skip=${at / UNIT_BYTES} count=${count} status=none | base64 -w0`
-      const { stdout } = await this.#run(['sh', '-c', dd])
-      const piece = Buffer.from(stdout, 'base64')
-      bytes.set(piece.subarray(0, lengthBytes - (at - offsetBytes)), at - offsetBytes)
+    for (let at = 0; at < lengthBytes; at += PIECE_BYTES) {
+      const from = (offsetBytes + at) / UNIT_BYTES
+      const count = Math.ceil(Math.min(PIECE_BYTES, lengthBytes - at) / UNIT_BYTES)
+      const dd = `dd if='${path}' bs=${UNIT_BYTES} skip=${from} count=${count} status=none | base64 -w0`
+      const { stdout } = await this.#run(['sh', '-c', `if [ -e '${path}' ]; then ${dd}; fi`])
+      bytes.set(Buffer.from(stdout, 'base64').subarray(0, lengthBytes - at), at)
     }
     return bytes
   }

@@ -49,22 +49,18 @@ export const placeOf = (block: number): { readonly segment: number; readonly off
   offsetBytes: (block % SEGMENT_BLOCKS) * BLOCK_BYTES,
 })
 
-/** Neighbours in one piece, each piece within one file and at most `blocksMax` long. */
-export function runsOf(
+/** Those that one reading of `windowBlocks` blocks of a file gets together. `blocks`: ascending. */
+export function windowsOf(
   blocks: readonly StoredBlock[],
-  blocksMax: number,
+  windowBlocks: number,
 ): readonly (readonly StoredBlock[])[] {
-  const runs: StoredBlock[][] = []
+  const windows: StoredBlock[][] = []
+  let windowIndex = -1
   for (const one of blocks) {
-    const run = runs.at(-1)
-    const last = run?.at(-1)
-    const isNext =
-      run !== undefined &&
-      last?.block === one.block - 1 &&
-      run.length < blocksMax &&
-      one.block % SEGMENT_BLOCKS !== 0
-    if (isNext) run.push(one)
-    else runs.push([one])
+    const index = Math.floor(one.block / windowBlocks)
+    if (index === windowIndex) windows.at(-1)?.push(one)
+    else windows.push([one])
+    windowIndex = index
   }
-  return runs
+  return windows
 }

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto'
 import { BLOCK_BYTES, MIB } from '../../../src/base/units.ts'
 import type { ReplicaFolder } from './replica-folder.ts'
-import { isWhole, placeOf, readMap, runsOf, type StoredBlock } from './stored-blocks.ts'
+import { isWhole, placeOf, readMap, type StoredBlock, windowsOf } from './stored-blocks.ts'
 
-const RUN_BLOCKS = (4 * MIB) / BLOCK_BYTES
+/** Of one reading; files are a multiple of it. */
+const WINDOW_BLOCKS = (4 * MIB) / BLOCK_BYTES
 
 export interface StoredReplica {
   /** SHA-1 of the content of each block that has some. */
@@ -29,11 +30,14 @@ export async function readContent(
   blocks: readonly StoredBlock[],
   each: (block: StoredBlock, content: Uint8Array) => void,
 ): Promise<void> {
-  for (const run of runsOf(blocks, RUN_BLOCKS)) {
-    const { segment, offsetBytes } = placeOf(run[0]!.block)
-    const bytes = await folder.read(folder.extentsPath(segment), offsetBytes, run.length * BLOCK_BYTES)
-    for (const [index, block] of run.entries()) {
-      each(block, bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES))
+  for (const window of windowsOf(blocks, WINDOW_BLOCKS)) {
+    const first = window[0]!.block
+    const count = window.at(-1)!.block - first + 1
+    const { segment, offsetBytes } = placeOf(first)
+    const bytes = await folder.read(folder.extentsPath(segment), offsetBytes, count * BLOCK_BYTES)
+    for (const one of window) {
+      const at = (one.block - first) * BLOCK_BYTES
+      each(one, bytes.subarray(at, at + BLOCK_BYTES))
     }
   }
 }
