@@ -259,6 +259,14 @@ setTimeout(() => process.exit(1), 1500)`
     expect(await backend.missing(['partition', 'root', 'small-disk'])).toEqual([])
     const topology = topologyOf({ servers: 3, diskBytes: { s2: 8 * 1024 * 1024 } })
     const place = await backend.open(request({ topology }), signal)
+    try {
+      await harm(place)
+    } finally {
+      await place.close(false)
+    }
+  })
+
+  async function harm(place: Place): Promise<void> {
     const ends = new Map<string, { host: string; port: number }>()
     for (const [name, one] of place.machines) {
       const [port = 0] = await one.ports(1)
@@ -299,6 +307,5 @@ setTimeout(() => process.exit(1), 1500)`
     // however the connection ends, no harm stays
     for (const pid of stacks.flatMap((server) => server.sessions())) process.kill(pid, 'SIGKILL')
     await until('the rules to go', 20_000, () => rules() === '')
-    await place.close(false)
-  })
+  }
 })
