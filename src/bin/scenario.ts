@@ -136,12 +136,37 @@ export const scenarioCommands: readonly DaemonCommand[] = [
   },
   {
     name: 'scenario report',
-    description: 'print the results of a run that is over, from its bundle',
+    description: 'make the reports of a run anew from its events, as after it was killed',
     args: [{ name: 'BUNDLE', help: 'folder of the run' }],
-    flags: [JSON_FLAG],
-    run: async (flags, [bundle]) => {
+    flags: [
+      { name: 'junit', placeholder: 'FILE', help: 'results as JUnit XML, too' },
+      { name: 'html', placeholder: 'FILE', help: 'the report as one page, too' },
+      JSON_FLAG,
+    ],
+    run: async (flags, [bundle = '']) => {
       const { reportCommand } = await import('../../testrunner/commands/report.ts')
-      return reportCommand({ bundle: bundle ?? '', isJson: flags.json === true }, { stdout: process.stdout })
+      const junitPath = textOf(flags.junit)
+      const htmlPath = textOf(flags.html)
+      return reportCommand(
+        {
+          ...{ bundle, isJson: flags.json === true },
+          ...(junitPath !== undefined && { junitPath }),
+          ...(htmlPath !== undefined && { htmlPath }),
+        },
+        { stdout: process.stdout, stderr: process.stderr },
+      )
+    },
+  },
+  {
+    name: 'scenario disk-program',
+    description:
+      'read and write a block device at the command of a run; runs start it where hosts have a kernel',
+    args: [{ name: 'DEVICE', help: 'path of the device' }],
+    flags: [],
+    run: async (_, [device = '']) => {
+      const { runDiskProgram } = await import('../../testrunner/hosts/kernel/disk-program.ts')
+      await runDiskProgram(device, process.stdin, process.stdout)
+      return 0
     },
   },
 ]

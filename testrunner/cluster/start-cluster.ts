@@ -66,7 +66,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     clock,
   })
   try {
-    await Promise.all([masterDaemon, ...daemons].map((daemon) => daemon.start(signal)))
+    // a server that finds no master waits a second before it looks again
+    await masterDaemon.start(signal)
+    await Promise.all(daemons.map((daemon) => daemon.start(signal)))
     await cluster.ready(signal)
   } catch (error) {
     await cluster.kill()

@@ -15,7 +15,22 @@ export async function openBackend(
       const { localBackend } = await import('../backends/local/local-backend.ts')
       return localBackend({ clock, random })
     }
-    default:
-      throw new BlockError('INVALID_ARGUMENT', `there is no backend ${backend} in this version`)
+    case 'netns': {
+      const { netnsBackend } = await import('../backends/netns/netns-backend.ts')
+      return netnsBackend({ clock, random })
+    }
+    case 'vm': {
+      const { vmBackend } = await import('../backends/vm/vm-backend.ts')
+      return vmBackend({ clock, random })
+    }
+    case 'ssh': {
+      if (nodes === undefined)
+        throw new BlockError(
+          'INVALID_ARGUMENT',
+          '--backend ssh needs --nodes FILE: the computers that it uses',
+        )
+      const { sshBackend } = await import('../backends/ssh/ssh-backend.ts')
+      return sshBackend({ nodesFile: nodes })
+    }
   }
 }

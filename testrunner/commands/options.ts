@@ -36,8 +36,8 @@ export interface RunnerPorts {
   readonly net: Net
   readonly logger: Logger
   readonly version: string
-  readonly stdout: Output & { readonly isTTY?: boolean }
-  readonly stderr: Output & { readonly isTTY?: boolean }
+  readonly stdout: Output & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly stderr: Output
   /** Calls back at each Ctrl-C until what it returns is called. */
   onInterrupt(listener: () => void): () => void
 }

@@ -1,23 +1,65 @@
-/** `basalt scenario report`: what a run that is over came to. */
-import { readFile } from 'node:fs/promises'
+/** `basalt scenario report BUNDLE`: makes the reports of a run anew from its events, as after it was killed. */
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BlockError } from '../../src/base/errors.ts'
-import type { Output } from './options.ts'
-import { EXIT_OK } from './ports.ts'
+import { RunCollector, totalsText } from '../report/collect.ts'
+import type { Manifest } from '../report/manifest.ts'
+import { readEvents } from '../report/read-events.ts'
+import { resultJson } from '../report/result.ts'
+import { writeReports } from '../report/write-reports.ts'
 
 export interface ReportOptions {
+  /** The run's folder. */
   readonly bundle: string
-  readonly isJson: boolean
+  /** Prints result.json. */
+  readonly isJson?: boolean
+  /** Copies elsewhere. */
+  readonly junitPath?: string
+  readonly htmlPath?: string
 }
 
-export async function reportCommand(
-  { bundle }: ReportOptions,
-  { stdout }: { readonly stdout: Output },
-): Promise<number> {
-  try {
-    stdout.write(await readFile(join(bundle, 'events.jsonl'), 'utf8'))
-  } catch (cause) {
-    throw new BlockError('NOT_FOUND', `${bundle} is not the folder of a run`, { cause })
+interface Output {
+  write(text: string): unknown
+}
+
+export interface ReportPorts {
+  readonly stdout: Output
+  readonly stderr: Output
+}
+
+/** Resolves with the exit code: 0 when they were made, whatever they tell; 2 when the folder is no bundle. */
+export async function reportCommand(options: ReportOptions, ports: ReportPorts): Promise<number> {
+  const { bundle, isJson, ...also } = options
+  const { stdout, stderr } = ports
+  const events = join(bundle, 'events.jsonl')
+  const isThere = await stat(events).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+  if (!isThere) {
+    stderr.write(`${bundle} is no bundle of a run: it has no events.jsonl\n`)
+    return 2
   }
-  return EXIT_OK
+  const run = new RunCollector()
+  const wrong = await readEvents(events, run.add)
+  if (wrong > 0)
+    stderr.write(`${events}: ${wrong} ${wrong === 1 ? 'line is no event' : 'lines are no events'}\n`)
+  await writeReports(run, await readManifest(bundle), { directory: bundle, ...also })
+  if (isJson === true) stdout.write(resultJson(run))
+  else stdout.write(`report: ${join(bundle, 'report.html')}\n${totalsText(run.totals)}\n`)
+  return 0
+}
+
+/** Null when it is not there or is something else: the report then lacks versions, and nothing more. */
+async function readManifest(bundle: string): Promise<Manifest | null> {
+  try {
+    const found = JSON.parse(await readFile(join(bundle, 'manifest.json'), 'utf8'))
+    const isManifest =
+      typeof found?.began === 'string' &&
+      typeof found.backend === 'string' &&
+      typeof found.productVersion === 'string' &&
+      Array.isArray(found.nodes)
+    return isManifest ? (found as Manifest) : null
+  } catch {
+    return null
+  }
 }

@@ -1,69 +1,66 @@
-/** Where the events of a run go: the console, and the bundle. */
-import { appendFileSync, mkdirSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import type { EventSink, Outcome, RunEvent } from '../model/event.ts'
-import { positionText } from '../model/position.ts'
+/** Where the events of a run go: to the console, and into the bundle. */
+import { release } from 'node:os'
+import { join } from 'node:path'
+import { runName } from '../engine/scenario-events.ts'
+import type { EventSink } from '../model/event.ts'
+import type { Scenario } from '../model/scenario.ts'
+import { RunBundle } from '../report/bundle.ts'
+import { totalsText } from '../report/collect.ts'
+import { ConsoleReport, jsonLines } from '../report/console.ts'
+import { gitState } from '../report/manifest.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
 
 export interface Reporting {
   readonly sink: EventSink
-  /** Of a scenario, by its label, in the bundle. */
-  folderOf(label: string): string
-  artifact(label: string, path: string, content: string | Uint8Array): Promise<void>
-  /** Writes all reports; the last line. */
-  finish(outcomes: readonly Outcome[]): Promise<void>
+  /** The run's folder. */
+  readonly path: string
+  /** Where it is kept, within the bundle; null when there was no room for it. */
+  artifact(scenario: string, path: string, content: string | Uint8Array, about: string): ArtifactSaved
+  /** Writes the reports and the last lines. */
+  finish(): Promise<void>
 }
+
+type ArtifactSaved = Promise<{ readonly path: string; readonly about: string } | null>
+
+const SOURCES = join(import.meta.dirname, '..', '..')
 
 export async function openReporting(
+  scenarios: readonly Scenario[],
   options: RunOptions,
-  ports: RunnerPorts,
+  { stdout, stderr, clock, version }: Pick<RunnerPorts, 'stdout' | 'stderr' | 'clock' | 'version'>,
   runId: string,
 ): Promise<Reporting> {
-  const bundle = join(options.output, runId)
-  await mkdir(bundle, { recursive: true })
-  const folderOf = (label: string): string => join(bundle, label.replaceAll('/', '-'))
-  const say = (text: string): void => void ports.stdout.write(`${text}\n`)
+  const bundle = await RunBundle.open({
+    ...{ directory: options.output, runId, beganMs: clock.wallMs(), hasSeveral: scenarios.length > 1 },
+    facts: {
+      ...{ productVersion: version, git: await gitState(SOURCES), node: process.version, kernel: release() },
+      ...{ backend: options.backend, nodes: options.nodes === undefined ? [] : [options.nodes] },
+      facts: { paths: [...options.paths], variables: options.variables },
+    },
+  })
+  for (const scenario of scenarios) await bundle.addScenario(runName(scenario), scenario.files)
+  const write = (text: string): void => void stdout.write(text)
+  const isTerminal = stdout.isTTY === true
+  const console = new ConsoleReport({
+    write,
+    width: isTerminal ? stdout.columns : undefined,
+    isColored: isTerminal,
+  })
+  const tell = options.isJson ? jsonLines(write) : console.add
   return {
-    folderOf,
+    path: bundle.path,
     sink: (event) => {
-      mkdirSync(bundle, { recursive: true })
-      appendFileSync(join(bundle, 'events.jsonl'), `${JSON.stringify(event)}\n`)
-      for (const line of lines(event)) say(line)
+      bundle.sink(event)
+      tell(event)
     },
-    artifact: async (label, path, content) => {
-      const file = join(folderOf(label), 'artifacts', path)
-      await mkdir(dirname(file), { recursive: true })
-      await writeFile(file, content)
+    artifact: (scenario, path, content, about) => bundle.saveArtifact(scenario, path, content, about),
+    finish: async () => {
+      await bundle.finish({
+        ...(options.junit !== undefined && { junitPath: options.junit }),
+        ...(options.html !== undefined && { htmlPath: options.html }),
+      })
+      if (options.isJson) stderr.write(`${totalsText(bundle.totals)}\n`)
+      else console.end(bundle.totals, bundle.path)
     },
-    finish: async (outcomes) => {
-      const count = (outcome: Outcome): number => outcomes.filter((one) => one === outcome).length
-      say(`report: ${bundle}`)
-      say(`${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`)
-    },
-  }
-}
-
-function lines(event: RunEvent): readonly string[] {
-  const at = `${(event.atMs / 1000).toFixed(1).padStart(7)} ${event.scenario}`
-  switch (event.type) {
-    case 'step-ended':
-      return [
-        `${at}: ${event.step.phase} ${event.step.index} ${event.step.action} ${event.outcome} (${Math.round(event.durationMs)} ms)`,
-        ...(event.failure === null
-          ? []
-          : [
-              `  ${positionText(event.position)}: ${event.failure.code}: ${event.failure.message}`,
-              `  ${JSON.stringify(event.failure.evidence)}`,
-            ]),
-      ]
-    case 'scenario-ended':
-      return [`${at}: ${event.outcome}${event.reason === null ? '' : `: ${event.reason}`}`]
-    case 'log':
-      return [`${at}: ${event.text}`]
-    case 'cleaned-up':
-      return event.failure === null ? [] : [`${at}: ${event.what}: ${event.failure.message}`]
-    default:
-      return []
   }
 }

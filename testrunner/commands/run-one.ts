@@ -4,6 +4,8 @@
  */
 import { isBlockError } from '../../src/base/errors.ts'
 import { CATALOG } from '../actions/all.ts'
+import { BASELINE_FILE } from '../actions/benchmark/baseline-file.ts'
+import { afterScenario } from '../actions/gates/gates.ts'
 import type { Backend } from '../backends/backend.ts'
 import type { ScenarioResult } from '../engine/ports.ts'
 import { runScenario } from '../engine/run-scenario.ts'
@@ -13,7 +15,6 @@ import { type Failure, StepFailure } from '../model/failure.ts'
 import { NEEDS } from '../model/need.ts'
 import type { Scenario } from '../model/scenario.ts'
 import { resolveTemplates } from '../model/template.ts'
-import { brokenRule } from './broken-rule.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { RunnerPorts } from './options.ts'
 import { performer } from './perform.ts'
@@ -28,6 +29,8 @@ export interface RunOneOptions {
   readonly runId: string
   readonly directory: string
   readonly isKept: boolean
+  /** File of figures for benchmarks; undefined when the run has none. */
+  readonly baseline: string | undefined
   /** Id of a step that is left out. */
   readonly without: string | null
   readonly emit: (event: ScenarioEvent) => void
@@ -75,13 +78,14 @@ export async function runOne(options: RunOneOptions): Promise<RunOneResult> {
 async function onStage(stage: Stage, options: RunOneOptions): Promise<RunOneResult> {
   const { scenario, ports, interrupts, emit, artifact, without } = options
   const { world } = stage
+  if (options.baseline !== undefined) world.shared.set(BASELINE_FILE, options.baseline)
   const { clock } = ports
   const result = await runScenario({
     ...{ scenario, catalog: CATALOG, resolve: resolveTemplates, clock, emit, without },
     perform: performer({ world, clock, emit, artifact }),
     ...{ signal: interrupts.first, hurry: interrupts.second },
   })
-  const broken = interrupts.first.aborted ? null : await brokenRule(world)
+  const broken = interrupts.first.aborted ? null : await afterScenario(world, clock)
   const failure = broken ?? result.failure
   if (failure !== null && !interrupts.second.aborted) {
     await world.cluster.collect(artifact).catch((error: unknown) => {

@@ -2,8 +2,8 @@
  * `basalt run`: reads and checks all scenarios, then runs them one after the other and reports. Exit codes: 0 all passed or
  * skipped, 1 one failed, 2 a file or the call is wrong, 5 the backend cannot work here.
  */
-import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { isBlockError } from '../../src/base/errors.ts'
 import { CATALOG } from '../actions/all.ts'
 import type { Backend } from '../backends/backend.ts'
@@ -12,10 +12,10 @@ import type { Scenario } from '../model/scenario.ts'
 import { diskFiles } from '../reading/disk-files.ts'
 import { problemText } from '../reading/problems.ts'
 import { openBackend } from './backends.ts'
-import { countInterrupts, type Interrupts } from './interrupts.ts'
+import { countInterrupts } from './interrupts.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
 import { EXIT_INVALID, EXIT_OK } from './ports.ts'
-import { openReporting, type Reporting } from './reporting.ts'
+import { openReporting } from './reporting.ts'
 import { type RunOneResult, runOne } from './run-one.ts'
 import { selectScenarios } from './select-scenarios.ts'
 
@@ -67,55 +67,38 @@ export async function runAll(
   withoutOf: (scenario: Scenario) => string | null,
   ended: (scenario: Scenario, result: RunOneResult) => void = () => undefined,
 ): Promise<readonly RunOneResult[]> {
-  const runId = idOf(ports)
-  const reporting = await openReporting(options, ports, runId)
+  const runId = ports.random
+    .integer(36 ** 6)
+    .toString(36)
+    .padStart(6, '0')
+  const reporting = await openReporting(scenarios, options, ports, runId)
   const interrupts = countInterrupts(ports.onInterrupt, (text) => void ports.stderr.write(`${text}\n`))
+  const beganMs = ports.clock.monotonicMs()
+  const machines = resolve(join(reporting.path, 'machines'))
   const results: RunOneResult[] = []
   try {
     for (const [index, scenario] of scenarios.entries()) {
       if (interrupts.first.aborted) break
-      const parts = { backend, options, ports, interrupts, reporting, without: withoutOf(scenario) }
-      const result = await runIn(scenario, `${runId.slice(-6)}-${index + 1}`, parts)
+      const label = runName(scenario)
+      const emit = stamped(reporting.sink, label, ports.clock, beganMs)
+      const directory = join(machines, `${index + 1}`)
+      await mkdir(directory, { recursive: true })
+      const result = await runOne({
+        ...{ scenario, backend, ports, interrupts, emit, directory, isKept: options.isKept },
+        baseline: options.baseline,
+        ...{ runId: `${runId}-${index + 1}`, without: withoutOf(scenario) },
+        artifact: async (path, content, about) => {
+          const saved = await reporting.artifact(label, path, content, about)
+          emit(saved === null ? { type: 'log', text: `no room for ${path}` } : { type: 'artifact', ...saved })
+        },
+      })
       results.push(result)
       ended(scenario, result)
     }
-    await reporting.finish(results.map(({ outcome }) => outcome))
   } finally {
+    if (!options.isKept) await rm(machines, { recursive: true, force: true })
+    await reporting.finish()
     interrupts.close()
   }
   return results
-}
-
-interface RunParts {
-  readonly backend: Backend
-  readonly options: RunOptions
-  readonly ports: RunnerPorts
-  readonly interrupts: Interrupts
-  readonly reporting: Reporting
-  readonly without: string | null
-}
-
-async function runIn(scenario: Scenario, runId: string, parts: RunParts): Promise<RunOneResult> {
-  const { backend, options, ports, interrupts, reporting, without } = parts
-  const label = runName(scenario)
-  const folder = resolve(reporting.folderOf(label))
-  await mkdir(folder, { recursive: true })
-  const emit = stamped(reporting.sink, label, ports.clock, ports.clock.monotonicMs())
-  return await runOne({
-    ...{ scenario, backend, ports, interrupts, runId, without, emit },
-    ...{ directory: `${folder}/machines`, isKept: options.isKept },
-    artifact: async (path, content, about) => {
-      await reporting.artifact(label, path, content)
-      emit({ type: 'artifact', path: `artifacts/${path}`, about })
-    },
-  })
-}
-
-/** `YYYYMMDD-HHMMSS-xxxxxx`, in UTC. */
-function idOf({ clock, random }: Pick<RunnerPorts, 'clock' | 'random'>): string {
-  const [date, time] = new Date(clock.wallMs()).toISOString().replaceAll(/[-:]/g, '').split(/[T.]/)
-  return `${date}-${time}-${random
-    .integer(36 ** 6)
-    .toString(36)
-    .padStart(6, '0')}`
 }

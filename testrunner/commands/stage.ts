@@ -3,11 +3,13 @@
  * reverse order; what was half opened is closed, too.
  */
 import { BlockError } from '../../src/base/errors.ts'
-import type { Backend } from '../backends/backend.ts'
+import { watchGates } from '../actions/gates/gates.ts'
+import type { Backend, Machine, Place } from '../backends/backend.ts'
 import { hostNames as namesOfHosts } from '../backends/names.ts'
 import { hostNqn, initiatorName } from '../cluster/host-names.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
 import type { Host } from '../hosts/disk.ts'
+import { kernelHost } from '../hosts/kernel/kernel-host.ts'
 import { hostNames } from '../hosts/names.ts'
 import { userHost } from '../hosts/user/user-host.ts'
 import type { ScenarioEvent } from '../model/event.ts'
@@ -74,18 +76,25 @@ async function build(options: StageOptions, closing: Closing): Promise<RunningWo
   closing.add('hosts', async () => {
     await Promise.all([...hosts.values()].map((host) => host.close()))
   })
-  if (place.hostKind !== 'user')
-    throw new BlockError('INVALID_ARGUMENT', 'this place has no hosts that can be used')
   for (const name of namesOfHosts(topology)) {
     // where servers do not let in everybody, these are the names that they know
     const names = { ...hostNames(runId, name), initiator: initiatorName(name), nqn: hostNqn(name) }
-    hosts.set(name, userHost({ name, names, api: cluster.api, ports }))
+    const { api } = cluster
+    if (place.hostKind === 'user') hosts.set(name, userHost({ name, names, api, ports }))
+    else hosts.set(name, kernelHost({ machine: machineOf(place, name), names, api, clock, log }))
   }
   const world = new RunningWorld({ scenario, place, cluster, hosts, oracle })
   closing.add('steps', () =>
     world.clean(CLOSE_MS, (what, failure) => emit({ type: 'cleaned-up', what, failure })),
   )
+  watchGates(world, clock)
   return world
+}
+
+function machineOf(place: Place, name: string): Machine {
+  const machine = place.machines.get(name)
+  if (machine === undefined) throw new BlockError('NOT_FOUND', `the place has no machine ${name}`)
+  return machine
 }
 
 /** What has to be closed, the last one first. */

@@ -18,9 +18,11 @@ type Step =
   /** A snapshot, in the middle of a write of `block`. */
   | { readonly kind: 'snapshot'; readonly block: number; readonly isBefore: boolean }
   | { readonly kind: 'restore' }
+  /** `inner` happens when `outer` was carried out and its answer is still on the way. */
+  | { readonly kind: 'during'; readonly outer: Step; readonly inner: readonly Step[] }
 
 const block = fc.nat(BLOCKS - 1)
-const step: fc.Arbitrary<Step> = fc.oneof(
+const single: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
@@ -43,6 +45,26 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('restore' as const) }),
 )
 
+const command: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    kind: fc.constant('write' as const),
+    block,
+    fate: fc.constantFrom('done' as const, 'late' as const),
+  }),
+  fc.record({ kind: fc.constantFrom('flush' as const, 'read' as const) }),
+)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: single },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('during' as const),
+      outer: command,
+      inner: fc.array(single, { minLength: 1, maxLength: 3 }),
+    }),
+  },
+)
+
 /** A volume as it really is, beside the oracle that only sees answers. */
 class Scene {
   readonly disk = new MemoryDisk(BLOCKS)
@@ -53,8 +75,7 @@ class Scene {
 
   constructor() {
     this.work.states.grow(BLOCKS)
-    const now = (): Uint8Array[][] => Array.from({ length: BLOCKS }, (_, i) => [this.disk.block(i).slice()])
-    this.#history = { unflushed: now(), unsettled: now() }
+    this.#history = { unflushed: this.#now().map((one) => [one]), unsettled: this.#now().map((one) => [one]) }
   }
 
   async run(one: Step): Promise<void> {
@@ -68,9 +89,26 @@ class Scene {
         this.disk.arrive(one.nth)
         this.#note()
         break
-      case 'flush':
+      case 'flush': {
+        const { during } = this.disk
+        const { era } = states
+        // durable when it is carried out, known to be when it is answered
+        let safe = this.#now()
+        this.disk.during = async () => {
+          safe = this.#now()
+          await during?.()
+        }
         await this.work.flush(this.disk, signal)
-        this.#safe('unflushed')
+        if (era === states.era)
+          this.#history.unflushed = this.#history.unflushed.map((all, i) => newer(all, safe[i]!))
+        break
+      }
+      case 'during':
+        this.disk.during = async () => {
+          for (const inner of one.inner) await this.run(inner)
+        }
+        await this.run(one.outer)
+        this.disk.during = undefined
         break
       case 'settle':
         states.settled()
@@ -115,15 +153,23 @@ class Scene {
   }
 
   async #write(number: number): Promise<void> {
-    this.work.states.take(number, BLOCKS, true)
+    if (!this.work.states.takeRange(number, 1)) return
+    const { during } = this.disk
+    this.disk.during = async () => {
+      this.#note()
+      await during?.()
+    }
     try {
       await this.work.write(this.disk, number, 1, signal)
     } catch (error) {
       if (!isBlockError(error)) throw error
     } finally {
-      for (let i = 0; i < BLOCKS; i++) this.work.states.release(i)
+      this.work.states.release(number)
     }
-    this.#note()
+  }
+
+  #now(): Uint8Array[] {
+    return Array.from({ length: BLOCKS }, (_, i) => this.disk.block(i).slice())
   }
 
   #note(): void {
@@ -139,6 +185,12 @@ class Scene {
     this.#history[loss] = this.#history[loss].map((_, i) => [this.disk.block(i).slice()])
     this.#note()
   }
+}
+
+/** From `content` on; all of it when that was lost meanwhile. */
+function newer(contents: readonly Uint8Array[], content: Uint8Array): Uint8Array[] {
+  const at = contents.findLastIndex((one) => Buffer.compare(one, content) === 0)
+  return contents.slice(Math.max(0, at))
 }
 
 async function after(steps: readonly Step[]): Promise<Scene> {
@@ -191,6 +243,37 @@ it.each(Object.entries(HARMS))('finds %s after any history', async (_name, harm)
     }),
     { numRuns: 60 },
   )
+})
+
+it('knows what a flush covered, after any history', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), block, async (steps, number) => {
+      const scene = await after(steps)
+      const { disk, work } = scene
+      await scene.run({ kind: 'write', block: number, fate: 'done' })
+      const early = disk.block(number).slice()
+      await scene.run({ kind: 'write', block: number, fate: 'done' })
+      await scene.run({ kind: 'flush' })
+      const flushed = disk.block(number).slice()
+      await scene.run({ kind: 'write', block: number, fate: 'done' })
+      work.states.allow('unflushed')
+      disk.block(number).set(flushed)
+      await work.read(disk, number, 1, signal)
+      disk.block(number).set(early)
+      await expect(work.read(disk, number, 1, signal)).rejects.toMatchObject({ code: 'DATA_MISMATCH' })
+    }),
+    { numRuns: 60 },
+  )
+})
+
+it('a restore is not undone by a loss', async () => {
+  const scene = new Scene()
+  await scene.run({ kind: 'write', block: 0, fate: 'done' })
+  await scene.run({ kind: 'snapshot', block: 1, isBefore: true })
+  await scene.run({ kind: 'restore' })
+  scene.work.states.allow('unflushed')
+  scene.disk.block(0).fill(0)
+  await expect(scene.work.read(scene.disk, 0, 1, signal)).rejects.toMatchObject({ code: 'DATA_MISMATCH' })
 })
 
 it('says which write was found, and which was expected', async () => {

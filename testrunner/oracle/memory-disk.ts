@@ -22,6 +22,8 @@ export class MemoryDisk implements Disk {
   fate: Fate = 'done'
   /** Called before each command; what it throws is the command's end. */
   before: (kind: 'read' | 'write' | 'flush', offsetBytes: number) => Promise<void> = () => Promise.resolve()
+  /** Called once, when a command was carried out and its answer is still on the way. */
+  during: (() => Promise<void>) | undefined
   readonly #late: { readonly offsetBytes: number; readonly data: Uint8Array }[] = []
 
   constructor(blocks: number) {
@@ -35,7 +37,9 @@ export class MemoryDisk implements Disk {
   async read(offsetBytes: number, lengthBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     await this.before('read', offsetBytes)
     signal.throwIfAborted()
-    return this.content.slice(offsetBytes, offsetBytes + lengthBytes)
+    const data = this.content.slice(offsetBytes, offsetBytes + lengthBytes)
+    await this.#meanwhile()
+    return data
   }
 
   async write(offsetBytes: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -45,12 +49,14 @@ export class MemoryDisk implements Disk {
     signal.throwIfAborted()
     if (fate === 'late') this.#late.push({ offsetBytes, data: data.slice() })
     else this.content.set(data, offsetBytes)
+    await this.#meanwhile()
     if (fate !== 'done') throw new BlockError('DISK', 'no answer')
   }
 
   async flush(signal: AbortSignal): Promise<void> {
     await this.before('flush', 0)
     signal.throwIfAborted()
+    await this.#meanwhile()
   }
 
   /** The `nth` of the writes that are late is done now. */
@@ -61,6 +67,12 @@ export class MemoryDisk implements Disk {
 
   block(number: number): Uint8Array {
     return this.content.subarray(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES)
+  }
+
+  async #meanwhile(): Promise<void> {
+    const { during } = this
+    this.during = undefined
+    await during?.()
   }
 
   trim(): Promise<void> {

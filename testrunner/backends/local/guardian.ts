@@ -16,7 +16,7 @@ $undo" ;;
     dismissed) exit 0 ;;
   esac
 done
-for pid in $pids; do kill -KILL -- "-$pid"; done
+for pid in $pids; do kill -s KILL -- "-$pid"; done
 sleep 0.2
 eval "$undo"
 `

@@ -4,7 +4,6 @@ import { existsSync, mkdtempSync, readdirSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Need } from '../../model/need.ts'
-import { canBeRoot } from './local-machine.ts'
 
 /** Needs that a user-space place meets or lacks for the same reasons, whatever its network. */
 export function hasNeed(need: Need): boolean {
@@ -12,8 +11,9 @@ export function hasNeed(need: Need): boolean {
     case 'root':
       return canBeRoot()
     case 'kernel':
-    case 'netem':
       return false
+    // proxies do it where the kernel cannot
+    case 'netem':
     case 'partition':
     case 's3':
       return true
@@ -28,10 +28,17 @@ export function hasNeed(need: Need): boolean {
   }
 }
 
+/** Whether commands that are to run as root can. */
+const canBeRoot = (): boolean =>
+  process.getuid?.() === 0 || spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
+
+/** `name`: a path, or a name that is looked for where programs are. */
 export const hasProgram = (name: string): boolean =>
-  `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`
-    .split(delimiter)
-    .some((folder) => existsSync(join(folder, name)))
+  name.includes('/')
+    ? existsSync(name)
+    : `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`
+        .split(delimiter)
+        .some((folder) => existsSync(join(folder, name)))
 
 const POSTGRES_FOLDER = '/usr/lib/postgresql'
 

@@ -1,10 +1,9 @@
 /** Reads, writes, flushes and trims of a volume in the words of each protocol. */
-import type { Capacity } from '../../../src/bench/disk.ts'
 import { BlockClient } from '../../../src/iscsi/initiator/block-client.ts'
 import type { InitiatorSession } from '../../../src/iscsi/initiator/session.ts'
 import { NvmeBlockClient } from '../../../src/nvme/initiator/block-client.ts'
 import type { NvmeHostController } from '../../../src/nvme/initiator/host-controller.ts'
-import type { PathCommands } from './patient-disk.ts'
+import type { Capacity, PathCommands } from './patient-disk.ts'
 
 /** Of a volume, the same over all its life; learnt with the capacity, which is asked for before anything else. */
 const DEFAULT_BLOCK_BYTES = 512

@@ -5,11 +5,15 @@
  */
 import { BlockError, type BlockErrorCode, isBlockError } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/base/ports/clock.ts'
-import type { Capacity } from '../../../src/bench/disk.ts'
 import type { Disk, Transport } from '../disk.ts'
 import type { PathFinder } from './paths.ts'
 
 const AGAIN_MS = 20
+
+export interface Capacity {
+  readonly blocks: number
+  readonly logicalBlockBytes: number
+}
 
 /** The commands of one protocol over a path. Offsets and lengths in bytes. */
 export interface PathCommands<P> {
