@@ -8,7 +8,11 @@ interface Rule {
   readonly alert: string
   readonly expr: string
   readonly labels: { readonly severity: string }
-  readonly annotations: { readonly summary: string; readonly description: string; readonly runbook_url: string }
+  readonly annotations: {
+    readonly summary: string
+    readonly description: string
+    readonly runbook_url: string
+  }
 }
 interface UnitTest {
   readonly name: string
@@ -41,7 +45,8 @@ describe('alerts', () => {
     const known = catalog()
     for (const { alert, expr } of rules) {
       const unknown = namesIn(expr).filter(
-        (name) => name !== 'up' && !known.some((metric) => [metric.name, `${metric.name}_bucket`].includes(name)),
+        (name) =>
+          name !== 'up' && !known.some((metric) => [metric.name, `${metric.name}_bucket`].includes(name)),
       )
       expect(unknown, alert).toEqual([])
     }
@@ -53,7 +58,10 @@ describe('alerts', () => {
     )
     expect(tests.map(({ name }) => name).sort()).toEqual(names)
     for (const { name, promql_expr_test: asked } of tests) {
-      expect(asked.map(({ exp_samples: samples }) => samples.length), name).toEqual([1, 0])
+      expect(
+        asked.map(({ exp_samples: samples }) => samples.length),
+        name,
+      ).toEqual([1, 0])
     }
   })
 

@@ -17,7 +17,8 @@ export const hosts: Row = {
     }),
     graph({
       title: 'Sessions that begin',
-      description: 'Sessions that hosts begin in a second. Hosts that come back again and again lose their path in between.',
+      description:
+        'Sessions that hosts begin in a second. Hosts that come back again and again lose their path in between.',
       unit: 'ops',
       queries: [{ expr: rate('basalt_sessions_begun_total', 'protocol'), legend: '{{protocol}}' }],
     }),
@@ -39,7 +40,10 @@ export const processes: Row = {
       unit: 's',
       thresholds: [[0.25, 'red']],
       queries: [
-        { expr: quantile(0.99, 'nodejs_eventloop_delay_seconds', 'job, instance'), legend: '{{job}} {{instance}}' },
+        {
+          expr: quantile(0.99, 'nodejs_eventloop_delay_seconds', 'job, instance'),
+          legend: '{{job}} {{instance}}',
+        },
       ],
     }),
     graph({

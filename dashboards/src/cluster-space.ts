@@ -84,7 +84,8 @@ export const protection: Row = {
     }),
     graph({
       title: 'Tasks and jobs',
-      description: 'Backups, restores, scrubs and fills under way at servers, and jobs of the master that have not ended.',
+      description:
+        'Backups, restores, scrubs and fills under way at servers, and jobs of the master that have not ended.',
       unit: 'short',
       queries: [
         { expr: 'sum by (kind) (basalt_tasks_running)', legend: 'task {{kind}}' },
@@ -97,10 +98,7 @@ export const protection: Row = {
       unit: 's',
       queries: [
         {
-          expr: top(
-            10,
-            'max by (volume) (time() - (basalt_scrub_last_end_timestamp_seconds > 0))',
-          ),
+          expr: top(10, 'max by (volume) (time() - (basalt_scrub_last_end_timestamp_seconds > 0))'),
           legend: '{{volume}}',
         },
       ],

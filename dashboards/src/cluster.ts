@@ -26,7 +26,8 @@ const load: Row = {
     }),
     graph({
       title: 'Latency of commands',
-      description: 'From the arrival of a command with its data to its answer. A write waits for its replicas.',
+      description:
+        'From the arrival of a command with its data to its answer. A write waits for its replicas.',
       unit: 's',
       queries: ['read', 'write', 'flush'].flatMap((op) =>
         quantiles(`basalt_command_seconds{op="${op}"}`, '', op),
@@ -48,7 +49,8 @@ const load: Row = {
     }),
     graph({
       title: 'Operations held back by limits',
-      description: 'Operations in a second that waited for the limits of their volume, or were refused for them.',
+      description:
+        'Operations in a second that waited for the limits of their volume, or were refused for them.',
       unit: 'ops',
       queries: [
         { expr: rate('basalt_qos_throttled_operations_total'), legend: 'waited' },
@@ -77,7 +79,8 @@ const replication: Row = {
   panels: [
     graph({
       title: 'Replication lag',
-      description: 'Age of the oldest log entry that a replica has not acknowledged. Near 0 but for replicas that catch up.',
+      description:
+        'Age of the oldest log entry that a replica has not acknowledged. Near 0 but for replicas that catch up.',
       unit: 's',
       thresholds: [[10, 'red']],
       queries: [{ expr: top(10, 'max by (volume) (basalt_replication_lag_seconds)'), legend: '{{volume}}' }],
@@ -108,7 +111,8 @@ const replication: Row = {
     }),
     graph({
       title: 'Lease left at renewal',
-      description: 'What is left of a lease of 3 s when it is renewed: the slowest one in a hundred. Below 0.5 s hosts may soon wait.',
+      description:
+        'What is left of a lease of 3 s when it is renewed: the slowest one in a hundred. Below 0.5 s hosts may soon wait.',
       unit: 's',
       max: 3,
       queries: [
@@ -136,7 +140,8 @@ const log: Row = {
   panels: [
     graph({
       title: 'Log in use',
-      description: 'The fullest logs. Flushing begins at 60 %, writes are delayed from 80 % on, and wait at 95 %.',
+      description:
+        'The fullest logs. Flushing begins at 60 %, writes are delayed from 80 % on, and wait at 95 %.',
       unit: 'percentunit',
       max: 1,
       thresholds: [
@@ -152,7 +157,8 @@ const log: Row = {
     }),
     graph({
       title: 'Writes held back by the log',
-      description: 'Writes in a second that were delayed because the log was filling, waited because it was full, or were refused after that.',
+      description:
+        'Writes in a second that were delayed because the log was filling, waited because it was full, or were refused after that.',
       unit: 'ops',
       queries: [
         { expr: rate('basalt_admission_soft_waits_total'), legend: 'delayed' },
@@ -168,7 +174,8 @@ const log: Row = {
     }),
     graph({
       title: 'Age of checkpoints',
-      description: 'How long entries wait for a checkpoint, on whichever server it is longest; 0 while none waits.',
+      description:
+        'How long entries wait for a checkpoint, on whichever server it is longest; 0 while none waits.',
       unit: 's',
       queries: [{ expr: top(10, 'max by (volume) (basalt_checkpoint_age_seconds)'), legend: '{{volume}}' }],
     }),
@@ -184,7 +191,8 @@ const log: Row = {
     }),
     graph({
       title: 'Checkpoints, and flushers that cannot go on',
-      description: 'Checkpoints in a second, and replicas whose flusher is stuck: a full disk, a damaged entry.',
+      description:
+        'Checkpoints in a second, and replicas whose flusher is stuck: a full disk, a damaged entry.',
       unit: 'short',
       queries: [
         { expr: rate('basalt_checkpoints_total'), legend: 'checkpoints' },

@@ -28,7 +28,10 @@ describe.each(DASHBOARDS.map((dashboard) => [dashboard.title, dashboard] as cons
     for (const { title, queries } of panels) {
       for (const { expr } of queries) {
         expect(namesIn(expr), `${title}: ${expr}`).not.toEqual([])
-        expect(namesIn(expr).filter((name) => !isKnown(name, known)), title).toEqual([])
+        expect(
+          namesIn(expr).filter((name) => !isKnown(name, known)),
+          title,
+        ).toEqual([])
       }
     }
   })

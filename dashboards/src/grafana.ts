@@ -62,7 +62,7 @@ export interface Dashboard {
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
-const SOURCE = { type: 'prometheus', uid: '${datasource}' } as const
+const SOURCE = { type: 'prometheus', uid: '$datasource' } as const
 
 /** The text of the dashboard's file. */
 export function dashboardText(dashboard: Dashboard): string {
@@ -196,7 +196,10 @@ function fieldOf({ kind, unit, thresholds, isBadBelow, max, isStacked }: Panel):
     color: { mode: kind === 'stat' ? 'thresholds' : 'palette-classic' },
     thresholds: {
       mode: 'absolute',
-      steps: [{ color: base, value: null }, ...(thresholds ?? []).map(([value, color]) => ({ color, value }))],
+      steps: [
+        { color: base, value: null },
+        ...(thresholds ?? []).map(([value, color]) => ({ color, value })),
+      ],
     },
     ...(kind === 'timeseries' && {
       custom: {

@@ -72,7 +72,8 @@ const state: Row = {
     }),
     figure({
       title: 'Bad blocks',
-      description: 'Blocks that fail their checksum and could not be repaired, on whichever replica there are most.',
+      description:
+        'Blocks that fail their checksum and could not be repaired, on whichever replica there are most.',
       unit: 'short',
       expr: `max(basalt_scrub_errors${OF})`,
       thresholds: NONE_IS_GOOD,
@@ -85,7 +86,8 @@ const state: Row = {
     }),
     figure({
       title: 'Lease left',
-      description: 'Until when the server that leads may serve, unless the lease is renewed, which happens twice a second.',
+      description:
+        'Until when the server that leads may serve, unless the lease is renewed, which happens twice a second.',
       unit: 's',
       expr: `min(basalt_lease_remaining_seconds${OF})`,
       thresholds: [[0.5, 'green']],
@@ -118,7 +120,8 @@ const load: Row = {
     }),
     graph({
       title: 'Limits',
-      description: 'Operations in a second that waited for the limits of the volume, or were refused; and how many wait now.',
+      description:
+        'Operations in a second that waited for the limits of the volume, or were refused; and how many wait now.',
       unit: 'ops',
       queries: [
         { expr: rate(`basalt_qos_throttled_operations_total${OF}`), legend: 'waited' },
@@ -145,9 +148,7 @@ const replication: Row = {
       description: 'Age of the oldest log entry that a replica has not acknowledged.',
       unit: 's',
       thresholds: [[10, 'red']],
-      queries: [
-        { expr: `max by (replica) (basalt_replication_lag_seconds${OF})`, legend: '{{replica}}' },
-      ],
+      queries: [{ expr: `max by (replica) (basalt_replication_lag_seconds${OF})`, legend: '{{replica}}' }],
     }),
     graph({
       title: 'Lag in bytes',
@@ -198,9 +199,7 @@ const log: Row = {
         [0.8, 'orange'],
         [0.95, 'red'],
       ],
-      queries: [
-        { expr: `basalt_log_used_bytes${OF} / basalt_log_size_bytes${OF}`, legend: '{{instance}}' },
-      ],
+      queries: [{ expr: `basalt_log_used_bytes${OF} / basalt_log_size_bytes${OF}`, legend: '{{instance}}' }],
     }),
     graph({
       title: 'Pressure',

@@ -35,10 +35,12 @@ export function addDiskMetrics(
       help,
       labelNames: ['server', 'directory'],
       collect: () =>
-        spaces.map((space): Sample => ({
-          labels: { server, directory: space.directory },
-          value: read(space),
-        })),
+        spaces.map(
+          (space): Sample => ({
+            labels: { server, directory: space.directory },
+            value: read(space),
+          }),
+        ),
     })
   gauge('basalt_server_disk_size_bytes', 'Size of the file system', (space) => space.totalBytes)
   gauge('basalt_server_disk_free_bytes', 'What the file system still has', (space) => space.freeBytes)

@@ -37,7 +37,11 @@ const COUNTERS: readonly (readonly [name: string, field: keyof VolumeCounters, h
   ['basalt_checkpoints_total', 'checkpoints', 'Checkpoints'],
   ['basalt_admission_soft_waits_total', 'softWaits', 'Writes delayed because the log was filling'],
   ['basalt_admission_hard_waits_total', 'hardWaits', 'Writes that waited because the log was full'],
-  ['basalt_admission_refused_total', 'refusedWrites', 'Writes that waited as long as they may, and were answered BUSY'],
+  [
+    'basalt_admission_refused_total',
+    'refusedWrites',
+    'Writes that waited as long as they may, and were answered BUSY',
+  ],
   ['basalt_checksum_errors_total', 'checksumErrors', 'Blocks or map sectors that failed their checksum'],
   ['basalt_blocks_repaired_total', 'blocksRepaired', 'Blocks repaired from another copy'],
 ]
@@ -86,7 +90,8 @@ const GAUGES: readonly (readonly [name: string, help: string, read: (view: Volum
   [
     'basalt_scrub_verified_ratio',
     'Part of the volume that this or the last scrub has verified',
-    ({ status: { scrub } }) => (scrub.totalBytes === 0 ? 0 : Math.min(1, scrub.verifiedBytes / scrub.totalBytes)),
+    ({ status: { scrub } }) =>
+      scrub.totalBytes === 0 ? 0 : Math.min(1, scrub.verifiedBytes / scrub.totalBytes),
   ],
   ['basalt_scrub_errors', 'Bad blocks of this or the last scrub', ({ status }) => status.scrub.errors],
   [

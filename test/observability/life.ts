@@ -3,14 +3,14 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { VolumeJson } from '../e2e/cluster/fixture/api.ts'
-import { EXIT, type Cli } from '../e2e/cluster/fixture/cli.ts'
+import { type Cli, EXIT } from '../e2e/cluster/fixture/cli.ts'
 import type { Dev } from '../e2e/cluster/fixture/dev.ts'
 import { BasaltProcess } from '../e2e/target/support/process.ts'
 
 /** The volume that everything happens to. */
 export const VOLUME = 'busy'
 /** A volume with a replica less than there are servers: one that can move. */
-const MOVING = 'moving'
+export const MOVING = 'moving'
 /** For a primary to be there. */
 const SERVED_MS = 30_000
 
@@ -35,7 +35,16 @@ export class Life {
   /** Also after what it was connected to went away. */
   async startLoad(): Promise<void> {
     await this.#load?.kill()
-    this.#load = await this.#bench(VOLUME, ['--rw', 'mixed', '--qd', '4', '--sync-every', '8', '--seconds', '600'])
+    this.#load = await this.#bench(VOLUME, [
+      '--rw',
+      'mixed',
+      '--qd',
+      '4',
+      '--sync-every',
+      '8',
+      '--seconds',
+      '600',
+    ])
   }
 
   /** Everything that people do. */

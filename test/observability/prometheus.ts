@@ -78,7 +78,12 @@ export class Prometheus {
 
   /** What `expr` was at each second since the start; an error that says what is wrong with it. */
   async history(expr: string): Promise<readonly Series[]> {
-    const query = { query: expr, start: String(this.startedSeconds), end: String(Date.now() / 1000), step: '1' }
+    const query = {
+      query: expr,
+      start: String(this.startedSeconds),
+      end: String(Date.now() / 1000),
+      step: '1',
+    }
     const { result } = await this.#get<{ result: readonly Series[] }>(
       `query_range?${new URLSearchParams(query)}`,
     )
@@ -95,7 +100,9 @@ export class Prometheus {
     const { groups } = await this.#get<{ groups: readonly { rules: readonly Rule[] }[] }>('rules')
     return groups
       .flatMap(({ rules }) => rules)
-      .flatMap(({ name, health, lastError }) => (health === 'ok' ? [] : [`${name}: ${health} ${lastError ?? ''}`]))
+      .flatMap(({ name, health, lastError }) =>
+        health === 'ok' ? [] : [`${name}: ${health} ${lastError ?? ''}`],
+      )
   }
 
   async stop(): Promise<void> {

@@ -209,7 +209,10 @@ describe('the log writer', () => {
   })
 
   it('knows how long entries wait for a checkpoint, and how long each fdatasync takes', async () => {
-    rig = await LogRig.open(scratch.next(), { ringBytes: RING_BYTES, clock: new SimClock(scheduler, new Life()) })
+    rig = await LogRig.open(scratch.next(), {
+      ringBytes: RING_BYTES,
+      clock: new SimClock(scheduler, new Life()),
+    })
     expect(rig.writer.unflushedMs).toBe(0)
     await rig.append()
     await scheduler.pass(500)

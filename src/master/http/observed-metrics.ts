@@ -55,11 +55,15 @@ export function addObservedMetrics(metrics: MetricsRegistry, observe: () => Obse
     ({ isInMaintenance }) => Number(isInMaintenance),
   )
 
-  gauge('basalt_master_jobs', 'Jobs that the registry has, by kind and state', ['kind', 'state'], ({ jobs }) =>
-    jobs.flatMap(({ kind, running, failed }) => [
-      { labels: { kind, state: 'running' }, value: running },
-      { labels: { kind, state: 'failed' }, value: failed },
-    ]),
+  gauge(
+    'basalt_master_jobs',
+    'Jobs that the registry has, by kind and state',
+    ['kind', 'state'],
+    ({ jobs }) =>
+      jobs.flatMap(({ kind, running, failed }) => [
+        { labels: { kind, state: 'running' }, value: running },
+        { labels: { kind, state: 'failed' }, value: failed },
+      ]),
   )
   gauge(
     'basalt_master_job_oldest_timestamp_seconds',

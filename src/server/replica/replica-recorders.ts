@@ -1,6 +1,7 @@
 /** How long things of a replica take, over all its openings by this process. */
-import { LatencyRecorder } from '../../metrics/latency-recorder.ts'
+
 import type { HistogramSnapshot } from '../../metrics/latency-recorder.ts'
+import { LatencyRecorder } from '../../metrics/latency-recorder.ts'
 import type { ReplicaMeters } from '../../replication/opening.ts'
 import type { ServerId } from '../../v2engine/identity.ts'
 import type { LatencyRecorders } from '../latencies.ts'
