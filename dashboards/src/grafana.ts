@@ -9,7 +9,7 @@ const COLUMNS = 24
 const HEIGHT = { stat: 4, timeseries: 8, table: 8 } as const
 const WIDTH = { stat: 4, timeseries: 8, table: 12 } as const
 
-export type Unit =
+type Unit =
   | 'short'
   | 's'
   | 'bytes'
