@@ -165,6 +165,9 @@ async function checkExpressions(prometheus: Prometheus): Promise<void> {
   }
 }
 
+// what runs ends with this process, also when it is ended
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const why = missing()
 if (process.argv.length > 2) {
   console.error('usage: npm run test:observability')
