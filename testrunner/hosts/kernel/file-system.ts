@@ -4,7 +4,7 @@ import { type Finished, said } from '../../../src/csi/host/real/run.ts'
 import type { Machine } from '../../backends/backend.ts'
 import { machineRun } from './machine-tools.ts'
 
-export const FILE_SYSTEMS = ['ext4', 'xfs'] as const
+const FILE_SYSTEMS = ['ext4', 'xfs'] as const
 export type FileSystemType = (typeof FILE_SYSTEMS)[number]
 
 const MAKE_MS = 120_000
