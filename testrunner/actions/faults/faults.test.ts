@@ -36,6 +36,5 @@ describe('damage', () => {
     forgetKilled(world, 's1')
     expect([...damageOf(world, 'killed')]).toEqual(['s2'])
     expect([...damageOf(world, 'corrupted')]).toEqual(['s1'])
-    expect(damageOf(world, 'filled').size).toBe(0)
   })
 })

@@ -13,9 +13,9 @@ const MASTER = recorded('master')
 
 /** With the value of one metric replaced, whatever its labels. */
 const withValue = (text: string, metric: string, value: number, labels = ''): string => {
-  const changed = text.replace(new RegExp(`^(${metric}\\{[^}]*${labels}[^}]*\\}) .*$`, 'm'), `$1 ${value}`)
-  if (changed === text) throw new Error(`no ${metric} was recorded`)
-  return changed
+  const line = new RegExp(`^(${metric}\\{[^}]*${labels}[^}]*\\}) .*$`, 'm')
+  if (!line.test(text)) throw new Error(`no ${metric} was recorded`)
+  return text.replace(line, `$1 ${value}`)
 }
 
 interface Moment {
