@@ -47,7 +47,7 @@ export const healScript = (address: string): string =>
   ].join('; ')
 
 /** For both ways at once. */
-function netemOptions({ delayMs, jitterMs, lossPercent, bytesPerSecond }: Impairment): string {
+export function netemOptions({ delayMs, jitterMs, lossPercent, bytesPerSecond }: Impairment): string {
   const late = delayMs > 0 || jitterMs > 0 ? [`delay ${delayMs}ms ${jitterMs}ms`] : []
   const lost = lossPercent > 0 ? [`loss ${lossPercent}%`] : []
   const slow = bytesPerSecond === null ? [] : [`rate ${8 * bytesPerSecond}bit`]
