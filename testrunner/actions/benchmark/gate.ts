@@ -4,6 +4,8 @@ import { isSystemError } from '../../../src/io/system-error.ts'
 import { StepFailure } from '../../model/failure.ts'
 import { anything, number, optional, text, withDefault } from '../../model/parameters.ts'
 import type { Value } from '../../model/value.ts'
+import { defineAction, type World } from '../action.ts'
+import { asValue, badArgument } from '../shared/failures.ts'
 import {
   appendBaseline,
   type BaselineKey,
@@ -13,9 +15,7 @@ import {
   type Figures,
   figuresOf,
   readBaselines,
-} from '../../report/baseline.ts'
-import { defineAction, type World } from '../action.ts'
-import { asValue, badArgument } from '../shared/failures.ts'
+} from './baseline.ts'
 
 /** Under which name a run's command leaves the path of its baseline in `World.shared`. */
 export const BASELINE_FILE = 'baseline file'

@@ -3,7 +3,7 @@
  * variant and backend being its baseline. Whoever appends decides that figures are good: a gate that did it with each run
  * would let a product get slower a little each time.
  */
-import { isValueMap, type Value } from '../model/value.ts'
+import { isValueMap, type Value } from '../../model/value.ts'
 
 /** Names that end in `_iops`, `iops`, `_per_second`, …: see `directionOf`. */
 export type Figures = Readonly<Record<string, number>>
