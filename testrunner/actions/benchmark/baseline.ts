@@ -28,7 +28,7 @@ export interface RegressionLimits {
   readonly ratePercent: number
 }
 
-export const REGRESSION_LIMITS: RegressionLimits = { latencyPercent: 10, ratePercent: 5 }
+const REGRESSION_LIMITS: RegressionLimits = { latencyPercent: 10, ratePercent: 5 }
 
 export interface Regression {
   readonly figure: string
