@@ -82,7 +82,8 @@ export class RealCluster implements Cluster {
   async #connected(): Promise<number> {
     try {
       const servers = await fetchServers(this.api)
-      return servers.filter(({ connection }) => connection === 'connected').length
+      // one that has not said what space it has gets no replica
+      return servers.filter((one) => one.connection === 'connected' && one.free_bytes !== null).length
     } catch (error) {
       if (isBlockError(error, 'DISCONNECTED') || isBlockError(error, 'BUSY')) return -1
       throw error instanceof BlockError ? error : new BlockError('PROTOCOL', String(error), { cause: error })
