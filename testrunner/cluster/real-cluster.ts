@@ -82,7 +82,10 @@ export class RealCluster implements Cluster {
   async #connected(): Promise<number> {
     try {
       const servers = await fetchServers(this.api)
-      return servers.filter(({ connection }) => connection === 'connected').length
+      // before a server's first beat its space is not known, and it gets no replica
+      return servers.filter(
+        ({ connection, free_bytes: freeBytes }) => connection === 'connected' && freeBytes !== null,
+      ).length
     } catch (error) {
       if (isBlockError(error, 'DISCONNECTED') || isBlockError(error, 'BUSY')) return -1
       throw error instanceof BlockError ? error : new BlockError('PROTOCOL', String(error), { cause: error })
