@@ -130,7 +130,7 @@ module.exports = {
       name: 'src-does-not-import-tests',
       severity: 'error',
       from: { path: '^src/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(test|bench|deploy)/' },
+      to: { path: '^(test|bench|deploy|dashboards|alerts)/' },
     },
     {
       name: 'cores-touch-no-io',

@@ -26,7 +26,8 @@ export async function runCommand(options: RunOptions, ports: RunnerPorts): Promi
   const prepared = await prepare(options, ports)
   if (typeof prepared === 'number') return prepared
   const results = await runAll(prepared, options, ports, () => null)
-  return results.some(({ outcome }) => outcome === 'failed') ? EXIT_FAILED : EXIT_OK
+  const isWhole = results.length === prepared.scenarios.length
+  return isWhole && results.every(({ outcome }) => outcome !== 'failed') ? EXIT_OK : EXIT_FAILED
 }
 
 export interface Prepared {
@@ -55,7 +56,7 @@ export async function prepare(options: RunOptions, ports: RunnerPorts): Promise<
   } catch (error) {
     if (!isBlockError(error)) throw error
     complain(`basalt: ${error.message}`)
-    return error.code === 'INVALID_ARGUMENT' || error.code === 'NOT_FOUND' ? EXIT_INVALID : EXIT_UNAVAILABLE
+    return error.code === 'INVALID_ARGUMENT' ? EXIT_INVALID : EXIT_UNAVAILABLE
   }
 }
 
@@ -89,7 +90,7 @@ export async function runAll(
         ...{ runId: `${runId}-${index + 1}`, without: withoutOf(scenario) },
         artifact: async (path, content, about) => {
           const saved = await reporting.artifact(label, path, content, about)
-          if (saved !== null) emit({ type: 'artifact', ...saved })
+          emit(saved === null ? { type: 'log', text: `no room for ${path}` } : { type: 'artifact', ...saved })
         },
       })
       results.push(result)

@@ -156,7 +156,7 @@ describe('a scenario that fails says why, and cleans up', () => {
     expect(outcome).toBe('failed')
     expect(failure?.code).toBe('DATA_MISMATCH')
     expect(JSON.stringify(failure?.evidence)).toContain('65536')
-    expect(ran.text).toMatch(/wrong\.yaml:9:9/)
+    expect(ran.text).toMatch(/wrong\.yaml:10:9/)
     expect(ran.text).toMatch(/✓ print/)
     expect(ran.text).toMatch(/0 passed, 1 failed, 0 skipped\n$/)
     expect(globSync(join(ran.runs, '*', 'artifacts', 's1', 's1.log'))).toHaveLength(1)

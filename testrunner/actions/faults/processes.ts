@@ -15,7 +15,7 @@ const isPaused = ({ name }: Daemon): string => `${name} paused`
 const told = ({ name, id }: Daemon) => ({ server: name, id })
 
 /** ACTION when it does not run: then there was nothing to kill, and what follows would prove nothing. */
-export async function killDaemon(context: ActionContext, daemon: Daemon): Promise<void> {
+async function killDaemon(context: ActionContext, daemon: Daemon): Promise<void> {
   if (!daemon.isRunning) throw couldNot(`${daemon.name} does not run, so it cannot be killed`)
   doHarm(context, isDown(daemon))
   await daemon.kill()
