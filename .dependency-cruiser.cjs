@@ -58,9 +58,61 @@ const directions = Object.entries(layers).map(([layer, allowed]) => ({
   to: { path: '^src/', pathNot: `^src/(${[layer, ...allowed].join('|')})/${wordsOf(layer)}` },
 }))
 
+/** Of the scenario runner: layers of its own, and those of the product that each may use. */
+const runnerLayers = {
+  model: { runner: [], product: ['base'] },
+  reading: { runner: ['model'], product: ['base', 'config'] },
+  engine: { runner: ['model'], product: ['base'] },
+  report: { runner: ['model'], product: ['base'] },
+  backends: { runner: ['model'], product: ['base', 'io', 'config', 'daemon'] },
+  cluster: { runner: ['model', 'backends'], product: ['base', 'client', 'io', 'master/security'] },
+  hosts: {
+    runner: ['model', 'backends', 'cluster'],
+    product: ['base', 'client', 'io', 'bench', 'iscsi', 'nvme', 'csi/host'],
+  },
+  oracle: { runner: ['model', 'hosts'], product: ['base', 'bench'] },
+  actions: {
+    runner: ['model', 'backends', 'cluster', 'hosts', 'oracle'],
+    product: ['base', 'io', 'client', 'bench', 'blockvol', 'iscsi', 'nvme'],
+  },
+  commands: {
+    runner: ['model', 'reading', 'engine', 'report', 'backends', 'cluster', 'hosts', 'oracle', 'actions'],
+    product: ['base', 'config', 'client', 'cli'],
+  },
+}
+
+const runnerDirections = Object.entries(runnerLayers).map(([layer, { runner, product }]) => ({
+  name: `testrunner-${layer}-imports`,
+  comment: `testrunner/${layer} may import only: ${[...runner, ...product.map((one) => `src/${one}`)].join(', ')}`,
+  severity: 'error',
+  from: { path: `^testrunner/${layer}/`, pathNot: '(\\.test|/test-[a-z-]+)\\.ts$' },
+  to: {
+    path: '^(src|testrunner)/',
+    pathNot: `^(testrunner/(${[layer, ...runner].join('|')})|src/(${product.join('|')}))/`,
+  },
+}))
+
 module.exports = {
   forbidden: [
     ...directions,
+    ...runnerDirections,
+    {
+      name: 'only-its-root-imports-the-runner',
+      comment: 'the product runs without testrunner; src/bin/scenario.ts loads it when it is asked for',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/bin/scenario\\.ts$' },
+      to: { path: '^testrunner/' },
+    },
+    {
+      name: 'the-engine-of-scenarios-touches-no-io',
+      comment: 'reading and running scenarios reach files, processes and time through ports only',
+      severity: 'error',
+      from: {
+        path: '^testrunner/(model|reading|engine)/',
+        pathNot: '(\\.test|/test-[a-z-]+|/disk-files)\\.ts$',
+      },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|path|util)$' },
+    },
     {
       name: 'no-cycles',
       severity: 'error',
@@ -78,7 +130,7 @@ module.exports = {
       name: 'src-does-not-import-tests',
       severity: 'error',
       from: { path: '^src/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(test|bench|deploy)/' },
+      to: { path: '^(test|bench|deploy|dashboards|alerts)/' },
     },
     {
       name: 'cores-touch-no-io',

@@ -71,7 +71,7 @@ const REGISTER: Readonly<Record<ProcessName, () => MetricsRegistry>> = {
 }
 
 /** What one process has. */
-export const metricsOf = (process: ProcessName): readonly DescribedMetric[] => REGISTER[process]().describe()
+const metricsOf = (process: ProcessName): readonly DescribedMetric[] => REGISTER[process]().describe()
 
 /** All, each once, by their names. */
 export function catalog(): readonly CataloguedMetric[] {

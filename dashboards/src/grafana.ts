@@ -9,7 +9,7 @@ const COLUMNS = 24
 const HEIGHT = { stat: 4, timeseries: 8, table: 8 } as const
 const WIDTH = { stat: 4, timeseries: 8, table: 12 } as const
 
-export type Unit =
+type Unit =
   | 'short'
   | 's'
   | 'bytes'
@@ -62,7 +62,7 @@ export interface Dashboard {
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
-const SOURCE = { type: 'prometheus', uid: '${datasource}' } as const
+const SOURCE = { type: 'prometheus', uid: '$datasource' } as const
 
 /** The text of the dashboard's file. */
 export function dashboardText(dashboard: Dashboard): string {

@@ -4,6 +4,9 @@ import type { Panel, Query, Threshold } from './grafana.ts'
 /** Four scrapes, or more where the graph is coarse. */
 const OVER = '$__rate_interval'
 
+/** The series of the volume that is chosen. */
+export const OF = '{volume="$volume"}'
+
 /** Of counters: how much a second, added up by `by`. */
 export const rate = (series: string, by = ''): string => `sum${group(by)} (rate(${series}[${OVER}]))`
 

@@ -141,6 +141,7 @@ export const scenarioCommands: readonly DaemonCommand[] = [
     flags: [
       { name: 'junit', placeholder: 'FILE', help: 'results as JUnit XML, too' },
       { name: 'html', placeholder: 'FILE', help: 'the report as one page, too' },
+      JSON_FLAG,
     ],
     run: async (flags, [bundle = '']) => {
       const { reportCommand } = await import('../../testrunner/commands/report.ts')
@@ -148,14 +149,11 @@ export const scenarioCommands: readonly DaemonCommand[] = [
       const htmlPath = textOf(flags.html)
       return reportCommand(
         {
-          bundle,
+          ...{ bundle, isJson: flags.json === true },
           ...(junitPath !== undefined && { junitPath }),
           ...(htmlPath !== undefined && { htmlPath }),
         },
-        {
-          out: (text) => void process.stdout.write(text),
-          error: (text) => void process.stderr.write(text),
-        },
+        { stdout: process.stdout, stderr: process.stderr },
       )
     },
   },

@@ -34,7 +34,7 @@ export interface YamlDocument {
   keyPosition(pointer: string): YamlPosition
 }
 
-export interface YamlPosition {
+interface YamlPosition {
   readonly line: number
   readonly column: number
 }

@@ -13,8 +13,8 @@ export interface PanelToCheck {
   readonly expressions: readonly string[]
 }
 
-/** Panels as they are in the files that Grafana reads, with what Grafana would put in the place of its variables. */
-export function panelsOf(volume: string): readonly PanelToCheck[] {
+/** Panels as they are in the files that Grafana reads, with what Grafana would put in the place of its variables: each of `volumes`. */
+export function panelsOf(volumes: readonly string[]): readonly PanelToCheck[] {
   return DASHBOARDS.flatMap(({ uid }) => {
     const path = new URL(`../../dashboards/${uid}.json`, import.meta.url)
     const { panels } = JSON.parse(readFileSync(path, 'utf8')) as {
@@ -24,8 +24,8 @@ export function panelsOf(volume: string): readonly PanelToCheck[] {
       .filter(({ type }) => type !== 'row')
       .map(({ title, targets = [] }) => ({
         name: `${uid}: ${title}`,
-        expressions: targets.map(({ expr }) =>
-          expr.replaceAll('$__rate_interval', '10s').replaceAll('$volume', volume),
+        expressions: targets.flatMap(({ expr }) =>
+          volumes.map((volume) => expr.replaceAll('$__rate_interval', '10s').replaceAll('$volume', volume)),
         ),
       }))
   })

@@ -1,5 +1,5 @@
 /** What a cluster has to do so that every panel has something to show: load, snapshots, backups, scrubs, a resync, limits. */
-import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { VolumeJson } from '../e2e/cluster/fixture/api.ts'
@@ -10,7 +10,7 @@ import { BasaltProcess } from '../e2e/target/support/process.ts'
 /** The volume that everything happens to. */
 export const VOLUME = 'busy'
 /** A volume with a replica less than there are servers: one that can move. */
-const MOVING = 'moving'
+export const MOVING = 'moving'
 /** For a primary to be there. */
 const SERVED_MS = 30_000
 
@@ -52,7 +52,7 @@ export class Life {
     const backups = join(this.#dev.directory, 'backups')
     mkdirSync(backups)
     const key = join(this.#dev.directory, 'backup.key')
-    writeFileSync(key, execFileSync('openssl', ['rand', '-hex', '32']))
+    writeFileSync(key, randomBytes(32).toString('hex'))
     await this.#run('repository', 'add', 'here', '--directory', backups, '--encryption-key-file', key)
     await this.#run('snapshot', 'create', `${VOLUME}@first`)
     await this.#run('backup', 'create', VOLUME)

@@ -14,7 +14,7 @@ import { Dev } from '../e2e/cluster/fixture/dev.ts'
 import { freePorts } from '../e2e/kernel/fixture/ports.ts'
 import { Report } from '../e2e/kernel/fixture/report.ts'
 import { alertExpressions, hasData, hurriedRules, panelsOf, RULES, undocumented } from './checks.ts'
-import { Life, VOLUME } from './life.ts'
+import { Life, MOVING, VOLUME } from './life.ts'
 import { missing, Prometheus, promtool } from './prometheus.ts'
 
 /** For an alert to fire or to end, and for panels to get their data. */
@@ -56,16 +56,12 @@ async function checkRules(): Promise<void> {
   }
 }
 
-interface Servers {
-  /** `HOST:PORT` of each server's HTTP API. */
-  readonly http: readonly string[]
-}
-
-function serversOf(dev: Dev): Servers {
+/** `HOST:PORT` of each server's HTTP API. */
+function serversOf(dev: Dev): readonly string[] {
   const { ports } = JSON.parse(readFileSync(join(dev.directory, 'dev.json'), 'utf8')) as {
     ports: { servers: readonly { http: number }[] }
   }
-  return { http: ports.servers.map(({ http }) => `127.0.0.1:${http}`) }
+  return ports.servers.map(({ http }) => `127.0.0.1:${http}`)
 }
 
 async function checkCluster(folder: string): Promise<void> {
@@ -73,7 +69,7 @@ async function checkCluster(folder: string): Promise<void> {
   const life = new Life(dev, new Cli({ BASALT_MASTER: dev.url }))
   const rules = join(folder, 'hurried.rules.yaml')
   writeFileSync(rules, hurriedRules())
-  const { http } = serversOf(dev)
+  const http = serversOf(dev)
   const [port = 0] = await freePorts(1)
   const jobs = [
     { job: 'basalt-server', targets: http },
@@ -122,7 +118,7 @@ async function checkExpositions(master: string, server: string): Promise<void> {
 async function checkFault(prometheus: Prometheus, life: Life, http: readonly string[]): Promise<void> {
   report.title('a server hangs, and is killed')
   const instance = http.at(-1) ?? ''
-  const { pid } = await pidOf(instance)
+  const pid = await pidOf(instance)
   const firing = async (name: string): Promise<boolean> =>
     (await prometheus.alerts()).some(({ labels, state }) => labels.alertname === name && state === 'firing')
   process.kill(pid, 'SIGSTOP')
@@ -149,9 +145,9 @@ async function checkFault(prometheus: Prometheus, life: Life, http: readonly str
   }
 }
 
-async function pidOf(instance: string): Promise<{ readonly pid: number }> {
+async function pidOf(instance: string): Promise<number> {
   const { server } = (await (await fetch(`http://${instance}/status`)).json()) as { server: { pid: number } }
-  return server
+  return server.pid
 }
 
 async function checkExpressions(prometheus: Prometheus): Promise<void> {
@@ -164,10 +160,13 @@ async function checkExpressions(prometheus: Prometheus): Promise<void> {
     for (const { expr } of alertExpressions()) await prometheus.history(expr)
   })
   report.title('panels')
-  for (const panel of panelsOf(VOLUME)) {
+  for (const panel of panelsOf([VOLUME, MOVING])) {
     await check('panels', panel.name, () => until('data', () => hasData(prometheus, panel)))
   }
 }
+
+// what runs ends with this process, also when it is ended
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const why = missing()
 if (process.argv.length > 2) {

@@ -23,7 +23,8 @@ export interface World {
     readonly isOn: boolean
     readonly wasOn: boolean
     begin(what: string): void
-    end(what: string): void
+    /** Whether it was on. */
+    end(what: string): boolean
   }
   /** Done at the end of the scenario, whatever happened, the last one first. */
   atEnd(what: string, clean: () => Promise<void>): void

@@ -16,7 +16,7 @@ export interface ActionDescription {
   readonly isFault: boolean
 }
 
-export interface ParameterDescription {
+interface ParameterDescription {
   readonly name: string
   readonly kind: string
   readonly help: string

@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly isKept: boolean
 }
 
-export interface Output {
+interface Output {
   write(text: string): unknown
 }
 

@@ -5,6 +5,7 @@ import { runName } from '../engine/scenario-events.ts'
 import type { EventSink } from '../model/event.ts'
 import type { Scenario } from '../model/scenario.ts'
 import { RunBundle } from '../report/bundle.ts'
+import { totalsText } from '../report/collect.ts'
 import { ConsoleReport, jsonLines } from '../report/console.ts'
 import { gitState } from '../report/manifest.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
@@ -26,7 +27,7 @@ const SOURCES = join(import.meta.dirname, '..', '..')
 export async function openReporting(
   scenarios: readonly Scenario[],
   options: RunOptions,
-  { stdout, clock, version }: Pick<RunnerPorts, 'stdout' | 'clock' | 'version'>,
+  { stdout, stderr, clock, version }: Pick<RunnerPorts, 'stdout' | 'stderr' | 'clock' | 'version'>,
   runId: string,
 ): Promise<Reporting> {
   const bundle = await RunBundle.open({
@@ -58,7 +59,8 @@ export async function openReporting(
         ...(options.junit !== undefined && { junitPath: options.junit }),
         ...(options.html !== undefined && { htmlPath: options.html }),
       })
-      if (!options.isJson) console.end(bundle.totals, bundle.path)
+      if (options.isJson) stderr.write(`${totalsText(bundle.totals)}\n`)
+      else console.end(bundle.totals, bundle.path)
     },
   }
 }

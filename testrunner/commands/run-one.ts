@@ -4,7 +4,7 @@
  */
 import { isBlockError } from '../../src/base/errors.ts'
 import { CATALOG } from '../actions/all.ts'
-import { BASELINE_FILE } from '../actions/benchmark/baseline-file.ts'
+import { BASELINE_FILE } from '../actions/benchmark/gate.ts'
 import { afterScenario } from '../actions/gates/gates.ts'
 import type { Backend } from '../backends/backend.ts'
 import type { ScenarioResult } from '../engine/ports.ts'

@@ -89,7 +89,7 @@ export async function runAll(
         ...{ runId: `${runId}-${index + 1}`, without: withoutOf(scenario) },
         artifact: async (path, content, about) => {
           const saved = await reporting.artifact(label, path, content, about)
-          if (saved !== null) emit({ type: 'artifact', ...saved })
+          emit(saved === null ? { type: 'log', text: `no room for ${path}` } : { type: 'artifact', ...saved })
         },
       })
       results.push(result)

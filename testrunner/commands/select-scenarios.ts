@@ -57,7 +57,7 @@ export async function selectScenarios(selection: Selection, { files, catalog }: 
 }
 
 /** Those of all paths, each file once. */
-export async function findScenarios(paths: readonly string[], files: FileSource): Promise<readonly Found[]> {
+async function findScenarios(paths: readonly string[], files: FileSource): Promise<readonly Found[]> {
   const found = new Map<string, Found>()
   for (const path of paths) {
     const root = await scenarioRoot(path, files)

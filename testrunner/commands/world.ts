@@ -52,8 +52,8 @@ class Harm {
     this.#wasOn = true
   }
 
-  end(what: string): void {
-    this.#on.delete(what)
+  end(what: string): boolean {
+    return this.#on.delete(what)
   }
 }
 

@@ -4,9 +4,14 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RealClock } from '../../src/io/clock.ts'
+import { RealRandom } from '../../src/io/random.ts'
+import { plainSyscalls } from '../../src/io/syscalls.ts'
 import type { Machine, Place, PlaceRequest } from '../backends/backend.ts'
 import { sshBackend } from '../backends/ssh/ssh-backend.ts'
+import { startCluster } from '../cluster/start-cluster.ts'
 import { isAlive, processesWith, REPOSITORY, requestOf, topologyOf, until } from './fixture/scene.ts'
 import { type Keys, makeKeys, Sshd } from './fixture/sshd.ts'
 
@@ -105,6 +110,24 @@ describe('a place on nodes', () => {
       expect(await program.exited).toEqual({ code: null, signal: 'SIGKILL' })
       await until('the child to end', 5_000, () => !isAlive(Number(line)))
     })
+  })
+
+  test('carries a cluster', async () => {
+    await inPlace(async (place) => {
+      const topology = topologyOf({ masters: 1, servers: 1 })
+      const clock = new RealClock({ syscalls: plainSyscalls })
+      const log = (): void => undefined
+      const cluster = await startCluster({ place, topology, random: new RealRandom(), clock, signal, log })
+      const wish = { name: 'disk', size_bytes: 64 * 1024 * 1024, replica_factor: 1 }
+      await cluster.api.post('/block/volume', Type.Unknown(), wish)
+      const shown = await machine(place, 'h1').run(
+        [...machine(place, 'h1').basalt, 'volume', 'list', '--json'],
+        { environment: cluster.environment, timeoutMs: 30_000 },
+      )
+      expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining('"disk"') })
+      await cluster.stop()
+    })
+    expectNothingLeft()
   })
 
   test('programs end when the connection is killed', async () => {
@@ -259,6 +282,14 @@ setTimeout(() => process.exit(1), 1500)`
     expect(await backend.missing(['partition', 'root', 'small-disk'])).toEqual([])
     const topology = topologyOf({ servers: 3, diskBytes: { s2: 8 * 1024 * 1024 } })
     const place = await backend.open(request({ topology }), signal)
+    try {
+      await harm(place)
+    } finally {
+      await place.close(false)
+    }
+  })
+
+  async function harm(place: Place): Promise<void> {
     const ends = new Map<string, { host: string; port: number }>()
     for (const [name, one] of place.machines) {
       const [port = 0] = await one.ports(1)
@@ -299,6 +330,5 @@ setTimeout(() => process.exit(1), 1500)`
     // however the connection ends, no harm stays
     for (const pid of stacks.flatMap((server) => server.sessions())) process.kill(pid, 'SIGKILL')
     await until('the rules to go', 20_000, () => rules() === '')
-    await place.close(false)
-  })
+  }
 })

@@ -4,7 +4,7 @@ import { durationText } from '../model/duration-text.ts'
 import { StepFailure } from '../model/failure.ts'
 
 /** How long an action may take to end after it was told to. */
-export const HUNG_MS = 10_000
+const HUNG_MS = 10_000
 /** The same when the user does not want to wait any longer. */
 const HURRIED_MS = 500
 

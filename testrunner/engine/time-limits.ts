@@ -10,7 +10,7 @@ import { onAbort } from './attempt.ts'
 import { stepText } from './failures.ts'
 
 /** For all phases that always run, after the scenario was stopped. */
-export const CLEAN_UP_MS = 30_000
+const CLEAN_UP_MS = 30_000
 
 export interface TimeLimitsOptions {
   readonly clock: Clock

@@ -5,7 +5,7 @@
 export const NEEDS = {
   root: 'root on the machines',
   kernel: "a kernel's initiators (open-iscsi or nvme-cli) on the machines of hosts",
-  netem: 'delay and loss by the kernel (sch_netem)',
+  netem: 'delay and loss of links (sch_netem, or proxies in its place)',
   partition: 'cuts between machines',
   'small-disk': 'a file system of limited size for a server (a tmpfs or a loop device that may be mounted)',
   fio: 'fio',

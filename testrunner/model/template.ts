@@ -7,7 +7,7 @@ import { BadArgument } from './parameter.ts'
 import { isValueMap, type Value, type ValueMap } from './value.ts'
 
 /** What one text may grow to when its templates are replaced. */
-export const TEXT_CHARACTERS_MAX = 1024 * 1024
+const TEXT_CHARACTERS_MAX = 1024 * 1024
 
 /** A text is a row of these. */
 export type Piece = { readonly text: string } | { readonly path: readonly [string, ...string[]] }
@@ -102,7 +102,7 @@ export function written(value: Value, name: string): string {
 }
 
 /** Throws BadArgument when it would be longer than `charactersMax`. */
-export function joined(texts: readonly string[], charactersMax: number): string {
+function joined(texts: readonly string[], charactersMax: number): string {
   const characters = texts.reduce((sum, text) => sum + text.length, 0)
   if (characters > charactersMax) {
     throw new BadArgument(`grows to more than ${charactersMax} characters when its templates are replaced`)

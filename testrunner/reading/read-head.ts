@@ -7,7 +7,7 @@ import { childOf, type Node, positionOf } from './node.ts'
 import type { Problems } from './problems.ts'
 import { type Declared, readDeclared, readVariants, type Variants } from './read-variables.ts'
 
-export const SCENARIO_KEYS = [
+const SCENARIO_KEYS = [
   ...(['proves', 'fault', 'tier', 'timeout', 'needs', 'vars', 'variants', 'ci'] as const),
   ...(['topology', 'phases'] as const),
 ] as const

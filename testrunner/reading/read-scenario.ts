@@ -22,9 +22,7 @@ import { scenarioName } from './scenario-paths.ts'
 import { newBudget } from './scope.ts'
 import { type FileSource, Sources } from './source-files.ts'
 
-export { resolveTemplates } from '../model/template.ts'
 export { listScenarios, type ScenarioHead } from './list-scenarios.ts'
-export type { FileSource } from './source-files.ts'
 
 const TIMEOUT_MS = 600_000
 

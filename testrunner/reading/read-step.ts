@@ -12,7 +12,7 @@ import { childOf, keyPosition, type Node, positionOf } from './node.ts'
 import { isForTheRun, parseKnown, ROUND, type Substitution, substitute } from './scope.ts'
 
 /** Keys of every step. What an action takes has other names. */
-export const STEP_KEYS = [
+const STEP_KEYS = [
   ...(['action', 'id', 'because_of', 'save_as', 'retry', 'timeout', 'ignore_error'] as const),
 ] as const
 

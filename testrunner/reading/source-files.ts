@@ -15,13 +15,13 @@ export interface FileSource {
   isDirectory(path: string): Promise<boolean>
 }
 
-export interface FolderEntry {
+interface FolderEntry {
   readonly name: string
   readonly isDirectory: boolean
 }
 
-export const FILES_MAX = 64
-export const FILES_CHARACTERS_MAX = 1024 * 1024
+const FILES_MAX = 64
+const FILES_CHARACTERS_MAX = 1024 * 1024
 
 export interface SourceDocument {
   readonly path: string

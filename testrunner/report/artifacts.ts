@@ -10,7 +10,7 @@ export interface ArtifactLimits {
   readonly allBytes: number
 }
 
-export const ARTIFACT_LIMITS: ArtifactLimits = { eachBytes: 32 * MIB, allBytes: 256 * MIB }
+const ARTIFACT_LIMITS: ArtifactLimits = { eachBytes: 32 * MIB, allBytes: 256 * MIB }
 
 export interface KeptArtifact {
   /** Within the bundle. */

@@ -138,5 +138,5 @@ export class RunBundle {
 }
 
 /** `20261122-074305-ID`, in UTC. */
-export const bundleName = (beganMs: number, runId: string): string =>
+const bundleName = (beganMs: number, runId: string): string =>
   `${new Date(beganMs).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}-${safePath(runId)}`

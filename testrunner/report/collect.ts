@@ -27,7 +27,7 @@ export interface StepReport {
   position: Position | null
 }
 
-export interface PhaseReport {
+interface PhaseReport {
   readonly phase: string
   readonly round: number
   readonly rounds: number

@@ -32,7 +32,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 }
 
 /** For text and for quoted attributes. Characters that XML 1.0 does not have become U+FFFD. */
-export const escapeText = (text: string): string =>
+const escapeText = (text: string): string =>
   cleanText(text).replace(/[&<>"']/g, (one) => ENTITIES[one] ?? one)
 
 /** Without control characters other than tabs and new lines, halves of surrogate pairs and non-characters. */

@@ -2,7 +2,7 @@
 import type { ValueMap } from '../model/value.ts'
 import type { RunCollector, ScenarioReport, StepReport } from './collect.ts'
 
-export const RESULT_VERSION = 1
+const RESULT_VERSION = 1
 
 /** Pretty-printed, ended by a new line. */
 export const resultJson = (run: RunCollector): string =>

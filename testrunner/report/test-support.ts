@@ -14,7 +14,7 @@ export const named = (index: number, action: string, more: Partial<StepName> = {
   ...{ phase: 'kill', round: 1, index, action, id: null, ...more },
 })
 
-export const POSITION = { file: 'scenarios/ha/failover.yaml', line: 31, column: 9 }
+const POSITION = { file: 'scenarios/ha/failover.yaml', line: 31, column: 9 }
 
 export const ended = (
   step: StepName,

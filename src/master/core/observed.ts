@@ -46,7 +46,9 @@ export interface Observed {
   readonly tokens: readonly { readonly name: string; readonly role: string; readonly expiresAt: number }[]
 }
 
-export function observedOf(records: RecordsView, live: LiveCluster, nowWallMs: number): Observed {
+type ObservedRecords = Pick<RecordsView, 'volumes' | 'servers' | 'jobs' | 'schedules' | 'tokens'>
+
+export function observedOf(records: ObservedRecords, live: LiveCluster, nowWallMs: number): Observed {
   return {
     volumes: records.volumes().map((volume) => ({
       name: volume.name,

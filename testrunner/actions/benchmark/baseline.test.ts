@@ -1,69 +1,90 @@
 import { describe, expect, it } from 'vitest'
-import { lastFigures } from './baseline-file.ts'
-import { compareFigures, figuresIn } from './compare-figures.ts'
+import {
+  appendBaseline,
+  type Baseline,
+  baselineOf,
+  compareFigures,
+  directionOf,
+  figuresOf,
+  readBaselines,
+} from './baseline.ts'
 
-const LIMITS = { p99Percent: 10, iopsPercent: 5 }
-
-describe('figures of a benchmark', () => {
-  it('are rates and latencies, by where they stand', () => {
-    const result = {
-      generator: 'basalt',
-      read: { operations: 10, iops: 900, bytes_per_second: 1, p50_us: 80, p99_us: 400 },
-      write: null,
-      tps: 12,
-    }
-    expect(figuresIn(result)).toEqual({ 'read.iops': 900, 'read.p99_us': 400, tps: 12 })
+describe('figures', () => {
+  it('may be as much worse as is allowed, and no more', () => {
+    const before = { 'write.p99Ms': 4, iops: 1000 }
+    expect(compareFigures({ 'write.p99Ms': 4.4, iops: 950 }, before)).toEqual([])
+    expect(compareFigures({ 'write.p99Ms': 4.41, iops: 949 }, before).map(({ text }) => text)).toEqual([
+      'write.p99Ms is 4.41, was 4: +10.3 %, at most +10 % is allowed',
+      'iops is 949, was 1000: −5.1 %, no less than −5 % is allowed',
+    ])
   })
 
-  it('may be worse by as much as the limits say', () => {
-    expect(
-      compareFigures(
-        { 'read.iops': 950, 'read.p99_us': 440 },
-        { 'read.iops': 1000, 'read.p99_us': 400 },
-        LIMITS,
-      ),
-    ).toEqual([])
+  it('may be better, and others may be what they like', () => {
+    expect(compareFigures({ p99Ms: 1, iops: 9e9, errors: 50 }, { p99Ms: 4, iops: 1, errors: 0 })).toEqual([])
   })
 
-  it('may be better by any amount', () => {
-    expect(compareFigures({ tps: 900, 'read.p99_us': 1 }, { tps: 9, 'read.p99_us': 400 }, LIMITS)).toEqual([])
+  it('have the limits that they are given', () => {
+    const limits = { latencyPercent: 50, ratePercent: 50 }
+    expect(compareFigures({ p99Ms: 6, iops: 500 }, { p99Ms: 4, iops: 1000 }, limits)).toEqual([])
   })
 
-  it('regress when a rate falls by more', () => {
-    const [regression] = compareFigures({ 'write.iops': 949 }, { 'write.iops': 1000 }, LIMITS)
-    expect(regression).toMatchObject({ figure: 'write.iops', previous: 1000, current: 949 })
-    expect(regression?.worsePercent).toBeCloseTo(5.1)
+  it('that are not measured any more are worse', () => {
+    expect(compareFigures({}, { iops: 5, p50Ms: 1 })).toEqual([
+      {
+        figure: 'iops',
+        current: null,
+        previous: 5,
+        changePercent: null,
+        text: 'iops was not measured, was 5',
+      },
+    ])
+    expect(compareFigures({ iops: Number.NaN }, { iops: 5 }).length).toBe(1)
   })
 
-  it('regress when a p99 rises by more', () => {
-    const [regression] = compareFigures({ 'write.p99_us': 441 }, { 'write.p99_us': 400 }, LIMITS)
-    expect(regression?.worsePercent).toBeCloseTo(10.25)
+  it('that were zero may not be more', () => {
+    expect(compareFigures({ p99Ms: 0.1 }, { p99Ms: 0 })).toMatchObject([{ changePercent: null }])
+    expect(compareFigures({ p99Ms: 0 }, { p99Ms: 0 })).toEqual([])
   })
 
-  it('that only one side has are compared with nothing', () => {
-    expect(compareFigures({ tps: 1 }, { 'read.iops': 5 }, LIMITS)).toEqual([])
-    expect(compareFigures({ tps: 1 }, { tps: 0 }, LIMITS)).toEqual([])
+  it.each([
+    ...([
+      ['write.p99Ms', 'lower'] as const,
+      ['p99', 'lower'] as const,
+      ['read_p99_us', 'lower'] as const,
+    ] as const),
+    ...([
+      ['iops', 'higher'] as const,
+      ['write.mibPerSecond', 'higher'] as const,
+      ['tps', 'higher'] as const,
+    ] as const),
+    ...([['p50Ms', null] as const, ['p999Ms', null] as const, ['writes', null] as const] as const),
+  ])('%s: %s is better', (figure, direction) => {
+    expect(directionOf(figure)).toBe(direction)
+  })
+
+  it('are taken out of what an action returned', () => {
+    expect(figuresOf({ iops: 5, write: { p99Ms: 2, name: 'x' } })).toEqual({ iops: 5, 'write.p99Ms': 2 })
   })
 })
 
-describe('a baseline', () => {
-  const KEY = { scenario: 'benchmark/smoke', name: 'bench', backend: 'local' }
-  const line = (over: object, tps: number): string =>
-    JSON.stringify({ at: '2026-11-22T00:00:00.000Z', ...KEY, ...over, figures: { tps } })
-
-  it('has the last figures of the same benchmark', () => {
-    const text = [line({}, 1), line({}, 2), line({ name: 'other' }, 3), line({ backend: 'vm' }, 4), ''].join(
-      '\n',
-    )
-    expect(lastFigures(text, KEY)).toEqual({ tps: 2 })
+describe('the file of baselines', () => {
+  const key = { scenario: 'benchmark/write', variant: 'default', backend: 'local' }
+  const at = (iops: number, more: Partial<Baseline> = {}): Baseline => ({
+    ...{ ...key, at: '2026-11-22T00:00:00.000Z', productVersion: '0.1.0', figures: { iops }, ...more },
   })
 
-  it('may have none', () => {
-    expect(lastFigures('', KEY)).toBeUndefined()
-    expect(lastFigures(line({ scenario: 'x' }, 1), KEY)).toBeUndefined()
+  it('gives back what was appended, the newest being the baseline', () => {
+    const text = [at(1), at(2, { backend: 'vm' }), at(3), at(4, { variant: 'nvme' })]
+      .map((one) => appendBaseline(one))
+      .join('')
+    expect(baselineOf(readBaselines(text), key)?.figures).toEqual({ iops: 3 })
+    expect(baselineOf(readBaselines(text), { ...key, scenario: 'other' })).toBeNull()
   })
 
-  it.each(['{"at":1}', 'nonsense', '{'])('is refused with a line %j', (bad) => {
-    expect(() => lastFigures(`${line({}, 1)}\n${bad}\n`, KEY)).toThrow('line 2')
+  it('survives a torn line', () => {
+    const torn = `${appendBaseline(at(1))}{"scenario":"bench`
+    const text = torn + appendBaseline(at(2), torn)
+    expect(readBaselines(text).map(({ figures }) => figures)).toEqual([{ iops: 1 }, { iops: 2 }])
+    expect(readBaselines('null\n[]\n{"figures":{"iops":"x"}}\n')).toEqual([])
   })
 })

@@ -1,18 +1,24 @@
 /** Figures are kept, and new ones are held against them. */
+import { appendFile, readFile } from 'node:fs/promises'
+import { isSystemError } from '../../../src/io/system-error.ts'
 import { StepFailure } from '../../model/failure.ts'
 import { anything, number, optional, text, withDefault } from '../../model/parameters.ts'
-import { DEFAULT_VARIANT } from '../../model/scenario.ts'
 import type { Value } from '../../model/value.ts'
 import { defineAction, type World } from '../action.ts'
 import { asValue, badArgument } from '../shared/failures.ts'
 import {
   appendBaseline,
-  BASELINE_FILE,
   type BaselineKey,
-  lastFigures,
-  readBaseline,
-} from './baseline-file.ts'
-import { compareFigures, figuresIn, type NamedFigures } from './compare-figures.ts'
+  baselineOf,
+  compareFigures,
+  directionOf,
+  type Figures,
+  figuresOf,
+  readBaselines,
+} from './baseline.ts'
+
+/** Under which name a run's command leaves the path of its baseline in `World.shared`. */
+export const BASELINE_FILE = 'baseline file'
 
 const FIGURES = {
   figures: anything('what bench_run, fio_run or pgbench_run saved'),
@@ -28,19 +34,29 @@ interface Named {
   readonly file: string | undefined
 }
 
-function namedFigures(figures: Value): NamedFigures {
-  const found = figuresIn(figures)
-  if (Object.keys(found).length === 0)
-    throw badArgument('figures: there is no iops, tps or p99_us in it', figures)
-  return found
+/** Those of them that a gate is about. */
+export function gatedFigures(result: Value): Figures {
+  const found = Object.entries(figuresOf(result)).filter(([name]) => directionOf(name) !== null)
+  if (found.length === 0) throw badArgument('figures: there is no rate and no p99 in it', result)
+  return Object.fromEntries(found)
 }
 
 const pathOf = ({ shared }: World, { file }: Named): string | undefined =>
   file ?? (shared.get(BASELINE_FILE) as string | undefined)
 
-function keyOf({ scenario, place }: World, name: string): BaselineKey {
-  const variant = scenario.variant === DEFAULT_VARIANT ? '' : `@${scenario.variant}`
-  return { scenario: `${scenario.name}${variant}`, name, backend: `${place.facts.backend ?? place.hostKind}` }
+const keyOf = ({ scenario, place }: World, name: string): BaselineKey => ({
+  scenario: `${scenario.name}#${name}`,
+  variant: scenario.variant,
+  backend: `${place.facts.backend ?? place.hostKind}`,
+})
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return ''
+    throw error
+  }
 }
 
 export const benchBaseline = defineAction({
@@ -51,9 +67,15 @@ export const benchBaseline = defineAction({
   result: 'true when they were appended',
   async run({ world, clock }, named) {
     const path = pathOf(world, named)
-    const figures = namedFigures(named.figures)
+    const figures = gatedFigures(named.figures)
     if (path === undefined) return false
-    await appendBaseline(path, keyOf(world, named.name), figures, clock.wallMs())
+    const baseline = {
+      ...keyOf(world, named.name),
+      at: new Date(clock.wallMs()).toISOString(),
+      productVersion: `${world.place.facts.product ?? 'this one'}`,
+      figures,
+    }
+    await appendFile(path, appendBaseline(baseline, (await textOf(path)).slice(-1)))
     return true
   },
 })
@@ -72,25 +94,24 @@ export const benchGate = defineAction({
   async run(context, { p99_percent, iops_percent, ...named }) {
     const { world } = context
     const path = pathOf(world, named)
-    const current = namedFigures(named.figures)
+    const current = gatedFigures(named.figures)
     const previous =
-      path === undefined ? undefined : lastFigures(await readBaseline(path), keyOf(world, named.name))
-    if (previous === undefined) {
+      path === undefined ? null : baselineOf(readBaselines(await textOf(path)), keyOf(world, named.name))
+    if (previous === null) {
       context.progress(
         path === undefined ? 'there is no baseline' : `${path} has no figures of ${named.name}`,
       )
       return { is_compared: false }
     }
-    const regressions = compareFigures(current, previous, {
-      p99Percent: p99_percent,
-      iopsPercent: iops_percent,
-    })
-    const [worst] = [...regressions].sort((a, b) => b.worsePercent - a.worsePercent)
-    if (worst === undefined) return { is_compared: true }
+    const limits = { latencyPercent: p99_percent, ratePercent: iops_percent }
+    const regressions = compareFigures(current, previous.figures, limits)
+    const [first] = regressions
+    if (first === undefined) return { is_compared: true }
+    const all = regressions.map((one) => one.text).join('; ')
     throw new StepFailure(
       'REGRESSION',
-      `${named.name}: ${worst.figure} is ${worst.worsePercent.toFixed(1)} % worse: ${worst.current}, was ${worst.previous}`,
-      asValue({ regressions, current, previous }),
+      `${named.name}: ${all}`,
+      asValue({ regressions, current, previous: previous.figures }),
     )
   },
 })

@@ -10,7 +10,7 @@ import { machineOf } from '../core/exec.ts'
 import { asValue, badArgument, notAsStated } from '../shared/failures.ts'
 import { fieldOf } from '../shared/fields.ts'
 
-export const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
 type Method = (typeof METHODS)[number]
 
 const PATH = text('the path, e.g. /block/status')

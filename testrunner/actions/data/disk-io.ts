@@ -44,7 +44,7 @@ const SEED = 'the content follows from this text and the place'
 export const diskWrite = defineAction({
   name: 'disk_write',
   group: 'data',
-  summary: 'Writes content that follows from a seed, and flushes',
+  summary: 'Write content that follows from a seed, and flush',
   parameters: {
     ...ATTACHED,
     ...RANGE,
@@ -68,7 +68,7 @@ export const diskWrite = defineAction({
 export const diskRead = defineAction({
   name: 'disk_read',
   group: 'data',
-  summary: 'Reads what disk_write wrote with the same seed, and compares every byte',
+  summary: 'Read what disk_write wrote with the same seed, and compare every byte',
   parameters: { ...ATTACHED, ...RANGE, seed: withDefault(text(SEED), 'basalt') },
   result: 'sha256 of what was read',
   async run({ world, signal }, { seed, offset, length, ...name }) {
@@ -103,7 +103,7 @@ const mismatch = (
 export const diskTrim = defineAction({
   name: 'disk_trim',
   group: 'data',
-  summary: 'Gives a range back, and looks that it reads as zeros',
+  summary: 'Give a range back, and look that it reads as zeros',
   parameters: { ...ATTACHED, ...RANGE, check: withDefault(truth('reads the range afterwards'), true) },
   async run({ world, signal }, { offset, length, check, ...name }) {
     const disk = diskOf(world, name)
@@ -125,7 +125,7 @@ export const diskTrim = defineAction({
 export const diskChecksum = defineAction({
   name: 'disk_checksum',
   group: 'data',
-  summary: 'Reads a range, the whole disk unless told, and compares its checksum when one is given',
+  summary: 'Read a range, the whole disk unless told, and compare its checksum when one is given',
   parameters: { ...ATTACHED, ...RANGE, equals: optional(text('the sha256 that it must have')) },
   result: 'sha256 of the range',
   timeoutMs: 300_000,

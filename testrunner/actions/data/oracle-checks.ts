@@ -9,7 +9,7 @@ import { volumeName } from '../shared/volumes.ts'
 export const oracleVerify = defineAction({
   name: 'oracle_verify',
   group: 'data',
-  summary: 'Reads everything that was ever written to a volume and compares it with what was acknowledged',
+  summary: 'Read everything that was ever written to a volume and compare it with what was acknowledged',
   parameters: {
     ...ATTACHED,
     written_to: optional(
@@ -35,7 +35,7 @@ const markKey = (volume: string, label: string): string => `mark ${label} of ${v
 export const oracleSnapshot = defineAction({
   name: 'oracle_snapshot',
   group: 'data',
-  summary: 'Remembers what a snapshot must show: once before it is asked for, and once when it is there',
+  summary: 'Remember what a snapshot must show: once before it is asked for, and once when it is there',
   parameters: {
     volume: volumeName(),
     label: text('names this moment for oracle_verify and oracle_rewind'),
@@ -59,7 +59,7 @@ export const oracleSnapshot = defineAction({
 export const oracleRewind = defineAction({
   name: 'oracle_rewind',
   group: 'data',
-  summary: 'Tells the oracle that a volume was set back to a remembered moment',
+  summary: 'Tell the oracle that a volume was set back to a remembered moment',
   parameters: { volume: volumeName(), label: text('of oracle_snapshot') },
   async run({ world, signal }, { volume, label }) {
     signal.throwIfAborted()
@@ -72,7 +72,7 @@ export const oracleAllowLoss = defineAction({
   name: 'oracle_allow_loss',
   group: 'data',
   summary:
-    'Tells the oracle that writes that were not flushed may be gone: the only replica that had them was lost, which best_effort allows',
+    'Tell the oracle that writes that were not flushed may be gone: the only replica that had them was lost, which best_effort allows',
   parameters: { volume: volumeName(), why: withDefault(text('for the report'), 'the mode allows it') },
   async run(context, { volume, why }) {
     context.signal.throwIfAborted()

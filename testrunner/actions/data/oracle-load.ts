@@ -11,7 +11,7 @@ const AREA = optional(size('the part of the disk that is used, from its start; a
 export const oracleFill = defineAction({
   name: 'oracle_fill',
   group: 'data',
-  summary: 'Writes every block of a volume once, flushes, and remembers them',
+  summary: 'Write every block of a volume once, flush, and remember them',
   parameters: { ...ATTACHED, area: AREA },
   timeoutMs: 300_000,
   async run({ world, signal }, { area, ...name }) {
@@ -27,7 +27,7 @@ export const oracleLoadStart = defineAction({
   name: 'oracle_load_start',
   group: 'data',
   summary:
-    'Begins to write and read, and goes on until oracle_load_stop; what is acknowledged is remembered, what is read is checked',
+    'Begin to write and read, and go on until oracle_load_stop; what is acknowledged is remembered, what is read is checked',
   parameters: {
     ...ATTACHED,
     ...LOAD_NAME,
@@ -61,7 +61,7 @@ const STOP_MS = 10_000
 export const oracleLoadStop = defineAction({
   name: 'oracle_load_stop',
   group: 'data',
-  summary: 'Ends a load after what it has under way, and tells what came of it',
+  summary: 'End a load after what it has under way, and tell what came of it',
   parameters: {
     volume: volumeName(),
     ...LOAD_NAME,
@@ -92,7 +92,7 @@ export const oracleLoadStop = defineAction({
 export const oracleProgress = defineAction({
   name: 'oracle_progress',
   group: 'data',
-  summary: 'Waits until a load has so many more acknowledged writes',
+  summary: 'Wait until a load has so many more acknowledged writes',
   parameters: {
     volume: volumeName(),
     ...LOAD_NAME,

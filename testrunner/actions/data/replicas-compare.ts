@@ -15,7 +15,7 @@ export const replicasCompare = defineAction({
   name: 'replicas_compare',
   group: 'data',
   summary:
-    'Waits until all replicas of a volume that nobody writes to are in sync and flushed, and compares what their files hold, byte by byte',
+    'Wait until all replicas of a volume that nobody writes to are in sync and flushed, and compare what their files hold, byte by byte',
   parameters: {
     volume: volumeName(),
     replicas: withDefault(integer('how many there must be at least', 2, 16), 2),

@@ -34,7 +34,7 @@ export const corruptExtent = defineAction({
   name: 'corrupt_extent',
   group: 'fault',
   summary:
-    "Flips bits in blocks of a volume where one replica's extents hold them, while its server runs or is down",
+    "Flip bits in blocks of a volume where one replica's extents hold them, while its server runs or is down",
   parameters: {
     volume: volumeName(),
     server: serverName('whose replica'),
@@ -91,7 +91,7 @@ export const corruptLog = defineAction({
   name: 'corrupt_log',
   group: 'fault',
   summary:
-    'Flips bits in the log of one replica, in an entry that its next start has to read; its server must be down',
+    'Flip bits in the log of one replica, in an entry that its next start has to read; its server must be down',
   parameters: { volume: volumeName(), server: serverName('whose replica') },
   result: 'server, first_lsn and last_lsn of the group of entries that was hit, and groups that were there',
   isFault: true,

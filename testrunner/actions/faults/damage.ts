@@ -2,7 +2,7 @@
 import type { ActionContext, World } from '../action.ts'
 import { beginHarm } from '../shared/harm.ts'
 
-export type DamageKind = 'killed' | 'corrupted' | 'filled'
+export type DamageKind = 'killed' | 'corrupted'
 
 const keyOf = (kind: DamageKind): string => `damage ${kind}`
 const LAST_MS = 'last harm'

@@ -5,7 +5,7 @@ import { defineAction, type World } from '../action.ts'
 import { badArgument, couldNot } from '../shared/failures.ts'
 import { endHarm } from '../shared/harm.ts'
 import { serverName, serverOf } from '../shared/servers.ts'
-import { doHarm, noteDamage } from './damage.ts'
+import { doHarm } from './damage.ts'
 
 const isFull = ({ name }: Daemon): string => `${name} disk full`
 const ballastOf = ({ dataPath }: Daemon): string => `${dataPath}/ballast`
@@ -47,7 +47,7 @@ async function limitedSpace({ scenario }: World, daemon: Daemon): Promise<FreeSp
 export const diskFill = defineAction({
   name: 'disk_fill',
   group: 'fault',
-  summary: "Fills the file system under a server's data; the topology has to give it a limited one",
+  summary: "Fill the file system under a server's data; the topology has to give it a limited one",
   parameters: { server: serverName(), leave: withDefault(size('what stays free'), '0') },
   result: 'server, free_bytes that are left',
   needs: ['small-disk'],
@@ -58,7 +58,6 @@ export const diskFill = defineAction({
     const before = await limitedSpace(world, daemon)
     if (before.freeBytes <= leave) throw couldNot(`${daemon.name} has ${before.freeBytes} bytes free already`)
     world.atEnd(`${daemon.name} has room`, () => daemon.machine.remove(ballastOf(daemon)))
-    noteDamage(world, 'filled', daemon.name)
     doHarm(context, isFull(daemon))
     const bytes = before.freeBytes - leave
     // more of an old file is there to stay: dd appends, and ends when the file system is full
@@ -76,7 +75,7 @@ export const diskFill = defineAction({
 export const diskFree = defineAction({
   name: 'disk_free',
   group: 'fault',
-  summary: 'Takes away what disk_fill put there',
+  summary: 'Take away what disk_fill put there',
   parameters: { server: serverName() },
   result: 'server, free_bytes',
   async run(context, { server }) {

@@ -41,7 +41,7 @@ function harmed(context: ActionContext, what: string, machines: readonly string[
 export const partition = defineAction({
   name: 'partition',
   group: 'fault',
-  summary: 'Cuts the links between some machines and others: what is under way and what comes goes silent',
+  summary: 'Cut the links between some machines and others: what is under way and what comes goes silent',
   parameters: {
     a: listOf(text(MACHINES)),
     b: listOf(text(`the other side, likewise; ${EVERYONE} for every other machine`)),
@@ -65,7 +65,7 @@ export const partition = defineAction({
 export const isolate = defineAction({
   name: 'isolate',
   group: 'fault',
-  summary: 'Cuts a machine off from every other one',
+  summary: 'Cut a machine off from every other one',
   parameters: { machine: text(MACHINES) },
   result: 'the name of the machine',
   needs: ['partition'],
@@ -101,7 +101,7 @@ async function impair(
 export const delay = defineAction({
   name: 'delay',
   group: 'fault',
-  summary: 'Makes everything late that a machine sends and gets, and limits its rate if told',
+  summary: 'Make everything late that a machine sends and gets, and limit its rate if told',
   parameters: {
     machines: listOf(text(MACHINES)),
     delay: duration('each packet, in each direction'),
@@ -123,7 +123,7 @@ export const loss = defineAction({
   name: 'loss',
   group: 'fault',
   summary:
-    'Loses a part of the packets of a machine; where there are none, what is lost comes late, as sent again',
+    'Lose a part of the packets of a machine; where there are none, what is lost comes late, as sent again',
   parameters: { machines: listOf(text(MACHINES)), percent: number('of all packets, 0 to 100') },
   result: 'the names of the machines',
   needs: ['netem'],
@@ -137,7 +137,7 @@ export const loss = defineAction({
 export const heal = defineAction({
   name: 'heal',
   group: 'fault',
-  summary: 'Ends cuts, delay and loss of a machine, or of all',
+  summary: 'End cuts, delay and loss of a machine, or of all',
   parameters: { machine: optional(text(`${MACHINES}; all unless told`)) },
   async run(context, { machine }) {
     const { world } = context

@@ -15,7 +15,7 @@ const isPaused = ({ name }: Daemon): string => `${name} paused`
 const told = ({ name, id }: Daemon) => ({ server: name, id })
 
 /** ACTION when it does not run: then there was nothing to kill, and what follows would prove nothing. */
-export async function killDaemon(context: ActionContext, daemon: Daemon): Promise<void> {
+async function killDaemon(context: ActionContext, daemon: Daemon): Promise<void> {
   if (!daemon.isRunning) throw couldNot(`${daemon.name} does not run, so it cannot be killed`)
   doHarm(context, isDown(daemon))
   await daemon.kill()
@@ -44,7 +44,7 @@ async function resumeDaemon(context: ActionContext, daemon: Daemon): Promise<voi
 export const serverKill = defineAction({
   name: 'server_kill',
   group: 'fault',
-  summary: 'Kills a block server (SIGKILL)',
+  summary: 'Kill a block server (SIGKILL)',
   parameters: SERVER,
   result: RESULT,
   isFault: true,
@@ -58,7 +58,7 @@ export const serverKill = defineAction({
 export const serverPause = defineAction({
   name: 'server_pause',
   group: 'fault',
-  summary: 'Makes a block server stand still (SIGSTOP): its connections stay, nothing is answered',
+  summary: 'Make a block server stand still (SIGSTOP): its connections stay, nothing is answered',
   parameters: SERVER,
   result: RESULT,
   isFault: true,
@@ -72,7 +72,7 @@ export const serverPause = defineAction({
 export const serverResume = defineAction({
   name: 'server_resume',
   group: 'fault',
-  summary: 'Lets a block server go on that was paused',
+  summary: 'Let a block server go on that was paused',
   parameters: SERVER,
   result: RESULT,
   async run(context, { server }) {
@@ -85,7 +85,7 @@ export const serverResume = defineAction({
 export const masterKill = defineAction({
   name: 'master_kill',
   group: 'fault',
-  summary: 'Kills a master (SIGKILL)',
+  summary: 'Kill a master (SIGKILL)',
   parameters: MASTER,
   isFault: true,
   async run(context, { master }) {
@@ -97,7 +97,7 @@ export const masterKill = defineAction({
 export const masterPause = defineAction({
   name: 'master_pause',
   group: 'fault',
-  summary: 'Makes a master stand still (SIGSTOP)',
+  summary: 'Make a master stand still (SIGSTOP)',
   parameters: MASTER,
   isFault: true,
   async run(context, { master }) {
@@ -109,7 +109,7 @@ export const masterPause = defineAction({
 export const masterResume = defineAction({
   name: 'master_resume',
   group: 'fault',
-  summary: 'Lets a master go on that was paused',
+  summary: 'Let a master go on that was paused',
   parameters: MASTER,
   async run(context, { master }) {
     await resumeDaemon(context, masterOf(context.world, master))
@@ -121,7 +121,7 @@ export const powerCut = defineAction({
   name: 'power_cut',
   group: 'fault',
   summary:
-    'Kills every block server that runs in one moment, and the masters if told; what kernels had not written yet is not lost by it',
+    'Kill every block server that runs in one moment, and the masters if told; what kernels had not written yet is not lost by it',
   parameters: { masters: withDefault(truth('the masters, too'), false) },
   result: 'the names of those that were killed',
   isFault: true,

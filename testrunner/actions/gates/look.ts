@@ -4,7 +4,7 @@ import type { World } from '../action.ts'
 import { damageOf } from '../faults/damage.ts'
 import { type MetricSample, parseExposition } from '../shared/exposition.ts'
 
-export interface DaemonLook {
+interface DaemonLook {
   readonly name: string
   readonly isRunning: boolean
   /** Those that rules ask for; none when it does not run or did not answer. */

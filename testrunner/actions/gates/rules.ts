@@ -12,7 +12,7 @@ export interface Rule {
   readonly broken: string | null
 }
 
-export const WINDOW_MS = 30_000
+const WINDOW_MS = 30_000
 /** Above it a replica is behind by more than what is on its way. */
 export const LAG_ENTRIES = 1000
 const FULL_SHARE = 0.99

@@ -21,7 +21,7 @@ const optionsOf = (volume: string, { transport, multipath, read_only }: How) => 
 export const attach = defineAction({
   name: 'attach',
   group: 'host',
-  summary: 'Attaches a volume to a host, which has it as a disk until it is detached or the scenario ends',
+  summary: 'Attach a volume to a host, which has it as a disk until it is detached or the scenario ends',
   parameters: {
     volume: volumeName(),
     host: optional(text('the machine: h1, h2, …; the first one unless told')),
@@ -36,7 +36,7 @@ export const attach = defineAction({
 export const detach = defineAction({
   name: 'detach',
   group: 'host',
-  summary: 'Takes a volume from the host that has it, or from every host',
+  summary: 'Take a volume from the host that has it, or from every host',
   parameters: ATTACHED,
   async run({ world }, name) {
     const disks = name.host === undefined ? disksOf(world, name) : [diskOf(world, name)]
@@ -51,7 +51,7 @@ const Names = Type.Object({ volumes: Type.Array(Type.Object({ name: Type.String(
 export const attachAll = defineAction({
   name: 'attach_all',
   group: 'host',
-  summary: 'Attaches several volumes at once, dealt to the hosts in turn',
+  summary: 'Attach several volumes at once, dealt to the hosts in turn',
   parameters: {
     volumes: optional(listOf(text('names of volumes; all of the cluster unless told'))),
     hosts: optional(listOf(text('machines h1, h2, …; all of them unless told'))),

@@ -1,6 +1,6 @@
 /** The disks that hosts have attached, and how steps name them. */
 import type { Machine } from '../../backends/backend.ts'
-import type { Disk, Host, Transport } from '../../hosts/disk.ts'
+import type { Disk, Host } from '../../hosts/disk.ts'
 import { optional, text } from '../../model/parameters.ts'
 import type { World } from '../action.ts'
 import { badArgument, couldNot } from '../shared/failures.ts'
@@ -59,7 +59,7 @@ export function kernelDiskOf(world: World, name: AttachedName): KernelDisk {
 export const describeDisk = (disk: Disk) => ({
   volume: disk.volume,
   host: disk.host,
-  transport: disk.transport as Transport,
+  transport: disk.transport,
   device: disk.devicePath,
   size_bytes: disk.sizeBytes,
   logical_block_bytes: disk.logicalBlockBytes,

@@ -6,7 +6,7 @@ import { ATTACHED, describeDisk, diskOf } from './attached.ts'
 export const diskRescan = defineAction({
   name: 'disk_rescan',
   group: 'host',
-  summary: 'Has a host ask again how large an attached volume is',
+  summary: 'Have a host ask again how large an attached volume is',
   parameters: { ...ATTACHED, size: optional(size('waits until the disk has exactly this size')) },
   result: 'volume, host, transport, device, size_bytes, logical_block_bytes',
   timeoutMs: 30_000,

@@ -14,8 +14,7 @@ import { hostOf } from './attached.ts'
 export const sessionStorm = defineAction({
   name: 'session_storm',
   group: 'host',
-  summary:
-    'Logs in to a volume many times at once, reads a block in each session, logs out, and does so again',
+  summary: 'Log in to a volume many times at once, read a block in each session, log out, and do so again',
   parameters: {
     volume: volumeName(),
     host: optional(text('the machine: h1, h2, …; the first one unless told')),
@@ -72,7 +71,7 @@ const SESSION_METRICS = { iscsi: 'basalt_iscsi_sessions', nvme: 'basalt_nvme_ses
 export const sessionsCount = defineAction({
   name: 'sessions_count',
   group: 'host',
-  summary: 'Counts the sessions of a volume at all servers, and waits until they are as many as expected',
+  summary: 'Count the sessions of a volume at all servers, and wait until they are as many as expected',
   parameters: {
     volume: volumeName(),
     transport: withDefault(oneOf(TRANSPORTS, 'the protocol'), 'iscsi'),

@@ -12,6 +12,5 @@ export function beginHarm({ world, mark }: Pick<ActionContext, 'world' | 'mark'>
 
 /** No error when it was not on. */
 export function endHarm({ world, mark }: Pick<ActionContext, 'world' | 'mark'>, what: string): void {
-  world.harm.end(what)
-  mark(what, false)
+  if (world.harm.end(what)) mark(what, false)
 }

@@ -6,7 +6,7 @@ import type { ActionContext } from '../action.ts'
 import { asValue } from './failures.ts'
 import { until } from './until.ts'
 
-export const jobOf = ({ world, signal }: ActionContext, id: string): Promise<Job> =>
+const jobOf = ({ world, signal }: ActionContext, id: string): Promise<Job> =>
   world.cluster.api.call('GET', pathOf('job', id), Job, undefined, signal)
 
 /** The job when it has ended, however that was. */

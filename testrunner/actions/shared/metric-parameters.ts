@@ -30,7 +30,7 @@ export async function metricNow(
 export const unmetMetric = (value: number | null, expected: Expectations): string | null =>
   value === null ? 'nobody has it' : unmet(value, expected)
 
-export function labelsOf(labels: Value | undefined): Record<string, string> {
+function labelsOf(labels: Value | undefined): Record<string, string> {
   if (labels === undefined) return {}
   if (!isValueMap(labels)) throw badArgument('labels: write names and values, e.g. {volume: db1}')
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, `${value as string}`]))

@@ -55,7 +55,7 @@ export function pause({ clock, signal }: Pick<Waiting, 'clock' | 'signal'>, dela
 const PASSING: ReadonlySet<string> = new Set(['DISCONNECTED', 'TIMED_OUT', 'BUSY', 'CLOSED'])
 
 /** The error is of a service that may be back in a moment. */
-export const isPassing = (error: unknown): error is Error => isBlockError(error) && PASSING.has(error.code)
+const isPassing = (error: unknown): error is Error => isBlockError(error) && PASSING.has(error.code)
 
 async function patiently<T>({ signal }: Waiting, look: () => Promise<Look<T>>): Promise<Look<T>> {
   try {

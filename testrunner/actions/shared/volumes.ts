@@ -1,5 +1,4 @@
 /** Volumes as the master's API shows them, asked with the step's signal. */
-import { Type } from 'typebox'
 import { Job } from '../../../src/client/wire/job.ts'
 import { ClusterVolume, type Replica, volumePath } from '../../../src/client/wire/volume.ts'
 import { text } from '../../model/parameters.ts'
@@ -13,13 +12,6 @@ export const volumeOf = ({ world, signal }: ActionContext, name: string): Promis
 
 export const leaderIn = ({ replicas }: ClusterVolume): Replica | undefined =>
   replicas.find(({ role }) => role === 'primary')
-
-/** Those of a volume that its answers do not promise in their type. */
-export const VolumeWithLead = Type.Object({
-  ...ClusterVolume.properties,
-  may_have_lost: Type.Boolean(),
-  replica_degraded: Type.Boolean(),
-})
 
 export const postForJob = (
   { world, signal }: ActionContext,

@@ -11,12 +11,12 @@ export function folderOf({ scenario }: World, daemon: Daemon, volumeId: string):
 }
 
 /** LSNs of a volume at one server; undefined where it has none. */
-export interface Flushed {
+interface Flushed {
   readonly appendedLsn: number
   readonly checkpointLsn: number
 }
 
-export function flushedIn(samples: readonly MetricSample[], volume: string): Flushed | undefined {
+function flushedIn(samples: readonly MetricSample[], volume: string): Flushed | undefined {
   const [appended] = selectSamples(samples, 'basalt_appended_lsn', { volume })
   const [checkpoint] = selectSamples(samples, 'basalt_checkpoint_lsn', { volume })
   if (appended === undefined || checkpoint === undefined) return undefined

@@ -48,7 +48,8 @@ export class AgentLink {
       BEAT_MS,
     )
     this.#beat.unref()
-    stream.input.on('data', (chunk: Buffer) => this.#read(chunk))
+    // one that was paused to be handed over stays so by itself
+    stream.input.on('data', (chunk: Buffer) => this.#read(chunk)).resume()
     for (const name of ['end', 'close', 'error'] as const) stream.input.on(name, () => this.#end())
     stream.output.on('error', () => this.#end()).on('close', () => this.#end())
   }

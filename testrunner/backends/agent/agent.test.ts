@@ -91,7 +91,7 @@ describe('programs', () => {
   })
 
   test('stopped, continued, killed', async () => {
-    const program = await machine.spawn(['sh', '-c', 'echo $$; while :; do sleep 0.02; done'])
+    const program = await machine.spawn(['sh', '-c', 'echo $$; exec sleep 600'])
     const [first] = (await once(program.stdout, 'data')) as [Buffer]
     const state = (): string =>
       /State:\s+(\w)/.exec(fs.readFileSync(`/proc/${Number(first)}/status`, 'utf8'))?.[1] ?? ''

@@ -14,7 +14,8 @@ import { type Command, runCommand } from './command.ts'
 import { Guardian, quoted } from './guardian.ts'
 import { LocalMachine } from './local-machine.ts'
 import { Ports } from './ports.ts'
-import { type OpenRecord, RunRecords, recordsFolder } from './run-record.ts'
+import { processesWith } from './process-tree.ts'
+import { killAll, type OpenRecord, RUN_VARIABLE, RunRecords, recordsFolder } from './run-record.ts'
 
 /** The product as it is in this repository. */
 const BASALT = fileURLToPath(new URL('../../../basalt', import.meta.url))
@@ -106,6 +107,7 @@ export class ComputerPlace {
     await Promise.all([...this.machines.values()].map((machine) => machine.close())).catch(
       tell('cannot end every program'),
     )
+    killAll(processesWith(`${RUN_VARIABLE}=${runId}`))
     for (const command of this.#undo) await runCommand(command).catch(tell('cannot undo'))
     if (!keepFiles) {
       for (const machine of this.machines.values()) {

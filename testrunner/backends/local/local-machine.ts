@@ -1,17 +1,19 @@
 /** A machine that is a folder of this computer, with the programs that were started there. */
 import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { BlockError } from '../../../src/base/errors.ts'
 import type { Machine, Program, Ran, RunOptions, SpawnOptions } from '../backend.ts'
 import type { Guardian } from './guardian.ts'
 import { LocalProgram, type ProgramStart } from './local-program.ts'
 import { hasProgram } from './needs.ts'
-import { treeOf } from './process-tree.ts'
+import { runningProcesses, treeOf } from './process-tree.ts'
 import { killAll, RUN_VARIABLE } from './run-record.ts'
 
 /** What a program's output is cut to. */
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
+const LAST_OUTPUT_MS = 1000
+const DEATH_MS = 10_000
+const DEATH_POLL_MS = 10
 
 export interface LocalMachineOptions {
   readonly name: string
@@ -31,6 +33,8 @@ export class LocalMachine implements Machine {
   readonly basalt: readonly string[]
   readonly #options: LocalMachineOptions
   readonly #running = new Set<number>()
+  /** Sessions whose leader has ended and left others behind, as programs do that put themselves in the background. */
+  readonly #leftBehind = new Set<number>()
   #isClosed = false
 
   constructor(options: LocalMachineOptions) {
@@ -40,9 +44,9 @@ export class LocalMachine implements Machine {
     this.#options = options
   }
 
-  /** Leaders of the sessions that run. */
+  /** Sessions that run, by the pids of their leaders. */
   get roots(): readonly number[] {
-    return [...this.#running]
+    return [...this.#running, ...this.#leftBehind]
   }
 
   path(...parts: readonly string[]): string {
@@ -71,9 +75,10 @@ export class LocalMachine implements Machine {
     options.signal?.addEventListener('abort', kill)
     if (options.signal?.aborted === true) kill()
     try {
+      const output = new Output(program.stdout)
       program.stdin.end(options.input ?? '')
-      const [stdout, { code }] = await Promise.all([text(bounded(program.stdout)), program.exited])
-      return { code, stdout, stderr: program.stderrTail(), isTimedOut }
+      const { code } = await program.exited
+      return { code, stdout: await output.whole(), stderr: program.stderrTail(), isTimedOut }
     } finally {
       clearTimeout(timer)
       options.signal?.removeEventListener('abort', kill)
@@ -108,13 +113,18 @@ export class LocalMachine implements Machine {
     await rm(path, { recursive: true, force: true })
   }
 
-  /** Kills what runs, and lets nothing begin any more. */
+  /** Kills what runs, and lets nothing begin any more. TIMED_OUT when something does not die. */
   async close(): Promise<void> {
     this.#isClosed = true
-    while (this.#running.size > 0) {
-      killAll(treeOf(this.roots))
-      await new Promise((resolve) => setTimeout(resolve, 10))
+    for (const endMs = performance.now() + DEATH_MS; performance.now() < endMs; ) {
+      const running = runningProcesses()
+      const tree = new Set(treeOf(this.roots, running))
+      const left = running.filter(({ pid }) => tree.has(pid))
+      if (left.length === 0 && this.#running.size === 0) return
+      killAll(left.map(({ pid }) => pid))
+      await new Promise((resolve) => setTimeout(resolve, DEATH_POLL_MS))
     }
+    throw new BlockError('TIMED_OUT', `${this.name}: programs do not end (${this.roots.join(', ')})`)
   }
 
   async #start(command: readonly string[], options: SpawnOptions): Promise<LocalProgram> {
@@ -137,7 +147,8 @@ export class LocalMachine implements Machine {
       },
       ended: (pid) => {
         this.#running.delete(pid)
-        guardian.forget(pid)
+        if (runningProcesses().some(({ session }) => session === pid)) this.#leftBehind.add(pid)
+        else guardian.forget(pid)
       },
     })
   }
@@ -151,11 +162,29 @@ const asRoot = (isWanted: boolean): readonly string[] =>
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BASALT_')))
 
-async function* bounded(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
-  let left = OUTPUT_BYTES_MAX
-  for await (const chunk of stream) {
-    const bytes = Buffer.from(chunk).subarray(0, left)
-    left -= bytes.byteLength
-    if (bytes.byteLength > 0) yield bytes
+/** What a program prints, to a bound. */
+class Output {
+  readonly #chunks: Buffer[] = []
+  readonly #ended: Promise<unknown>
+  #leftBytes = OUTPUT_BYTES_MAX
+
+  constructor(stream: NodeJS.ReadableStream) {
+    stream.on('data', (bytes: Buffer) => {
+      if (this.#leftBytes <= 0) return
+      this.#chunks.push(bytes.subarray(0, this.#leftBytes))
+      this.#leftBytes -= bytes.byteLength
+    })
+    this.#ended = new Promise((resolve) => stream.once('end', resolve).once('close', resolve))
+  }
+
+  /** Once the program has ended: one that it left behind may hold its output open for ever. */
+  async whole(): Promise<string> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, LAST_OUTPUT_MS)
+    })
+    await Promise.race([this.#ended, late])
+    clearTimeout(timer)
+    return Buffer.concat(this.#chunks).toString('utf8')
   }
 }

@@ -11,8 +11,9 @@ export function hasNeed(need: Need): boolean {
     case 'root':
       return canBeRoot()
     case 'kernel':
-    case 'netem':
       return false
+    // proxies do it where the kernel cannot
+    case 'netem':
     case 'partition':
     case 's3':
       return true

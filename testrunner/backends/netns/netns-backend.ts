@@ -29,7 +29,7 @@ export const netnsBackend = (options: NetnsOptions): Backend => ({
   name: 'netns',
   missing: async (needs) => {
     refuseWithout()
-    return needs.filter((need) => !(need === 'netem' ? hasNetem() : hasNeed(need)))
+    return needs.filter((need) => !hasNeed(need))
   },
   open: (request, signal) => openNetns(request, signal, options),
 })

@@ -3,6 +3,7 @@
  * every port that others are told; then they impair, and cut what the runner's own hosts send, and nftables cuts the rest.
  */
 import type { HostPort } from '../../../src/base/address.ts'
+import { BlockError } from '../../../src/base/errors.ts'
 import type { Impairment, Network } from '../backend.ts'
 import { runCommand } from '../local/command.ts'
 import { LinkRules } from '../proxies/link-rules.ts'
@@ -40,7 +41,11 @@ export class NetnsNetwork implements Network {
     const { proxies, namespaces } = this.#o
     if (proxies !== undefined) return await proxies.impair(machine, impairment)
     const namespace = namespaces.get(machine)
-    if (namespace === undefined) return
+    if (namespace === undefined || machine.startsWith('h'))
+      throw new BlockError(
+        'INVALID_ARGUMENT',
+        `${machine}: hosts in the runner's process have no link that netem could impair; name a server or a master`,
+      )
     this.#impaired.add(machine)
     await setNetem(namespace, impairment)
   }

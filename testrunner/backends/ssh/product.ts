@@ -13,7 +13,8 @@ import type { NodeFacts } from './probe.ts'
 import { shLine } from './quote.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..', '..', '..')
-const SOURCES = ['package.json', 'basalt', 'proto', 'src'] as const
+/** With the runner: hosts run a program of its own. */
+const SOURCES = ['package.json', 'basalt', 'proto', 'src', 'testrunner'] as const
 const MACHINES: Readonly<Record<string, string>> = { x64: 'Linux x86_64', arm64: 'Linux aarch64' }
 
 /** `$1`: the folder of runs. `$2`: the copy's. Another one may be copying the same: the first to be ready wins. */

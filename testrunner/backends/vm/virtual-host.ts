@@ -52,8 +52,10 @@ export class VirtualHost {
     const { token, came } = door.expect()
     fs.writeFileSync(join(directory, 'token'), token, { mode: 0o600 })
     const rig = startRig(options)
+    const up = new AbortController()
+    const failure = failed(rig, options, up.signal)
     try {
-      const socket = await Promise.race([came, failed(rig, options)])
+      const socket = await Promise.race([came, failure])
       fs.rmSync(join(directory, 'token'))
       const link = new AgentLink({
         name,
@@ -61,7 +63,7 @@ export class VirtualHost {
         output: socket,
         lastWords: () => consoleEnd(directory),
       })
-      await link.facts()
+      await Promise.race([link.facts(), failure])
       signal.throwIfAborted()
       const machine = new AgentMachine({
         ...{ name, address: '127.0.0.1', basalt: ['/rig/repo/basalt'], directory: FOLDER },
@@ -71,6 +73,8 @@ export class VirtualHost {
     } catch (error) {
       await end(rig, 0)
       throw error
+    } finally {
+      up.abort()
     }
   }
 
@@ -110,18 +114,24 @@ function startRig({ name, runId, directory, door }: VirtualHostOptions): ChildPr
   }
 }
 
-/** Rejects when the guest cannot come up any more. */
-async function failed(rig: ChildProcess, { name, directory, signal }: VirtualHostOptions): Promise<never> {
+/** Rejects when the guest cannot come up any more; never once it is up. */
+async function failed(
+  rig: ChildProcess,
+  { name, directory, signal }: VirtualHostOptions,
+  up: AbortSignal,
+): Promise<never> {
   const why = Promise.withResolvers<string>()
   const timer = setTimeout(() => why.resolve(`does not come up within ${BOOT_MS / 1000} s`), BOOT_MS)
   const stop = (): void => why.resolve('was stopped')
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
+  up.addEventListener('abort', () => why.resolve('is up'), { once: true })
   rig.once('error', (error) => why.resolve(error.message))
   rig.once('exit', (code) => why.resolve(`ended with ${code} while it came up`))
   const reason = await why.promise
   clearTimeout(timer)
   signal.removeEventListener('abort', stop)
+  if (up.aborted) return await new Promise<never>(() => undefined)
   signal.throwIfAborted()
   throw new BlockError('DISCONNECTED', `${name} ${reason}: ${consoleEnd(directory)}`)
 }

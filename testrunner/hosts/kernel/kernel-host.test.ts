@@ -9,7 +9,6 @@ import { ApiClient } from '../../../src/client/http/api-client.ts'
 import { RealClock } from '../../../src/io/clock.ts'
 import { loadSyscalls } from '../../../src/io/syscalls.ts'
 import { hostNames } from '../names.ts'
-import { checkFileSystem, makeFileSystem, unmountFileSystem } from './file-system.ts'
 import { kernelHost } from './kernel-host.ts'
 import { testMachine } from './test-machine.ts'
 
@@ -122,19 +121,4 @@ it('a tool that is missing is named, and a volume that is not there, too', async
   const { host: h1 } = host()
   const wish = { volume: 'v2', transport: 'nvme', isMultipath: true, isReadOnly: false } as const
   await expect(h1.attach(wish, within(5000))).rejects.toMatchObject({ code: 'NOT_FOUND' })
-})
-
-it('makes and checks a file system by the tools of the machine', async () => {
-  const machine = testMachine(folder)
-  const device = join(folder, 'dev', 'disk')
-  writeFileSync(device, Buffer.alloc(8 << 20))
-  await makeFileSystem(machine, device, 'ext4')
-  await checkFileSystem(machine, device, 'ext4')
-  const content = readFileSync(device)
-  // the bitmaps of its first group
-  writeFileSync(device, content.fill(0x5a, 4096, 64 * 1024))
-  await expect(checkFileSystem(machine, device, 'ext4')).rejects.toMatchObject({ code: 'CORRUPT' })
-  await unmountFileSystem(machine, folder)
-  stub('mkfs.xfs', 'echo "mkfs.xfs: /dev/sdb contains a mounted filesystem: device is mounted" >&2; exit 1')
-  await expect(makeFileSystem(machine, device, 'xfs')).rejects.toMatchObject({ code: 'IN_USE' })
 })

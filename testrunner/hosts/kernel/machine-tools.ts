@@ -35,7 +35,7 @@ export function machineTools(machine: Machine, places = PLACES): MachineTools {
 }
 
 /** As root. Errors as `Run` has them. */
-export function machineRun(machine: Machine): Run {
+function machineRun(machine: Machine): Run {
   return async (tool, args, { timeoutMs, accept = [0], explain }) => {
     const { code, stdout, stderr, isTimedOut } = await ran(machine, tool, args, timeoutMs)
     if (isTimedOut) {
@@ -49,7 +49,7 @@ export function machineRun(machine: Machine): Run {
 }
 
 /** The kernel's files of a machine, by `cat` and its like. */
-export function machineFiles(machine: Machine): KernelFiles {
+function machineFiles(machine: Machine): KernelFiles {
   const output = async (tool: string, ...args: readonly string[]): Promise<string | undefined> => {
     const { code, stdout } = await ran(machine, tool, args, READ_MS)
     return code === 0 ? stdout : undefined

@@ -25,7 +25,7 @@ NFT
 printf 'InitiatorName=iqn.2026-11.io.basalt.scenario:%s\n' "$name" >/etc/iscsi/initiatorname.iscsi
 printf 'nqn.2026-11.io.basalt.scenario:%s\n' "$name" >/etc/nvme/hostnqn
 printf '5f1d0000-0000-4000-8000-%012d\n' "${name#h}" >/etc/nvme/hostid
-modprobe -a iscsi_tcp nvme_core nvme-tcp dm_multipath scsi_dh_alua sch_netem ifb numifbs=0
+modprobe -a iscsi_tcp nvme_core nvme-tcp dm_multipath scsi_dh_alua sch_netem
 iscsid --foreground >"$RIG_OUT/iscsid.log" 2>&1 &
 
 # as docs/hosts.md advises; by NVMe the kernel is its own multipath

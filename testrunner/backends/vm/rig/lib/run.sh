@@ -171,7 +171,8 @@ end_child() { # PID of a child of this shell; its own children end first
 
 end_all() {
   local status=$? pid
-  trap - EXIT INT TERM HUP
+  trap - EXIT
+  trap '' INT TERM HUP # a second signal must not leave the half of it
   if [[ -n $QEMU_PID ]]; then
     kill -KILL "$QEMU_PID" 2>/dev/null || true
     wait "$QEMU_PID" 2>/dev/null || true

@@ -3,7 +3,7 @@
  * variant and backend being its baseline. Whoever appends decides that figures are good: a gate that did it with each run
  * would let a product get slower a little each time.
  */
-import { isValueMap, type Value } from '../model/value.ts'
+import { isValueMap, type Value } from '../../model/value.ts'
 
 /** Names that end in `_iops`, `iops`, `_per_second`, …: see `directionOf`. */
 export type Figures = Readonly<Record<string, number>>
@@ -28,7 +28,7 @@ export interface RegressionLimits {
   readonly ratePercent: number
 }
 
-export const REGRESSION_LIMITS: RegressionLimits = { latencyPercent: 10, ratePercent: 5 }
+const REGRESSION_LIMITS: RegressionLimits = { latencyPercent: 10, ratePercent: 5 }
 
 export interface Regression {
   readonly figure: string

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest'
+import { BlockError } from '../../src/base/errors.ts'
+import { CATALOG } from '../actions/all.ts'
+import type { FileSource } from '../reading/source-files.ts'
+import { countInterrupts } from './interrupts.ts'
+import { type Selection, selectScenarios } from './select-scenarios.ts'
+import { failureOf, RunningWorld } from './world.ts'
+
+const scenario = (more: string): string => `proves: It prints.
+${more}
+topology: {servers: 1}
+phases:
+  - name: one
+    actions:
+      - {action: print, text: x}
+`
+
+const FILES: Readonly<Record<string, string>> = {
+  's/ha/one.yaml': scenario(
+    'tier: ha\nvars: {size: 1MiB}\nvariants: {big: {size: 2MiB}}\nci: [default, big]',
+  ),
+  's/two.yaml': scenario('tier: core'),
+  's/_parts/three.yaml': 'not: a scenario\n',
+}
+
+const files: FileSource = {
+  read: async (path) => {
+    const text = FILES[path]
+    if (text === undefined) throw new BlockError('NOT_FOUND', `${path} does not exist`)
+    return text
+  },
+  list: async (path) => {
+    const names = Object.keys(FILES)
+      .filter((name) => name.startsWith(`${path}/`))
+      .map((name) => name.slice(path.length + 1).split('/'))
+    const first = new Map(names.map(([name = '', ...rest]) => [name, rest.length > 0]))
+    return [...first].sort().map(([name, isDirectory]) => ({ name, isDirectory }))
+  },
+  isDirectory: async (path) => Object.keys(FILES).some((name) => name.startsWith(`${path}/`)),
+}
+
+const ALL: Selection = { paths: ['s'], variables: {}, variant: undefined, tier: undefined, isCi: false }
+
+const selected = async (more: Partial<Selection>): Promise<readonly string[]> => {
+  const { scenarios, problems } = await selectScenarios({ ...ALL, ...more }, { files, catalog: CATALOG })
+  expect(problems).toEqual([])
+  return scenarios.map(({ name, variant }) => `${name}@${variant}`)
+}
+
+describe('which scenarios are run', () => {
+  it('the plain variant of each', async () => {
+    expect(await selected({})).toEqual(['ha/one@default', 'two@default'])
+  })
+
+  it('a variant of those that have it, all of them, those of the CI set, those of a tier', async () => {
+    expect(await selected({ variant: 'big' })).toEqual(['ha/one@big'])
+    expect(await selected({ variant: 'all' })).toEqual(['ha/one@default', 'ha/one@big', 'two@default'])
+    expect(await selected({ isCi: true })).toEqual(['ha/one@default', 'ha/one@big'])
+    expect(await selected({ tier: 'core' })).toEqual(['two@default'])
+  })
+
+  it('each file once, however often it is named', async () => {
+    expect(await selected({ paths: ['s', 's/two.yaml'] })).toHaveLength(2)
+  })
+
+  it('is an error when there is nothing of what is asked', async () => {
+    await expect(selected({ variant: 'none' })).rejects.toThrow(/nothing is selected/)
+    await expect(selected({ paths: ['s/two.yaml'], isCi: true })).rejects.toThrow(/nothing is selected/)
+    await expect(selected({ variables: { sise: '1' } })).rejects.toThrow(/no scenario has a variable 'sise'/)
+  })
+})
+
+it('the first interrupt ends in good order, the second one at once', () => {
+  let interrupt = (): void => undefined
+  const said: string[] = []
+  const interrupts = countInterrupts(
+    (listener) => {
+      interrupt = listener
+      return () => undefined
+    },
+    (text) => void said.push(text),
+  )
+  const state = (): readonly boolean[] => [interrupts.first.aborted, interrupts.second.aborted]
+  expect(state()).toEqual([false, false])
+  interrupt()
+  expect(state()).toEqual([true, false])
+  interrupt()
+  interrupt()
+  expect(state()).toEqual([true, true])
+  expect(said).toHaveLength(2)
+})
+
+describe('the end of a scenario', () => {
+  it('undoes the last thing first, and goes on after one that failed', async () => {
+    const world = new RunningWorld({} as ConstructorParameters<typeof RunningWorld>[0])
+    const done: string[] = []
+    for (const what of ['a', 'b', 'c']) {
+      world.atEnd(what, async () => {
+        if (what === 'b') throw new Error('stuck')
+        done.push(what)
+      })
+    }
+    const told: string[] = []
+    await world.clean(1000, (what, failure) => void told.push(`${what} ${failure?.message ?? 'done'}`))
+    expect(done).toEqual(['c', 'a'])
+    expect(told).toEqual(['c done', 'b stuck', 'a done'])
+  })
+
+  it('does not wait for what never ends', async () => {
+    const failure = await failureOf(() => new Promise<void>(() => undefined), 5)
+    expect(failure?.code).toBe('TIMEOUT')
+  })
+
+  it('knows which harm is on', () => {
+    const { harm } = new RunningWorld({} as ConstructorParameters<typeof RunningWorld>[0])
+    expect([harm.isOn, harm.wasOn]).toEqual([false, false])
+    harm.begin('s1 down')
+    harm.begin('s1 down')
+    expect([harm.end('s1 down'), harm.end('s1 down')]).toEqual([true, false])
+    expect([harm.isOn, harm.wasOn]).toEqual([false, true])
+  })
+})
