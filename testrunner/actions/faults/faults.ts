@@ -1,5 +1,6 @@
 /** Group `fault`. */
 import type { Action } from '../action.ts'
+import { chaosRound } from './chaos-round.ts'
 import { corruptExtent, corruptLog } from './corrupt.ts'
 import { diskFill, diskFree } from './disk-fill.ts'
 import { delay, heal, isolate, loss, partition } from './links.ts'
@@ -16,5 +17,5 @@ import {
 export const FAULTS: readonly Action[] = [
   ...[serverKill, serverPause, serverResume, masterKill, masterPause, masterResume, powerCut],
   ...[partition, isolate, delay, loss, heal],
-  ...[diskFill, diskFree, corruptExtent, corruptLog],
+  ...[diskFill, diskFree, corruptExtent, corruptLog, chaosRound],
 ]
