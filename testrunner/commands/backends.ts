@@ -1,9 +1,10 @@
 /** The backends by their names; each is loaded when it is used. */
+import { access } from 'node:fs/promises'
 import { BlockError } from '../../src/base/errors.ts'
 import type { Backend } from '../backends/backend.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
 
-/** Rejects with BlockError for what the options of that backend lack. */
+/** Rejects with INVALID_ARGUMENT for what the options of that backend lack. */
 export async function openBackend(
   { backend, nodes }: Pick<RunOptions, 'backend' | 'nodes'>,
   { clock, random }: Pick<RunnerPorts, 'clock' | 'random'>,
@@ -29,6 +30,9 @@ export async function openBackend(
           'INVALID_ARGUMENT',
           '--backend ssh needs --nodes FILE: the computers that it uses',
         )
+      await access(nodes).catch((cause: unknown) => {
+        throw new BlockError('INVALID_ARGUMENT', `--nodes: cannot read ${nodes}`, { cause })
+      })
       const { sshBackend } = await import('../backends/ssh/ssh-backend.ts')
       return sshBackend({ nodesFile: nodes })
     }

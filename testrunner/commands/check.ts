@@ -19,7 +19,9 @@ export interface CheckOptions extends RunOptions {
 
 /** 0 when every scenario that has a fault depends on it. */
 export async function checkCommand(options: CheckOptions, ports: RunnerPorts): Promise<number> {
-  const say = (text: string): void => void ports.stdout.write(`${text}\n`)
+  const { isJson } = options
+  // with --json the events are on stdout, and a verdict is one more line of JSON
+  const say = (text: string): void => void (isJson ? ports.stderr : ports.stdout).write(`${text}\n`)
   const prepared = await prepare(options, ports)
   if (typeof prepared === 'number') return prepared
   if (!options.withoutFaults) {
@@ -41,6 +43,10 @@ export async function checkCommand(options: CheckOptions, ports: RunnerPorts): P
       if (verdict === null) say(`${runName(scenario)}: skipped`)
       else {
         verdicts.push(verdict)
+        if (isJson) {
+          const line = { type: 'verdict', scenario: runName(scenario), ...verdict }
+          ports.stdout.write(`${JSON.stringify(line)}\n`)
+        }
         say(
           `${runName(scenario)}: ${verdict.isProven ? 'depends on its fault' : 'PROVES NOTHING'}: ${verdict.why}`,
         )

@@ -38,7 +38,7 @@ describe('docs/scenarios.md', () => {
     ...['name', 'actions', 'always', 'parallel', 'repeat', 'aggregate', 'trim_pct'],
     ...['action', 'id', 'save_as', 'because_of', 'retry', 'ignore_error'],
   ])('has a row for %s', (key) => {
-    expect(page).toContain(`\n| \`${key}\` | `)
+    expect(page).toMatch(new RegExp(`^\\| \`${key}\` +\\| `, 'm'))
   })
 })
 

@@ -26,7 +26,8 @@ export async function runCommand(options: RunOptions, ports: RunnerPorts): Promi
   const prepared = await prepare(options, ports)
   if (typeof prepared === 'number') return prepared
   const results = await runAll(prepared, options, ports, () => null)
-  return results.some(({ outcome }) => outcome === 'failed') ? EXIT_FAILED : EXIT_OK
+  const isWhole = results.length === prepared.scenarios.length
+  return isWhole && results.every(({ outcome }) => outcome !== 'failed') ? EXIT_OK : EXIT_FAILED
 }
 
 export interface Prepared {
@@ -55,7 +56,7 @@ export async function prepare(options: RunOptions, ports: RunnerPorts): Promise<
   } catch (error) {
     if (!isBlockError(error)) throw error
     complain(`basalt: ${error.message}`)
-    return error.code === 'INVALID_ARGUMENT' || error.code === 'NOT_FOUND' ? EXIT_INVALID : EXIT_UNAVAILABLE
+    return error.code === 'INVALID_ARGUMENT' ? EXIT_INVALID : EXIT_UNAVAILABLE
   }
 }
 

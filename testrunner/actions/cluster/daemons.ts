@@ -86,6 +86,7 @@ export const CLUSTER_READY = defineAction({
   run: async (context, { settle }) => {
     await context.world.cluster.ready(context.signal)
     await pause(context, settle)
+    context.signal.throwIfAborted()
     return undefined
   },
 })

@@ -13,6 +13,7 @@ const SLEEP = defineAction({
   timeoutMs: 3_600_000,
   run: async (context, { for: delayMs }) => {
     await pause(context, delayMs)
+    context.signal.throwIfAborted()
     return undefined
   },
 })

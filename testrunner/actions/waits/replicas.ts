@@ -164,6 +164,7 @@ export const WAIT_RESYNC = defineAction({
     })
     const durationMs = Math.round(clock.monotonicMs() - beganMs)
     await pause(context, settle)
+    context.signal.throwIfAborted()
     return { duration_ms: durationMs }
   },
 })
