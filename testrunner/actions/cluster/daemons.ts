@@ -4,8 +4,9 @@ import { serverPath } from '../../../src/client/wire/server.ts'
 import type { Daemon } from '../../cluster/cluster.ts'
 import { duration, listOf, oneOf, text, truth, withDefault } from '../../model/parameters.ts'
 import { type ActionContext, defineAction } from '../action.ts'
+import { doHarm } from '../faults/damage.ts'
 import { asValue, couldNot, notAsStated } from '../shared/failures.ts'
-import { beginHarm, endHarm, isDown } from '../shared/harm.ts'
+import { endHarm, isDown } from '../shared/harm.ts'
 import { finishedJob } from '../shared/jobs.ts'
 import { masterOf, serverName, serverOf } from '../shared/servers.ts'
 import { pause } from '../shared/until.ts'
@@ -21,7 +22,7 @@ async function start(context: ActionContext, daemon: Daemon): Promise<string> {
 }
 
 async function stop(context: ActionContext, daemon: Daemon, isCodeChecked: boolean): Promise<string> {
-  beginHarm(context, isDown(daemon))
+  doHarm(context, isDown(daemon))
   const code = await daemon.stop()
   if (isCodeChecked && code !== 0) {
     const message = `${daemon.name} ended with ${code === null ? 'a signal' : `exit code ${code}`}`

@@ -1,5 +1,6 @@
 /** Group `fault`. */
 import type { Action } from '../action.ts'
+import { chaosRound } from './chaos-round.ts'
 import { corruptExtent, corruptLog } from './corrupt.ts'
 import { diskFill, diskFree } from './disk-fill.ts'
 import { delay, heal, isolate, loss, partition } from './links.ts'
@@ -17,5 +18,9 @@ import { serverWipe } from './wipe.ts'
 export const FAULTS: readonly Action[] = [
   ...[serverKill, serverPause, serverResume, masterKill, masterPause, masterResume, powerCut],
   ...[partition, isolate, delay, loss, heal],
+<<<<<<< HEAD
   ...[diskFill, diskFree, corruptExtent, corruptLog, serverWipe],
+=======
+  ...[diskFill, diskFree, corruptExtent, corruptLog, chaosRound],
+>>>>>>> h11/scen2
 ]
