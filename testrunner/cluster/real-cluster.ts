@@ -3,6 +3,7 @@ import { BlockError, isBlockError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/base/ports/clock.ts'
 import type { ApiClient } from '../../src/client/http/api-client.ts'
 import { fetchServers } from '../../src/client/wire/server.ts'
+import type { SaveEvidence } from '../backends/backend.ts'
 import type { Cluster } from './cluster.ts'
 import type { RealDaemon } from './real-daemon.ts'
 
@@ -45,7 +46,7 @@ export class RealCluster implements Cluster {
     }
   }
 
-  async collect(save: (path: string, content: Uint8Array, about: string) => Promise<void>): Promise<void> {
+  async collect(save: SaveEvidence): Promise<void> {
     const trySave = async (path: string, about: string, read: () => Promise<Uint8Array | string>) => {
       // what is away is told in its place
       const content = await read().catch((error: unknown) => `not available: ${String(error)}\n`)
