@@ -18,9 +18,5 @@ import { serverWipe } from './wipe.ts'
 export const FAULTS: readonly Action[] = [
   ...[serverKill, serverPause, serverResume, masterKill, masterPause, masterResume, powerCut],
   ...[partition, isolate, delay, loss, heal],
-<<<<<<< HEAD
-  ...[diskFill, diskFree, corruptExtent, corruptLog, serverWipe],
-=======
-  ...[diskFill, diskFree, corruptExtent, corruptLog, chaosRound],
->>>>>>> h11/scen2
+  ...[diskFill, diskFree, corruptExtent, corruptLog, serverWipe, chaosRound],
 ]
