@@ -29,6 +29,9 @@ export class ForwardingDevice implements BlockDevice {
   get readOnly(): boolean {
     return this.device.readOnly
   }
+  get isServing(): boolean {
+    return this.device.isServing ?? true
+  }
   get hasSnapshots(): boolean {
     return this.device.hasSnapshots
   }

@@ -157,18 +157,6 @@ export const scenarioCommands: readonly DaemonCommand[] = [
       )
     },
   },
-  {
-    name: 'scenario disk-program',
-    description:
-      'read and write a block device at the command of a run; runs start it where hosts have a kernel',
-    args: [{ name: 'DEVICE', help: 'path of the device' }],
-    flags: [],
-    run: async (_, [device = '']) => {
-      const { runDiskProgram } = await import('../../testrunner/hosts/kernel/disk-program.ts')
-      await runDiskProgram(device, process.stdin, process.stdout)
-      return 0
-    },
-  },
 ]
 
 const textOf = (value: FlagValues[string]): string | undefined =>

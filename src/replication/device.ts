@@ -116,6 +116,11 @@ export class LedDevice implements BlockDevice, SnapshotDevice, CloneDevice {
     return this.#untilMs
   }
 
+  /** A lease is in force, and the epoch is not over. */
+  get isServing(): boolean {
+    return this.#lost === undefined && this.#clock.bootMs() < this.#untilMs
+  }
+
   /** `answerer` answers what replicas forward from their hosts (`Replica.forward`), while this epoch is served. */
   onForward(answerer: ForwardAnswerer): void {
     this.#answerer = answerer

@@ -33,11 +33,17 @@ export interface Place {
   readonly network: Network
   /** How hosts get at volumes here: initiators in the runner's process, or a kernel's on the machines h1…. */
   readonly hostKind: 'user' | 'kernel'
+  /** How many times longer things may take here than on `local`: timeouts of scenarios are multiplied by it. At least 1. */
+  readonly slowness: number
   /** What a report tells of it: kernel, addresses, versions. */
   readonly facts: ValueMap
+  /** Evidence of the place's own, into the bundle of a run that failed. */
+  collect?(save: SaveEvidence): Promise<void>
   /** Heals, ends every process and removes everything that `open` and its machines made, unless `keepFiles`. Never rejects; tells `log` what it could not remove. */
   close(keepFiles: boolean): Promise<void>
 }
+
+export type SaveEvidence = (path: string, content: Uint8Array, about: string) => Promise<void>
 
 export interface Machine {
   readonly name: string
@@ -45,6 +51,8 @@ export interface Machine {
   readonly address: string
   /** The product's command there: argv to put before `server`, `volume list`, … */
   readonly basalt: readonly string[]
+  /** The product's Node there: argv to put before a script of TypeScript. */
+  readonly node: readonly string[]
   /** An absolute path in the run's folder on this machine. Parents are made by `putFile` and by programs. */
   path(...parts: readonly string[]): string
   /** Ports that nobody uses there now and that stay reserved for the run. */

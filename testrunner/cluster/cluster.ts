@@ -1,6 +1,6 @@
 /** The product under test: its daemons on the machines of a place, and its API. */
 import type { ApiClient } from '../../src/client/http/api-client.ts'
-import type { Machine } from '../backends/backend.ts'
+import type { Machine, SaveEvidence } from '../backends/backend.ts'
 
 export interface Cluster {
   /** To whichever master leads; with patience for an election. */
@@ -15,7 +15,7 @@ export interface Cluster {
   /** Resolves when so many servers are connected and the master answers. */
   ready(signal: AbortSignal): Promise<void>
   /** Log and state of each daemon, into the bundle. */
-  collect(save: (path: string, content: Uint8Array, about: string) => Promise<void>): Promise<void>
+  collect(save: SaveEvidence): Promise<void>
   stop(): Promise<void>
 }
 

@@ -3,6 +3,7 @@ import { BlockError, isBlockError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/base/ports/clock.ts'
 import type { ApiClient } from '../../src/client/http/api-client.ts'
 import { fetchServers } from '../../src/client/wire/server.ts'
+import type { SaveEvidence } from '../backends/backend.ts'
 import type { Cluster } from './cluster.ts'
 import type { RealDaemon } from './real-daemon.ts'
 
@@ -45,7 +46,7 @@ export class RealCluster implements Cluster {
     }
   }
 
-  async collect(save: (path: string, content: Uint8Array, about: string) => Promise<void>): Promise<void> {
+  async collect(save: SaveEvidence): Promise<void> {
     const trySave = async (path: string, about: string, read: () => Promise<Uint8Array | string>) => {
       // what is away is told in its place
       const content = await read().catch((error: unknown) => `not available: ${String(error)}\n`)
@@ -82,7 +83,8 @@ export class RealCluster implements Cluster {
   async #connected(): Promise<number> {
     try {
       const servers = await fetchServers(this.api)
-      return servers.filter(({ connection }) => connection === 'connected').length
+      // one that has not said what space it has gets no replica
+      return servers.filter((one) => one.connection === 'connected' && one.free_bytes !== null).length
     } catch (error) {
       if (isBlockError(error, 'DISCONNECTED') || isBlockError(error, 'BUSY')) return -1
       throw error instanceof BlockError ? error : new BlockError('PROTOCOL', String(error), { cause: error })

@@ -83,14 +83,16 @@ async function onStage(stage: Stage, options: RunOneOptions): Promise<RunOneResu
   const result = await runScenario({
     ...{ scenario, catalog: CATALOG, resolve: resolveTemplates, clock, emit, without },
     perform: performer({ world, clock, emit, artifact }),
-    ...{ signal: interrupts.first, hurry: interrupts.second },
+    ...{ signal: interrupts.first, hurry: interrupts.second, slowness: world.place.slowness },
   })
   const broken = interrupts.first.aborted ? null : await afterScenario(world, clock)
   const failure = broken ?? result.failure
   if (failure !== null && !interrupts.second.aborted) {
-    await world.cluster.collect(artifact).catch((error: unknown) => {
-      emit({ type: 'log', text: `the daemons' state could not be collected: ${messageOf(error)}` })
-    })
+    for (const part of [world.cluster, world.place]) {
+      await part.collect?.(artifact).catch((error: unknown) => {
+        emit({ type: 'log', text: `not all evidence could be collected: ${messageOf(error)}` })
+      })
+    }
   }
   emit(scenarioEnded(result, broken))
   return { outcome: failure === null ? 'passed' : 'failed', failure, result }

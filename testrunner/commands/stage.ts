@@ -66,6 +66,7 @@ async function build(options: StageOptions, closing: Closing): Promise<RunningWo
   const { topology } = scenario
   const log = (text: string): void => emit({ type: 'log', text })
   const place = await backend.open({ runId, topology, directory, log }, signal)
+  closing.slowness = place.slowness
   closing.add('place', () => place.close(isKept))
   emit({ type: 'place-opened', machines: [...place.machines.keys()], facts: place.facts })
   const cluster = await startCluster({ place, topology, random, clock, signal, log })
@@ -85,7 +86,7 @@ async function build(options: StageOptions, closing: Closing): Promise<RunningWo
   }
   const world = new RunningWorld({ scenario, place, cluster, hosts, oracle })
   closing.add('steps', () =>
-    world.clean(CLOSE_MS, (what, failure) => emit({ type: 'cleaned-up', what, failure })),
+    world.clean(CLOSE_MS * place.slowness, (what, failure) => emit({ type: 'cleaned-up', what, failure })),
   )
   watchGates(world, clock)
   return world
@@ -99,6 +100,7 @@ function machineOf(place: Place, name: string): Machine {
 
 /** What has to be closed, the last one first. */
 class Closing {
+  slowness = 1
   readonly #emit: (event: ScenarioEvent) => void
   readonly #parts: { readonly what: string; readonly close: () => Promise<void> }[] = []
 
@@ -112,7 +114,7 @@ class Closing {
 
   async close(): Promise<void> {
     for (let part = this.#parts.pop(); part !== undefined; part = this.#parts.pop()) {
-      const failure: Failure | null = await failureOf(part.close, CLOSE_MS)
+      const failure: Failure | null = await failureOf(part.close, CLOSE_MS * this.slowness)
       if (failure !== null || part.what === 'place')
         this.#emit({ type: 'cleaned-up', what: part.what, failure })
     }

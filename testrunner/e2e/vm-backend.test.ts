@@ -11,6 +11,8 @@ import type { Machine, Place } from '../backends/backend.ts'
 import { vmBackend } from '../backends/vm/vm-backend.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
+import { kernelHost } from '../hosts/kernel/kernel-host.ts'
+import { hostNames } from '../hosts/names.ts'
 import { processesWith, requestOf, topologyOf, until } from './fixture/scene.ts'
 
 const PATIENCE_MS = 300_000
@@ -118,6 +120,33 @@ describe('a machine in QEMU', { timeout: PATIENCE_MS }, () => {
     await place.network.heal()
     expect(await write).toMatchObject({ code: 0 })
     await sh(`udevadm settle; iscsiadm -m node -T ${iqn} --logout`)
+  })
+
+  test.each([
+    { way: 'one iSCSI session', transport: 'iscsi', isMultipath: false, device: /^\/dev\/sd/ },
+    { way: 'dm-multipath', transport: 'iscsi', isMultipath: true, device: /^\/dev\/mapper\/mpath/ },
+    { way: 'NVMe', transport: 'nvme', isMultipath: false, device: /^\/dev\/nvme/ },
+  ] as const)('a host attaches by $way, works on the disk, and leaves nothing', async (wish) => {
+    const { api } = cluster as Cluster
+    const words: string[] = []
+    const log = (text: string): void => void words.push(text)
+    const host = kernelHost({ machine: h1, names: hostNames(runId, 'h1'), api, clock, log })
+    const limit = AbortSignal.timeout(120_000)
+    const disk = await host.attach({ ...wish, volume: 'disk', isReadOnly: false }, limit)
+    expect(disk).toMatchObject({
+      devicePath: expect.stringMatching(wish.device),
+      sizeBytes: 64 * 1024 * 1024,
+    })
+    const content = random.bytes(8 * 4096)
+    const parts = Array.from({ length: 8 }, (_, i) => i * 4096)
+    await Promise.all(parts.map((at) => disk.write(at, content.subarray(at, at + 4096), limit)))
+    await disk.flush(limit)
+    expect(Buffer.compare(await disk.read(0, content.byteLength, limit), content)).toBe(0)
+    await host.close()
+    expect(words).toEqual([])
+    expect(
+      await sh('ls -A /sys/class/iscsi_session /sys/class/nvme; ls -d /sys/block/dm-* || true'),
+    ).not.toMatch(/session\d|nvme\d|dm-/)
   })
 
   test("delay in the guest's kernel", async () => {

@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly signal: AbortSignal
   /** The user stops it a second time: nothing more is run. */
   readonly hurry?: AbortSignal
+  /** Every timeout is so many times what the file says; 1 unless given. */
+  readonly slowness?: number
   /** Id of a step that is left out, as if the file did not have it. */
   readonly without?: string | null
 }

@@ -73,7 +73,7 @@ describe('phases', () => {
   it('leave out the step they are told to', async () => {
     const steps = [step('fails', { id: 'harm', saveAs: 'x' }), step('ok')]
     for (const isParallel of [false, true]) {
-      const run = start(scenario([phase('a', steps, { isParallel })]), { fails }, 'harm')
+      const run = start(scenario([phase('a', steps, { isParallel })]), { fails }, { without: 'harm' })
       expect(await run.result).toMatchObject({ outcome: 'passed', saved: {} })
       expect(outcomes(run.events)).toEqual(['a.1 skipped', 'a.2 passed'])
       expect(run.calls.map(({ action }) => action)).toEqual(['ok'])

@@ -45,6 +45,7 @@ class ScenarioRun {
     this.#limits = new TimeLimits({
       clock: options.clock,
       timeoutMs: options.scenario.timeoutMs,
+      slowness: options.slowness ?? 1,
       signal: options.signal,
       hurry: this.#hurry,
       underWay: () => this.#underWay.values().next().value ?? null,

@@ -140,9 +140,10 @@ async function tryOnce(run: StepRun, args: ValueMap): Promise<Tried> {
     lastProgress = text
     options.emit({ type: 'step-progress', step: name, text })
   }
+  const timeoutMs = (step.timeoutMs ?? spec.timeoutMs) * (options.slowness ?? 1)
   const end: AttemptEnd<Value> = await attempt(
     (signal) => options.perform({ spec, args, step: name, signal, progress }),
-    { clock: options.clock, timeoutMs: step.timeoutMs ?? spec.timeoutMs, stop, hurry },
+    { clock: options.clock, timeoutMs, stop, hurry },
   )
   isOver = true
   if (end.kind === 'returned') return { kind: 'returned', value: end.value ?? null }

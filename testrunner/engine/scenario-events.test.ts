@@ -45,7 +45,10 @@ describe('a run without its fault', () => {
   const what = (action: string) =>
     scenario([phase('a', [step('ok', { id: 'kill' }), step('before'), step(action, { becauseOf: 'kill' })])])
   const judge = async (action: string, acts: Record<string, Act>) =>
-    judgeWithoutFault(await start(what(action), { before: () => null, ...acts }, 'kill').result, 'kill')
+    judgeWithoutFault(
+      await start(what(action), { before: () => null, ...acts }, { without: 'kill' }).result,
+      'kill',
+    )
 
   it('shows something when the dependent step fails', async () => {
     expect(await judge('fails', { fails })).toMatchObject({

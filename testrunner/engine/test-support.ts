@@ -75,7 +75,7 @@ export interface EngineRun {
 export function start(
   what: Scenario,
   acts: Readonly<Record<string, Act>> = {},
-  without: string | null = null,
+  { without = null, slowness = 1 }: { readonly without?: string | null; readonly slowness?: number } = {},
 ): EngineRun {
   const clock = new ManualClock()
   const [cancelled, hurried] = [new AbortController(), new AbortController()]
@@ -95,7 +95,7 @@ export function start(
     emit: (event) => events.push(event),
     signal: cancelled.signal,
     hurry: hurried.signal,
-    without,
+    ...{ without, slowness },
   })
   return {
     ...{ clock, events, result, calls },

@@ -10,6 +10,8 @@ const withCleanUp = (clean: string) =>
     { timeoutMs: 60_000 },
   )
 
+const untilStoppedIn20s = step('untilStopped', { timeoutMs: 20_000 })
+
 describe('the timeout of a scenario', () => {
   it('names the step under way; what always runs, runs', async () => {
     const run = start(withCleanUp('ok'), { untilStopped })
@@ -34,6 +36,26 @@ describe('the timeout of a scenario', () => {
     expect(outcomes(run.events)).toEqual(['a.1 failed', 'a.2 skipped', 'c.1 failed', 'c.2 skipped'])
     expect(run.events.find((e) => e.type === 'step-ended' && e.step.phase === 'c')).toMatchObject({
       failure: { message: 'cleaning up took longer than 30 s' },
+    })
+  })
+
+  it('is longer where everything is, and so are those of steps', async () => {
+    const { phases } = withCleanUp('untilStopped')
+    const run = start(scenario(phases, { timeoutMs: 60_000 }), { untilStopped }, { slowness: 3 })
+    await run.pass(179_999)
+    expect(outcomes(run.events)).toEqual([])
+    await run.pass(1)
+    await run.pass(89_999)
+    expect(outcomes(run.events)).toEqual(['a.1 failed', 'a.2 skipped'])
+    await run.pass(1)
+    await run.result
+    expect(outcomes(run.events).length).toBe(4)
+    const other = start(scenario([phase('a', [untilStoppedIn20s])]), { untilStopped }, { slowness: 3 })
+    await other.pass(59_999)
+    expect(outcomes(other.events)).toEqual([])
+    await other.pass(1)
+    expect(await other.result).toMatchObject({
+      failure: { code: 'TIMEOUT', message: 'took longer than 60 s' },
     })
   })
 

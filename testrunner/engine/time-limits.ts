@@ -15,6 +15,8 @@ const CLEAN_UP_MS = 30_000
 export interface TimeLimitsOptions {
   readonly clock: Clock
   readonly timeoutMs: number
+  /** All limits are multiplied by it. */
+  readonly slowness: number
   readonly signal: AbortSignal
   readonly hurry: AbortSignal
   /** The step that runs now. */
@@ -23,6 +25,7 @@ export interface TimeLimitsOptions {
 
 export class TimeLimits {
   readonly #clock: Clock
+  readonly #cleanUpMs: number
   readonly #work = new AbortController()
   readonly #clean = new AbortController()
   readonly #ended = new AbortController()
@@ -30,8 +33,10 @@ export class TimeLimits {
   #isCleaning = false
   #stoppedAt: StepName | null = null
 
-  constructor({ clock, timeoutMs, signal, hurry, underWay }: TimeLimitsOptions) {
+  constructor({ clock, slowness, signal, hurry, underWay, ...given }: TimeLimitsOptions) {
     this.#clock = clock
+    this.#cleanUpMs = CLEAN_UP_MS * slowness
+    const timeoutMs = given.timeoutMs * slowness
     const stop = (reason: StepFailure) => {
       if (this.work.aborted) return
       this.#stoppedAt = underWay()
@@ -78,8 +83,8 @@ export class TimeLimits {
   }
 
   #limitCleaning(): void {
-    const message = `cleaning up took longer than ${durationText(CLEAN_UP_MS)}`
-    this.#after(CLEAN_UP_MS, () => this.#clean.abort(new StepFailure('TIMEOUT', message)))
+    const message = `cleaning up took longer than ${durationText(this.#cleanUpMs)}`
+    this.#after(this.#cleanUpMs, () => this.#clean.abort(new StepFailure('TIMEOUT', message)))
   }
 
   #after(delayMs: number, callback: () => void): void {

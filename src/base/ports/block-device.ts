@@ -43,6 +43,8 @@ export interface BlockDevice {
   readonly sizeBytes: number
   readonly logicalBlockBytes: 512 | 4096
   readonly readOnly: boolean
+  /** False while every command ends with BUSY because another server may serve by now. Absent: that is never so. */
+  readonly isServing?: boolean
   /**
    * A `write` of at most this many bytes, wherever it begins, is one change: after a crash all of it is there or none,
    * and no other write comes between its blocks. `readNow` sees all of it or none; `read`, which waits for the disk,

@@ -184,7 +184,7 @@ describe('the paths as a unit sees them', () => {
 
   it('who serves is active, and nobody else', () => {
     const { path, change } = changing()
-    const view = servingView(path, 1)
+    const view = servingView(path, 1, {})
     const heard: AccessState[][] = []
     view.subscribe(() => heard.push(statesOf(view)))
     expect([view.state, statesOf(view)]).toEqual(['active-optimized', ['active-optimized', 'standby']])
@@ -193,6 +193,15 @@ describe('the paths as a unit sees them', () => {
     expect(heard).toEqual([])
     change(['transitioning', 'unavailable'])
     expect(heard).toEqual([['active-optimized', 'unavailable']])
+  })
+
+  it('who has a device without a lease is not active, and is again when it has one', () => {
+    const { path } = changing()
+    const device = { isServing: false }
+    const view = servingView(path, 1, device)
+    expect([view.state, statesOf(view)]).toEqual(['transitioning', ['transitioning', 'standby']])
+    device.isServing = true
+    expect([view.state, statesOf(view)]).toEqual(['active-optimized', ['active-optimized', 'standby']])
   })
 
   it('who has no device is never active', () => {

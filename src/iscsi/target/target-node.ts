@@ -222,10 +222,10 @@ export class TargetNode {
     })
   }
 
-  #pathOf({ role }: Backing): PathState {
+  #pathOf({ role, volume }: Backing): PathState {
     const { path, groupId, portals } = this.#options
     if (path !== undefined)
-      return role === 'serving' ? servingView(path, groupId) : standbyView(path, groupId)
+      return role === 'serving' ? servingView(path, groupId, volume.device) : standbyView(path, groupId)
     return singlePath({
       groupId,
       relativePorts: () => portals().map((index) => this.port(index).relativePort),

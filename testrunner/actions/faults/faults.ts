@@ -13,9 +13,10 @@ import {
   serverPause,
   serverResume,
 } from './processes.ts'
+import { serverWipe } from './wipe.ts'
 
 export const FAULTS: readonly Action[] = [
   ...[serverKill, serverPause, serverResume, masterKill, masterPause, masterResume, powerCut],
   ...[partition, isolate, delay, loss, heal],
-  ...[diskFill, diskFree, corruptExtent, corruptLog, chaosRound],
+  ...[diskFill, diskFree, corruptExtent, corruptLog, serverWipe, chaosRound],
 ]

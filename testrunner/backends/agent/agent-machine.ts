@@ -13,6 +13,7 @@ export interface AgentMachineOptions {
   readonly name: string
   readonly address: string
   readonly basalt: readonly string[]
+  readonly node: readonly string[]
   /** Of the run on that machine, absolute. */
   readonly directory: string
   readonly link: AgentLink
@@ -24,12 +25,14 @@ export class AgentMachine implements Machine {
   readonly name: string
   readonly address: string
   readonly basalt: readonly string[]
+  readonly node: readonly string[]
   readonly #o: AgentMachineOptions
 
   constructor(options: AgentMachineOptions) {
     this.name = options.name
     this.address = options.address
     this.basalt = options.basalt
+    this.node = options.node
     this.#o = options
   }
 

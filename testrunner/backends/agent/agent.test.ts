@@ -17,7 +17,15 @@ beforeEach(() => {
   const own = join(directory, 'run', 's1')
   agent = openLocalAgent(own, mark)
   machine = new AgentMachine({
-    ...{ name: 's1', address: '127.0.0.1', basalt: [], directory: own, link: agent.link, taken: new Set() },
+    ...{
+      name: 's1',
+      address: '127.0.0.1',
+      basalt: [],
+      node: [],
+      directory: own,
+      link: agent.link,
+      taken: new Set(),
+    },
   })
 })
 

@@ -47,7 +47,8 @@ async function openLocal(request: PlaceRequest, signal: AbortSignal, options: Lo
     caller: ({ port, localPort }) => owners.of(port, localPort),
   })
   return {
-    ...{ machines, network, hostKind: 'user', facts: { ...computer.facts, network: 'proxies on loopback' } },
+    ...{ machines, network, hostKind: 'user', slowness: 1 },
+    facts: { ...computer.facts, network: 'proxies on loopback' },
     close: async (keepFiles) => {
       await network.close()
       await computer.close(keepFiles)

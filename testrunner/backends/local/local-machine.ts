@@ -31,6 +31,7 @@ export class LocalMachine implements Machine {
   readonly name: string
   readonly address: string
   readonly basalt: readonly string[]
+  readonly node = [process.execPath]
   readonly #options: LocalMachineOptions
   readonly #running = new Set<number>()
   /** Sessions whose leader has ended and left others behind, as programs do that put themselves in the background. */

@@ -96,6 +96,7 @@ function placeOf(
     machines: computer.machines,
     network,
     hostKind: 'user',
+    slowness: 1,
     facts: { ...computer.facts, network: `namespaces, nftables, ${impairment}`, addresses },
     close: async (keepFiles) => {
       await network.close()

@@ -108,6 +108,7 @@ async function placeOf(wanted: readonly string[], { remote, own, request, close 
   const hostNodes = remote.filter(({ node }) => node.name.startsWith('h'))
   return {
     ...{ machines, network },
+    slowness: 1,
     hostKind: hostNodes.length === hosts.length && isKernelHost(hostNodes) ? 'kernel' : 'user',
     facts: Object.fromEntries(
       remote.map(({ node, facts, machine }) => [
@@ -162,7 +163,7 @@ class OwnMachines {
     this.#agents.push(agent)
     await agent.link.facts()
     const place = { directory: own, link: agent.link, taken: this.#taken }
-    return new AgentMachine({ ...place, name, address, basalt: [BASALT] })
+    return new AgentMachine({ ...place, name, address, basalt: [BASALT], node: [process.execPath] })
   }
 
   async close(keepFiles: boolean): Promise<void> {

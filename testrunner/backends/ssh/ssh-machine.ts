@@ -57,7 +57,8 @@ export class SshMachine {
       await agent.link.facts()
       const address = node.dataAddress ?? (await lookup(node.host)).address
       const machine = new AgentMachine({
-        ...{ name: node.name, address, basalt: [`${product}/basalt`], directory, link: agent.link },
+        ...{ name: node.name, address, directory, link: agent.link },
+        ...{ basalt: [`${product}/basalt`], node: [`${product}/node_modules/node/bin/node`] },
         taken: options.takenPorts(facts.networkStack),
       })
       const made = new SshMachine(connection, agent, machine, facts)

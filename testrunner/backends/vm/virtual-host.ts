@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { BlockError } from '../../../src/base/errors.ts'
 import { AgentLink } from '../agent/agent-link.ts'
 import { AgentMachine } from '../agent/agent-machine.ts'
+import type { SaveEvidence } from '../backend.ts'
 import { RUN_VARIABLE } from '../local/run-record.ts'
 import type { AgentDoor } from './agent-door.ts'
 import { RIG } from './rig.ts'
@@ -17,6 +18,7 @@ const REPOSITORY = join(import.meta.dirname, '..', '..', '..')
 const SCRIPT = join(import.meta.dirname, 'guest', 'host.sh')
 /** In the guest. */
 const FOLDER = '/var/tmp/basalt/run'
+const PRODUCT = '/rig/repo'
 /** An emulated computer on a busy one. */
 const BOOT_MS = 300_000
 const POWER_OFF_MS = 20_000
@@ -24,6 +26,24 @@ const MEMORY_MIB = 2048
 /** The rig's own limit, in case all else that ends it fails. */
 const LIFE_SECONDS = 6 * 3600
 const CONSOLE_CHARACTERS = 1500
+
+/** Files of a guest on this computer, and what they are. */
+const LEFT = [
+  ['console.log', 'console of the guest'],
+  ['dmesg', "log of the guest's kernel"],
+  ['iscsid.log', 'log of iscsid'],
+  ['multipathd.log', 'log of multipathd'],
+  ['guest.log', 'what the guest and the rig said'],
+] as const
+const LEFT_BYTES_MAX = 8 * 1024 * 1024
+const STATE_SCRIPT = `exec 2>&1
+iscsiadm -m session -P 3
+multipath -ll
+nvme list-subsys
+lsblk
+grep -H . /sys/class/iscsi_session/*/state /sys/block/sd*/device/state
+ps axf`
+const STATE_MS = 60_000
 
 export interface VirtualHostOptions {
   readonly name: string
@@ -38,11 +58,13 @@ export class VirtualHost {
   readonly machine: AgentMachine
   readonly #link: AgentLink
   readonly #rig: ChildProcess
+  readonly #directory: string
 
-  private constructor(machine: AgentMachine, link: AgentLink, rig: ChildProcess) {
+  private constructor(machine: AgentMachine, link: AgentLink, rig: ChildProcess, directory: string) {
     this.machine = machine
     this.#link = link
     this.#rig = rig
+    this.#directory = directory
   }
 
   /** Boots. DISCONNECTED with the console's end when it does not come up. */
@@ -66,10 +88,10 @@ export class VirtualHost {
       await Promise.race([link.facts(), failure])
       signal.throwIfAborted()
       const machine = new AgentMachine({
-        ...{ name, address: '127.0.0.1', basalt: ['/rig/repo/basalt'], directory: FOLDER },
-        ...{ link, taken: new Set() },
+        ...{ name, address: '127.0.0.1', directory: FOLDER, link, taken: new Set() },
+        ...{ basalt: [`${PRODUCT}/basalt`], node: [`${PRODUCT}/node_modules/node/bin/node`] },
       })
-      return new VirtualHost(machine, link, rig)
+      return new VirtualHost(machine, link, rig, directory)
     } catch (error) {
       await end(rig, 0)
       throw error
@@ -87,6 +109,20 @@ export class VirtualHost {
   async make(script: string): Promise<void> {
     const ran = await this.machine.run(['sh', '-c', script], { timeoutMs: 60_000 })
     if (ran.code !== 0) throw new BlockError('DISK', `${this.machine.name}: ${ran.stderr.trim().slice(-400)}`)
+  }
+
+  /** What the guest left on this computer, and what its kernel has attached now. */
+  async collect(save: SaveEvidence): Promise<void> {
+    for (const [file, about] of LEFT) {
+      const path = join(this.#directory, file)
+      if (!fs.existsSync(path)) continue
+      await save(`${this.machine.name}/${file}`, fs.readFileSync(path).subarray(-LEFT_BYTES_MAX), about)
+    }
+    // a guest that is gone has nothing to say
+    const state = await this.machine
+      .run(['sh', '-c', STATE_SCRIPT], { timeoutMs: STATE_MS })
+      .catch((error: unknown) => ({ stdout: `not available: ${String(error)}\n` }))
+    await save(`${this.machine.name}/disks.txt`, Buffer.from(state.stdout), 'sessions, maps and paths')
   }
 
   /** Powers off. Does not reject. */

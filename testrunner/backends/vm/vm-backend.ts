@@ -22,6 +22,8 @@ import { VmNetwork } from './vm-network.ts'
 const LOOPBACK = '127.0.0.1'
 /** The runner's own connections: no machine's, for hosts have processes of their own. */
 const RUNNER = 'runner'
+/** Of a guest whose CPU is emulated. */
+const EMULATED_SLOWNESS = 6
 
 export interface VmOptions extends ComputerOptions {
   readonly clock: Clock
@@ -108,7 +110,11 @@ class Parts {
       machines: all,
       network: new VmNetwork(proxies, this.#hosts),
       hostKind: 'kernel',
+      slowness: process.env.RIG_ACCEL?.startsWith('kvm') === true ? 1 : EMULATED_SLOWNESS,
       facts: { ...computer.facts, network: 'proxies on loopback, netem in guests', ...(await this.#facts()) },
+      collect: async (save) => {
+        for (const host of this.#hosts.values()) await host.collect(save)
+      },
       close: (keepFiles) => this.close(keepFiles),
     }
   }

@@ -14,6 +14,7 @@ import {
   encodeRequest,
   requestReader,
 } from './disk-program.ts'
+import { InstalledDiskProgram } from './installed-disk-program.ts'
 import { KernelDisk } from './kernel-disk.ts'
 import { testMachine } from './test-machine.ts'
 
@@ -87,13 +88,14 @@ describe('a disk by the program', () => {
   const done: string[] = []
   let disk: KernelDisk
 
-  const open = (device: string): Promise<KernelDisk> =>
+  const program = new InstalledDiskProgram(machine)
+  const open = async (device: string): Promise<KernelDisk> =>
     KernelDisk.open(
       machine,
       { volume: 'v1', host: 'h1', transport: 'iscsi', devicePath: device },
       {
         clock,
-        command: [...machine.basalt, 'scenario', 'disk-program', device],
+        command: await program.command(device),
         rescan: () => {
           writeFileSync(device, Buffer.concat([readFileSync(device), Buffer.alloc(1 << 20)]))
           return Promise.resolve()

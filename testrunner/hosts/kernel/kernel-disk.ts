@@ -32,6 +32,7 @@ const CODES: ReadonlyMap<number, BlockErrorCode> = new Map<number, BlockErrorCod
 ])
 
 const EXIT_MS = 5000
+const THREADS = 64
 
 export interface KernelDiskFacts {
   readonly volume: string
@@ -42,7 +43,7 @@ export interface KernelDiskFacts {
 
 export interface KernelDiskParts {
   readonly clock: Clock
-  /** The hidden command that is the disk program, with its device. */
+  /** The disk program, with its device. */
   readonly command: readonly string[]
   /** Makes the kernel ask for the size again. */
   rescan(signal: AbortSignal): Promise<void>
@@ -93,7 +94,9 @@ export class KernelDisk implements Disk {
     parts: KernelDiskParts,
     signal: AbortSignal,
   ): Promise<KernelDisk> {
-    const program = await machine.spawn(parts.command, { asRoot: true })
+    // commands wait in threads while there is no path, and must not keep others from being given
+    const environment = { UV_THREADPOOL_SIZE: `${THREADS}` }
+    const program = await machine.spawn(parts.command, { asRoot: true, environment })
     const disk = new KernelDisk(facts, program, parts)
     try {
       await disk.#ask(signal)

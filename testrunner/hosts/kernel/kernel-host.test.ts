@@ -83,10 +83,10 @@ echo ${names.nqn} >sys/class/nvme/nvme0/hostnqn; echo live >sys/class/nvme/nvme0
 echo traddr=10.0.0.1,trsvcid=3260 >sys/class/nvme/nvme0/address
 truncate -s 1M dev/nvme0n1`
 
-it('connects every path over NVMe, works on the disk, and disconnects', async () => {
+it('connects every path over NVMe without being told, works on the disk, and disconnects', async () => {
   stub('nvme', `case $1 in connect) ${NVME_DISK};; disconnect) rm -rf sys/block/* sys/class;; esac`)
   const { host: h1, log } = host()
-  const wish = { volume: 'v1', transport: 'nvme', isMultipath: true, isReadOnly: true } as const
+  const wish = { volume: 'v1', transport: 'nvme', isMultipath: false, isReadOnly: true } as const
   const disk = await h1.attach(wish, within(10_000))
   expect(disk).toMatchObject({ host: 'h1', devicePath: join(folder, 'dev/nvme0n1'), sizeBytes: 1 << 20 })
   expect(noted(/^nvme connect/).map((line) => /-a (\S+)/.exec(line)?.[1])).toEqual(['10.0.0.1', '10.0.0.2'])

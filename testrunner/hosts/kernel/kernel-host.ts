@@ -5,6 +5,7 @@ import type { Machine } from '../../backends/backend.ts'
 import { attachmentOf } from '../attach-info.ts'
 import type { Disk, Host } from '../disk.ts'
 import type { HostNames } from '../names.ts'
+import { InstalledDiskProgram } from './installed-disk-program.ts'
 import { KernelDisk } from './kernel-disk.ts'
 import { type KernelPlaces, machineTools } from './machine-tools.ts'
 import { connectDisk, disconnectDisk, rescan, type SessionWish } from './sessions.ts'
@@ -24,6 +25,7 @@ export interface KernelHostOptions {
 export function kernelHost({ machine, names, api, clock, places, log }: KernelHostOptions): Host {
   const tools = machineTools(machine, places)
   const disks: Disk[] = []
+  const program = new InstalledDiskProgram(machine)
   return {
     name: machine.name,
     kind: 'kernel',
@@ -39,7 +41,7 @@ export function kernelHost({ machine, names, api, clock, places, log }: KernelHo
         const facts = { volume, host: machine.name, transport, devicePath: device.path }
         const parts = {
           clock,
-          command: [...machine.basalt, 'scenario', 'disk-program', device.path],
+          command: await program.command(device.path),
           rescan: () => rescan(tools, wish),
           release: async (): Promise<void> => {
             await disconnectDisk(tools, wish, log)

@@ -96,9 +96,10 @@ async function logIn(tools: MachineTools, wish: SessionWish, signal: AbortSignal
 }
 
 async function connect(tools: MachineTools, wish: SessionWish, signal: AbortSignal): Promise<void> {
-  const { attachment, isMultipath, names } = wish
+  const { attachment, names } = wish
   const { target: nqn, portals, volumeId } = attachment
-  await eachPortal(portals, isMultipath, signal, async (portal) => {
+  // a controller never goes to another server: one that follows the volume is the kernel's multipath over all of them
+  await eachPortal(portals, true, signal, async (portal) => {
     await tools.nvme.nvmeConnect({
       ...{ nqn, portal, volumeId, hostNqn: names.nqn, hostId: formatUuid(names.hostId), dhchap: null },
     })

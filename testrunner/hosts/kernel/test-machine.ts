@@ -1,13 +1,8 @@
-/** This computer as a machine, for tests of what runs on one. `basalt` is the disk program alone. */
+/** This computer as a machine, for tests of what runs on one. It has no product. */
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Machine, Program, Ran } from '../../backends/backend.ts'
-
-const PROGRAM = new URL('./disk-program.ts', import.meta.url).href
-/** Called as `… scenario disk-program DEVICE`. */
-const SCRIPT = `import(${JSON.stringify(PROGRAM)}).then((it) => it.runDiskProgram(process.argv[3], process.stdin, process.stdout))
-  .catch((error) => { console.error(error.message); process.exitCode = 1 })`
 
 /** `bin`: a folder that goes before PATH. */
 export function testMachine(directory: string, bin = join(directory, 'bin')): Machine {
@@ -16,7 +11,8 @@ export function testMachine(directory: string, bin = join(directory, 'bin')): Ma
   return {
     name: 'h1',
     address: '127.0.0.1',
-    basalt: [process.execPath, '--input-type=module', '-e', SCRIPT],
+    basalt: [],
+    node: [process.execPath],
     path,
     ports: () => Promise.resolve([]),
     spawn: ([tool = '', ...args]) => {
