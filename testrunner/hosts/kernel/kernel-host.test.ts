@@ -117,6 +117,33 @@ it('logs in by an interface of its own over iSCSI; a disk that does not come is 
   expect(h1.disks).toEqual([])
 })
 
+const MAP = `
+real=$PWD/sys/devices/session1/block/sda
+mkdir -p $real/device sys/class/iscsi_session/session1 sys/block/dm-0/dm sys/block/dm-0/slaves/sda dev/mapper
+ln -sfn $real sys/block/sda
+echo BASALT >$real/device/vendor; printf '0000${VOLUME.replaceAll('-', '')}' >$real/device/vpd_pg80
+echo basalt-h1-${VOLUME} >sys/class/iscsi_session/session1/ifacename; echo iqn.v1 >sys/class/iscsi_session/session1/targetname
+for disk in sda dm-0; do echo 8:0 >sys/block/$disk/dev; echo 2048 >sys/block/$disk/size; echo 0 >sys/block/$disk/ro; done
+echo mpath-1 >sys/block/dm-0/dm/uuid; echo mpatha >sys/block/dm-0/dm/name
+truncate -s 1M dev/mapper/mpatha`
+
+it('takes a multipath map away when whoever looks into it is done', async () => {
+  stub(
+    'iscsiadm',
+    `case "$*" in "-m iface") echo "basalt-h1-${VOLUME} tcp";; *--login) ${MAP};; *--logout) rm -rf sys/class;; esac`,
+  )
+  stub('multipath', '[ "$1" != -f ] || [ ! -e busy ] && exit 0; rm busy; echo map in use; exit 1')
+  writeFileSync(join(folder, 'busy'), '')
+  const { host: h1, log } = host()
+  const wish = { volume: 'v1', transport: 'iscsi', isMultipath: true, isReadOnly: false } as const
+  const disk = await h1.attach(wish, within(10_000))
+  expect(disk).toMatchObject({ devicePath: join(folder, 'dev/mapper/mpatha'), sizeBytes: 1 << 20 })
+  await h1.close()
+  expect(noted(/^multipath -f/)).toEqual(['multipath -f mpatha', 'multipath -f mpatha'])
+  expect(noted(/--logout/)).toHaveLength(1)
+  expect(log).toEqual([])
+})
+
 it('a tool that is missing is named, and a volume that is not there, too', async () => {
   const { host: h1 } = host()
   const wish = { volume: 'v2', transport: 'nvme', isMultipath: true, isReadOnly: false } as const

@@ -44,7 +44,7 @@ export function kernelHost({ machine, names, api, clock, places, log }: KernelHo
           command: await program.command(device.path),
           rescan: () => rescan(tools, wish),
           release: async (): Promise<void> => {
-            await disconnectDisk(tools, wish, log)
+            await disconnectDisk(tools, clock, wish, log)
             const at = disks.indexOf(disk)
             if (at >= 0) disks.splice(at, 1)
           },
@@ -53,7 +53,7 @@ export function kernelHost({ machine, names, api, clock, places, log }: KernelHo
         disks.push(disk)
         return disk
       } catch (error) {
-        await disconnectDisk(tools, wish, log)
+        await disconnectDisk(tools, clock, wish, log)
         throw error
       }
     },

@@ -8,6 +8,7 @@ import type { HostNames } from '../names.ts'
 import type { MachineTools } from './machine-tools.ts'
 
 const POLL_MS = 250
+const IN_USE_MS = 15_000
 /** As docs/hosts.md advises: with one path a failover is waited for, with several the next path is taken. */
 const REPLACEMENT_SECONDS = { single: 120, multipath: 5 } as const
 
@@ -55,6 +56,7 @@ export async function rescan(tools: MachineTools, wish: SessionWish): Promise<vo
 /** Ends every session of this host for the volume, as far as it can. What did not go is told. */
 export async function disconnectDisk(
   tools: MachineTools,
+  clock: Clock,
   wish: SessionWish,
   log: (text: string) => void,
 ): Promise<void> {
@@ -67,7 +69,7 @@ export async function disconnectDisk(
   }
   await attempt(async () => {
     for (const device of await devicesOf(tools, wish)) {
-      if (device.kind === 'multipath') await attempt(() => tools.devices.multipathRemove(device))
+      if (device.kind === 'multipath') await attempt(() => removeMap(tools, clock, device))
     }
   })
   await attempt(async () => {
@@ -78,6 +80,20 @@ export async function disconnectDisk(
     for (const session of await sessionsOf(tools, wish)) await attempt(() => tools.iscsi.iscsiLogout(session))
   })
   await attempt(() => tools.iscsi.iscsiForget(wish.interfaceName))
+}
+
+/** udev looks into a disk when a writer has closed it, and has it open meanwhile. Rejects with IN_USE when it stays so. */
+async function removeMap({ devices }: MachineTools, clock: Clock, map: BlockDevice): Promise<void> {
+  const endMs = clock.monotonicMs() + IN_USE_MS
+  for (;;) {
+    try {
+      await devices.multipathRemove(map)
+      return
+    } catch (error) {
+      if (!isBlockError(error, 'IN_USE') || clock.monotonicMs() >= endMs) throw error
+    }
+    await clock.sleep(POLL_MS)
+  }
 }
 
 async function logIn(tools: MachineTools, wish: SessionWish, signal: AbortSignal): Promise<void> {
