@@ -6,8 +6,8 @@ import { expect } from '../fixture/scene.ts'
 /** What no description lists: daemons, which the cases start, and the program's own. */
 const OTHERS = [
   ...['target', 'server', 'master', 'dev', 'cluster init', 'cluster certify', 'completion', 'version'],
-  // run by suites of their own: test/e2e/dev, bench/iscsi.ts, test/conformance/csi
-  ...['start', 'bench', 'csi'],
+  // run by suites of their own: test/e2e/dev, bench/iscsi.ts, test/conformance/csi, testrunner/e2e
+  ...['start', 'bench', 'csi', 'run', 'scenario'],
 ]
 
 export async function walkedAll(scene: Scene): Promise<void> {
