@@ -2,13 +2,11 @@
 # What guest scripts share: checks that the harness reads, the line to the host, the iSCSI session. Sourced first.
 # In the environment: PORTAL (address:port), PORTALS (all of them), IQN, POST (address/port of the host's listener), RIG_OUT.
 set -uo pipefail
+source ./kernel-log.sh
 
 MOUNT=/mnt
 DISK=''             # set by `login`
 OUTPUT=/tmp/output  # of the command that a check ran last
-# Lines of the kernel's log that no run may show, and those that only a lost connection explains.
-ALARMS='I/O error|EXT4-fs (error|warning)|XFS.*([Cc]orruption|error|shutdown)|[Rr]emounting filesystem read-only|BUG:|Oops|Call Trace|blocked for more than|Aborted Command|Illegal Request|Medium Error|session recovery timed out'
-ALARMS_OF_LOSS='detected conn error|ping timeout'
 
 # ---- checks
 
@@ -112,7 +110,7 @@ kernel_only_lost_connections() { no_alarms "$ALARMS"; }
 
 no_alarms() { # PATTERN
   local lines
-  if lines=$(dmesg | grep -E "$1"); then
+  if lines=$(dmesg | alarming_lines "$1"); then
     fail 'the kernel log shows no trouble' "$(wc -l <<<"$lines") alarming lines"
     tail -n 8 <<<"$lines" | sed 's/^/@note /'
   else
