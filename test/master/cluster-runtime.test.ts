@@ -160,6 +160,43 @@ describe('a planned move', () => {
     }))
 })
 
+describe('a promotion while the primary serves', () => {
+  const ask = { force: false, actor: 'me', requestId: null }
+
+  it('has the server that was named take over, and not the same one lead again', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      for (const server of [rig.servers[2]?.id ?? '', rig.servers[1]?.id ?? '']) {
+        await rig.runtime.leads.promote(uuid, { ...ask, server })
+        expect(rig.record(uuid).lead).toMatchObject({ state: 'serving', primary: server })
+        expect(rig.isServed(uuid)).toBe(true)
+      }
+    }))
+
+  it('changes nothing when the one that was named leads, or cannot', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      const [first, , third] = rig.servers
+      third?.down()
+      await rig.wait(1000)
+      await rig.runtime.leads.promote(uuid, { ...ask, server: first?.id ?? '' })
+      await expect(
+        rig.runtime.leads.promote(uuid, { ...ask, server: third?.id ?? '' }),
+      ).rejects.toMatchObject({ code: 'CONFLICT', facts: { reason: 'not_connected' } })
+      expect(rig.record(uuid).lead).toMatchObject({ primary: first?.id, epoch: { number: 1 } })
+      expect(rig.isServed(uuid)).toBe(true)
+    }))
+
+  it('that fails in its middle says who leads', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      const promoting = rig.runtime.leads.promote(uuid, { ...ask, server: rig.servers[2]?.id ?? '' })
+      rig.servers[2]?.down()
+      await expect(promoting).rejects.toMatchObject({ code: 'CONFLICT', facts: { reason: 'target_lost' } })
+      expect(rig.isServed(uuid)).toBe(true)
+    }))
+})
+
 describe('a server that stops in order', () => {
   it('has what it leads handed over to one that stays, within the time that it waits', () =>
     ClusterRig.play(async (rig) => {

@@ -113,8 +113,12 @@ export class ScriptedMaster implements MasterApi {
     waits: [{ reason: 'grant_running', message: 'the old lease runs', forMs: 1200, servers: [SERVER] }],
     refusal: { what: 'move', reason: 'not_drained', message: 'it could not drain', agoMs: 5 },
   })
-  promoteVolume: MasterApi['promoteVolume'] = async (caller, name, request) =>
-    this.#does(volumeView(name), 'promoteVolume', caller, name, request)
+  /** A forced one is decided later. */
+  promoteVolume: MasterApi['promoteVolume'] = async (caller, name, request) => {
+    const { lead } = volumeRecord(name)
+    const changed = { lead: { ...lead, state: request.force ? 'sealing' : 'serving' } } as const
+    return this.#does(volumeView(name, changed), 'promoteVolume', caller, name, request)
+  }
   moveVolume: MasterApi['moveVolume'] = async (caller, name, request) =>
     this.#does(this.#begin({ kind: 'move' }), 'moveVolume', caller, name, request)
   setAccess: MasterApi['setAccess'] = async (caller, name, access) =>

@@ -1,6 +1,6 @@
 /**
  * `basalt volume promote`: another replica leads. Refused, it shows what preflight finds; forced, it says before what may be
- * lost, and waits until it can say what was.
+ * lost. It waits until it can say who leads, and what was lost.
  */
 import { isBlockError } from '../../base/errors.ts'
 import type { ApiClient } from '../../client/http/api-client.ts'
@@ -14,7 +14,7 @@ import { serverNamesFor } from './server-names.ts'
 
 export const VOLUME_PROMOTE: CommandDescription = {
   words: ['volume', 'promote'],
-  summary: 'have another replica lead after the primary was lost',
+  summary: 'have another replica lead, also after the primary was lost',
   args: [VOLUME],
   flags: [
     { name: 'to', placeholder: 'SERVER', help: 'the one that is to lead; the best unless given' },
@@ -56,8 +56,7 @@ async function promote(call: Call): Promise<void> {
     if (isBlockError(error) && error.facts.unsafe === true) await sayWhyNot(call, api, name)
     throw error
   }
-  const isWaiting = force && !call.isSet('no-wait')
-  const volume = isWaiting ? await waitForLead(call, api, promoted) : promoted.volume
+  const volume = call.isSet('no-wait') ? promoted.volume : await waitForLead(call, api, promoted)
   call.printFacts(volume, () => volumeFacts(volume))
 }
 

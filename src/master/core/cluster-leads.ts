@@ -201,6 +201,12 @@ export class ClusterLeads implements Leads {
         unsafe: true,
       })
     }
+    if (!force && reason === 'serving' && server !== null) {
+      const outcome = await this.move(uuid, server)
+      if (outcome.kind === 'moved') return
+      const why = MOVE_FAILED[outcome.reason] ?? 'another server leads it now'
+      throw refused(`it was not handed over to ${this.#nameOf(server)}: ${why}`, { reason: outcome.reason })
+    }
     await this.of(uuid)?.ask({ kind: 'promote', server, isForced: force }, { actor, requestId })
   }
 
@@ -253,10 +259,11 @@ export class ClusterLeads implements Leads {
   }
 }
 
-const MOVE_FAILED = {
+const MOVE_FAILED: Readonly<Record<string, string>> = {
   not_drained: 'the primary could not drain in time and serves on',
   no_answer: 'the primary did not answer',
-} as const
+  closed: 'the master is being stopped',
+}
 
 const BLOCKED = {
   locked: 'the cluster is locked',

@@ -131,8 +131,9 @@ export interface Leads {
   move(volume: string, to: string): Promise<MoveOutcome>
   /**
    * Seals a new epoch and promotes; `server` wins among equals. Unforced: CONFLICT with `facts.unsafe` unless preflight says
-   * that it is promotable. Forced: the greatest that answers, or `server` if it answers, once the last grant has run out;
-   * what it may lose is recorded. Resolves when the new epoch is recorded as sealing; `status` tells the rest.
+   * that it is promotable; while the primary serves, `server` takes over as by `move`, and it is a CONFLICT when that fails.
+   * Forced: the greatest that answers, or `server` if it answers, once the last grant has run out; what it may lose is
+   * recorded. Resolves when the new epoch is recorded as sealing, or `server` has taken over; `status` tells the rest.
    */
   promote(
     volume: string,

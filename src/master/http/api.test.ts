@@ -73,11 +73,15 @@ describe('a volume', () => {
   it('is promoted, or refused as unsafe', async () => {
     const body = { target_server: 'host-b', force: true, reason: 'rack is gone' }
     const done = await test.call('POST', '/block/volume/vol1/promote', { body })
-    expect(done.json()).toMatchObject({ new_primary: expect.any(String), epoch: 3, volume: { name: 'vol1' } })
+    expect(done.json()).toMatchObject({ new_primary: null, epoch: 3, volume: { name: 'vol1' } })
     expect(test.master.calls.at(-1)?.slice(2)).toEqual([
       'vol1',
       { server: 'host-b', force: true, reason: 'rack is gone' },
     ])
+    const handed = await test.call('POST', '/block/volume/vol1/promote', {
+      body: { target_server: 'host-b' },
+    })
+    expect(handed.json()).toMatchObject({ new_primary: expect.any(String) })
     test.master.failure = new BlockError('CONFLICT', 'no member answers', { facts: { unsafe: true } })
     const refused = await test.call('POST', '/block/volume/vol1/promote', { body: {} })
     expect(refused.statusCode).toBe(409)

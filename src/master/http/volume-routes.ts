@@ -63,7 +63,13 @@ const PromoteBody = Type.Object(
   },
   CLOSED,
 )
-const Promoted = Type.Object({ new_primary: Text, epoch: Count, volume: Volume })
+const Promoted = Type.Object({
+  new_primary: Type.Union([Text, Type.Null()], {
+    description: 'Id of the server that leads; null while its members are asked, and nobody was promoted yet',
+  }),
+  epoch: Count,
+  volume: Volume,
+})
 const MoveBody = Type.Object(
   {
     to: Type.Optional(ServerName),
@@ -191,7 +197,7 @@ export function addVolumeRoutes(
     {
       schema: {
         summary:
-          'Make a replica the primary; refused as unsafe when acknowledged writes may be lost, unless forced',
+          'Make a replica the primary, by a planned move while it is served; refused as unsafe when acknowledged writes may be lost, unless forced',
         params: ByVolume,
         body: PromoteBody,
         response: { 200: Promoted },
@@ -204,8 +210,9 @@ export function addVolumeRoutes(
         force,
         reason,
       })
-      const { primary, epoch } = volume.record.lead
-      return { new_primary: primary, epoch: epoch.number, volume: volumeResource(volume) }
+      const { state, primary, epoch } = volume.record.lead
+      const leads = state === 'serving' ? primary : null
+      return { new_primary: leads, epoch: epoch.number, volume: volumeResource(volume) }
     },
   )
 
