@@ -12,7 +12,7 @@ afterEach(() => master.close())
 const run = (args: string): Promise<Run> => runCli([...args.split(' '), '--master', master.url])
 
 const PUBLICATION = {
-  ...{ node: 'n1', initiator: 'iqn.2026-11.io.basalt:node:n1', host: null },
+  ...{ node: 'n1', initiator: 'iqn.2026-11.io.basalt:node:n1', host: null, dhchap: null },
   ...{ read_only: true, shared: false, since: '2026-11-22T00:00:00.000Z' },
 }
 const published = volume({ id: 'u-1', publications: [PUBLICATION] })

@@ -13,6 +13,7 @@ import type {
   PlacementWish,
   PresetName,
   QosRecord,
+  SealedDhchap,
   ServerRecord,
   VolumeRecord,
 } from './records.ts'
@@ -52,6 +53,8 @@ export interface PublishWish {
   /** IQN and NQN; at least one. */
   readonly initiator: string | null
   readonly host: string | null
+  /** Of `host`; null: it is let in by its name alone. */
+  readonly dhchap: SealedDhchap | null
   readonly isReadOnly: boolean
   readonly isShared: boolean
 }
@@ -346,7 +349,7 @@ export interface MasterApi extends SnapshotApi, ScheduleApi, BackupApi {
   }>
   /**
    * The node is let in when it resolves; the same again is answered alike. CONFLICT: `published_elsewhere`,
-   * `published_differently`, `name_in_use` (of these `facts.node`), `being_made`, `being_deleted`. BUSY (`not_confirmed`): it is
+   * `published_differently`, `secrets_mixed`, `name_in_use` (of these `facts.node`), `being_made`, `being_deleted`. BUSY (`not_confirmed`): it is
    * recorded, and servers have not said yet that they go by it.
    */
   publishVolume(caller: Caller, name: string, wish: PublishWish): Promise<VolumeView>

@@ -111,14 +111,15 @@ export interface AccessRecord {
   } | null
   /** NQNs of NVMe hosts; null: whoever the server's own configuration admits; empty: nobody. */
   readonly hosts: readonly string[] | null
-  /** DH-HMAC-CHAP, secrets encrypted as above. Empty: none is asked for; else a host without an entry is refused. */
-  readonly dhchap: readonly {
-    /** NQN. */
-    readonly host: string
-    readonly sealedSecret: string
-    /** What the controller proves itself with to that host; null: it does not. */
-    readonly sealedControllerSecret: string | null
-  }[]
+  /** DH-HMAC-CHAP. Empty: none is asked for; else a host without an entry is refused. */
+  readonly dhchap: readonly (SealedDhchap & { /** NQN. */ readonly host: string })[]
+}
+
+/** Of one NVMe host, encrypted as above. */
+export interface SealedDhchap {
+  readonly sealedSecret: string
+  /** What the controller proves itself with to that host; null: it does not. */
+  readonly sealedControllerSecret: string | null
 }
 
 /** A node uses the volume, and is let in by these names beside those of `AccessRecord`. */
@@ -127,6 +128,8 @@ export interface PublicationRecord {
   /** IQN and NQN; null: not over that protocol. Not both are null. */
   readonly initiator: string | null
   readonly host: string | null
+  /** What the node proves itself with over NVMe; null: it is let in by its NQN alone. */
+  readonly dhchap: SealedDhchap | null
   readonly isReadOnly: boolean
   /** Others that are shared may stand beside it. */
   readonly isShared: boolean

@@ -25,7 +25,7 @@ import { CLUSTER, jobRecord, SERVER, serverView, volumeRecord, volumeView } from
 
 const PUBLICATIONS = [
   {
-    ...{ node: 'n1', initiator: 'iqn.2026-11.io.basalt:node:n1', host: null },
+    ...{ node: 'n1', initiator: 'iqn.2026-11.io.basalt:node:n1', host: null, dhchap: null },
     ...{ isReadOnly: false, isShared: false, since: 0 },
   },
 ]
@@ -132,8 +132,7 @@ export class ScriptedMaster implements MasterApi {
     warnings: [],
   })
   publishVolume: MasterApi['publishVolume'] = async (caller, name, wish) => {
-    const { node, initiator, host, isReadOnly, isShared } = wish
-    const publications = [{ node, initiator, host, isReadOnly, isShared, since: 0 }]
+    const publications = [{ ...wish, since: 0 }]
     return this.#does(volumeView(name, { publications }), 'publishVolume', caller, name, wish)
   }
   unpublishVolume: MasterApi['unpublishVolume'] = async (caller, name, node) =>

@@ -76,12 +76,13 @@ export const volumeFacts = (volume: ClusterVolume): Facts => [
   ['created', formatTime(volume.created_at)],
 ]
 
-const publicationText = ({ node, initiator, host, read_only, shared, since }: Publication): string =>
+const publicationText = ({ node, initiator, host, dhchap, ...rest }: Publication): string =>
   [
     node,
-    ...(read_only ? ['read-only'] : []),
-    ...(shared ? ['shared'] : []),
-    `since ${formatTime(since)}`,
+    ...(rest.read_only ? ['read-only'] : []),
+    ...(rest.shared ? ['shared'] : []),
+    ...(dhchap === null ? [] : ['DH-HMAC-CHAP']),
+    `since ${formatTime(rest.since)}`,
     ...[initiator, host].filter((name) => name !== null),
   ].join(', ')
 

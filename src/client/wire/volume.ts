@@ -43,6 +43,8 @@ export const Publication = Type.Object({
   /** IQN, and NQN, that it logs in with; null: not over that protocol. */
   initiator: Nullable(Type.String()),
   host: Nullable(Type.String()),
+  /** It proves itself over NVMe, and the controller to it; null: it is let in by its NQN alone. */
+  dhchap: Nullable(Type.Object({ controller: Type.Boolean() })),
   read_only: Type.Boolean(),
   /** Others that are shared, too, may stand beside it. */
   shared: Type.Boolean(),

@@ -147,7 +147,11 @@ describe('ControllerPublishVolume', () => {
     const deleted = ask(driver.service.DeleteVolume, { volumeId: id, secrets: {} })
     await expect(deleted).rejects.toMatchObject(refused('FAILED_PRECONDITION', /n1/))
     await ask(driver.service.ControllerUnpublishVolume, { volumeId: id, nodeId: '', secrets: {} })
-    await ask(driver.service.ControllerPublishVolume, publishRequest(id, 'n2'))
+    const secrets = { 'dhchap-secret': 'DHHC-1:00:x:' }
+    await ask(driver.service.ControllerPublishVolume, publishRequest(id, 'n2', { secrets }))
+    expect(master.volumesById.get(id)?.writers.get('n2')).toMatchObject({
+      dhchap: { secret: 'DHHC-1:00:x:', controllerSecret: null },
+    })
   })
 
   it('lets several in to read, or to write raw blocks, of which one writes if it is to be one', async () => {

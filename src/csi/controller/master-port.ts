@@ -5,7 +5,7 @@
  */
 import type { SnapshotId } from '../core/ids.ts'
 import type { QosParameters } from '../core/parameters.ts'
-import type { ChapSecrets } from '../core/secrets.ts'
+import type { ChapSecrets, DhchapSecrets } from '../core/secrets.ts'
 
 interface PublicationInfo {
   readonly node: string
@@ -102,6 +102,8 @@ export interface PublicationWish {
   /** IQN and NQN that the node logs in with. */
   readonly iqn: string
   readonly nqn: string
+  /** What it proves itself with over NVMe. */
+  readonly dhchap: DhchapSecrets | null
   readonly isReadOnly: boolean
   readonly isShared: boolean
 }
@@ -136,7 +138,7 @@ export interface MasterPort {
   setQos(id: string, qos: QosParameters, signal: AbortSignal): Promise<void>
   /** iSCSI logins need CHAP from here on, and still only publications let anybody in. */
   setChap(id: string, chap: ChapSecrets, signal: AbortSignal): Promise<void>
-  /** CONFLICT `published_elsewhere` (`facts.node`), `published_differently`, `being_made`, `being_deleted`. */
+  /** CONFLICT `published_elsewhere` (`facts.node`), `secrets_mixed`, `published_differently`, `being_made`, `being_deleted`. */
   publish(id: string, node: string, wish: PublicationWish, signal: AbortSignal): Promise<void>
   /** Done when the node can do no more harm; BUSY when that is not certain yet. */
   unpublish(id: string, node: string, signal: AbortSignal): Promise<void>

@@ -10,7 +10,7 @@ import { type Capability, parseCapability, refuseUnsupported } from '../core/cap
 import { encodePublishContext, transportOf } from '../core/contexts.ts'
 import { isVolumeId } from '../core/ids.ts'
 import { type NodeNames, nodeNames } from '../core/node-names.ts'
-import { refuseDhchap } from '../core/secrets.ts'
+import { dhchapOf } from '../core/secrets.ts'
 import { CsiError } from '../server/csi-error.ts'
 import type { CsiCall } from '../server/handlers.ts'
 import type { VolumeInfo } from './master-port.ts'
@@ -31,7 +31,7 @@ export async function publishVolume(
   const capability = parseCapability(request.volumeCapability)
   refuseUnsupported([capability])
   const transport = transportOf(request.volumeContext)
-  refuseDhchap(request.secrets)
+  const dhchap = dhchapOf(request.secrets)
   const volume = isVolumeId(id) ? await ports.master.findVolume(id, call.signal) : null
   if (volume === null) throw new CsiError('NOT_FOUND', 'there is no volume of this id')
   const names = namesOf(ports, node)
@@ -39,7 +39,12 @@ export async function publishVolume(
   const isReadOnly = request.readonly || capability.isReadOnly
   refuseSecondWriter(volume, node, capability, isReadOnly)
   const { iqn, nqn } = names
-  await ports.master.publish(id, node, { iqn, nqn, isReadOnly, isShared: capability.isShared }, call.signal)
+  await ports.master.publish(
+    id,
+    node,
+    { iqn, nqn, dhchap, isReadOnly, isShared: capability.isShared },
+    call.signal,
+  )
   const now = await ports.master.findVolume(id, call.signal)
   if (now === null) throw new CsiError('NOT_FOUND', 'the volume was deleted meanwhile')
   try {

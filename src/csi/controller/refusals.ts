@@ -20,6 +20,7 @@ const CODE_OF_REASON: Readonly<Record<string, CsiCode>> = {
   exists_otherwise: 'ALREADY_EXISTS',
   published_differently: 'ALREADY_EXISTS',
   published_elsewhere: 'FAILED_PRECONDITION',
+  secrets_mixed: 'FAILED_PRECONDITION',
   published: 'FAILED_PRECONDITION',
   has_snapshots: 'FAILED_PRECONDITION',
   in_use: 'FAILED_PRECONDITION',

@@ -61,13 +61,13 @@ export function dhchapOf(secrets: Secrets): DhchapSecrets | null {
 }
 
 /**
- * INVALID_ARGUMENT for secrets of DH-HMAC-CHAP in a call of the controller: a publication lets a host in by its name alone, and
- * a secret that nothing asks for would only look safe.
+ * INVALID_ARGUMENT for secrets of DH-HMAC-CHAP in a call that makes a volume: they are a host's, which is not known yet, and a
+ * secret that nothing asks for would only look safe.
  */
 export function refuseDhchap(secrets: Secrets): void {
   if (dhchapOf(secrets) === null) return
   throw invalid(
-    `${DHCHAP_KEY}: the controller does not set DH-HMAC-CHAP; leave it out here, and give it to the stage call of a volume whose access has it`,
+    `${DHCHAP_KEY}: it is set when the volume is published to a host; name its Secret for publishing (csi.storage.k8s.io/controller-publish-secret-name) and staging, and not for provisioning`,
   )
 }
 

@@ -125,10 +125,11 @@ export class ApiMaster implements MasterPort {
   }
 
   async publish(id: string, node: string, wish: PublicationWish, signal: AbortSignal): Promise<void> {
-    const { iqn, nqn, isReadOnly, isShared } = wish
+    const { iqn, nqn, dhchap, isReadOnly, isShared } = wish
     const body = {
       initiator: iqn,
       host: nqn,
+      ...(dhchap && { dhchap: { secret: dhchap.secret, controller_secret: dhchap.controllerSecret } }),
       read_only: isReadOnly,
       shared: isShared,
     }

@@ -21,9 +21,22 @@ export function effectiveAccess(volume: Rules): AccessRecord {
       access.hosts,
       publications.map(({ host }) => host),
     ),
+    dhchap: withPublished(access.dhchap, publications),
   }
   cache.set(volume, made)
   return made
+}
+
+/** The secret of a node that it is published to stands for one that its own list has for the same host. */
+function withPublished(
+  list: AccessRecord['dhchap'],
+  publications: VolumeRecord['publications'],
+): AccessRecord['dhchap'] {
+  const published = publications.flatMap(({ host, dhchap }) =>
+    host === null || dhchap === null ? [] : [{ host, ...dhchap }],
+  )
+  const names = new Set(published.map(({ host }) => host.toLowerCase()))
+  return [...list.filter(({ host }) => !names.has(host.toLowerCase())), ...published]
 }
 
 function together(list: readonly string[] | null, published: readonly (string | null)[]): readonly string[] {

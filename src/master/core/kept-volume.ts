@@ -37,8 +37,8 @@ export interface KeptText {
   readonly tag: number
 }
 
-/** Version 1 lacks `isMultipath`, `slots`, `access.hosts` and `access.dhchap`; 1 and 2 lack `publications` and `accessVersion`. */
-const VERSION = 3
+/** Version 1 lacks `isMultipath`, `slots`, `access.hosts` and `access.dhchap`; 1 and 2 lack `publications` and `accessVersion`; 1 to 3 `publications.dhchap`. */
+const VERSION = 4
 /** Tags are safe integers: 21 bits are left above a CRC. */
 const VERSIONS_TOLD = 2 ** 21
 
@@ -68,7 +68,7 @@ const Spread = Type.Union([Type.Literal('required'), Type.Literal('preferred')])
 const Amount = Type.Number({ minimum: 0 })
 
 const Stored = Type.Object({
-  version: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(VERSION)]),
+  version: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3), Type.Literal(VERSION)]),
   name: Type.String({ maxLength: 63 }),
   logicalBlockBytes: Type.Union([Type.Literal(512), Type.Literal(4096)]),
   logBytes: nullable(Amount),
@@ -104,6 +104,9 @@ const Stored = Type.Object({
       node: Type.String(),
       initiator: nullable(Type.String()),
       host: nullable(Type.String()),
+      dhchap: nullable(
+        Type.Object({ sealedSecret: Type.String(), sealedControllerSecret: nullable(Type.String()) }),
+      ),
       isReadOnly: Type.Boolean(),
       isShared: Type.Boolean(),
       since: Type.Number(),

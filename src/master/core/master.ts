@@ -77,7 +77,7 @@ export class Master implements MasterApi {
       ask: this.#ask.bind(this),
       volume: (uuid: string) => this.volume(uuid),
     }
-    this.#publications = new Publications({ ...asking, store, cluster, clock })
+    this.#publications = new Publications({ ...asking, store, cluster, clock, unseal })
     this.#services = new MasterServices(
       {
         ...{ store, links, live, clock, random, log, unseal },

@@ -11,6 +11,7 @@ const wish = (node: string, different: Partial<PublishWish> = {}): PublishWish =
   node,
   initiator: `iqn.2026-11.io.basalt:node:${node}`,
   host: `nqn.2026-11.io.basalt:node:${node}`,
+  dhchap: null,
   isReadOnly: false,
   isShared: false,
   ...different,
@@ -80,6 +81,45 @@ describe('a publication', () => {
       reason: 'nobody_named',
     })
     expect(await publish(wish('c', { initiator: 'nonsense' }))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+
+  it('may have the secret of a host, which can be changed, and goes with it', async () => {
+    const { world, ask } = await started()
+    const secret = (text: string, controller: string | null = null) => ({
+      sealedSecret: `sealed:${text}`,
+      sealedControllerSecret: controller === null ? null : `sealed:${controller}`,
+    })
+    const publish = (dhchap: PublishWish['dhchap'], node = 'a') =>
+      ask((m) => m.publishVolume(ANNA, 'v', wish(node, { dhchap, isShared: true })))
+    const host = 'nqn.2026-11.io.basalt:node:a'
+    const { record } = await publish(secret('one', 'two'))
+    expect(effectiveAccess(record).dhchap).toEqual([{ host, ...secret('one', 'two') }])
+    expect((await publish(secret('one', 'two'))).record.accessVersion).toBe(record.accessVersion)
+    for (const other of [secret('one'), secret('new', 'two')]) {
+      const changed = (await publish(other)).record
+      expect(effectiveAccess(changed).dhchap).toEqual([{ host, ...other }])
+      expect(changed.publications).toMatchObject([{ node: 'a', since: record.publications[0]?.since }])
+    }
+    expect(await refusalOf(publish(null))).toMatchObject({ reason: 'published_differently' })
+    expect(await refusalOf(publish(null, 'b'))).toEqual({
+      ...{ code: 'CONFLICT', reason: 'secrets_mixed', node: 'a' },
+    })
+    await publish(secret('three'), 'b')
+    const nobody = wish('c', { host: null, dhchap: secret('x'), isShared: true })
+    expect(await refusalOf(ask((m) => m.publishVolume(ANNA, 'v', nobody)))).toMatchObject({
+      reason: 'dhchap_host',
+    })
+    // the node's own stands for one that the volume's list has of the same host
+    const hosts = [host.toUpperCase(), 'nqn.2026-11.io.basalt:other']
+    const dhchap = hosts.map((one) => ({ host: one, ...secret('of the list') }))
+    await ask((m) => m.setAccess(ANNA, 'v', { initiators: [], chap: null, hosts, dhchap }))
+    const both = effectiveAccess(world.master.volume('v').record).dhchap
+    expect(both.map(({ sealedSecret }) => sealedSecret)).toEqual([
+      ...['sealed:of the list', 'sealed:new', 'sealed:three'],
+    ])
+    await ask((m) => m.unpublishVolume(ANNA, 'v', 'a'))
+    await ask((m) => m.unpublishVolume(ANNA, 'v', 'b'))
+    expect(effectiveAccess(world.master.volume('v').record).dhchap).toEqual(dhchap)
   })
 
   it('keeps a volume from being deleted, and is refused of one that is not there yet', async () => {

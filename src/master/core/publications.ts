@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/ports/clock.ts'
 import type { Caller, MasterApi, PublishWish, VolumeView } from '../master-api.ts'
 import type { Cluster } from './cluster.ts'
-import { publishVolume, unpublishVolume } from './publication-requests.ts'
+import { publishVolume, type Unseal, unpublishVolume } from './publication-requests.ts'
 import type { Change, RecordStore, RecordsView } from './records-view.ts'
 import { rulesConfirmed } from './rules-confirmed.ts'
 import type { RequestContext } from './volume-requests.ts'
@@ -11,6 +11,7 @@ export interface PublicationPorts {
   readonly store: RecordStore
   readonly cluster: Cluster
   readonly clock: Clock
+  readonly unseal: Unseal
   /** A change of the records that somebody asked for. */
   ask<T>(caller: Caller, decide: (records: RecordsView, context: RequestContext) => Change<T>): Promise<T>
   volume(uuid: string): VolumeView
@@ -24,8 +25,10 @@ export class Publications implements Pick<MasterApi, 'publishVolume' | 'unpublis
   }
 
   async publishVolume(caller: Caller, name: string, wish: PublishWish): Promise<VolumeView> {
-    const { ask, volume } = this.#ports
-    const uuid = await ask(caller, (records, context) => publishVolume(records, name, wish, context))
+    const { ask, volume, unseal } = this.#ports
+    const uuid = await ask(caller, (records, context) =>
+      publishVolume(records, name, wish, { ...context, unseal }),
+    )
     await this.#rulesHold(uuid)
     return volume(uuid)
   }

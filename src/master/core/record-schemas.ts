@@ -149,6 +149,7 @@ const Volume = object({
       node: Id,
       initiator: nullable(Text),
       host: nullable(Text),
+      dhchap: nullable(object({ sealedSecret: Text, sealedControllerSecret: nullable(Text) })),
       isReadOnly: Type.Boolean(),
       isShared: Type.Boolean(),
       since: Time,

@@ -26,6 +26,19 @@ describe('a record of an earlier release', () => {
     expect(RECORD_KINDS.server.parse('server/x', { ...server, addresses }).addresses.nvme).toEqual([])
   })
 
+  it('has publications without secrets, and keeps those with', () => {
+    const one = { node: 'n', initiator: null, host: 'nqn.x:n', isReadOnly: false, isShared: false, since: 1 }
+    const now = testVolume(1, { publications: [{ ...one, dhchap: null }] })
+    expect(RECORD_KINDS.volume.parse('volume/x', { ...now, publications: [one] })).toEqual(now)
+    const dhchap = { sealedSecret: 's', sealedControllerSecret: null }
+    const with1 = testVolume(1, { publications: [{ ...one, dhchap }] })
+    expect(RECORD_KINDS.volume.parse('volume/x', RECORD_KINDS.volume.encode(with1))).toEqual(with1)
+    const kept = JSON.parse(keptOf(with1).text)
+    expect(readKept(JSON.stringify(kept))?.publications).toEqual(with1.publications)
+    const version3 = { ...kept, version: 3, publications: [one] }
+    expect(readKept(JSON.stringify(version3))?.publications).toEqual(now.publications)
+  })
+
   it('keeps what it has, and is refused with what makes no sense', () => {
     const now = testVolume(1, { isMultipath: true })
     expect(RECORD_KINDS.volume.parse('volume/x', RECORD_KINDS.volume.encode(now))).toEqual(now)

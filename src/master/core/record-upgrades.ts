@@ -10,16 +10,16 @@ export function upgradeServer(value: unknown): unknown {
   return { ...value, addresses: { nvme: [], ...value.addresses } }
 }
 
-/** No clone, no multipath, no publications, no rules for NVMe hosts, and slots in the order of the replicas. */
+/** No clone, no multipath, no publications or none with secrets, no rules for NVMe hosts, and slots in the order of the replicas. */
 export function upgradeVolume(value: unknown): unknown {
   if (!isObject(value)) return value
   return {
     isMultipath: false,
     origin: null,
     madeOf: madeOf(value.origin),
-    publications: [],
     accessVersion: 0,
     ...value,
+    publications: upgradePublications(value.publications),
     ...(isObject(value.access) ? { access: upgradeAccess(value.access) } : {}),
     ...(Array.isArray(value.replicas) ? { replicas: upgradeReplicas(value.replicas) } : {}),
   }
@@ -29,13 +29,18 @@ export function upgradeVolume(value: unknown): unknown {
 const madeOf = (origin: unknown): unknown =>
   isObject(origin) ? { volume: origin.volume, snapshot: origin.snapshot } : null
 
-/** What servers keep of a volume, as of version 3: slots are given anew when none are known. */
+/** What servers keep of a volume, as of version 4: slots are given anew when none are known. */
 export function upgradeKept(value: unknown): unknown {
-  if (!isObject(value) || (value.version !== 1 && value.version !== 2)) return value
+  if (!isObject(value) || ![1, 2, 3].some((version) => version === value.version)) return value
   return { slots: [], ...(upgradeVolume(value) as Fields) }
 }
 
 const upgradeAccess = (access: Fields): Fields => ({ hosts: null, dhchap: [], ...access })
+
+const upgradePublications = (publications: unknown): unknown =>
+  Array.isArray(publications)
+    ? publications.map((one) => (isObject(one) ? { dhchap: null, ...one } : one))
+    : (publications ?? [])
 
 /** All of them or none: slots came with one release. */
 function upgradeReplicas(replicas: readonly unknown[]): readonly unknown[] {

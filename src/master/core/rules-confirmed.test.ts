@@ -71,7 +71,10 @@ const away = (tag: number): Heard => ({ tag, isConnected: false })
 describe('rules of a volume', () => {
   it('are told from all that were told before, also from those that read alike', () => {
     const published = [
-      { node: 'n', initiator: 'iqn.x:n', host: null, isReadOnly: false, isShared: false, since: 1 },
+      {
+        ...{ node: 'n', initiator: 'iqn.x:n', host: null, dhchap: null },
+        ...{ isReadOnly: false, isShared: false, since: 1 },
+      },
     ]
     const tags = [
       keptOf(VOLUME).tag,

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import { parseDhchapSecret } from '../../base/dhchap-secret.ts'
 import { BlockError } from '../../base/errors.ts'
 import { parseIscsiName, parseNqn, printable } from '../../base/names.ts'
-import type { AccessRecord } from '../records.ts'
+import type { AccessRecord, SealedDhchap } from '../records.ts'
 import { CLOSED, nullable } from './schemas.ts'
 
 /** Encrypts a secret for the registry. */
@@ -28,6 +28,12 @@ const DhchapSecret = Type.String({
   writeOnly: true,
   description: '`DHHC-1:HH:BASE64:`, as `nvme gen-dhchap-key` prints it',
 })
+const DHCHAP_SECRETS = {
+  secret: DhchapSecret,
+  controller_secret: Type.Optional(nullable(DhchapSecret)),
+}
+/** Of one host that is named elsewhere. */
+export const DhchapBody = Type.Object(DHCHAP_SECRETS, CLOSED)
 const HOSTS_MAX = 1000
 /** Servers keep them beside their replicas, sealed, within 64 KiB. */
 const DHCHAP_MAX = 64
@@ -60,20 +66,10 @@ export const AccessBody = Type.Object(
       ),
     ),
     dhchap: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            host: NqnText,
-            secret: DhchapSecret,
-            controller_secret: Type.Optional(nullable(DhchapSecret)),
-          },
-          CLOSED,
-        ),
-        {
-          maxItems: DHCHAP_MAX,
-          description: 'DH-HMAC-CHAP by NVMe host; empty or left out: none is asked for',
-        },
-      ),
+      Type.Array(Type.Object({ host: NqnText, ...DHCHAP_SECRETS }, CLOSED), {
+        maxItems: DHCHAP_MAX,
+        description: 'DH-HMAC-CHAP by NVMe host; empty or left out: none is asked for',
+      }),
     ),
   },
   CLOSED,
@@ -114,27 +110,34 @@ function dhchapOf(
 ): AccessRecord['dhchap'] {
   const seen = new Set<string>()
   const admitted = hosts === null ? null : new Set(hosts.map((nqn) => nqn.toLowerCase()))
-  return entries.map(({ host, secret, controller_secret }) => {
+  return entries.map(({ host, ...secrets }) => {
     const key = parseNqn(host, 'dhchap.host').toLowerCase()
     if (seen.has(key)) throw refused(`dhchap names ${printable(host)} twice`, 'dhchap_host')
     if (admitted?.has(key) === false) {
       throw refused(`dhchap names ${printable(host)}, which hosts does not let in`, 'dhchap_host')
     }
     seen.add(key)
-    parseDhchapSecret(secret, 'dhchap.secret')
-    if (controller_secret != null) {
-      parseDhchapSecret(controller_secret, 'dhchap.controller_secret')
-      // else what the controller sends could be given back to it as the host's answer
-      if (controller_secret === secret) {
-        throw refused('dhchap.controller_secret is the one of its host; each needs its own', 'dhchap_secret')
-      }
-    }
-    return {
-      host,
-      sealedSecret: seal(secret),
-      sealedControllerSecret: controller_secret == null ? null : seal(controller_secret),
-    }
+    return { host, ...sealedDhchap(secrets, seal) }
   })
+}
+
+/** INVALID_ARGUMENT as `accessOf`. */
+export function sealedDhchap(
+  { secret, controller_secret }: Static<typeof DhchapBody>,
+  seal: AccessSealer,
+): SealedDhchap {
+  parseDhchapSecret(secret, 'dhchap.secret')
+  if (controller_secret != null) {
+    parseDhchapSecret(controller_secret, 'dhchap.controller_secret')
+    // else what the controller sends could be given back to it as the host's answer
+    if (controller_secret === secret) {
+      throw refused('dhchap.controller_secret is the one of its host; each needs its own', 'dhchap_secret')
+    }
+  }
+  return {
+    sealedSecret: seal(secret),
+    sealedControllerSecret: controller_secret == null ? null : seal(controller_secret),
+  }
 }
 
 const uniqueNames = (names: readonly string[]): string[] => [

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type TestMaster, testMaster } from '../../../test/master/scripted-master.ts'
 import { jobRecord, volumeRecord } from '../../../test/master/scripted-views.ts'
@@ -358,11 +359,12 @@ describe('publications', () => {
     const made = await test.call('PUT', '/block/volume/vol1/publications/n1', { body })
     expect(made.statusCode).toBe(200)
     expect(made.json()).toEqual({
-      ...{ node: 'n1', ...body, shared: false, since: '1970-01-01T00:00:00.000Z' },
+      ...{ node: 'n1', ...body, dhchap: null, shared: false, since: '1970-01-01T00:00:00.000Z' },
     })
     const gone = await test.call('DELETE', '/block/volume/vol1/publications/n1')
     expect([gone.statusCode, gone.body]).toEqual([204, ''])
-    const wish = { node: 'n1', initiator: body.initiator, host: null, isReadOnly: true, isShared: false }
+    const { initiator, host } = body
+    const wish = { node: 'n1', initiator, host, dhchap: null, isReadOnly: true, isShared: false }
     expect(test.master.calls).toEqual([
       ['publishVolume', LOCAL, 'vol1', wish],
       ['unpublishVolume', LOCAL, 'vol1', 'n1'],
@@ -370,6 +372,28 @@ describe('publications', () => {
     expect((await test.call('PUT', '/block/volume/vol1/publications/N_1', { body })).statusCode).toBe(400)
     const odd = await test.call('PUT', '/block/volume/vol1/publications/n1', { body: { ...body, nqn: 'x' } })
     expect(odd.statusCode).toBe(400)
+  })
+
+  it('have the secret of a host sealed, and never show it', async () => {
+    const [secret, controller_secret] = [1, 2].map((byte) => {
+      const key = Buffer.alloc(32, byte)
+      const sum = Buffer.alloc(4)
+      sum.writeUInt32LE(crc32(key))
+      return `DHHC-1:00:${Buffer.concat([key, sum]).toString('base64')}:`
+    })
+    const host = 'nqn.2026-11.io.basalt:node:n1'
+    const put = (dhchap: object) =>
+      test.call('PUT', '/block/volume/vol1/publications/n1', { body: { host, dhchap } })
+    const made = await put({ secret, controller_secret })
+    expect(made.json()).toMatchObject({ host, dhchap: { controller: true } })
+    const sealed = { sealedSecret: 'sealed(59)', sealedControllerSecret: 'sealed(59)' }
+    expect(test.master.calls.at(-1)?.at(-1)).toMatchObject({ host, dhchap: sealed })
+    expect((await put({ secret })).json()).toMatchObject({ dhchap: { controller: false } })
+    for (const wrong of [{ secret: 'x' }, { secret, controller_secret: secret }, {}]) {
+      const refused = await put(wrong)
+      expect(refused.statusCode).toBe(400)
+      expect(refused.body).not.toContain(secret)
+    }
   })
 
   it('tell who has it, and when to ask again', async () => {

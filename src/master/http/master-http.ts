@@ -62,7 +62,7 @@ export function masterAppOptions(options: MasterHttpOptions): HttpAppOptions {
       const typed = typedApp(app)
       const context = routeContext(api, (request) => gate.callerOf(request))
       addVolumeRoutes(typed, { ...context, seal: options.seal })
-      addPublicationRoutes(typed, context)
+      addPublicationRoutes(typed, { ...context, seal: options.seal })
       addSnapshotRoutes(typed, context)
       addScheduleRoutes(typed, context)
       addRepositoryRoutes(typed, { ...context, seal: options.seal })

@@ -2,6 +2,7 @@
 import { Type } from 'typebox'
 import { VOLUME_NAME_PATTERN } from '../../http/patterns.ts'
 import { refusal } from '../core/lookup.ts'
+import { type AccessSealer, DhchapBody, sealedDhchap } from './access.ts'
 import type { RouteContext } from './context.ts'
 import { CLOSED, nullable, VolumeName } from './schemas.ts'
 import type { TypedApp } from './typed-app.ts'
@@ -17,16 +18,24 @@ const PublicationBody = Type.Object(
   {
     initiator: Type.Optional(nullable(HostName)),
     host: Type.Optional(nullable(HostName)),
+    dhchap: Type.Optional(nullable(DhchapBody)),
     read_only: Type.Optional(Type.Boolean({ default: false })),
     shared: Type.Optional(
       Type.Boolean({ default: false, description: 'Others that are shared may stand beside it' }),
     ),
   },
-  { ...CLOSED, description: 'The IQN, the NQN or both, by which the node logs in' },
+  {
+    ...CLOSED,
+    description:
+      'The IQN, the NQN or both, by which the node logs in; with `dhchap` it proves itself over NVMe',
+  },
 )
 const Gone = { ...Type.Null(), description: 'The node can do no more harm' }
 
-export function addPublicationRoutes(app: TypedApp, { api, callerOf }: RouteContext): void {
+export function addPublicationRoutes(
+  app: TypedApp,
+  { api, callerOf, seal }: RouteContext & { readonly seal: AccessSealer },
+): void {
   app.put(
     '/block/volume/:name/publications/:node',
     {
@@ -43,6 +52,7 @@ export function addPublicationRoutes(app: TypedApp, { api, callerOf }: RouteCont
         node: params.node,
         initiator: body.initiator ?? null,
         host: body.host ?? null,
+        dhchap: body.dhchap == null ? null : sealedDhchap(body.dhchap, seal),
         isReadOnly: body.read_only ?? false,
         isShared: body.shared ?? false,
       })

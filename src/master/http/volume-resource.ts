@@ -158,6 +158,12 @@ export const Publication = Type.Object({
   node: Text,
   initiator: nullable(Text),
   host: nullable(Text),
+  dhchap: nullable(
+    Type.Object(
+      { controller: Type.Boolean({ description: 'The controller proves itself, too' }) },
+      { description: 'The node proves itself over NVMe; null: it is let in by its NQN alone' },
+    ),
+  ),
   read_only: Type.Boolean(),
   shared: Type.Boolean({ description: 'Others that are shared may stand beside it' }),
   since: Timestamp,
@@ -167,6 +173,7 @@ export const publicationResource = (record: PublicationRecord): Static<typeof Pu
   node: record.node,
   initiator: record.initiator,
   host: record.host,
+  dhchap: record.dhchap && { controller: record.dhchap.sealedControllerSecret !== null },
   read_only: record.isReadOnly,
   shared: record.isShared,
   since: timestamp(record.since),

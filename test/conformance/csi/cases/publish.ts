@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { RealRandom } from '../../../../src/io/random.ts'
+import { formatSecret, generateKey } from '../../../../src/nvme/auth/secret.ts'
 import { ABSENT_ID, behaviour, block, type Context, FOREIGN_ID, mount, refused } from '../case.ts'
 import { NODE_ID } from '../fixture/drivers.ts'
+
+const random = new RealRandom()
 
 /** Through the controller for many nodes; it leaves the node with the case. */
 async function publishWide(
@@ -16,7 +20,11 @@ async function publishWide(
 }
 
 interface VolumeView {
-  readonly publications: readonly { readonly node: string; readonly read_only: boolean }[]
+  readonly publications: readonly {
+    readonly node: string
+    readonly read_only: boolean
+    readonly dhchap: object | null
+  }[]
 }
 const publicationsOf = async (c: Context, volumeId: string) =>
   (await c.api.call<VolumeView>('GET', `/block/volume/${volumeId}`)).publications
@@ -117,6 +125,24 @@ export const PUBLISH = behaviour('ControllerPublishVolume', {
     await publishWide(c, volumeId, 'node-a', block('MULTI_NODE_MULTI_WRITER'))
     const request = { volumeId, nodeId: 'node-b', volumeCapability: block('SINGLE_NODE_WRITER') }
     await refused('FAILED_PRECONDITION', c.wide.ControllerPublishVolume(request), /node-a/)
+  },
+  'with a secret of DH-HMAC-CHAP sets it for the node, and shows it to nobody': async (c) => {
+    const { volumeId } = await c.volume()
+    const [one, other] = [generateKey(random), generateKey(random)].map(formatSecret)
+    const publish = (secrets: Record<string, string>) =>
+      c.wide.ControllerPublishVolume({ volumeId, nodeId: 'node-a', volumeCapability: mount(), secrets })
+    c.later(() => c.wide.ControllerUnpublishVolume({ volumeId, nodeId: 'node-a' }))
+    await refused('INVALID_ARGUMENT', publish({ 'dhchap-controller-secret': one ?? '' }), /dhchap-secret/)
+    await refused('INVALID_ARGUMENT', publish({ 'dhchap-secret': 'not one' }), /dhchap/)
+    for (let i = 0; i < 2; i++) await publish({ 'dhchap-secret': one ?? '' })
+    await publish({ 'dhchap-secret': other ?? '', 'dhchap-controller-secret': one ?? '' })
+    const publications = await publicationsOf(c, volumeId)
+    assert.deepEqual(
+      publications.map(({ dhchap }) => dhchap),
+      [{ controller: true }],
+    )
+    assert.ok(!JSON.stringify(publications).includes('DHHC-1'))
+    await refused('ALREADY_EXISTS', publish({}))
   },
   'read-only says so to the node': async (c) => {
     const { publishContext } = await c.publish(await c.volume(), mount(), { readonly: true })

@@ -8,7 +8,11 @@ import { parseHostPort } from '../../../../src/base/address.ts'
 import { isBlockError } from '../../../../src/base/errors.ts'
 import { RealClock } from '../../../../src/io/clock.ts'
 import { RealNet } from '../../../../src/io/net.ts'
+import { RealRandom } from '../../../../src/io/random.ts'
 import { loadSyscalls } from '../../../../src/io/syscalls.ts'
+import type { DhchapKeys } from '../../../../src/nvme/auth/credentials.ts'
+import { formatSecret, generateKey } from '../../../../src/nvme/auth/secret.ts'
+import { dhchapAuthenticator } from '../../../../src/nvme/initiator/authenticate.ts'
 import { NvmeHostController } from '../../../../src/nvme/initiator/host-controller.ts'
 import { type Host, login } from '../../target/support/host.ts'
 import { ApiError } from '../fixture/api.ts'
@@ -34,6 +38,7 @@ export const PUBLICATIONS: ClusterCase = {
       await cluster.api.call('PUT', `/block/volume/${VOLUME}/access`, NOBODY)
       await letsIn(scene, cluster)
       await shutsOut(scene, cluster)
+      await proves(scene, cluster)
       await afterFailover(scene, cluster)
       await withoutThePrimary(scene, cluster)
     } finally {
@@ -87,6 +92,48 @@ async function shutsOut(scene: Scene, cluster: RealCluster): Promise<void> {
     for (const server of cluster.servers) await refused(server, 'a')
     await unpublish(cluster, 'a')
   })
+}
+
+/** NVMe/TCP with DH-HMAC-CHAP, both ways. */
+async function proves(scene: Scene, cluster: RealCluster): Promise<void> {
+  await scene.check(
+    'a node that is published with a secret is let in with that one, and no other',
+    async () => {
+      const { primary, other } = await rolesOf(cluster)
+      const hostKey = generateKey(new RealRandom())
+      const controllerKey = generateKey(new RealRandom())
+      const secrets = { secret: formatSecret(hostKey), controller_secret: formatSecret(controllerKey) }
+      await publish(cluster, 'c', { dhchap: secrets })
+      for (const server of [primary, other]) {
+        await refused(server, 'c', ['NVMe'])
+        const wrong = { hostKey: generateKey(new RealRandom()), controllerKey }
+        await expectDenied(nvme(server, 'c', wrong), `${server.name} takes another secret`)
+        await expectDenied(
+          nvme(server, 'c', { hostKey, controllerKey: wrong.hostKey }),
+          `${server.name} is believed without its secret`,
+        )
+        const controller = await nvme(server, 'c', { hostKey, controllerKey })
+        controller.close()
+      }
+      const shown = JSON.stringify(await cluster.api.volume(VOLUME))
+      expect(/"dhchap":\{"controller":true\}/.test(shown), 'it shows that there is a secret')
+      expect(!shown.includes(secrets.secret.slice(10, 30)), 'it shows the secret')
+      await unpublish(cluster, 'c')
+      await expectDenied(
+        nvme(primary, 'c', { hostKey, controllerKey }),
+        'the secret outlives the publication',
+      )
+    },
+  )
+}
+
+async function expectDenied(connecting: Promise<NvmeHostController>, what: string): Promise<void> {
+  const made = await connecting.catch((error: unknown) => {
+    if (isBlockError(error)) return undefined
+    throw error
+  })
+  made?.close()
+  expect(made === undefined, what)
 }
 
 async function afterFailover(scene: Scene, cluster: RealCluster): Promise<void> {
@@ -145,7 +192,8 @@ const hostOfNode = (node: string): string => `nqn.2026-11.io.basalt:node:${node}
 const iscsi = (server: Server, node: string): Promise<Host> =>
   login({ iscsi: server.line.iscsi, iqn: IQN }, { name: initiatorOfNode(node) })
 
-const nvme = (server: Server, node: string): Promise<NvmeHostController> =>
+/** With `keys` it proves itself. */
+const nvme = (server: Server, node: string, keys?: DhchapKeys): Promise<NvmeHostController> =>
   NvmeHostController.connect({
     net: new RealNet(),
     clock: new RealClock({ syscalls: loadSyscalls() }),
@@ -154,17 +202,25 @@ const nvme = (server: Server, node: string): Promise<NvmeHostController> =>
     hostNqn: hostOfNode(node),
     hostId: new Uint8Array(16).fill(node.charCodeAt(0)),
     keepAliveMs: 0,
+    ...(keys !== undefined && {
+      authenticate: dhchapAuthenticator({
+        ...{ hostNqn: hostOfNode(node), subsystemNqn: NQN, keys, random: new RealRandom() },
+      }),
+    }),
   })
 
-/** Over both protocols, for good and not for now. */
-async function refused(server: Server, node: string): Promise<void> {
-  for (const [what, connect] of [
-    ['iSCSI', iscsi],
-    ['NVMe', nvme],
-  ] as const) {
+const CONNECT = { iSCSI: iscsi, NVMe: nvme } as const
+
+/** Over both protocols unless told, for good and not for now. */
+async function refused(
+  server: Server,
+  node: string,
+  protocols: readonly (keyof typeof CONNECT)[] = ['iSCSI', 'NVMe'],
+): Promise<void> {
+  for (const what of protocols) {
     await passing(async () => {
       try {
-        const made = await connect(server, node)
+        const made = await CONNECT[what](server, node)
         if ('session' in made) made.session.close()
         else made.close()
       } catch (error) {
