@@ -70,7 +70,8 @@ async function openController(config: CsiConfig, { clock, logger }: ProcessPorts
   const { ControllerDriver } = await import('../csi/controller/controller-driver.ts')
   const master = await openMaster(config)
   // a process that is controller and node serves one host, and knows of no other
-  const onlyNode = config.settings.mode === 'all' ? config.nodeId : null
+  const { settings, nodeId } = config
+  const onlyNode = settings.mode === 'all' ? { id: nodeId, volumesMax: settings['max-volumes'] } : null
   return new ControllerDriver({ master, clock, log: logger, onlyNode })
 }
 

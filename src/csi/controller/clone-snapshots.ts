@@ -9,13 +9,13 @@ import type { Clock } from '../../base/ports/clock.ts'
 import { formatSnapshotId, type SnapshotId } from '../core/ids.ts'
 import { cloneSnapshotName, isCloneSnapshotName } from '../core/names.ts'
 import type { MasterPort, SnapshotInfo } from './master-port.ts'
+import { everyItem } from './pages.ts'
 import { reasonOf } from './refusals.ts'
 import { pause } from './wait.ts'
 
 const ROUND_MS = 10_000
 /** A younger one may be about to be cloned from: its clone is not recorded yet, and the master would let it go. */
 const AGE_MS_MIN = 600_000
-const PAGE_ITEMS = 500
 
 export interface CloneSnapshotsOptions {
   readonly master: MasterPort
@@ -85,14 +85,9 @@ export class CloneSnapshots {
 
   async #sweep(signal: AbortSignal): Promise<void> {
     const { master, clock } = this.#options
-    let cursor: string | undefined
-    do {
-      const page = await master.snapshots({ limit: PAGE_ITEMS, cursor }, signal)
-      for (const { id, name, createdAtMs } of page.items) {
-        if (isCloneSnapshotName(name) && createdAtMs < clock.wallMs() - AGE_MS_MIN) this.letGo(id)
-      }
-      cursor = page.next ?? undefined
-    } while (cursor !== undefined)
+    for await (const { id, name, createdAtMs } of everyItem((page) => master.snapshots(page, signal))) {
+      if (isCloneSnapshotName(name) && createdAtMs < clock.wallMs() - AGE_MS_MIN) this.letGo(id)
+    }
   }
 
   /** One that is gone is forgotten; any other stays for the next round, and holds up none. */

@@ -13,7 +13,7 @@ import { deleteVolume } from './delete-volume.ts'
 import { createGroup, deleteGroup, getGroup } from './groups.ts'
 import { getCapacity, listSnapshots, listVolumes } from './listing.ts'
 import type { MasterPort } from './master-port.ts'
-import type { ControllerPorts } from './ports.ts'
+import type { ControllerPorts, OnlyNode } from './ports.ts'
 import { publishVolume, unpublishVolume } from './publish.ts'
 import { withReasons } from './refusals.ts'
 import { createSnapshot, deleteSnapshot } from './snapshots.ts'
@@ -23,7 +23,7 @@ export interface ControllerOptions {
   readonly clock: Clock
   readonly log: Logger
   /** The only node that volumes are published to, in a driver that is controller and node of one host; null: any. */
-  readonly onlyNode: string | null
+  readonly onlyNode: OnlyNode | null
 }
 
 /** What `ControllerGetCapabilities` tells, each of which is implemented here. */

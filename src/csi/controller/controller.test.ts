@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest'
 import { ZONE_KEY } from '../core/topology.ts'
 import type { ControllerDriver } from './controller-driver.ts'
+import type { OnlyNode } from './ports.ts'
 import { mounted, publishRequest, range, raw, snapshotRequest, volumeRequest } from './test-requests.ts'
 import { ask, driverOf, MemoryMaster } from './test-support.ts'
 
 const MIB = 1024 * 1024
 const NO_VOLUME = '00000000-0000-4000-8000-999999999999'
 
-const start = (onlyNode: string | null = null) => {
+const start = (onlyNode: OnlyNode | null = null) => {
   const master = new MemoryMaster()
   return { master, driver: driverOf(master, onlyNode) }
 }
@@ -172,7 +173,7 @@ describe('ControllerPublishVolume', () => {
   })
 
   it('checks what is missing first, then what is not there', async () => {
-    const { driver } = start('n1')
+    const { driver } = start({ id: 'n1', volumesMax: 0 })
     const id = await made(driver, 'a')
     const publish = (volume: string, node: string, more = {}) =>
       ask(driver.service.ControllerPublishVolume, publishRequest(volume, node, more))
@@ -191,6 +192,34 @@ describe('ControllerPublishVolume', () => {
     for (const volumeId of ['fake', NO_VOLUME]) {
       await ask(driver.service.ControllerUnpublishVolume, { volumeId, nodeId: 'n1', secrets: {} })
     }
+  })
+})
+
+describe('a node with a limit', () => {
+  it('is given so many volumes, again as often as it is asked, and others when one has left', async () => {
+    const { driver, master } = start({ id: 'n1', volumesMax: 2 })
+    const [a = '', b = '', c = ''] = [
+      await made(driver, 'a'),
+      await made(driver, 'b'),
+      await made(driver, 'c'),
+    ]
+    const publish = (id: string) => ask(driver.service.ControllerPublishVolume, publishRequest(id, 'n1'))
+    for (const id of [a, b, a, b]) await publish(id)
+    await expect(publish(c)).rejects.toMatchObject(refused('RESOURCE_EXHAUSTED', /2 volumes/))
+    expect(master.volumesById.get(c)?.publications).toEqual([])
+    await ask(driver.service.ControllerUnpublishVolume, { volumeId: a, nodeId: 'n1', secrets: {} })
+    await publish(c)
+    await expect(publish(a)).rejects.toMatchObject(refused('RESOURCE_EXHAUSTED'))
+  })
+
+  it('never has more, also of two calls at once', async () => {
+    const { driver, master } = start({ id: 'n1', volumesMax: 1 })
+    const ids = [await made(driver, 'a'), await made(driver, 'b')]
+    await Promise.allSettled(
+      ids.map((id) => ask(driver.service.ControllerPublishVolume, publishRequest(id, 'n1'))),
+    )
+    const published = ids.filter((id) => master.volumesById.get(id)?.publications.length === 1)
+    expect(published.length).toBeLessThanOrEqual(1)
   })
 })
 

@@ -10,12 +10,12 @@ import { isCloneSnapshotName } from '../core/names.ts'
 import { CsiError } from '../server/csi-error.ts'
 import type { CsiCall } from '../server/handlers.ts'
 import type { SnapshotInfo, VolumeInfo } from './master-port.ts'
+import { everyItem } from './pages.ts'
 import type { ControllerPorts } from './ports.ts'
 import { isBeingRead, needed } from './refusals.ts'
 import { waitFor } from './wait.ts'
 
 const NAMED_MAX = 5
-const PAGE_ITEMS = 500
 /** A clone of an empty volume is filled at once; of a full one, the orchestrator asks again. */
 const FILLING_MS = 5000
 
@@ -79,20 +79,8 @@ async function deleteCloneSnapshot(
   })
 }
 
-async function snapshotsOf(
-  { master }: ControllerPorts,
-  volume: string,
-  call: CsiCall,
-): Promise<SnapshotInfo[]> {
-  const all: SnapshotInfo[] = []
-  let cursor: string | undefined
-  do {
-    const page = await master.snapshots({ volume, limit: PAGE_ITEMS, cursor }, call.signal)
-    all.push(...page.items)
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined)
-  return all
-}
+const snapshotsOf = ({ master }: ControllerPorts, volume: string, call: CsiCall): Promise<SnapshotInfo[]> =>
+  Array.fromAsync(everyItem((page) => master.snapshots({ volume, ...page }, call.signal)))
 
 const shown = (names: readonly string[]): string =>
   names.length > NAMED_MAX

@@ -14,6 +14,7 @@ import { dhchapOf } from '../core/secrets.ts'
 import { CsiError } from '../server/csi-error.ts'
 import type { CsiCall } from '../server/handlers.ts'
 import type { VolumeInfo } from './master-port.ts'
+import { everyItem } from './pages.ts'
 import type { ControllerPorts } from './ports.ts'
 import { needed } from './refusals.ts'
 
@@ -38,6 +39,7 @@ export async function publishVolume(
   if (names === undefined) throw new CsiError('NOT_FOUND', `there is no node '${node.slice(0, 80)}'`)
   const isReadOnly = request.readonly || capability.isReadOnly
   refuseSecondWriter(volume, node, capability, isReadOnly)
+  await refuseOneMore(ports, volume, node, call)
   const { iqn, nqn } = names
   await ports.master.publish(
     id,
@@ -49,8 +51,9 @@ export async function publishVolume(
   if (now === null) throw new CsiError('NOT_FOUND', 'the volume was deleted meanwhile')
   try {
     refuseSecondWriter(now, node, capability, isReadOnly)
+    await refuseTooMany(ports, node, call)
   } catch (error) {
-    // another controller published to another writer at the same moment: this one stands back
+    // another call published to another writer, or another volume, at the same moment: this one stands back
     await ports.master.unpublish(id, node, call.signal)
     throw error
   }
@@ -92,7 +95,7 @@ export async function unpublishVolume(
 }
 
 const namesOf = ({ onlyNode }: ControllerPorts, node: string): NodeNames | undefined =>
-  onlyNode === null || onlyNode === node ? namesIfValid(node) : undefined
+  onlyNode === null || onlyNode.id === node ? namesIfValid(node) : undefined
 
 function namesIfValid(node: string): NodeNames | undefined {
   try {
@@ -101,6 +104,36 @@ function namesIfValid(node: string): NodeNames | undefined {
     if (isBlockError(error, 'INVALID_ARGUMENT')) return undefined
     throw error
   }
+}
+
+/** RESOURCE_EXHAUSTED: the node has as many volumes as it may; one that it has already is none more. */
+async function refuseOneMore(
+  ports: ControllerPorts,
+  { publications }: VolumeInfo,
+  node: string,
+  call: CsiCall,
+): Promise<void> {
+  if (!publications.some((one) => one.node === node)) await refuseTooMany(ports, node, call, 1)
+}
+
+/** With `more` than it has. */
+async function refuseTooMany(
+  { master, onlyNode }: ControllerPorts,
+  node: string,
+  call: CsiCall,
+  more = 0,
+): Promise<void> {
+  const volumesMax = onlyNode?.volumesMax ?? 0
+  if (volumesMax === 0) return
+  let has = more
+  for await (const { publications } of everyItem((page) => master.volumes(page, call.signal))) {
+    if (publications.some((one) => one.node === node)) has++
+  }
+  if (has <= volumesMax) return
+  throw new CsiError(
+    'RESOURCE_EXHAUSTED',
+    `node ${node} may have ${volumesMax} volumes at once, and has them; unpublish one there, or raise max-volumes`,
+  )
 }
 
 /** FAILED_PRECONDITION: of MULTI_NODE_SINGLE_WRITER one node writes, and the master knows only of sharing. */

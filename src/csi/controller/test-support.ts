@@ -19,6 +19,8 @@ import type {
   VolumeWish,
 } from './master-port.ts'
 
+import type { OnlyNode } from './ports.ts'
+
 type Made = { -readonly [K in keyof VolumeInfo]: VolumeInfo[K] } & {
   /** Looks until it is active. */
   looks: number
@@ -290,7 +292,7 @@ class FastClock implements Clock {
   }
 }
 
-export const driverOf = (master: MasterPort, onlyNode: string | null = null): ControllerDriver =>
+export const driverOf = (master: MasterPort, onlyNode: OnlyNode | null = null): ControllerDriver =>
   new ControllerDriver({ master, clock: new FastClock(), log: silentLogger, onlyNode })
 
 /** One call, as a client without deadline makes it; `signal` ends it. */
