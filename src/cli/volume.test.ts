@@ -360,6 +360,7 @@ describe('other commands of volumes', () => {
     expect(out).toMatch(/^rejected +s2: it restarted \(doubtful\)$/m)
     expect(out).toMatch(/^at risk +with --force, what was acknowledged from LSN 7 to 9$/m)
 
+    master.answers['GET /block/volume/db1'] = [200, volume({ serving: false })]
     const unsafe = problem(409, 'CONFLICT', 'LSN 7 to 9 may be lost; --force accepts that', { unsafe: true })
     master.answers['POST /block/volume/db1/promote'] = unsafe
     expect(out).toMatch(/^waits +the old lease runs \(grant_running, 1.2 s from now\)$/m)
@@ -368,6 +369,18 @@ describe('other commands of volumes', () => {
     expect(refused).toMatchObject({ code: 6, out: '' })
     expect(refused.err).toMatch(/^rejected +s2: it restarted \(doubtful\)\n(?:.|\n)*--force accepts that\n$/m)
     expect((await run('volume promote db1 --dry-run')).out).toBe(out)
+    for (const [index, text] of [
+      [0, /^asked for +s1 cannot lead now \(primary_alive\)$/m],
+      [1, /^asked for +it restarted$/m],
+      [5, /^asked for +s6 has no replica of it$/m],
+    ] as const) {
+      const name = `s${index + 1}`
+      master.answers[`GET /block/server/${name}`] = [200, server(index, { id: `id-of-${name}`, name })]
+      if (index < 3) master.answers[`GET /block/server/${name}`] = [200, server(index)]
+      expect((await run(`volume promote db1 --to ${name} --dry-run`)).out).toMatch(text)
+    }
+    master.answers['GET /block/server/nope'] = problem(404, 'NOT_FOUND', "no server 'nope'", {})
+    expect(await run('volume promote db1 --to nope --dry-run')).toMatchObject({ code: 3, out: '' })
     master.answers['POST /block/volume/db1/promote'] = [
       200,
       { new_primary: SERVER_IDS[1], epoch: 2, volume: volume({ epoch: 2 }) },
@@ -399,6 +412,15 @@ describe('other commands of volumes', () => {
       force: true,
       reason: 'broken',
     })
+  })
+
+  it('says so when who is to lead does so already', async () => {
+    master.answers['GET /block/volume/db1'] = [200, volume()]
+    const same = { new_primary: SERVER_IDS[0], epoch: 1, volume: volume() }
+    master.answers['POST /block/volume/db1/promote'] = [200, same]
+    const { code, out, err } = await run('volume promote db1 --to s1')
+    expect([code, err]).toEqual([0, "nothing has changed: s1 leads 'db1' already\n"])
+    expect(out).toMatch(/^epoch +1$/m)
   })
 
   it('moves the lead, or a replica', async () => {

@@ -173,6 +173,26 @@ describe('a promotion while the primary serves', () => {
       }
     }))
 
+  it('without a name is a move to the best other member, and refused when there is none', () =>
+    ClusterRig.play(async (rig) => {
+      const uuid = await rig.served()
+      const [first, second, third] = rig.servers
+      await rig.runtime.leads.promote(uuid, { ...ask, server: null })
+      const { primary } = rig.record(uuid).lead
+      expect([second?.id, third?.id]).toContain(primary)
+      expect(rig.isServed(uuid)).toBe(true)
+      for (const server of rig.servers) if (server.id !== primary) server.down()
+      await rig.wait(1000)
+      const { epoch } = rig.record(uuid).lead
+      await expect(rig.runtime.leads.promote(uuid, { ...ask, server: null })).rejects.toMatchObject({
+        code: 'CONFLICT',
+        facts: { reason: 'alone' },
+      })
+      expect(rig.runtime.leads.preflight(uuid)).toMatchObject({ isPromotable: false, reason: 'alone' })
+      expect(rig.record(uuid).lead).toMatchObject({ primary, epoch })
+      expect(first?.id).not.toBe(primary)
+    }))
+
   it('changes nothing when the one that was named leads, or cannot', () =>
     ClusterRig.play(async (rig) => {
       const uuid = await rig.served()

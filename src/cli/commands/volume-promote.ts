@@ -5,6 +5,7 @@
 import { isBlockError } from '../../base/errors.ts'
 import type { ApiClient } from '../../client/http/api-client.ts'
 import { fetchEvents } from '../../client/wire/cluster.ts'
+import { fetchServer } from '../../client/wire/server.ts'
 import { type ClusterVolume, fetchVolume, Preflight, Promoted, volumePath } from '../../client/wire/volume.ts'
 import { type Call, type CommandDescription, NO_WAIT, VOLUME, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
@@ -23,10 +24,10 @@ export const VOLUME_PROMOTE: CommandDescription = {
       placeholder: undefined,
       help: 'even when acknowledged writes may be lost; see preflight',
     },
-    { name: 'dry-run', placeholder: undefined, help: 'only show what preflight finds' },
+    { name: 'dry-run', placeholder: undefined, help: 'only show what preflight finds, also of --to' },
     { name: 'reason', placeholder: 'TEXT', help: 'for the event log' },
     YES,
-    NO_WAIT,
+    { ...NO_WAIT, help: 'do not wait until somebody serves it' },
   ],
   service: 'master',
   run: promote,
@@ -41,12 +42,8 @@ async function promote(call: Call): Promise<void> {
   const api = await call.connect()
   const name = call.arg('VOLUME')
   const force = call.isSet('force')
-  if (call.isSet('dry-run')) {
-    const found = await fetchPreflight(api, name)
-    const nameOf = await serverNamesFor(call, api)
-    call.printFacts(found, () => preflightFacts(found, nameOf))
-    return
-  }
+  if (call.isSet('dry-run')) return await judge(call, api, name)
+  const before = await fetchVolume(api, name)
   if (force) await sayWhatMayBeLost(call, api, name)
   const body = { target_server: call.text('to'), force, reason: call.text('reason') ?? '' }
   let promoted: Promoted
@@ -56,8 +53,33 @@ async function promote(call: Call): Promise<void> {
     if (isBlockError(error) && error.facts.unsafe === true) await sayWhyNot(call, api, name)
     throw error
   }
-  const volume = call.isSet('no-wait') ? promoted.volume : await waitForLead(call, api, promoted)
+  const isUnchanged = before.serving && promoted.epoch === before.epoch
+  if (isUnchanged) {
+    call.stderr.write(`nothing has changed: ${body.target_server} leads '${before.name}' already\n`)
+  }
+  const isWaiting = !isUnchanged && !call.isSet('no-wait')
+  const volume = isWaiting ? await waitForLead(call, api, promoted) : promoted.volume
   call.printFacts(volume, () => volumeFacts(volume))
+}
+
+/** What preflight finds, and whether the server that is asked for could lead. */
+async function judge(call: Call, api: ApiClient, name: string): Promise<void> {
+  const to = call.text('to')
+  const target = to === undefined ? undefined : await fetchServer(api, to)
+  const found = await fetchPreflight(api, name)
+  const { replicas } = await fetchVolume(api, name)
+  const nameOf = await serverNamesFor(call, api)
+  call.printFacts(found, () => [
+    ...preflightFacts(found, nameOf),
+    ...(target === undefined ? [] : [['asked for', targetText(target)] satisfies [string, string]]),
+  ])
+
+  function targetText({ id, name: server }: { readonly id: string; readonly name: string }): string {
+    const rejection = found.rejections.find((one) => one.server === id)
+    if (rejection !== undefined) return rejection.message
+    if (!replicas.some((one) => one.server === id)) return `${server} has no replica of it`
+    return found.promotable ? `${server} can lead` : `${server} cannot lead now (${found.reason})`
+  }
 }
 
 const fetchPreflight = (api: ApiClient, name: string): Promise<Preflight> =>

@@ -190,7 +190,10 @@ export class ClusterLeads implements Leads {
     if (reason === 'locked' || reason === 'being_deleted' || reason === 'being_made') {
       throw refused(found.message, { reason })
     }
-    if (!force && !found.isPromotable) throw refused(found.message, { reason, unsafe: true })
+    if (!force && reason === 'alone' && server === null) throw refused(found.message, { reason })
+    if (!force && !found.isPromotable && reason !== 'alone') {
+      throw refused(found.message, { reason, unsafe: true })
+    }
     const isMember = server === null || volume.lead.set.members.includes(server)
     const isReplica = server === null || volume.replicas.some((replica) => replica.server === server)
     if (!isReplica)
@@ -201,11 +204,12 @@ export class ClusterLeads implements Leads {
         unsafe: true,
       })
     }
-    if (!force && reason === 'serving' && server !== null) {
-      const outcome = await this.move(uuid, server)
+    const to = server ?? found.candidate
+    if (!force && found.isPrimaryAlive && to !== null) {
+      const outcome = await this.move(uuid, to)
       if (outcome.kind === 'moved') return
       const why = MOVE_FAILED[outcome.reason] ?? 'another server leads it now'
-      throw refused(`it was not handed over to ${this.#nameOf(server)}: ${why}`, { reason: outcome.reason })
+      throw refused(`it was not handed over to ${this.#nameOf(to)}: ${why}`, { reason: outcome.reason })
     }
     await this.of(uuid)?.ask({ kind: 'promote', server, isForced: force }, { actor, requestId })
   }

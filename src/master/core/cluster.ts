@@ -75,6 +75,8 @@ export interface LeadStatus {
 export type PreflightReason =
   /** The primary serves: a promotion is a planned move. */
   | 'serving'
+  /** It serves, and there is nobody to move to. */
+  | 'alone'
   /** A promotion is on its way, and finds enough members. */
   | 'promotable'
   | 'grant_running'
@@ -131,7 +133,8 @@ export interface Leads {
   move(volume: string, to: string): Promise<MoveOutcome>
   /**
    * Seals a new epoch and promotes; `server` wins among equals. Unforced: CONFLICT with `facts.unsafe` unless preflight says
-   * that it is promotable; while the primary serves, `server` takes over as by `move`, and it is a CONFLICT when that fails.
+   * that it is promotable; while the primary serves, `server` or the best other member takes over as by `move`, and it is a
+   * CONFLICT when that fails, or when there is none (`alone`).
    * Forced: the greatest that answers, or `server` if it answers, once the last grant has run out; what it may lose is
    * recorded. Resolves when the new epoch is recorded as sealing, or `server` has taken over; `status` tells the rest.
    */

@@ -59,7 +59,7 @@ export function preflight(facts: PreflightFacts): LeadPreflight {
 function reasonOf(facts: PreflightFacts, isServing: boolean, free: readonly MemberFacts[]): PreflightReason {
   const { lead, policy, blocked, members } = facts
   if (blocked !== null) return blocked
-  if (isServing) return 'serving'
+  if (isServing) return free.length > 0 ? 'serving' : 'alone'
   const { set } = lead
   const needed =
     policy.mode.kind === 'best_effort' ? 1 : set.members.length - votesNeeded(policy, set.members.length) + 1
@@ -114,6 +114,7 @@ function atRisk({ members, heardLsn }: PreflightFacts, candidate: MemberFacts): 
 
 const MESSAGES: Readonly<Record<PreflightReason, string>> = {
   serving: 'the primary serves; another member can take over by a planned move',
+  alone: 'the primary serves, and no other member of the in-sync set can take over',
   promotable: 'enough sound members of the in-sync set answer',
   grant_running:
     'enough sound members answer; the promotion waits until the last lease of the old primary has run out',
