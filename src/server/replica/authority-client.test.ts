@@ -66,6 +66,32 @@ describe('AuthorityClient', () => {
     expect(posts).toHaveLength(3)
   })
 
+  it('beats at once when it is told to hurry, also while a request is under way, and when it is to lead', async () => {
+    const { posts, client, settle } = rig()
+    client.start()
+    client.hurry()
+    posts[0]?.answer({ messages: [] })
+    await settle()
+    expect(posts).toHaveLength(2)
+    posts[1]?.answer({ messages: [] })
+    await settle()
+    expect(posts).toHaveLength(2)
+    client.hurry()
+    await settle()
+    expect(posts).toHaveLength(3)
+    const set = { epoch: 1, version: 1, members: ['s1'] }
+    const assign = {
+      ...{ kind: 'assign', epoch: { number: 1, id: '9' }, role: 'primary', primary: 's1', opening: 1, set },
+      replicas: [{ server: 's1', endpoint: '127.0.0.1:1' }],
+      policy: { replicaFactor: 2, mode: { kind: 'sync_all', minInSync: 1 } },
+    }
+    posts[2]?.answer({ messages: [assign] })
+    await settle()
+    posts[3]?.answer({ messages: [{ kind: 'seal', epoch: { number: 1, id: '9' } }] })
+    await settle()
+    expect(posts).toHaveLength(4)
+  })
+
   it('sends messages at once, keeps the newest of each kind, and forgets what was heard', async () => {
     const { posts, client, settle, change } = rig()
     client.start()

@@ -35,6 +35,8 @@ export class AuthorityClient implements AuthorityLink {
   readonly #end = new AbortController()
   #wake: () => void = () => undefined
   #failures = 0
+  /** A beat is due now, whenever the last one was. */
+  #isHurried = false
   #running: Promise<void> | undefined
 
   constructor(options: AuthorityClientOptions) {
@@ -53,6 +55,7 @@ export class AuthorityClient implements AuthorityLink {
   /** The authority is there, or somewhere else: it is told at once. */
   hurry(): void {
     this.#failures = 0
+    this.#isHurried = true
     this.#wake()
   }
 
@@ -72,13 +75,15 @@ export class AuthorityClient implements AuthorityLink {
     while (!this.#end.signal.aborted) {
       const nowMs = clock.monotonicMs()
       let isTold = false
-      if (nowMs >= nextBeatMs || !this.#outbox.isEmpty) {
+      if (this.#isHurried || nowMs >= nextBeatMs || !this.#outbox.isEmpty) {
+        this.#isHurried = false
         nextBeatMs = nowMs + BEAT_MS
         isTold = await this.#report()
       }
       if (this.#end.signal.aborted) return
       const backoffMs = Math.min(BACKOFF_MS.LAST, BACKOFF_MS.FIRST * 2 ** Math.min(this.#failures - 1, 20))
       if (this.#failures > 0) await this.#wait(backoffMs)
+      else if (this.#isHurried) continue
       else if (this.#outbox.isEmpty || !isTold) await this.#wait(nextBeatMs - clock.monotonicMs())
     }
   }
@@ -115,7 +120,10 @@ export class AuthorityClient implements AuthorityLink {
     }
     for (const json of answer.messages) {
       try {
-        deliver(messageOf(json))
+        const message = messageOf(json)
+        deliver(message)
+        // its first grant is the answer to a beat that says that it leads
+        if (message.kind === 'assign') this.#isHurried = true
       } catch (error) {
         if (!isBlockError(error, 'INVALID_ARGUMENT')) throw error
         logger.warn('authority.message_refused', { volume }, error)
