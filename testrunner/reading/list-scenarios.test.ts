@@ -40,6 +40,16 @@ describe('listScenarios', () => {
     expect(other).toMatchObject({ name: 'a', proves: '', problems: [{ position: { line: 1 } }] })
   })
 
+  it('leaves out the copies that runs made of their scenarios, unless they are named', async () => {
+    const run = 'y/out/20261122-074305-abc'
+    const bundle = { [`${run}/manifest.json`]: '{}', [`${run}/events.jsonl`]: '' }
+    const own = { 'y/a.yaml': 'proves: A.', 'y/b/manifest.json': '{}', 'y/b/c.yaml': 'proves: C.' }
+    const copies = { [`${run}/scenario.yaml`]: 'proves: A.', [`${run}/c/scenario.yaml`]: 'proves: C.' }
+    const all = memoryFiles({ ...bundle, ...own, ...copies })
+    expect((await listScenarios('y', all)).map(({ path }) => path)).toEqual(['y/a.yaml', 'y/b/c.yaml'])
+    expect(await listScenarios(run, all)).toHaveLength(2)
+  })
+
   it('tells of a file that is not there', async () => {
     const [none] = await listScenarios('none.yaml', files)
     expect(none?.problems.map(problemText)).toEqual(['none.yaml:1:1: none.yaml does not exist'])
