@@ -20,6 +20,7 @@ const FILES: Readonly<Record<string, string>> = {
     'tier: ha\nvars: {size: 1MiB}\nvariants: {big: {size: 2MiB}}\nci: [default, big]',
   ),
   's/two.yaml': scenario('tier: core'),
+  't/two.yaml': scenario('tier: core'),
   's/_parts/three.yaml': 'not: a scenario\n',
 }
 
@@ -61,6 +62,11 @@ describe('which scenarios are run', () => {
 
   it('each file once, however often it is named', async () => {
     expect(await selected({ paths: ['s', 's/two.yaml'] })).toHaveLength(2)
+  })
+
+  it('is an error when reports could not tell two of them apart', async () => {
+    const paths = ['s/two.yaml', 't']
+    await expect(selected({ paths })).rejects.toThrow('s/two.yaml and t/two.yaml are both called two: ')
   })
 
   it('is an error when there is nothing of what is asked', async () => {

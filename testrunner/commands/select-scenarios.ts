@@ -5,7 +5,6 @@ import type { Problem } from '../model/position.ts'
 import { DEFAULT_VARIANT, type Scenario } from '../model/scenario.ts'
 import type { ScenarioHead } from '../reading/list-scenarios.ts'
 import { listScenarios, readScenario } from '../reading/read-scenario.ts'
-import { scenarioRoot } from '../reading/scenario-paths.ts'
 import type { FileSource } from '../reading/source-files.ts'
 import { checkGiven, givenTo } from './given-variables.ts'
 import type { RunOptions } from './options.ts'
@@ -23,25 +22,18 @@ export interface Source {
   readonly catalog: ActionCatalog
 }
 
-interface Found {
-  readonly root: string
-  readonly head: ScenarioHead
-}
-
 /** Rejects with BlockError: NOT_FOUND for a path that is not there, INVALID_ARGUMENT when nothing is selected. */
 export async function selectScenarios(selection: Selection, { files, catalog }: Source): Promise<Selected> {
   const found = await findScenarios(selection.paths, files)
-  const wanted = found.filter(({ head }) => isWanted(head, selection))
-  checkGiven(
-    selection.variables,
-    wanted.map(({ head }) => head),
-  )
+  const wanted = found.filter((head) => isWanted(head, selection))
+  checkGiven(selection.variables, wanted)
   const scenarios: Scenario[] = []
   const problems = new Map<string, Problem>()
-  for (const { root, head } of wanted) {
+  for (const head of wanted) {
+    const { name, path } = head
     const variables = givenTo(head, selection.variables)
     for (const variant of variantsOf(head, selection)) {
-      const read = await readScenario({ path: head.path, root, variables, variant, catalog, files })
+      const read = await readScenario({ path, name, variables, variant, catalog, files })
       if ('scenario' in read) scenarios.push(read.scenario)
       else for (const problem of read.problems) problems.set(JSON.stringify(problem), problem)
     }
@@ -57,13 +49,29 @@ export async function selectScenarios(selection: Selection, { files, catalog }: 
 }
 
 /** Those of all paths, each file once. */
-async function findScenarios(paths: readonly string[], files: FileSource): Promise<readonly Found[]> {
-  const found = new Map<string, Found>()
+async function findScenarios(paths: readonly string[], files: FileSource): Promise<readonly ScenarioHead[]> {
+  const found = new Map<string, ScenarioHead>()
   for (const path of paths) {
-    const root = await scenarioRoot(path, files)
-    for (const head of await listScenarios(path, files)) found.set(head.path, { root, head })
+    for (const head of await listScenarios(path, files)) found.set(head.path, head)
   }
-  return [...found.values()]
+  const heads = [...found.values()]
+  checkNames(heads)
+  return heads
+}
+
+/** Reports and baselines know a scenario by its name. INVALID_ARGUMENT when two have the same. */
+function checkNames(heads: readonly ScenarioHead[]): void {
+  const paths = new Map<string, string>()
+  for (const { name, path } of heads) {
+    const other = paths.get(name)
+    if (other !== undefined) {
+      throw new BlockError(
+        'INVALID_ARGUMENT',
+        `${other} and ${path} are both called ${name}: run one of them`,
+      )
+    }
+    paths.set(name, path)
+  }
 }
 
 /** What cannot be read is wanted too: its problems are told. */

@@ -11,7 +11,7 @@ async function problems(
   { variables = {}, variant = 'default', parts = {} }: Given = {},
 ): Promise<string[]> {
   const files = memoryFiles({ 'f.yaml': text, ...parts })
-  const result = await readScenario({ path: 'f.yaml', root: '.', catalog, variables, variant, files })
+  const result = await readScenario({ path: 'f.yaml', name: 'f', catalog, variables, variant, files })
   return 'problems' in result ? result.problems.map(problemText) : []
 }
 

@@ -18,7 +18,6 @@ import { isVariant, readHead } from './read-head.ts'
 import { readPhases } from './read-phases.ts'
 import { readTopology } from './read-topology.ts'
 import { variablesOf } from './read-variables.ts'
-import { scenarioName } from './scenario-paths.ts'
 import { newBudget } from './scope.ts'
 import { type FileSource, Sources } from './source-files.ts'
 
@@ -28,8 +27,8 @@ const TIMEOUT_MS = 600_000
 
 export interface ReadRequest {
   readonly path: string
-  /** The folder below which the file's path is the scenario's name. */
-  readonly root: string
+  /** Of the scenario: what `scenarioName` makes of its path. */
+  readonly name: string
   /** Given by the user; texts are read as what the variables' defaults are. */
   readonly variables: Variables
   readonly variant: string
@@ -59,7 +58,7 @@ export async function readScenario(request: ReadRequest): Promise<ReadResult> {
 
 async function readFile(
   node: Node,
-  { variables, variant, catalog, root }: ReadRequest,
+  { name, variables, variant, catalog }: ReadRequest,
   { problems, sources }: { readonly problems: Problems; readonly sources: Sources },
 ): Promise<Scenario | undefined> {
   const head = readHead(node, problems)
@@ -88,8 +87,7 @@ async function readFile(
   const ofSteps = phases.flatMap(({ steps }) => steps.flatMap((step) => step.needs))
   const ofDisks: readonly Need[] = Object.keys(topology.diskBytes).length > 0 ? ['small-disk'] : []
   return {
-    name: scenarioName(node.document.path, root),
-    ...{ proves: head.proves, fault: head.fault, tier: head.tier, variant, timeoutMs, topology },
+    ...{ name, proves: head.proves, fault: head.fault, tier: head.tier, variant, timeoutMs, topology },
     needs: inOrder([...needs.filter(isNeed), ...ofSteps, ...ofDisks]),
     variables: Object.fromEntries(values),
     phases: phases.map(({ phase }) => phase),

@@ -10,16 +10,15 @@ const FOLDER = 'scenarios'
 /** A folder with both is that of a run, which has copies of its scenarios. */
 const BUNDLE_FILES = ['manifest.json', 'events.jsonl'] as const
 
-/** The path below `root` without its ending: `ha/failover`. */
-export const scenarioName = (path: string, root: string): string =>
-  posix.relative(posix.normalize(root), posix.normalize(path)).replace(FILE, '')
-
-/** The folder below which names begin: the nearest one called `scenarios`, else `path` or, of a file, its folder. */
-export async function scenarioRoot(path: string, files: FileSource): Promise<string> {
-  const folder = posix.normalize((await files.isDirectory(path)) ? path : posix.dirname(path))
-  const parts = folder.split('/')
-  const last = parts.lastIndexOf(FOLDER)
-  return last === -1 ? folder : parts.slice(0, last + 1).join('/')
+/**
+ * The path of a file without its ending, below the nearest folder called `scenarios` that it is in, however the file was
+ * given: `ha/failover`. Without such a folder, below `folder`.
+ */
+export function scenarioName(path: string, folder: string): string {
+  const file = posix.resolve(path).replace(FILE, '')
+  const parts = file.split('/')
+  const last = parts.lastIndexOf(FOLDER, -2)
+  return last === -1 ? posix.relative(posix.resolve(folder), file) : parts.slice(last + 1).join('/')
 }
 
 /**
