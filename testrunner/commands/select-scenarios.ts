@@ -1,8 +1,9 @@
 /** Which scenarios, and which of their variants, a command is about; all of them read and checked before anything starts. */
 import { BlockError } from '../../src/base/errors.ts'
+import { printable } from '../../src/base/names.ts'
 import type { ActionCatalog } from '../model/action-spec.ts'
 import type { Problem } from '../model/position.ts'
-import { DEFAULT_VARIANT, type Scenario } from '../model/scenario.ts'
+import { DEFAULT_VARIANT, type Scenario, TIERS } from '../model/scenario.ts'
 import type { ScenarioHead } from '../reading/list-scenarios.ts'
 import { listScenarios, readScenario } from '../reading/read-scenario.ts'
 import type { FileSource } from '../reading/source-files.ts'
@@ -39,11 +40,7 @@ export async function selectScenarios(selection: Selection, { files, catalog }: 
     }
   }
   if (scenarios.length === 0 && problems.size === 0) {
-    const among = found.length === 1 ? 'the scenario' : `the ${found.length} scenarios`
-    throw new BlockError(
-      'INVALID_ARGUMENT',
-      `nothing is selected of ${among} in ${selection.paths.join(', ')}`,
-    )
+    throw new BlockError('INVALID_ARGUMENT', whyNothing(found, selection))
   }
   return { scenarios, problems: [...problems.values()] }
 }
@@ -83,4 +80,24 @@ function variantsOf(head: ScenarioHead, { variant, isCi }: Selection): readonly 
   if (variant === 'all') return offered
   if (variant !== undefined) return offered.filter((name) => name === variant)
   return isCi && head.problems.length === 0 ? offered : [DEFAULT_VARIANT]
+}
+
+/** Which of the filters left none of `found`, and what it could have let through. */
+function whyNothing(found: readonly ScenarioHead[], { paths, tier, isCi, variant }: Selection): string {
+  const where = paths.join(', ')
+  if (found.length === 0) return `there is no scenario in ${where}`
+  const ofTier = found.filter((head) => tier === undefined || head.tier === tier)
+  if (ofTier.length === 0) {
+    const tiers = TIERS.filter((one) => found.some((head) => head.tier === one))
+    return `--tier: no scenario of tier '${tier}' in ${where}; there are: ${tiers.join(', ')}`
+  }
+  const inTier = tier === undefined ? '' : ` of tier '${tier}'`
+  const ofCi = ofTier.filter(({ ci }) => !isCi || ci.length > 0)
+  if (ofCi.length === 0) return `--ci: no scenario${inTier} in ${where} is in the CI set: none has the key ci`
+  const offered = [...new Set(ofCi.flatMap(({ variants, ci }) => (isCi ? ci : variants)))].sort()
+  const one = ofCi.length === 1 ? ofCi[0] : undefined
+  const who = one === undefined ? `no scenario${inTier} in ${where}` : one.name
+  const has = `has${one === undefined ? ' a' : ' no'} variant '${printable(variant ?? DEFAULT_VARIANT)}'`
+  const there = `${one === undefined ? 'there are' : 'it has'}: ${offered.join(', ')}`
+  return `--variant: ${who} ${has}${isCi ? ' in the CI set' : ''}; ${there}`
 }

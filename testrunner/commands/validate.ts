@@ -49,7 +49,7 @@ async function validateAll(
   const found = new Map<string, ScenarioHead>()
   for (const path of paths) {
     const heads = await listScenarios(path, ports.files)
-    if (heads.length === 0) ports.err(`${path} has no scenarios\n`)
+    if (heads.length === 0) ports.err(`there is no scenario in ${path}\n`)
     for (const head of heads) found.set(head.path, head)
   }
   checkGiven(variables, [...found.values()])
