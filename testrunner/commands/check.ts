@@ -22,7 +22,7 @@ export async function checkCommand(options: CheckOptions, ports: RunnerPorts): P
   const { isJson } = options
   // with --json the events are on stdout, and a verdict is one more line of JSON
   const say = (text: string): void => void (isJson ? ports.stderr : ports.stdout).write(`${text}\n`)
-  const prepared = await prepare(options, ports)
+  const prepared = await prepare(options, ports, options.withoutFaults)
   if (typeof prepared === 'number') return prepared
   if (!options.withoutFaults) {
     say(`${prepared.scenarios.length} scenarios are valid; --without-faults runs them`)

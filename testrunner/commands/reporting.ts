@@ -9,6 +9,7 @@ import { totalsText } from '../report/collect.ts'
 import { ConsoleReport, jsonLines } from '../report/console.ts'
 import { gitState } from '../report/manifest.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
+import { noBundle } from './outputs.ts'
 
 export interface Reporting {
   readonly sink: EventSink
@@ -24,6 +25,7 @@ type ArtifactSaved = Promise<{ readonly path: string; readonly about: string } |
 
 const SOURCES = join(import.meta.dirname, '..', '..')
 
+/** Rejects with INVALID_ARGUMENT when the run's folder cannot be made. */
 export async function openReporting(
   scenarios: readonly Scenario[],
   options: RunOptions,
@@ -37,6 +39,8 @@ export async function openReporting(
       ...{ backend: options.backend, nodes: options.nodes === undefined ? [] : [options.nodes] },
       facts: { paths: [...options.paths], variables: options.variables },
     },
+  }).catch((cause: NodeJS.ErrnoException) => {
+    throw noBundle(options.output, cause)
   })
   for (const scenario of scenarios) await bundle.addScenario(runName(scenario), scenario.files)
   const write = (text: string): void => void stdout.write(text)

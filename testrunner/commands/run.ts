@@ -14,6 +14,7 @@ import { problemText } from '../reading/problems.ts'
 import { openBackend } from './backends.ts'
 import { countInterrupts } from './interrupts.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
+import { checkReportFiles, makeOutput } from './outputs.ts'
 import { EXIT_INVALID, EXIT_OK } from './ports.ts'
 import { openReporting } from './reporting.ts'
 import { type RunOneResult, runOne } from './run-one.ts'
@@ -35,8 +36,15 @@ export interface Prepared {
   readonly backend: Backend
 }
 
-/** What is to be run and where, or the exit code when that is wrong: nothing was started then. */
-export async function prepare(options: RunOptions, ports: RunnerPorts): Promise<Prepared | number> {
+/**
+ * What is to be run and where, or the exit code when that is wrong: nothing was started then. Without `willRun` places for
+ * what a run writes are not looked at.
+ */
+export async function prepare(
+  options: RunOptions,
+  ports: RunnerPorts,
+  willRun = true,
+): Promise<Prepared | number> {
   const complain = (text: string): void => void ports.stderr.write(`${text}\n`)
   let scenarios: readonly Scenario[]
   try {
@@ -44,6 +52,10 @@ export async function prepare(options: RunOptions, ports: RunnerPorts): Promise<
     for (const problem of selected.problems) complain(problemText(problem))
     if (selected.problems.length > 0) return EXIT_INVALID
     scenarios = selected.scenarios
+    if (willRun) {
+      await checkReportFiles(options)
+      await makeOutput(options.output)
+    }
   } catch (error) {
     if (!isBlockError(error)) throw error
     complain(`basalt: ${error.message}`)
