@@ -55,7 +55,7 @@ export async function checkCommand(options: CheckOptions, ports: RunnerPorts): P
   )
   const proven = verdicts.filter(({ isProven }) => isProven).length
   say(
-    `${proven} depend on their fault, ${verdicts.length - proven} do not, ${results.length - verdicts.length} skipped`,
+    `${proven} depend on their fault, ${verdicts.length - proven} do not, ${harmful.length - verdicts.length} skipped`,
   )
   return proven === verdicts.length && results.length === harmful.length ? EXIT_OK : EXIT_FAILED
 }

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { isBlockError } from '../../src/base/errors.ts'
 import { CATALOG } from '../actions/all.ts'
 import type { Backend } from '../backends/backend.ts'
-import { runName, stamped } from '../engine/scenario-events.ts'
+import { runName, scenarioSkipped, scenarioStarted, stamped } from '../engine/scenario-events.ts'
 import type { Scenario } from '../model/scenario.ts'
 import { diskFiles } from '../reading/disk-files.ts'
 import { problemText } from '../reading/problems.ts'
@@ -72,7 +72,10 @@ export async function prepare(
   }
 }
 
-/** Those after the user's interrupt are not begun. `withoutOf`: id of the step that is left out of a scenario. */
+/**
+ * Those after the user's interrupt are not begun: reports count them as skipped, and there are no results of them.
+ * `withoutOf`: id of the step that is left out of a scenario.
+ */
 export async function runAll(
   { scenarios, backend }: Prepared,
   options: RunOptions,
@@ -91,9 +94,13 @@ export async function runAll(
   const results: RunOneResult[] = []
   try {
     for (const [index, scenario] of scenarios.entries()) {
-      if (interrupts.first.aborted) break
       const label = runName(scenario)
       const emit = stamped(reporting.sink, label, ports.clock, beganMs)
+      if (interrupts.first.aborted) {
+        emit(scenarioStarted(scenario))
+        emit(scenarioSkipped('stopped before it began'))
+        continue
+      }
       const directory = join(machines, `${index + 1}`)
       await mkdir(directory, { recursive: true })
       const result = await runOne({
