@@ -1,11 +1,11 @@
 /** Where the events of a run go: to the console, and into the bundle. */
 import { release } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { runName } from '../engine/scenario-events.ts'
 import type { EventSink } from '../model/event.ts'
 import type { Scenario } from '../model/scenario.ts'
 import { RunBundle } from '../report/bundle.ts'
-import { totalsText } from '../report/collect.ts'
+import { type Totals, totalsText } from '../report/collect.ts'
 import { ConsoleReport, jsonLines } from '../report/console.ts'
 import { gitState } from '../report/manifest.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
@@ -19,6 +19,13 @@ export interface Reporting {
   artifact(scenario: string, path: string, content: string | Uint8Array, about: string): ArtifactSaved
   /** Writes the reports and the last lines. */
   finish(): Promise<void>
+}
+
+/** The last line of `--json`. It is not in the bundle, which need not say where it is. */
+interface RunEnded extends Totals {
+  readonly type: 'run-ended'
+  /** Absolute. */
+  readonly bundle: string
 }
 
 type ArtifactSaved = Promise<{ readonly path: string; readonly about: string } | null>
@@ -63,8 +70,12 @@ export async function openReporting(
         ...(options.junit !== undefined && { junitPath: options.junit }),
         ...(options.html !== undefined && { htmlPath: options.html }),
       })
-      if (options.isJson) stderr.write(`${totalsText(bundle.totals)}\n`)
-      else console.end(bundle.totals, bundle.path)
+      const { totals } = bundle
+      if (options.isJson) {
+        const ended: RunEnded = { type: 'run-ended', bundle: resolve(bundle.path), ...totals }
+        write(`${JSON.stringify(ended)}\n`)
+        stderr.write(`${totalsText(totals)}\n`)
+      } else console.end(totals, bundle.path)
     },
   }
 }

@@ -62,3 +62,15 @@ it('counts scenarios that a stopped run did not begin', async () => {
     { name: 'c', outcome: 'skipped', proves: 'It works.' },
   ])
 })
+
+it('ends its JSON with where the bundle is, and counts', async () => {
+  const { told, complained } = await run(optionsOf({ isJson: true }))
+  const lines = told.trimEnd().split('\n')
+  const last = JSON.parse(lines.at(-1) ?? '')
+  expect(last).toEqual({
+    ...{ type: 'run-ended', passed: 0, failed: 0, skipped: 3, bundle: expect.stringContaining(directory) },
+  })
+  const events = await readFile(join(last.bundle, 'events.jsonl'), 'utf8')
+  expect(events.trimEnd().split('\n')).toEqual(lines.slice(0, -1))
+  expect(complained).toBe('0 passed, 0 failed, 3 skipped\n')
+})
