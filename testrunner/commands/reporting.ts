@@ -15,6 +15,8 @@ export interface Reporting {
   readonly sink: EventSink
   /** The run's folder. */
   readonly path: string
+  /** The folder for data and logs of machines, within the run's: one for each scenario by its number, from 1. */
+  readonly machines: string
   /** Where it is kept, within the bundle; null when there was no room for it. */
   artifact(scenario: string, path: string, content: string | Uint8Array, about: string): ArtifactSaved
   /** Writes the reports and the last lines. */
@@ -26,6 +28,8 @@ interface RunEnded extends Totals {
   readonly type: 'run-ended'
   /** Absolute. */
   readonly bundle: string
+  /** With `--keep` the folder of data and logs of machines, absolute too. */
+  readonly kept: string | null
 }
 
 type ArtifactSaved = Promise<{ readonly path: string; readonly about: string } | null>
@@ -58,8 +62,10 @@ export async function openReporting(
     isColored: isTerminal,
   })
   const tell = options.isJson ? jsonLines(write) : console.add
+  const machines = join(bundle.path, 'machines')
+  const kept = options.isKept ? machines : null
   return {
-    path: bundle.path,
+    ...{ path: bundle.path, machines },
     sink: (event) => {
       bundle.sink(event)
       tell(event)
@@ -72,10 +78,15 @@ export async function openReporting(
       })
       const { totals } = bundle
       if (options.isJson) {
-        const ended: RunEnded = { type: 'run-ended', bundle: resolve(bundle.path), ...totals }
+        const ended: RunEnded = {
+          type: 'run-ended',
+          bundle: resolve(bundle.path),
+          kept: kept && resolve(kept),
+          ...totals,
+        }
         write(`${JSON.stringify(ended)}\n`)
         stderr.write(`${totalsText(totals)}\n`)
-      } else console.end(totals, bundle.path)
+      } else console.end(totals, bundle.path, kept)
     },
   }
 }

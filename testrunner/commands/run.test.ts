@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -68,9 +68,21 @@ it('ends its JSON with where the bundle is, and counts', async () => {
   const lines = told.trimEnd().split('\n')
   const last = JSON.parse(lines.at(-1) ?? '')
   expect(last).toEqual({
-    ...{ type: 'run-ended', passed: 0, failed: 0, skipped: 3, bundle: expect.stringContaining(directory) },
+    ...{ type: 'run-ended', passed: 0, failed: 0, skipped: 3, kept: null },
+    bundle: expect.stringContaining(directory),
   })
   const events = await readFile(join(last.bundle, 'events.jsonl'), 'utf8')
   expect(events.trimEnd().split('\n')).toEqual(lines.slice(0, -1))
   expect(complained).toBe('0 passed, 0 failed, 3 skipped\n')
+})
+
+it('says where the data and logs of machines stay', async () => {
+  const { told } = await run(optionsOf({ isKept: true }))
+  const [, kept = '', bundle = ''] = /\nkept: (.*)\nreport: (.*)\/report\.html\n/.exec(told) ?? []
+  expect(kept).toBe(join(bundle, 'machines'))
+  expect(await readdir(kept)).toEqual(['1', '2', '3'])
+  const output = join(directory, 'other')
+  await mkdir(output)
+  const json = await run(optionsOf({ isKept: true, isJson: true, output }))
+  expect(JSON.parse(json.told.trimEnd().split('\n').at(-1) ?? '').kept).toMatch(/\/machines$/)
 })

@@ -90,7 +90,7 @@ export async function runAll(
   const reporting = await openReporting(scenarios, options, ports, runId)
   const interrupts = countInterrupts(ports.onInterrupt, (text) => void ports.stderr.write(`${text}\n`))
   const beganMs = ports.clock.monotonicMs()
-  const machines = resolve(join(reporting.path, 'machines'))
+  const machines = resolve(reporting.machines)
   const results: RunOneResult[] = []
   try {
     for (const [index, scenario] of scenarios.entries()) {
