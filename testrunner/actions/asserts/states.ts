@@ -67,7 +67,7 @@ export const ASSERT_LEADER = defineAction({
     epoch: optional(integer('the epoch is this')),
     epoch_above: optional(integer('the epoch is greater than this')),
   },
-  result: '{volume, server, id, epoch}',
+  result: '{volume, server, id, epoch, in_sync}',
   run: async (context, { volume: name, is, not, epoch, epoch_above: above }) => {
     const volume = await volumeOf(context, name)
     const leader = leaderIn(volume)
