@@ -3,6 +3,7 @@
  * wrong with them is told with file, line and column. Whatever the files hold, reading ends soon.
  */
 import { posix } from 'node:path'
+import { machineNames } from '../backends/names.ts'
 import type { ActionCatalog } from '../model/action-spec.ts'
 import { isNeed, NEEDS, type Need } from '../model/need.ts'
 import { listOf, oneOf } from '../model/parameters.ts'
@@ -81,8 +82,11 @@ async function readFile(
     [],
     plain,
   )
+  const before = problems.count
   const topology = readTopology(node, plain)
-  const phases = await readPhases(node, known, context)
+  // what a topology with problems has is not known
+  const machines = problems.count === before ? machineNames(topology) : null
+  const phases = await readPhases(node, known, { ...context, machines })
   checkReferences(node, head.fault, phases, problems)
   const ofSteps = phases.flatMap(({ steps }) => steps.flatMap((step) => step.needs))
   const ofDisks: readonly Need[] = Object.keys(topology.diskBytes).length > 0 ? ['small-disk'] : []

@@ -1,7 +1,15 @@
 /** Waits for what a volume and its replicas are like. */
 import type { ClusterVolume, Replica } from '../../../src/client/wire/volume.ts'
 import type { Arguments } from '../../model/parameter.ts'
-import { duration, integer, oneOf, optional, text, truth, withDefault } from '../../model/parameters.ts'
+import {
+  duration,
+  integer,
+  machineName,
+  oneOf,
+  optional,
+  truth,
+  withDefault,
+} from '../../model/parameters.ts'
 import type { Value } from '../../model/value.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { asValue } from '../shared/failures.ts'
@@ -135,7 +143,7 @@ export const WAIT_LEADER = defineAction({
   parameters: {
     volume: volumeName(),
     is: optional(serverName('the server that is to lead')),
-    not: optional(text('the server that is to lead no more, e.g. {{ before.server }}')),
+    not: optional(machineName('the server that is to lead no more, e.g. {{ before.server }}', ['s'])),
     epoch_above: optional(integer('the epoch is greater than this')),
   },
   result: '{volume, server, id, epoch, in_sync}: server is its name, e.g. s2',
