@@ -3,8 +3,8 @@
  * wrong with them is told with file, line and column. Whatever the files hold, reading ends soon.
  */
 import { posix } from 'node:path'
-import { machineNames } from '../backends/names.ts'
 import type { ActionCatalog } from '../model/action-spec.ts'
+import { machineNames } from '../model/machine-names.ts'
 import { isNeed, NEEDS, type Need } from '../model/need.ts'
 import { listOf, oneOf } from '../model/parameters.ts'
 import type { Problem } from '../model/position.ts'
