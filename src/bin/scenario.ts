@@ -44,7 +44,7 @@ const PLACE: readonly FlagDescription[] = [
   VARIANT,
   TIER,
   { name: 'output', placeholder: 'DIR', help: 'folder for the bundles of runs', default: 'basalt-runs' },
-  { name: 'keep', placeholder: undefined, help: 'leave the data and logs of all machines where they are' },
+  { name: 'keep', placeholder: undefined, help: 'keep data and logs of all machines in the bundle' },
 ]
 
 export const scenarioCommands: readonly DaemonCommand[] = [

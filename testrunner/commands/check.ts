@@ -22,10 +22,12 @@ export async function checkCommand(options: CheckOptions, ports: RunnerPorts): P
   const { isJson } = options
   // with --json the events are on stdout, and a verdict is one more line of JSON
   const say = (text: string): void => void (isJson ? ports.stderr : ports.stdout).write(`${text}\n`)
-  const prepared = await prepare(options, ports)
+  const prepared = await prepare(options, ports, options.withoutFaults)
   if (typeof prepared === 'number') return prepared
   if (!options.withoutFaults) {
-    say(`${prepared.scenarios.length} scenarios are valid; --without-faults runs them`)
+    say(
+      `${counted(prepared.scenarios.length, 'scenario is', 'scenarios are')} valid; --without-faults runs them`,
+    )
     return EXIT_OK
   }
   const harmful = prepared.scenarios.filter(({ fault }) => fault !== null)
@@ -55,10 +57,17 @@ export async function checkCommand(options: CheckOptions, ports: RunnerPorts): P
   )
   const proven = verdicts.filter(({ isProven }) => isProven).length
   say(
-    `${proven} depend on their fault, ${verdicts.length - proven} do not, ${results.length - verdicts.length} skipped`,
+    [
+      counted(proven, 'depends on its fault', 'depend on their fault'),
+      counted(verdicts.length - proven, 'does not', 'do not'),
+      `${harmful.length - verdicts.length} skipped`,
+    ].join(', '),
   )
   return proven === verdicts.length && results.length === harmful.length ? EXIT_OK : EXIT_FAILED
 }
+
+const counted = (count: number, one: string, several: string): string =>
+  `${count} ${count === 1 ? one : several}`
 
 function verdictOf({ fault }: Scenario, { outcome, result, failure }: RunOneResult): Verdict | null {
   if (outcome === 'skipped') return null

@@ -85,7 +85,7 @@ describe('validate', () => {
   it('ends with 2 when there is nothing to validate', async () => {
     const ports = portsOf({ 'scenarios/_parts/a.yaml': '' })
     expect(await validateCommand({ ...plain, paths: ['scenarios'] }, ports)).toBe(2)
-    expect(ports.complained()).toBe('scenarios has no scenarios\n')
+    expect(ports.complained()).toBe('there is no scenario in scenarios\n')
     expect(await validateCommand({ ...plain, paths: ['none.yaml'] }, ports)).toBe(2)
     expect(ports.told()).toMatch(/none\.yaml:1:1: none\.yaml does not exist/)
   })
@@ -100,6 +100,12 @@ describe('list', () => {
         'good   core  default,loud  default  It prints.\n' +
         'x/bad  core  default       -        It fails.\n',
     )
+  })
+
+  it('ends with 2 when there is nothing to list', async () => {
+    const ports = portsOf({ 'scenarios/_parts/a.yaml': '' })
+    expect(await listCommand({ path: 'scenarios', isJson: false }, ports)).toBe(2)
+    expect([ports.told(), ports.complained()]).toEqual(['', 'there is no scenario in scenarios\n'])
   })
 
   it('ends with 2 when a file says nothing of itself', async () => {

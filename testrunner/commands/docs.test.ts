@@ -12,7 +12,7 @@ const [example = '', part = ''] = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].
 
 const readText = async (text: string, variant: string) =>
   await readScenario({
-    ...{ path: 'scenarios/a.yaml', root: 'scenarios', variables: {}, variant, catalog: CATALOG },
+    ...{ path: 'scenarios/a.yaml', name: 'a', variables: {}, variant, catalog: CATALOG },
     files: memoryFiles({ 'scenarios/a.yaml': text, 'scenarios/_part.yaml': part }),
   })
 

@@ -19,7 +19,7 @@ const COLUMNS: readonly Column<ScenarioHead>[] = [
   { title: 'PROVES', shrinks: true, value: ({ proves }) => proves },
 ]
 
-/** Resolves with 0, or 2 when a file's head is invalid or the folder is not there. */
+/** Resolves with 0, or 2 when a file's head is invalid, there is none, or the folder is not there. */
 export async function listCommand({ path, isJson }: ListOptions, ports: ReadingPorts): Promise<number> {
   let heads: readonly ScenarioHead[]
   try {
@@ -29,12 +29,13 @@ export async function listCommand({ path, isJson }: ListOptions, ports: ReadingP
     ports.err(`${error.message}\n`)
     return EXIT_INVALID
   }
+  if (heads.length === 0) ports.err(`there is no scenario in ${path}\n`)
   if (isJson) ports.out(`${JSON.stringify(heads, null, 2)}\n`)
-  else {
+  else if (heads.length > 0) {
     const valid = heads.filter(({ problems }) => problems.length === 0)
     ports.out(renderTable(COLUMNS, valid, { width: ports.outputWidth }))
   }
   const problems = heads.flatMap((head) => head.problems)
   for (const problem of problems) ports.err(`${problemText(problem)}\n`)
-  return problems.length === 0 ? EXIT_OK : EXIT_INVALID
+  return heads.length > 0 && problems.length === 0 ? EXIT_OK : EXIT_INVALID
 }

@@ -1,11 +1,14 @@
 /** `basalt scenario report BUNDLE`: makes the reports of a run anew from its events, as after it was killed. */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isBlockError } from '../../src/base/errors.ts'
 import { RunCollector, totalsText } from '../report/collect.ts'
 import type { Manifest } from '../report/manifest.ts'
 import { readEvents } from '../report/read-events.ts'
 import { resultJson } from '../report/result.ts'
 import { writeReports } from '../report/write-reports.ts'
+import { checkReportFiles } from './outputs.ts'
+import { EXIT_INVALID, EXIT_OK } from './ports.ts'
 
 export interface ReportOptions {
   /** The run's folder. */
@@ -26,7 +29,7 @@ export interface ReportPorts {
   readonly stderr: Output
 }
 
-/** Resolves with the exit code: 0 when they were made, whatever they tell; 2 when the folder is no bundle. */
+/** Resolves with the exit code: 0 when they were made, whatever they tell; 2 when the folder is no bundle, or a file cannot be written. */
 export async function reportCommand(options: ReportOptions, ports: ReportPorts): Promise<number> {
   const { bundle, isJson, ...also } = options
   const { stdout, stderr } = ports
@@ -37,7 +40,14 @@ export async function reportCommand(options: ReportOptions, ports: ReportPorts):
   )
   if (!isThere) {
     stderr.write(`${bundle} is no bundle of a run: it has no events.jsonl\n`)
-    return 2
+    return EXIT_INVALID
+  }
+  try {
+    await checkReportFiles({ junit: options.junitPath, html: options.htmlPath })
+  } catch (error) {
+    if (!isBlockError(error)) throw error
+    stderr.write(`basalt: ${error.message}\n`)
+    return EXIT_INVALID
   }
   const run = new RunCollector()
   const wrong = await readEvents(events, run.add)
@@ -46,7 +56,7 @@ export async function reportCommand(options: ReportOptions, ports: ReportPorts):
   await writeReports(run, await readManifest(bundle), { directory: bundle, ...also })
   if (isJson === true) stdout.write(resultJson(run))
   else stdout.write(`report: ${join(bundle, 'report.html')}\n${totalsText(run.totals)}\n`)
-  return 0
+  return EXIT_OK
 }
 
 /** Null when it is not there or is something else: the report then lacks versions, and nothing more. */

@@ -20,7 +20,8 @@ const FILES: Readonly<Record<string, string>> = {
     'tier: ha\nvars: {size: 1MiB}\nvariants: {big: {size: 2MiB}}\nci: [default, big]',
   ),
   's/two.yaml': scenario('tier: core'),
-  's/_parts/three.yaml': 'not: a scenario\n',
+  't/two.yaml': scenario('tier: core'),
+  's/_parts/_three.yaml': 'not: a scenario\n',
 }
 
 const files: FileSource = {
@@ -63,9 +64,34 @@ describe('which scenarios are run', () => {
     expect(await selected({ paths: ['s', 's/two.yaml'] })).toHaveLength(2)
   })
 
-  it('is an error when there is nothing of what is asked', async () => {
-    await expect(selected({ variant: 'none' })).rejects.toThrow(/nothing is selected/)
-    await expect(selected({ paths: ['s/two.yaml'], isCi: true })).rejects.toThrow(/nothing is selected/)
+  it('is an error when reports could not tell two of them apart', async () => {
+    const paths = ['s/two.yaml', 't']
+    await expect(selected({ paths })).rejects.toThrow('s/two.yaml and t/two.yaml are both called two: ')
+  })
+
+  it('says which filter left nothing, and what there is', async () => {
+    const two = { paths: ['s/two.yaml'] }
+    const told: readonly (readonly [Partial<Selection>, string])[] = [
+      [{ variant: 'none' }, "--variant: no scenario in s has a variant 'none'; there are: big, default"],
+      [{ ...two, variant: 'big' }, "--variant: two has no variant 'big'; it has: default"],
+      [
+        { isCi: true, variant: 'x' },
+        "--variant: ha/one has no variant 'x' in the CI set; it has: big, default",
+      ],
+      [{ ...two, isCi: true }, '--ci: no scenario in s/two.yaml is in the CI set: none has the key ci'],
+      [
+        { tier: 'core', isCi: true },
+        "--ci: no scenario of tier 'core' in s is in the CI set: none has the key ci",
+      ],
+      [{ tier: 'soak' }, "--tier: no scenario of tier 'soak' in s; there are: core, ha"],
+      [{ paths: ['s/_parts'], tier: 'soak' }, 'there is no scenario in s/_parts'],
+    ]
+    for (const [given, message] of told) {
+      await expect(selected(given)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
+    }
+  })
+
+  it('is an error when no scenario has a variable that is given', async () => {
     await expect(selected({ variables: { sise: '1' } })).rejects.toThrow(/no scenario has a variable 'sise'/)
   })
 })

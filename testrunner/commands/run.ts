@@ -7,13 +7,14 @@ import { join, resolve } from 'node:path'
 import { isBlockError } from '../../src/base/errors.ts'
 import { CATALOG } from '../actions/all.ts'
 import type { Backend } from '../backends/backend.ts'
-import { runName, stamped } from '../engine/scenario-events.ts'
+import { runName, scenarioSkipped, scenarioStarted, stamped } from '../engine/scenario-events.ts'
 import type { Scenario } from '../model/scenario.ts'
 import { diskFiles } from '../reading/disk-files.ts'
 import { problemText } from '../reading/problems.ts'
 import { openBackend } from './backends.ts'
 import { countInterrupts } from './interrupts.ts'
 import type { RunnerPorts, RunOptions } from './options.ts'
+import { checkReportFiles, makeOutput } from './outputs.ts'
 import { EXIT_INVALID, EXIT_OK } from './ports.ts'
 import { openReporting } from './reporting.ts'
 import { type RunOneResult, runOne } from './run-one.ts'
@@ -35,8 +36,15 @@ export interface Prepared {
   readonly backend: Backend
 }
 
-/** What is to be run and where, or the exit code when that is wrong: nothing was started then. */
-export async function prepare(options: RunOptions, ports: RunnerPorts): Promise<Prepared | number> {
+/**
+ * What is to be run and where, or the exit code when that is wrong: nothing was started then. Without `willRun` places for
+ * what a run writes are not looked at.
+ */
+export async function prepare(
+  options: RunOptions,
+  ports: RunnerPorts,
+  willRun = true,
+): Promise<Prepared | number> {
   const complain = (text: string): void => void ports.stderr.write(`${text}\n`)
   let scenarios: readonly Scenario[]
   try {
@@ -44,6 +52,10 @@ export async function prepare(options: RunOptions, ports: RunnerPorts): Promise<
     for (const problem of selected.problems) complain(problemText(problem))
     if (selected.problems.length > 0) return EXIT_INVALID
     scenarios = selected.scenarios
+    if (willRun) {
+      await checkReportFiles(options)
+      await makeOutput(options.output)
+    }
   } catch (error) {
     if (!isBlockError(error)) throw error
     complain(`basalt: ${error.message}`)
@@ -60,7 +72,10 @@ export async function prepare(options: RunOptions, ports: RunnerPorts): Promise<
   }
 }
 
-/** Those after the user's interrupt are not begun. `withoutOf`: id of the step that is left out of a scenario. */
+/**
+ * Those after the user's interrupt are not begun: reports count them as skipped, and there are no results of them.
+ * `withoutOf`: id of the step that is left out of a scenario.
+ */
 export async function runAll(
   { scenarios, backend }: Prepared,
   options: RunOptions,
@@ -75,13 +90,17 @@ export async function runAll(
   const reporting = await openReporting(scenarios, options, ports, runId)
   const interrupts = countInterrupts(ports.onInterrupt, (text) => void ports.stderr.write(`${text}\n`))
   const beganMs = ports.clock.monotonicMs()
-  const machines = resolve(join(reporting.path, 'machines'))
+  const machines = resolve(reporting.machines)
   const results: RunOneResult[] = []
   try {
     for (const [index, scenario] of scenarios.entries()) {
-      if (interrupts.first.aborted) break
       const label = runName(scenario)
       const emit = stamped(reporting.sink, label, ports.clock, beganMs)
+      if (interrupts.first.aborted) {
+        emit(scenarioStarted(scenario))
+        emit(scenarioSkipped('stopped before it began'))
+        continue
+      }
       const directory = join(machines, `${index + 1}`)
       await mkdir(directory, { recursive: true })
       const result = await runOne({

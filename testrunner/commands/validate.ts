@@ -4,7 +4,6 @@ import type { Problem } from '../model/position.ts'
 import type { Variables } from '../model/scenario.ts'
 import { problemText } from '../reading/problems.ts'
 import { listScenarios, readScenario, type ScenarioHead } from '../reading/read-scenario.ts'
-import { scenarioRoot } from '../reading/scenario-paths.ts'
 import { checkGiven, givenTo } from './given-variables.ts'
 import { EXIT_INVALID, EXIT_OK, type ReadingPorts } from './ports.ts'
 
@@ -47,25 +46,20 @@ async function validateAll(
   { paths, variables }: ValidateOptions,
   ports: ReadingPorts,
 ): Promise<readonly Validated[]> {
-  const found = new Map<string, { readonly root: string; readonly head: ScenarioHead }>()
+  const found = new Map<string, ScenarioHead>()
   for (const path of paths) {
-    const root = await scenarioRoot(path, ports.files)
     const heads = await listScenarios(path, ports.files)
-    if (heads.length === 0) ports.err(`${path} has no scenarios\n`)
-    for (const head of heads) found.set(head.path, { root, head })
+    if (heads.length === 0) ports.err(`there is no scenario in ${path}\n`)
+    for (const head of heads) found.set(head.path, head)
   }
-  checkGiven(
-    variables,
-    [...found.values()].map(({ head }) => head),
-  )
+  checkGiven(variables, [...found.values()])
   const validated: Validated[] = []
-  for (const { root, head } of found.values()) validated.push(await validate(head, root, variables, ports))
+  for (const head of found.values()) validated.push(await validate(head, variables, ports))
   return validated
 }
 
 async function validate(
   head: ScenarioHead,
-  root: string,
   given: Variables,
   { catalog, files }: ReadingPorts,
 ): Promise<Validated> {
@@ -74,7 +68,7 @@ async function validate(
   const problems = new Map<string, Problem>()
   let steps = 0
   for (const variant of variants) {
-    const result = await readScenario({ path, root, variables, variant, catalog, files })
+    const result = await readScenario({ path, name, variables, variant, catalog, files })
     if ('problems' in result) for (const one of result.problems) problems.set(problemText(one), one)
     else
       steps = Math.max(

@@ -4,6 +4,9 @@
  */
 import type { Value, ValueMap } from './value.ts'
 
+/** What names of machines begin with: `s` servers, `m` masters, `h` hosts. A number from 1 follows. */
+export type MachineLetter = 's' | 'm' | 'h'
+
 export interface Parameter<T> {
   /** As documentation names it: `size`, `duration`, `text`, `one of a, b`. */
   readonly kind: string
@@ -11,6 +14,8 @@ export interface Parameter<T> {
   readonly isRequired: boolean
   /** As a file would write it; undefined for none. */
   readonly default: Value | undefined
+  /** It names machines, of these kinds: a name like s9 must be one of the topology's. Other texts may mean one all the same. */
+  readonly machines?: readonly MachineLetter[]
   /** Throws `BadArgument`. `value` is what the file or the default says. */
   parse(value: Value): T
 }

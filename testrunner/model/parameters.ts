@@ -2,7 +2,7 @@
 import { parseDuration } from '../../src/base/durations.ts'
 import { isBlockError } from '../../src/base/errors.ts'
 import { parseSize } from '../../src/base/sizes.ts'
-import { BadArgument, type Parameter } from './parameter.ts'
+import { BadArgument, type MachineLetter, type Parameter } from './parameter.ts'
 import type { Value } from './value.ts'
 
 /** A parser of the product, whose complaint is that of the argument. */
@@ -39,6 +39,12 @@ export const text = (help: string): Parameter<string> =>
       return `${value}`
     throw new BadArgument('must be text')
   })
+
+/** A name of a machine, of any kind unless told, or whatever else `help` says that stands for one. */
+export const machineName = (
+  help: string,
+  machines: readonly MachineLetter[] = ['m', 's', 'h'],
+): Parameter<string> => ({ ...text(help), machines })
 
 export const integer = (help: string, min = 0, max = Number.MAX_SAFE_INTEGER): Parameter<number> =>
   required('integer', help, (value) => {
@@ -78,10 +84,12 @@ export const oneOf = <const T extends string>(values: readonly T[], help: string
   })
 
 /** A list, or one of it alone. */
-export const listOf = <T>(item: Parameter<T>): Parameter<readonly T[]> =>
-  required(`list of ${item.kind}`, item.help, (value) =>
+export const listOf = <T>(item: Parameter<T>): Parameter<readonly T[]> => ({
+  ...required(`list of ${item.kind}`, item.help, (value) =>
     (Array.isArray(value) ? (value as readonly Value[]) : [value]).map((one) => item.parse(one)),
-  )
+  ),
+  ...(item.machines !== undefined && { machines: item.machines }),
+})
 
 /** Anything that YAML can say. */
 export const anything = (help: string): Parameter<Value> => required('any value', help, (value) => value)

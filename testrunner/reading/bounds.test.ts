@@ -5,7 +5,7 @@ import { listScenarios, readScenario } from './read-scenario.ts'
 import { catalog, memoryFiles } from './test-support.ts'
 
 async function read(files: Readonly<Record<string, string>>): Promise<readonly Problem[]> {
-  const request = { path: 'f.yaml', root: '.', variables: {}, variant: 'default' }
+  const request = { path: 'f.yaml', name: 'f', variables: {}, variant: 'default' }
   const result = await readScenario({ ...request, catalog, files: memoryFiles(files) })
   return 'problems' in result ? result.problems : []
 }

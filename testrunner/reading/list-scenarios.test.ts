@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { diskFiles } from './disk-files.ts'
 import { listScenarios } from './list-scenarios.ts'
 import { problemText } from './problems.ts'
+import { scenarioName } from './scenario-paths.ts'
 import { memoryFiles } from './test-support.ts'
 
 describe('listScenarios', () => {
@@ -20,7 +21,7 @@ describe('listScenarios', () => {
 
   it('tells what there is below a folder, without its parts', async () => {
     const heads = await listScenarios('x', files)
-    expect(heads.map(({ name }) => name)).toEqual(['scenarios/ha/failover', 'scenarios/smoke'])
+    expect(heads.map(({ name }) => name)).toEqual(['ha/failover', 'smoke'])
     expect(heads[0]).toMatchObject({
       ...{ path: 'x/scenarios/ha/failover.yaml', proves: 'A.', tier: 'ha', fault: 'k', problems: [] },
       ...{ variants: ['default', 'nvme'], ci: ['nvme'] },
@@ -38,6 +39,34 @@ describe('listScenarios', () => {
     ])
     const [other] = await listScenarios('other', files)
     expect(other).toMatchObject({ name: 'a', proves: '', problems: [{ position: { line: 1 } }] })
+  })
+
+  it('gives a file one name, from wherever it is listed', async () => {
+    const deep = memoryFiles({ 'a/scenarios/b/scenarios/c/d.yaml': '', 'a/e/scenarios.yml': '' })
+    for (const path of ['.', 'a', 'a/scenarios', 'a/scenarios/b/scenarios/c', 'a/../a/scenarios/b']) {
+      const named = await listScenarios(path, deep)
+      expect(named.find((head) => head.path.endsWith('/d.yaml'))?.name).toBe('c/d')
+    }
+    expect((await listScenarios('a/e', deep)).map(({ name }) => name)).toEqual(['scenarios'])
+  })
+
+  it('looks for that folder above the one where the command runs, too', () => {
+    const cwd = vi.spyOn(process, 'cwd').mockReturnValue('/p/scenarios/ha')
+    expect([scenarioName('failover.yaml', '.'), scenarioName('./x/../a.yml', 'x')]).toEqual([
+      'ha/failover',
+      'ha/a',
+    ])
+    cwd.mockRestore()
+  })
+
+  it('leaves out the copies that runs made of their scenarios, unless they are named', async () => {
+    const run = 'y/out/20261122-074305-abc'
+    const bundle = { [`${run}/manifest.json`]: '{}', [`${run}/events.jsonl`]: '' }
+    const own = { 'y/a.yaml': 'proves: A.', 'y/b/manifest.json': '{}', 'y/b/c.yaml': 'proves: C.' }
+    const copies = { [`${run}/scenario.yaml`]: 'proves: A.', [`${run}/c/scenario.yaml`]: 'proves: C.' }
+    const all = memoryFiles({ ...bundle, ...own, ...copies })
+    expect((await listScenarios('y', all)).map(({ path }) => path)).toEqual(['y/a.yaml', 'y/b/c.yaml'])
+    expect(await listScenarios(run, all)).toHaveLength(2)
   })
 
   it('tells of a file that is not there', async () => {

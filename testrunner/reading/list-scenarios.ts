@@ -1,11 +1,12 @@
 /** What there is in a folder of scenarios, without reading their phases. */
+import { posix } from 'node:path'
 import type { Problem } from '../model/position.ts'
 import { DEFAULT_VARIANT, type Tier } from '../model/scenario.ts'
 import type { Value } from '../model/value.ts'
 import { rootOf } from './node.ts'
 import { Problems, ReadingEnded } from './problems.ts'
 import { type Head, readHead } from './read-head.ts'
-import { scenarioName, scenarioPaths, scenarioRoot } from './scenario-paths.ts'
+import { scenarioName, scenarioPaths } from './scenario-paths.ts'
 import { type FileSource, Sources } from './source-files.ts'
 
 export interface ScenarioHead {
@@ -29,10 +30,10 @@ export interface ScenarioHead {
 
 /** `path`: a file, or a folder. Rejects with BlockError as `scenarioPaths` does. */
 export async function listScenarios(path: string, files: FileSource): Promise<readonly ScenarioHead[]> {
-  const root = await scenarioRoot(path, files)
+  const folder = (await files.isDirectory(path)) ? path : posix.dirname(path)
   const heads: ScenarioHead[] = []
   for (const file of await scenarioPaths(path, files)) {
-    heads.push({ ...(await headOf(file, files)), name: scenarioName(file, root), path: file })
+    heads.push({ ...(await headOf(file, files)), name: scenarioName(file, folder), path: file })
   }
   return heads
 }

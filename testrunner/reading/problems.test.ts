@@ -11,7 +11,7 @@ async function problems(
   { variables = {}, variant = 'default', parts = {} }: Given = {},
 ): Promise<string[]> {
   const files = memoryFiles({ 'f.yaml': text, ...parts })
-  const result = await readScenario({ path: 'f.yaml', root: '.', catalog, variables, variant, files })
+  const result = await readScenario({ path: 'f.yaml', name: 'f', catalog, variables, variant, files })
   return 'problems' in result ? result.problems.map(problemText) : []
 }
 
@@ -268,6 +268,28 @@ describe('what is wrong with a file', () => {
   ])('names %s', async (_, text, expected, given) => {
     const found = await problems(text, given)
     expect(found[0]).toEqual(typeof expected === 'string' ? expected : expect.stringMatching(expected))
+  })
+
+  it('is a machine that the topology does not have, or one of another kind', async () => {
+    const named = (server: string, more = ''): string =>
+      steps(`{action: server_kill, id: k, server: ${server}${more}}`)
+    const missing = async (text: string, variant = 'default'): Promise<string[]> =>
+      (await problems(text, { variant })).filter((line) => line.includes(' is named '))
+    expect(await missing(named('s4'))).toEqual([
+      "f.yaml:4:39: server: no server is named 's4'; there are s1, s2, s3",
+    ])
+    expect(await missing(named('h1'))).toEqual([expect.stringMatching(/^f\.yaml:4:39: server: no server/)])
+    for (const good of ['s3', 'leader:v', '3f00c1', '"{{ round }}"', 's3, also: [m1, h1, s3]']) {
+      expect(await missing(named(good))).toEqual([])
+    }
+    const two = 'vars: {n: 3, who: s3}\nvariants: {less: {n: 2}}\ntopology: {servers: "{{ n }}", hosts: 0}\n'
+    const text = `${two}${named('"{{ who }}"', ', also: ["{{ round }}", h1, m1]')}`
+    expect(await missing(text)).toHaveLength(1)
+    expect(await missing(text, 'less')).toEqual([
+      "f.yaml:7:39: server: no server is named 's3'; there are s1, s2",
+      "f.yaml:7:58: also: no machine is named 'h1'; there are m1, s1, s2",
+    ])
+    expect(await missing(`topology: {servers: 0}\n${named('s9')}`)).toEqual([])
   })
 
   it('is told all at once, from the top', async () => {

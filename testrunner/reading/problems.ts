@@ -32,6 +32,10 @@ export class Problems {
     throw new ReadingEnded()
   }
 
+  get count(): number {
+    return this.#found.size
+  }
+
   get isEmpty(): boolean {
     return this.#found.size === 0
   }

@@ -67,7 +67,7 @@ const read = async (
   { variables = {}, variant = 'default' }: { variables?: Variables; variant?: string } = {},
 ): Promise<Scenario> => {
   const result = await readScenario({
-    ...{ path: MAIN, root: 'scenarios', catalog, variables, variant, files: memoryFiles(files) },
+    ...{ path: MAIN, name: 'ha/failover', catalog, variables, variant, files: memoryFiles(files) },
   })
   if ('problems' in result) throw new Error(JSON.stringify(result.problems, null, 2))
   return result.scenario

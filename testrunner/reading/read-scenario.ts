@@ -4,6 +4,7 @@
  */
 import { posix } from 'node:path'
 import type { ActionCatalog } from '../model/action-spec.ts'
+import { machineNames } from '../model/machine-names.ts'
 import { isNeed, NEEDS, type Need } from '../model/need.ts'
 import { listOf, oneOf } from '../model/parameters.ts'
 import type { Problem } from '../model/position.ts'
@@ -18,7 +19,6 @@ import { isVariant, readHead } from './read-head.ts'
 import { readPhases } from './read-phases.ts'
 import { readTopology } from './read-topology.ts'
 import { variablesOf } from './read-variables.ts'
-import { scenarioName } from './scenario-paths.ts'
 import { newBudget } from './scope.ts'
 import { type FileSource, Sources } from './source-files.ts'
 
@@ -28,8 +28,8 @@ const TIMEOUT_MS = 600_000
 
 export interface ReadRequest {
   readonly path: string
-  /** The folder below which the file's path is the scenario's name. */
-  readonly root: string
+  /** Of the scenario: what `scenarioName` makes of its path. */
+  readonly name: string
   /** Given by the user; texts are read as what the variables' defaults are. */
   readonly variables: Variables
   readonly variant: string
@@ -59,7 +59,7 @@ export async function readScenario(request: ReadRequest): Promise<ReadResult> {
 
 async function readFile(
   node: Node,
-  { variables, variant, catalog, root }: ReadRequest,
+  { name, variables, variant, catalog }: ReadRequest,
   { problems, sources }: { readonly problems: Problems; readonly sources: Sources },
 ): Promise<Scenario | undefined> {
   const head = readHead(node, problems)
@@ -82,14 +82,16 @@ async function readFile(
     [],
     plain,
   )
+  const before = problems.count
   const topology = readTopology(node, plain)
-  const phases = await readPhases(node, known, context)
+  // what a topology with problems has is not known
+  const machines = problems.count === before ? machineNames(topology) : null
+  const phases = await readPhases(node, known, { ...context, machines })
   checkReferences(node, head.fault, phases, problems)
   const ofSteps = phases.flatMap(({ steps }) => steps.flatMap((step) => step.needs))
   const ofDisks: readonly Need[] = Object.keys(topology.diskBytes).length > 0 ? ['small-disk'] : []
   return {
-    name: scenarioName(node.document.path, root),
-    ...{ proves: head.proves, fault: head.fault, tier: head.tier, variant, timeoutMs, topology },
+    ...{ name, proves: head.proves, fault: head.fault, tier: head.tier, variant, timeoutMs, topology },
     needs: inOrder([...needs.filter(isNeed), ...ofSteps, ...ofDisks]),
     variables: Object.fromEntries(values),
     phases: phases.map(({ phase }) => phase),

@@ -2,6 +2,7 @@
 import { printable } from '../../src/base/names.ts'
 import type { ActionSpec } from '../model/action-spec.ts'
 import type { Need } from '../model/need.ts'
+import type { MachineLetter } from '../model/parameter.ts'
 import { integer, text, truth } from '../model/parameters.ts'
 import type { Position } from '../model/position.ts'
 import type { Step } from '../model/scenario.ts'
@@ -9,7 +10,7 @@ import type { Value } from '../model/value.ts'
 import { checkKeys, isGroup, nearest, plainAt, valueAt } from './keys.ts'
 import { timeout, variableName, wordName } from './kinds.ts'
 import { childOf, keyPosition, type Node, positionOf } from './node.ts'
-import { isForTheRun, parseKnown, ROUND, type Substitution, substitute } from './scope.ts'
+import { type Complaint, isForTheRun, parseKnown, ROUND, type Substitution, substitute } from './scope.ts'
 
 /** Keys of every step. What an action takes has other names. */
 const STEP_KEYS = [
@@ -30,6 +31,8 @@ export interface ReadStep {
 
 export interface StepContext extends Substitution {
   readonly catalog: ReadonlyMap<string, ActionSpec>
+  /** Names of all that the topology has; null when it is not known. */
+  readonly machines: readonly string[] | null
 }
 
 /** Undefined with problems when it is no step at all. A step with lesser problems is still a step, for what refers to it. */
@@ -97,9 +100,29 @@ function readArguments(node: Node, spec: ActionSpec, context: StepContext): read
     }
     const position = positionOf(child)
     if (!isForTheRun(value)) parseKnown(value, parameter, { what: key, position, problems: context.problems })
+    checkMachines(value, parameter.machines, { what: key, position, ...context })
     given.push({ key, value, position })
   }
   return given
+}
+
+const MACHINES = { s: 'server', m: 'master', h: 'host' } as const
+
+/** Names like s9 that the topology does not have. What else may name a machine shows in a run. */
+function checkMachines(
+  value: Value,
+  letters: readonly MachineLetter[] | undefined,
+  { what, position, problems, machines }: Complaint & Pick<StepContext, 'machines'>,
+): void {
+  if (letters === undefined || machines === null) return
+  const [letter] = letters
+  const kind = letters.length === 1 && letter !== undefined ? MACHINES[letter] : 'machine'
+  const names = machines.filter((name) => letters.some((one) => name.startsWith(one)))
+  for (const name of Array.isArray(value) ? (value as readonly Value[]) : [value]) {
+    if (typeof name !== 'string' || !/^[smh]\d{1,9}$/.test(name) || names.includes(name)) continue
+    const hint = (): string => (names.length === 0 ? 'the topology has none' : nearest(name, names))
+    problems.add(position, `${what}: no ${kind} is named '${name}'`, hint)
+  }
 }
 
 function readSaveAs(node: Node, spec: ActionSpec | undefined, context: StepContext): string | null {

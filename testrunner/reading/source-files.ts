@@ -15,7 +15,7 @@ export interface FileSource {
   isDirectory(path: string): Promise<boolean>
 }
 
-interface FolderEntry {
+export interface FolderEntry {
   readonly name: string
   readonly isDirectory: boolean
 }

@@ -7,6 +7,7 @@ import {
   duration,
   integer,
   listOf,
+  machineName,
   oneOf,
   optional,
   size,
@@ -38,7 +39,7 @@ const specs: readonly ActionSpec[] = [
   }),
   spec({
     ...{ name: 'server_kill', group: 'fault', isFault: true, needs: ['root'] },
-    parameters: { server: text('whom') },
+    parameters: { server: machineName('whom', ['s']), also: optional(listOf(machineName('whom else'))) },
   }),
   spec({
     name: 'assert_equal',

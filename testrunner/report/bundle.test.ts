@@ -48,7 +48,7 @@ describe('a bundle', () => {
     })
     for (const event of failedRun()) bundle.sink(event)
     expect(bundle.totals).toEqual({ passed: 0, failed: 1, skipped: 0 })
-    const junitPath = join(directory, 'out/junit.xml')
+    const junitPath = join(directory, 'junit.xml')
     await bundle.finish({ junitPath })
     expect((await readdir(bundle.path)).sort()).toEqual([
       ...['artifacts', 'events.jsonl', 'manifest.json', 'parts', 'report.html', 'result.json', 'result.xml'],

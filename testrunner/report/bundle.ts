@@ -17,7 +17,7 @@ import { type Manifest, type ManifestFile, type RunFacts, sha256 } from './manif
 import { type WrittenReports, writeReports } from './write-reports.ts'
 
 export interface BundleOptions {
-  /** The folder in which bundles are. Made when it is missing. */
+  /** The folder in which bundles are. */
   readonly directory: string
   /** `[a-z0-9-]`, in the name of the folder. */
   readonly runId: string
@@ -48,9 +48,8 @@ export class RunBundle {
     this.#artifacts = new Artifacts(path, options.limits)
   }
 
-  /** Rejects when the folder is there already or cannot be made. */
+  /** Rejects, with what the file system says, when the folder is there already or cannot be made. */
   static async open(options: BundleOptions): Promise<RunBundle> {
-    await mkdir(options.directory, { recursive: true })
     const path = join(options.directory, bundleName(options.beganMs, options.runId))
     await mkdir(path)
     const bundle = new RunBundle(path, openSync(join(path, 'events.jsonl'), 'ax'), options)

@@ -85,9 +85,10 @@ export class ConsoleReport {
     }
   }
 
-  /** The last lines. `bundle`: the run's folder, when there is one. */
-  end(totals: Totals, bundle: string | null): void {
-    if (bundle !== null) this.#line(`report: ${bundle}/report.html`)
+  /** The last lines. `bundle`: the run's folder; `kept`: that of data and logs of machines, when they stay. */
+  end(totals: Totals, bundle: string, kept: string | null = null): void {
+    if (kept !== null) this.#line(`kept: ${kept}`)
+    this.#line(`report: ${bundle}/report.html`)
     this.#line(totalsText(totals))
   }
 

@@ -1,6 +1,6 @@
 /** Writes what is made of a run's events: result.json, result.xml and report.html. */
-import { mkdir, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ValueMap } from '../model/value.ts'
 import type { RunCollector } from './collect.ts'
 import { reportHtml } from './html.ts'
@@ -11,7 +11,7 @@ import { resultJson } from './result.ts'
 export interface WrittenReports {
   /** The bundle. */
   readonly directory: string
-  /** Copies elsewhere, for `--junit` and `--html`. */
+  /** Copies elsewhere, for `--junit` and `--html`, in folders that are there. */
   readonly junitPath: string
   readonly htmlPath: string
 }
@@ -44,7 +44,6 @@ function pageFacts(manifest: Manifest | null): { readonly title: string; readonl
 
 /** Readers see the old content or the new. */
 async function replaceFile(path: string, content: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
   await writeFile(`${path}.new`, content)
   await rename(`${path}.new`, path)
 }

@@ -1,6 +1,6 @@
 /** Actions that state something of the cluster. */
 import { fetchEvents } from '../../../src/client/wire/cluster.ts'
-import { anything, integer, optional, text, truth, withDefault } from '../../model/parameters.ts'
+import { anything, integer, machineName, optional, text, truth, withDefault } from '../../model/parameters.ts'
 import type { Value } from '../../model/value.ts'
 import { type Action, defineAction } from '../action.ts'
 import { request } from '../cluster/api.ts'
@@ -49,7 +49,7 @@ const ASSERT_LOG = defineAction({
   group: 'assert',
   summary: "A daemon's log has a line, or has none such, in its last 64 KiB",
   parameters: {
-    daemon: text('s1, m1, leader:VOLUME, …'),
+    daemon: machineName('s1, m1, leader:VOLUME, …', ['s', 'm']),
     matches: text('regular expression for a line'),
     there: withDefault(truth('false: no line matches'), true),
   },

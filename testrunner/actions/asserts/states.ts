@@ -1,5 +1,5 @@
 /** Statements about volumes, replicas and leaders, as they are now. */
-import { integer, optional, text } from '../../model/parameters.ts'
+import { integer, machineName, optional, text } from '../../model/parameters.ts'
 import { defineAction } from '../action.ts'
 import { EXPECTATIONS, unmet } from '../shared/expectations.ts'
 import { asValue, badArgument, notAsStated } from '../shared/failures.ts'
@@ -63,11 +63,11 @@ export const ASSERT_LEADER = defineAction({
   parameters: {
     volume: volumeName(),
     is: optional(serverName('the server that leads')),
-    not: optional(text('the server that does not, e.g. {{ before.server }}')),
+    not: optional(machineName('the server that does not, e.g. {{ before.server }}', ['s'])),
     epoch: optional(integer('the epoch is this')),
     epoch_above: optional(integer('the epoch is greater than this')),
   },
-  result: '{volume, server, id, epoch}',
+  result: '{volume, server, id, epoch, in_sync}',
   run: async (context, { volume: name, is, not, epoch, epoch_above: above }) => {
     const volume = await volumeOf(context, name)
     const leader = leaderIn(volume)

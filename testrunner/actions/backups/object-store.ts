@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
-import { oneOf, optional, text, withDefault } from '../../model/parameters.ts'
+import { machineName, oneOf, optional, text, withDefault } from '../../model/parameters.ts'
 import type { ValueMap } from '../../model/value.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { machineOf } from '../core/exec.ts'
@@ -30,7 +30,7 @@ export const OBJECT_STORE_START = defineAction({
     access_key_id: withDefault(text('the access key'), 'S3RVER'),
     secret_access_key: withDefault(text('its secret'), 'S3RVER'),
     prefix: withDefault(text('what the names of objects begin with'), 'scenario'),
-    machine: withDefault(text('machine that has it'), 'm1'),
+    machine: withDefault(machineName('machine that has it'), 'm1'),
   },
   result: 'the store, for repository_add',
   run: async (context, { kind, machine, endpoint, ...s3 }) => {

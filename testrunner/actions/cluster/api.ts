@@ -3,7 +3,16 @@ import { Type } from 'typebox'
 import { isBlockError } from '../../../src/base/errors.ts'
 import { parseJson } from '../../../src/client/http/api-client.ts'
 import { StepFailure } from '../../model/failure.ts'
-import { anything, integer, listOf, oneOf, optional, text, withDefault } from '../../model/parameters.ts'
+import {
+  anything,
+  integer,
+  listOf,
+  machineName,
+  oneOf,
+  optional,
+  text,
+  withDefault,
+} from '../../model/parameters.ts'
 import type { Value, ValueMap } from '../../model/value.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { machineOf } from '../core/exec.ts'
@@ -82,7 +91,7 @@ export const CLI = defineAction({
     command: listOf(text('its words, e.g. [volume, list, --json]; one text alone is split at blanks')),
     code: withDefault(integer('exit code that it must have', 0, 255), 0),
     contains: optional(text('must be in what it prints')),
-    machine: withDefault(text('machine that runs it'), 'm1'),
+    machine: withDefault(machineName('machine that runs it'), 'm1'),
   },
   result: '{code, stdout, stderr}, and json when its output is JSON',
   run: async ({ world, signal }, { command, code, contains, machine }) => {

@@ -2,17 +2,15 @@
 import { Type } from 'typebox'
 import { serverPath } from '../../../src/client/wire/server.ts'
 import type { Daemon } from '../../cluster/cluster.ts'
-import { duration, listOf, oneOf, text, truth, withDefault } from '../../model/parameters.ts'
+import { duration, listOf, oneOf, truth, withDefault } from '../../model/parameters.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { doHarm } from '../faults/damage.ts'
 import { asValue, couldNot, notAsStated } from '../shared/failures.ts'
 import { endHarm, isDown } from '../shared/harm.ts'
 import { finishedJob } from '../shared/jobs.ts'
-import { masterOf, serverName, serverOf } from '../shared/servers.ts'
+import { masterName, masterOf, serverName, serverOf } from '../shared/servers.ts'
 import { pause } from '../shared/until.ts'
 import { postForJob } from '../shared/volumes.ts'
-
-const masterName = text('the master: m1, m2, …')
 
 /** No error when it runs. */
 async function start(context: ActionContext, daemon: Daemon): Promise<string> {
@@ -60,7 +58,7 @@ export const MASTER_START = defineAction({
   name: 'master_start',
   group: 'cluster',
   summary: 'Start a master that was killed or stopped, and wait until it serves',
-  parameters: { master: withDefault(masterName, 'm1') },
+  parameters: { master: withDefault(masterName(), 'm1') },
   result: "the master's name",
   run: (context, { master }) => start(context, masterOf(context.world, master)),
 })
@@ -70,7 +68,7 @@ export const MASTER_STOP = defineAction({
   group: 'cluster',
   summary: 'Stop a master in good order (SIGTERM), and wait for its end',
   parameters: {
-    master: withDefault(masterName, 'm1'),
+    master: withDefault(masterName(), 'm1'),
     clean: withDefault(truth('its exit code must be 0'), true),
   },
   result: "the master's name",

@@ -2,7 +2,7 @@
 import { parseJson } from '../../../src/client/http/api-client.ts'
 import type { Machine } from '../../backends/backend.ts'
 import { StepFailure } from '../../model/failure.ts'
-import { integer, listOf, optional, text, truth, withDefault } from '../../model/parameters.ts'
+import { integer, listOf, machineName, optional, text, truth, withDefault } from '../../model/parameters.ts'
 import type { Value } from '../../model/value.ts'
 import { defineAction, type World } from '../action.ts'
 import { badArgument, notAsStated } from '../shared/failures.ts'
@@ -14,7 +14,7 @@ export const EXEC = defineAction({
   group: 'core',
   summary: 'Run a program on a machine and look at its exit code and its output',
   parameters: {
-    machine: withDefault(text('machine that runs it: m1, s1, h1, …'), 'm1'),
+    machine: withDefault(machineName('machine that runs it: m1, s1, h1, …'), 'm1'),
     command: listOf(text('program and arguments; one text alone is for the shell')),
     code: withDefault(integer('exit code that it must have', 0, 255), 0),
     contains: optional(text('must be in its standard output')),

@@ -1,6 +1,15 @@
 /** Links between machines are cut, slowed and made to lose, until they are healed. */
 import type { Impairment } from '../../backends/backend.ts'
-import { duration, listOf, number, optional, size, text, truth, withDefault } from '../../model/parameters.ts'
+import {
+  duration,
+  listOf,
+  machineName,
+  number,
+  optional,
+  size,
+  truth,
+  withDefault,
+} from '../../model/parameters.ts'
 import { type ActionContext, defineAction, type World } from '../action.ts'
 import { badArgument } from '../shared/failures.ts'
 import { endHarm } from '../shared/harm.ts'
@@ -43,8 +52,8 @@ export const partition = defineAction({
   group: 'fault',
   summary: 'Cut the links between some machines and others: what is under way and what comes goes silent',
   parameters: {
-    a: listOf(text(MACHINES)),
-    b: listOf(text(`the other side, likewise; ${EVERYONE} for every other machine`)),
+    a: listOf(machineName(MACHINES)),
+    b: listOf(machineName(`the other side, likewise; ${EVERYONE} for every other machine`)),
     one_way: withDefault(truth('only what a sends to b is lost'), false),
   },
   result: 'a and b, as names of machines',
@@ -66,7 +75,7 @@ export const isolate = defineAction({
   name: 'isolate',
   group: 'fault',
   summary: 'Cut a machine off from every other one',
-  parameters: { machine: text(MACHINES) },
+  parameters: { machine: machineName(MACHINES) },
   result: 'the name of the machine',
   needs: ['partition'],
   isFault: true,
@@ -103,7 +112,7 @@ export const delay = defineAction({
   group: 'fault',
   summary: 'Make everything late that a machine sends and gets, and limit its rate if told',
   parameters: {
-    machines: listOf(text(MACHINES)),
+    machines: listOf(machineName(MACHINES)),
     delay: duration('each packet, in each direction'),
     jitter: withDefault(duration('up to so much more or less'), '0ms'),
     bytes_per_second: optional(size('the most that gets through')),
@@ -124,7 +133,7 @@ export const loss = defineAction({
   group: 'fault',
   summary:
     'Lose a part of the packets of a machine; where there are none, what is lost comes late, as sent again',
-  parameters: { machines: listOf(text(MACHINES)), percent: number('of all packets, 0 to 100') },
+  parameters: { machines: listOf(machineName(MACHINES)), percent: number('of all packets, 0 to 100') },
   result: 'the names of the machines',
   needs: ['netem'],
   isFault: true,
@@ -138,7 +147,7 @@ export const heal = defineAction({
   name: 'heal',
   group: 'fault',
   summary: 'End cuts, delay and loss of a machine, or of all',
-  parameters: { machine: optional(text(`${MACHINES}; all unless told`)) },
+  parameters: { machine: optional(machineName(`${MACHINES}; all unless told`)) },
   async run(context, { machine }) {
     const { world } = context
     const name = machine === undefined ? undefined : await machineOf(context, machine)

@@ -1,14 +1,14 @@
 /** Processes of the product are killed, or stopped in the middle of what they do. */
 import type { Daemon } from '../../cluster/cluster.ts'
-import { text, truth, withDefault } from '../../model/parameters.ts'
+import { truth, withDefault } from '../../model/parameters.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { couldNot } from '../shared/failures.ts'
 import { endHarm, isDown } from '../shared/harm.ts'
-import { masterOf, serverName, serverOf } from '../shared/servers.ts'
+import { masterName, masterOf, serverName, serverOf } from '../shared/servers.ts'
 import { doHarm, noteDamage } from './damage.ts'
 
 const SERVER = { server: serverName() } as const
-const MASTER = { master: withDefault(text('m1, m2, …'), 'm1') } as const
+const MASTER = { master: withDefault(masterName(), 'm1') } as const
 const RESULT = 'server (its name here), id (in the cluster)'
 
 const isPaused = ({ name }: Daemon): string => `${name} paused`

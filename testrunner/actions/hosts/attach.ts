@@ -1,7 +1,7 @@
 /** A volume becomes a disk of a host, and no longer is one. */
 import { Type } from 'typebox'
 import { TRANSPORTS } from '../../hosts/disk.ts'
-import { listOf, oneOf, optional, text, truth, withDefault } from '../../model/parameters.ts'
+import { listOf, machineName, oneOf, optional, text, truth, withDefault } from '../../model/parameters.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { volumeName } from '../shared/volumes.ts'
 import { ATTACHED, describeDisk, diskOf, disksOf, hostOf } from './attached.ts'
@@ -24,7 +24,7 @@ export const attach = defineAction({
   summary: 'Attach a volume to a host, which has it as a disk until it is detached or the scenario ends',
   parameters: {
     volume: volumeName(),
-    host: optional(text('the machine: h1, h2, …; the first one unless told')),
+    host: optional(machineName('the machine: h1, h2, …; the first one unless told', ['h'])),
     ...HOW,
   },
   result: 'volume, host, transport, device (null in user space), size_bytes, logical_block_bytes',
@@ -54,7 +54,7 @@ export const attachAll = defineAction({
   summary: 'Attach several volumes at once, dealt to the hosts in turn',
   parameters: {
     volumes: optional(listOf(text('names of volumes; all of the cluster unless told'))),
-    hosts: optional(listOf(text('machines h1, h2, …; all of them unless told'))),
+    hosts: optional(listOf(machineName('machines h1, h2, …; all of them unless told', ['h']))),
     ...HOW,
   },
   result: 'a list: volume, host, transport, device, size_bytes, logical_block_bytes of each',

@@ -1,7 +1,7 @@
 /** The disks that hosts have attached, and how steps name them. */
 import type { Machine } from '../../backends/backend.ts'
 import type { Disk, Host } from '../../hosts/disk.ts'
-import { optional, text } from '../../model/parameters.ts'
+import { machineName, optional } from '../../model/parameters.ts'
 import type { World } from '../action.ts'
 import { badArgument, couldNot } from '../shared/failures.ts'
 import { volumeName } from '../shared/volumes.ts'
@@ -9,7 +9,9 @@ import { volumeName } from '../shared/volumes.ts'
 /** Of every step that works on an attached volume. */
 export const ATTACHED = {
   volume: volumeName('name of an attached volume'),
-  host: optional(text('the machine that has it attached: h1, h2, …; the first one that has, unless told')),
+  host: optional(
+    machineName('the machine that has it attached: h1, h2, …; the first one that has, unless told', ['h']),
+  ),
 } as const
 
 export interface AttachedName {

@@ -1,7 +1,7 @@
 /** Many logins at once, and how many sessions servers count. */
 import { isBlockError } from '../../../src/base/errors.ts'
 import { TRANSPORTS } from '../../hosts/disk.ts'
-import { integer, oneOf, optional, text, withDefault } from '../../model/parameters.ts'
+import { integer, machineName, oneOf, optional, withDefault } from '../../model/parameters.ts'
 import { defineAction } from '../action.ts'
 import { EXPECTATIONS, unmet } from '../shared/expectations.ts'
 import { selectSamples } from '../shared/exposition.ts'
@@ -17,7 +17,7 @@ export const sessionStorm = defineAction({
   summary: 'Log in to a volume many times at once, read a block in each session, log out, and do so again',
   parameters: {
     volume: volumeName(),
-    host: optional(text('the machine: h1, h2, …; the first one unless told')),
+    host: optional(machineName('the machine: h1, h2, …; the first one unless told', ['h'])),
     count: withDefault(integer('sessions at a time', 1, 1000), 32),
     rounds: withDefault(integer('how often', 1, 1000), 1),
     transport: withDefault(oneOf(TRANSPORTS, 'the protocol'), 'iscsi'),

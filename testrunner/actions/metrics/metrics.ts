@@ -1,5 +1,5 @@
 /** Actions about the daemons' metrics. */
-import { duration, text, withDefault } from '../../model/parameters.ts'
+import { duration, machineName, text, withDefault } from '../../model/parameters.ts'
 import { type Action, defineAction } from '../action.ts'
 import { EXPECTATIONS } from '../shared/expectations.ts'
 import { parseExposition } from '../shared/exposition.ts'
@@ -13,7 +13,7 @@ const METRICS_SCRAPE = defineAction({
   group: 'metrics',
   summary: "Keep a daemon's metrics as they are now in the bundle",
   parameters: {
-    from: text('the daemon: s1, m1, leader:VOLUME, …'),
+    from: machineName('the daemon: s1, m1, leader:VOLUME, …', ['s', 'm']),
     file: withDefault(text('name of the file'), 'metrics'),
   },
   result: '{samples}: how many there are',

@@ -1,6 +1,6 @@
 /** How steps name a metric, and its figure now. */
 import type { Arguments } from '../../model/parameter.ts'
-import { anything, oneOf, optional, text, withDefault } from '../../model/parameters.ts'
+import { anything, machineName, oneOf, optional, text, withDefault } from '../../model/parameters.ts'
 import { isValueMap, type Value } from '../../model/value.ts'
 import type { ActionContext } from '../action.ts'
 import { type Expectations, unmet } from './expectations.ts'
@@ -11,7 +11,10 @@ import { metricsOf } from './metrics.ts'
 export const METRIC = {
   metric: text('its name, e.g. basalt_epoch'),
   labels: optional(anything('labels that it must have, e.g. {volume: db1}')),
-  from: withDefault(text('the daemon: s1, m1, leader:VOLUME, replica:VOLUME; or all'), 'all'),
+  from: withDefault(
+    machineName('the daemon: s1, m1, leader:VOLUME, replica:VOLUME; or all', ['s', 'm']),
+    'all',
+  ),
   reduce: withDefault(oneOf(REDUCTIONS, 'what is made of several'), 'sum'),
 } as const
 

@@ -1,14 +1,19 @@
 /** How steps name servers: `s2`, `leader:VOLUME`, `replica:VOLUME`, or the id that the cluster gave one. */
 import type { Replica } from '../../../src/client/wire/volume.ts'
 import type { Daemon } from '../../cluster/cluster.ts'
-import { text } from '../../model/parameters.ts'
+import { machineName } from '../../model/parameters.ts'
 import type { ActionContext, World } from '../action.ts'
 import { badArgument, couldNot } from './failures.ts'
 import { until } from './until.ts'
 import { leaderIn, volumeOf } from './volumes.ts'
 
 export const serverName = (what = 'the server') =>
-  text(`${what}: s1, s2, …, leader:VOLUME, replica:VOLUME (one that does not lead), or its id in the cluster`)
+  machineName(
+    `${what}: s1, s2, …, leader:VOLUME, replica:VOLUME (one that does not lead), or its id in the cluster`,
+    ['s'],
+  )
+
+export const masterName = (what = 'the master') => machineName(`${what}: m1, m2, …`, ['m'])
 
 /** The server that `name` means now. Waits for a volume to have a leader when it is named by that. */
 export async function serverOf(context: ActionContext, name: string): Promise<Daemon> {

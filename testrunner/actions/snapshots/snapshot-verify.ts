@@ -6,7 +6,7 @@ import { Job } from '../../../src/client/wire/job.ts'
 import { snapshotPath } from '../../../src/client/wire/snapshot.ts'
 import { Created, volumePath } from '../../../src/client/wire/volume.ts'
 import { TRANSPORTS } from '../../hosts/disk.ts'
-import { oneOf, optional, text, withDefault } from '../../model/parameters.ts'
+import { machineName, oneOf, optional, text, withDefault } from '../../model/parameters.ts'
 import { defineAction } from '../action.ts'
 import { hostOf } from '../hosts/attached.ts'
 import { finishedJob } from '../shared/jobs.ts'
@@ -22,7 +22,7 @@ export const SNAPSHOT_VERIFY = defineAction({
   parameters: {
     volume: volumeName(),
     snapshot: text('name of the snapshot'),
-    host: optional(text('the machine that reads it: h1, h2, …; the first one unless told')),
+    host: optional(machineName('the machine that reads it: h1, h2, …; the first one unless told', ['h'])),
     transport: withDefault(oneOf(TRANSPORTS, 'how the clone is attached'), 'iscsi'),
   },
   result: '{blocks}: how many were compared',

@@ -1,7 +1,15 @@
 /** Waits for what a volume and its replicas are like. */
 import type { ClusterVolume, Replica } from '../../../src/client/wire/volume.ts'
 import type { Arguments } from '../../model/parameter.ts'
-import { duration, integer, oneOf, optional, text, truth, withDefault } from '../../model/parameters.ts'
+import {
+  duration,
+  integer,
+  machineName,
+  oneOf,
+  optional,
+  truth,
+  withDefault,
+} from '../../model/parameters.ts'
 import type { Value } from '../../model/value.ts'
 import { type ActionContext, defineAction } from '../action.ts'
 import { asValue } from '../shared/failures.ts'
@@ -114,6 +122,20 @@ export const leadResult = (context: ActionContext, volume: ClusterVolume, leader
   ...{ id: leader.server, epoch: volume.epoch, in_sync: leader.in_sync },
 })
 
+/** Which leader is waited for, in words. `above`: -1 for any epoch. */
+function leaderText(
+  volume: string,
+  {
+    is,
+    not,
+    above,
+  }: { readonly is?: string | undefined; readonly not?: string | undefined; readonly above: number },
+): string {
+  const who = is === undefined ? `a leader of ${volume}` : `${is} to lead ${volume}`
+  const other = not === undefined ? '' : ` other than ${not}`
+  return `${who}${other}${above < 0 ? '' : `, in an epoch above ${above}`}`
+}
+
 export const WAIT_LEADER = defineAction({
   name: 'wait_leader',
   group: 'wait',
@@ -121,14 +143,14 @@ export const WAIT_LEADER = defineAction({
   parameters: {
     volume: volumeName(),
     is: optional(serverName('the server that is to lead')),
-    not: optional(text('the server that is to lead no more, e.g. {{ before.server }}')),
+    not: optional(machineName('the server that is to lead no more, e.g. {{ before.server }}', ['s'])),
     epoch_above: optional(integer('the epoch is greater than this')),
   },
-  result: '{volume, server, id, epoch}: server is its name, e.g. s2',
+  result: '{volume, server, id, epoch, in_sync}: server is its name, e.g. s2',
   timeoutMs: 120_000,
   run: async (context, { volume: name, is, not, epoch_above: above = -1 }) => {
     const wanted = is === undefined ? undefined : (await serverOf(context, is)).name
-    return await until(context, `a leader of ${name}`, async () => {
+    return await until(context, leaderText(name, { is: wanted, not, above }), async () => {
       const volume = await volumeOf(context, name)
       const leader = leaderIn(volume)
       const server = leader === undefined ? undefined : nameOfReplica(context.world, leader)

@@ -4,10 +4,10 @@
  */
 import { BlockError } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/base/ports/clock.ts'
+import { machineNames } from '../../model/machine-names.ts'
 import type { Backend, Place, PlaceRequest } from '../backend.ts'
 import { type ComputerOptions, ComputerPlace } from '../local/computer-place.ts'
 import { hasNeed, hasProgram } from '../local/needs.ts'
-import { machineNames } from '../names.ts'
 import { RUNNER } from '../proxies/link-rules.ts'
 import { ProxyNetwork } from '../proxies/proxy-network.ts'
 import { inNamespace, makeNamespaces, type Namespace } from './namespaces.ts'
