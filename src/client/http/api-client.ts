@@ -94,8 +94,9 @@ function adviseOn(
   status: number,
   reason: string | undefined,
   sentence: string,
-  { tokenFlag }: ServiceNames,
+  { tokenFlag, otherService }: ServiceNames,
 ): string {
+  if (reason === 'no_such_path' && otherService !== undefined) return otherService
   // refused there, and not by whom was asked: no token changes that
   if (status === 403 && reason === 'repository') {
     return `${sentence}; 'basalt repository set' gives the cluster other keys`
