@@ -101,6 +101,7 @@ function adviseOn(
   if (status === 403 && reason === 'repository') {
     return `${sentence}; 'basalt repository set' gives the cluster other keys`
   }
+  if (reason === 'no_viable_primary') return `${sentence}; 'basalt volume plan' says why of each server`
   if (status === 401) return `${sentence}; give a valid token with ${tokenFlag}-file`
   if (status === 403) return `${sentence}; a token of a role that may is given with ${tokenFlag}-file`
   if (status === 429) return `${sentence}; try again in some seconds`
