@@ -300,6 +300,9 @@ describe('volume delete', () => {
     const { code, out } = await run('volume delete db1 -y --json')
     expect(code).toBe(0)
     expect(JSON.parse(out)).toMatchObject({ kind: 'delete', state: 'succeeded' })
+    const route = `DELETE /block/volume/${volume().id}`
+    master.answers[route] = [202, job({ kind: 'delete', state: 'succeeded', volume_name: null })]
+    expect((await run('volume delete db1 -y')).out).toMatch(/^of +db1$/m)
   })
 })
 

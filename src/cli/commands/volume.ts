@@ -229,7 +229,8 @@ async function remove(call: Call): Promise<void> {
     consequence: `This deletes the volume '${volume.name}' and everything in it.`,
     name: volume.name,
   })
-  await finishJob(call, api, await api.call('DELETE', volumePath(volume.id), Job))
+  // When the job has ended the master has forgotten the name.
+  await finishJob(call, api, await api.call('DELETE', volumePath(volume.id), Job), { of: volume.name })
 }
 
 async function qos(call: Call): Promise<void> {
