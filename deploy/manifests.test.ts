@@ -297,7 +297,12 @@ describe('options', () => {
   it('refuse what they do not know, and what cannot be together', () => {
     const resolve = (overrides: unknown) => () => resolveOptions(DEFAULTS, overrides)
     expect(resolve({ server: {} })).toThrow(/options/)
-    expect(resolve({ servers: { replicas: 0 } })).toThrow('/servers/replicas')
+    expect(resolve({ servers: { replicas: 0 } })).toThrow('servers.replicas')
+    expect(resolve({ servers: { disktype: 'ssd' } })).toThrow(
+      /there is no servers\.disktype; servers has replicas, .*diskType/,
+    )
+    expect(resolve({ nodes: {} })).toThrow(/there is no nodes; there are namespace, .*node$/)
+    expect(resolve(['servers'])).toThrow('options: they must be keys with values')
     expect(resolve({ groupSnapshots: true, snapshots: false })).toThrow('groupSnapshots need snapshots')
     expect(resolve({ servers: { drainTimeout: '90s' } })).toThrow('terminationGracePeriodSeconds')
     expect(resolve({ servers: { localDisks: LOCAL_DISKS } })).toThrow('storageClassName')

@@ -4,6 +4,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { BlockError } from '../../src/base/errors.ts'
 
 const object = <Properties extends Record<string, TSchema>>(properties: Properties) =>
   Type.Object(properties, { additionalProperties: false })
@@ -152,26 +153,47 @@ export const defaultOptions = (version: string): DeployOptions => ({
 })
 
 /**
- * `defaults` with what `overrides` (an object as an options file has it) says otherwise; lists are replaced as a whole. Throws
- * an Error that names what is wrong.
+ * `defaults` with what `overrides` (an object as an options file has it) says otherwise; lists are replaced as a whole.
+ * INVALID_ARGUMENT names what is wrong.
  */
 export function resolveOptions(defaults: DeployOptions, overrides: unknown): DeployOptions {
+  if (!isPlain(overrides ?? {})) throw wrong('they must be keys with values')
   const options = merge(defaults, overrides ?? {})
   if (!Value.Check(DeployOptions, options)) {
     const error = Value.Errors(DeployOptions, options)[0]
-    throw new Error(`options: ${error?.instancePath || '/'} ${error?.message ?? 'is not as it must be'}`)
+    const path = (error?.instancePath ?? '').split('/').slice(1)
+    throw wrong(
+      unknownKey(path) ?? `${path.join('.') || 'they'} ${error?.message ?? 'are not as they must be'}`,
+    )
   }
   refuseContradictions(options)
   return options
 }
 
+const wrong = (what: string): BlockError => new BlockError('INVALID_ARGUMENT', `options: ${what}`)
+
+/** Says which keys there are where `path` (of names and indexes) leads to none; undefined when it leads to one. */
+function unknownKey(path: readonly string[]): string | undefined {
+  let schema: unknown = DeployOptions
+  for (const [depth, key] of path.entries()) {
+    if (!isPlain(schema)) return undefined
+    if (isPlain(schema.properties) && !Object.hasOwn(schema.properties, key)) {
+      const place = path.slice(0, depth)
+      const keys = Object.keys(schema.properties).join(', ')
+      return `there is no ${[...place, key].join('.')}; ${place.length === 0 ? 'there are' : `${place.join('.')} has`} ${keys}`
+    }
+    schema = isPlain(schema.properties) ? schema.properties[key] : schema.items
+  }
+  return undefined
+}
+
 function refuseContradictions({ groupSnapshots, snapshots, servers }: DeployOptions): void {
-  if (groupSnapshots && !snapshots) throw new Error('options: groupSnapshots need snapshots')
+  if (groupSnapshots && !snapshots) throw wrong('groupSnapshots need snapshots')
   if (Number.parseInt(servers.drainTimeout, 10) >= servers.terminationGracePeriodSeconds) {
-    throw new Error('options: servers.terminationGracePeriodSeconds must be more than servers.drainTimeout')
+    throw wrong('servers.terminationGracePeriodSeconds must be more than servers.drainTimeout')
   }
   if (servers.localDisks.length > 0 && servers.storageClassName === null) {
-    throw new Error('options: servers.localDisks need a servers.storageClassName, such as basalt-local')
+    throw wrong('servers.localDisks need a servers.storageClassName, such as basalt-local')
   }
 }
 

@@ -176,6 +176,22 @@ describe('cluster events', () => {
     expect(master.asked[0]?.path).toBe('/block/events?volume=db1&limit=1000')
   })
 
+  it('stand where they happened last, and are followed from the greatest number on', async () => {
+    const at = (second: number) => `2026-11-21T13:00:0${second}.000Z`
+    const events = [1, 2, 3].map((number) =>
+      event(number, { at: at(number), last_at: at(number === 1 ? 9 : number), count: number === 1 ? 2 : 1 }),
+    )
+    streams([sent(4)])
+    master.answers['GET /block/events'] = ({ path }) =>
+      path.includes('after') ? page(0, 0) : [200, { events, last: 3 }]
+    const numbers = (out: string) => (JSON.parse(out) as { number: number }[]).map(({ number }) => number)
+    expect(numbers((await run('cluster events --json')).out)).toEqual([2, 3, 1])
+    expect(numbers((await run('cluster events --limit 1 --json')).out)).toEqual([1])
+    master.asked.length = 0
+    await run('cluster events --follow --limit 1 --json', { onOutput: until(4) })
+    expect(master.last?.path).toBe('/block/events/stream?after=3')
+  })
+
   /** Streams that each give some events and break; the last one stays open. */
   const streams = (...pieces: readonly string[][]): void => {
     let opened = 0

@@ -176,7 +176,7 @@ export const YES: FlagDescription = {
 export const NO_WAIT: FlagDescription = {
   name: 'no-wait',
   placeholder: undefined,
-  help: 'return when the job is recorded, and print it',
+  help: 'return at once, while the work goes on',
 }
 export const LIMIT: FlagDescription = { name: 'limit', placeholder: 'N', help: 'at most so many' }
 export const WIDE: FlagDescription = {

@@ -23,6 +23,7 @@ describe('progress', () => {
 
   it('stands at 0 while nothing is known', () => {
     expect(renderPlain('x', { done: 0, total: 0, unit: 'steps' }, undefined)).toBe('x: 0% 0 of 0 steps')
+    expect(renderPlain('x', { done: 0, total: 1, unit: 'bytes' }, undefined)).toBe('x: 0% 0B')
   })
 
   it('has a pace once there is work to judge by, and another one when work begins again', () => {

@@ -50,9 +50,11 @@ export const ratioOf = ({ done, total }: Progress): number =>
 
 export const percent = (ratio: number): string => `${Math.floor(ratio * 100)}%`
 
-/** `1GiB of 2GiB`, `2 of 5 steps`. */
-export const amounts = ({ done, total, unit }: Progress): string =>
-  unit === 'bytes' ? `${formatSize(done)} of ${formatSize(total)}` : `${done} of ${total} ${unit}`
+/** `1GiB of 2GiB`, `2 of 5 steps`. A total of one byte is the master's word for none, or none that it knows yet. */
+export function amounts({ done, total, unit }: Progress): string {
+  if (unit !== 'bytes') return `${done} of ${total} ${unit}`
+  return total <= 1 ? '0B' : `${formatSize(done)} of ${formatSize(total)}`
+}
 
 function pace({ done, total, unit }: Progress, rate: number | undefined): string {
   if (rate === undefined || done >= total) return ''

@@ -69,7 +69,13 @@ export function connectTo(
     return ApiClient.open({
       address: text('admin', 'BASALT_ADMIN') ?? 'http://127.0.0.1:7462',
       tokenFile: text('admin-token-file', 'BASALT_ADMIN_TOKEN_FILE'),
-      names: { service: 'basalt', addressFlag: '--admin', tokenFlag: '--admin-token' },
+      names: {
+        service: 'basalt',
+        addressFlag: '--admin',
+        tokenFlag: '--admin-token',
+        otherService:
+          "no 'basalt target' answers there, but perhaps a block server of a cluster: ask its master ('basalt volume list'), or give a target's address with --admin",
+      },
       timeoutMs,
     })
   }

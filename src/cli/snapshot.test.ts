@@ -36,6 +36,9 @@ describe('snapshots', () => {
     expect(out).toMatch(/^held +3MiB kept for it and older ones$/m)
     expect(out).toMatch(/^frees +1MiB when it is deleted$/m)
     expect(JSON.parse((await run('snapshot create db1@monday --json')).out)).toEqual(snapshot())
+    master.answers[`POST ${SNAPSHOTS}`] = [201, snapshot({ held_bytes: null, exclusive_bytes: null })]
+    const { out: early } = await run('snapshot create db1@monday')
+    expect(early).toMatch(/^held +not known now\nfrees +not known now$/m)
   })
 
   it.each([

@@ -66,6 +66,18 @@ afterEach(() => {
 const run = (args: string, options: RunOptions = {}): Promise<Run> =>
   runCli([...args.split(' '), '--admin', target.url], options)
 
+it('says so when a block server of a cluster answers', async () => {
+  target.answers['GET /block/volumes'] = problem(404, 'NOT_FOUND', 'there is nothing at this path', {
+    reason: 'no_such_path',
+  })
+  for (const command of ['target list', 'target show']) {
+    expect(await run(command)).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/block server of a cluster: ask its master \('basalt volume list'\)/),
+    })
+  }
+})
+
 describe('target snapshot', () => {
   it('makes, lists, shows and deletes them', async () => {
     target.answers[`POST ${VOLUME}/snapshots`] = [201, snapshot()]

@@ -258,6 +258,12 @@ describe('volume create', () => {
       code: 1,
       err: expect.stringMatching(/^basalt: no server can hold the third replica: .*\n$/),
     })
+    master.answers['POST /block/volume'] = problem(507, 'NO_SPACE', 'no server can take this volume', {
+      reason: 'no_viable_primary',
+    })
+    expect((await run('volume create db1 --size 10GiB')).err).toBe(
+      "basalt: no server can take this volume; 'basalt volume plan' says why of each server\n",
+    )
     master.answers['POST /block/volume'] = problem(409, 'CONFLICT', "'db1' is there with other parameters")
     expect((await run('volume create db1 --size 10GiB')).code).toBe(4)
   })
@@ -294,6 +300,9 @@ describe('volume delete', () => {
     const { code, out } = await run('volume delete db1 -y --json')
     expect(code).toBe(0)
     expect(JSON.parse(out)).toMatchObject({ kind: 'delete', state: 'succeeded' })
+    const route = `DELETE /block/volume/${volume().id}`
+    master.answers[route] = [202, job({ kind: 'delete', state: 'succeeded', volume_name: null })]
+    expect((await run('volume delete db1 -y')).out).toMatch(/^of +db1$/m)
   })
 })
 
@@ -337,6 +346,25 @@ describe('other commands of volumes', () => {
     const { out } = await run('volume plan db1 --size 10GiB')
     expect(out).toMatch(/^primary +s1\nreplicas +s2\ncandidate +s1, score 0.9$/m)
     expect(out).toMatch(/^rejected +s3: it is cordoned \(cordoned\)$/m)
+  })
+
+  it('end with an error when what is planned or resolved has one, once it is printed', async () => {
+    const findings = { overrides: [], warnings: [], errors: [{ code: 'bad', message: 'that is wrong' }] }
+    const plan = { primary: null, replicas: [], candidates: [], rejections: [] }
+    for (const [policy, code] of [[null, 2] as const, [POLICY, 4] as const]) {
+      master.answers['POST /block/volume/resolve'] = [200, { policy, ...findings }]
+      master.answers['POST /block/volume/plan'] = [200, { resolved_policy: policy, ...findings, plan }]
+      for (const verb of ['resolve', 'plan']) {
+        expect(await run(`volume ${verb} db1 --size 10GiB`)).toMatchObject({
+          code,
+          out: expect.stringMatching(/^error +that is wrong \(bad\)$/m),
+          err: 'basalt: such a volume cannot be made: that is wrong\n',
+        })
+        const { code: same, out } = await run(`volume ${verb} db1 --size 10GiB --json`)
+        expect(same).toBe(code)
+        expect(JSON.parse(out)).toMatchObject({ errors: findings.errors })
+      }
+    }
   })
 
   it('explains a promotion before it is made, and asks before it is forced', async () => {

@@ -9,6 +9,8 @@ export interface Use {
   readonly line: string
   /** What the master is asked for: the call, and its arguments behind who asks. */
   readonly asks?: readonly unknown[]
+  /** Exit code with which it prints what it was asked for; 0 unless told. */
+  readonly exitCode?: number
 }
 
 const POLICY_FLAGS =
@@ -55,11 +57,13 @@ const VOLUME_USES: readonly Use[] = [
   { line: 'volume delete vol1 --yes --no-wait' },
   { line: 'volume expand vol1 2GiB', asks: ['expandVolume', 'vol1', 2 * GIB] },
   { line: 'volume expand vol1 2GiB --no-wait' },
+  // the scripted master finds an error in every plan
   {
     line: `volume plan new --size 1GiB --logical-block 512 ${POLICY_FLAGS}`,
+    exitCode: 2,
     asks: ['resolveVolume', { name: 'new', sizeBytes: GIB, logicalBlockBytes: 512, ...POLICY }],
   },
-  { line: `volume plan new --size 1GiB ${LAGGING_FLAGS}` },
+  { line: `volume plan new --size 1GiB ${LAGGING_FLAGS}`, exitCode: 2 },
   { line: `volume resolve new --size 1GiB --logical-block 512 ${POLICY_FLAGS}` },
   { line: `volume resolve new --size 1GiB ${LAGGING_FLAGS}` },
   { line: 'volume preflight vol1' },

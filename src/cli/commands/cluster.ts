@@ -1,6 +1,6 @@
 /** `basalt cluster status|events|rebalance|recover|token …`. `basalt cluster init` makes files here and is not among them. */
 
-import { Cluster, fetchEvents, RebalancePlan } from '../../client/wire/cluster.ts'
+import { Cluster, fetchEventsAndLast, RebalancePlan } from '../../client/wire/cluster.ts'
 import { Job } from '../../client/wire/job.ts'
 import { type Call, type CommandDescription, NO_WAIT, type Noun, YES } from '../command.ts'
 import { confirm } from '../confirm.ts'
@@ -59,7 +59,7 @@ async function events(call: Call): Promise<void> {
   const filter = { volume: call.text('volume'), server: call.text('server'), after: call.count('after') }
   const limit = call.count('limit') ?? EVENTS_DEFAULT
   const api = await call.connect()
-  const past = await fetchEvents(api, { ...filter, limit })
+  const { events: past, last } = await fetchEventsAndLast(api, { ...filter, limit })
   if (!call.isSet('follow')) {
     call.printTable(EVENT_COLUMNS, past, 'no events')
     return
@@ -67,7 +67,7 @@ async function events(call: Call): Promise<void> {
   for (const event of past) call.printLine(event, () => eventLine(event))
   const stop = new AbortController()
   const release = call.terminal.onInterrupt(() => stop.abort())
-  const after = past.at(-1)?.number ?? filter.after ?? 0
+  const after = last ?? filter.after ?? 0
   try {
     await followEvents(api, {
       filter: { ...filter, after },

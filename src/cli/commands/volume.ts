@@ -130,6 +130,7 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
       const wish = readWish(call)
       const answer = await (await call.connect()).post('/block/volume/plan', Plan, wish)
       call.printFacts(answer, () => planFacts(answer))
+      refuseErrors(answer.resolved_policy, answer.errors)
     },
   },
   {
@@ -142,6 +143,7 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
       const wish = readWish(call)
       const answer = await (await call.connect()).post('/block/volume/resolve', Resolved, wish)
       call.printFacts(answer, () => resolvedFacts(answer))
+      refuseErrors(answer.policy, answer.errors)
     },
   },
   {
@@ -193,6 +195,15 @@ export const VOLUME_COMMANDS: readonly CommandDescription[] = [
   },
 ]
 
+/** INVALID_ARGUMENT when the wish makes no sense, CONFLICT when the cluster as it is cannot grant it. */
+function refuseErrors(policy: object | null, errors: Resolved['errors']): void {
+  if (errors.length === 0) return
+  throw new BlockError(
+    policy === null ? 'INVALID_ARGUMENT' : 'CONFLICT',
+    `such a volume cannot be made: ${errors.map(({ message }) => message).join('; ')}`,
+  )
+}
+
 /** The document is the volume, with the id of the job that makes it, or null when it was there already. */
 async function create(call: Call): Promise<void> {
   const wish = readWish(call)
@@ -218,7 +229,8 @@ async function remove(call: Call): Promise<void> {
     consequence: `This deletes the volume '${volume.name}' and everything in it.`,
     name: volume.name,
   })
-  await finishJob(call, api, await api.call('DELETE', volumePath(volume.id), Job))
+  // When the job has ended the master has forgotten the name.
+  await finishJob(call, api, await api.call('DELETE', volumePath(volume.id), Job), { of: volume.name })
 }
 
 async function qos(call: Call): Promise<void> {

@@ -9,8 +9,11 @@ type Facts = [name: string, value: string][]
 /** How it is named wherever one is meant. */
 const snapshotName = ({ volume, name }: Snapshot): string => `${volume}@${name}`
 
-/** While it is being made or nobody leads the volume, nobody can say. */
+/** While it is being made, just after, or while nobody leads the volume, nobody can say. */
 const sizeOrNone = (bytes: number | null): string => (bytes === null ? '-' : formatSize(bytes))
+
+const measured = (bytes: number | null, what: string): string =>
+  bytes === null ? 'not known now' : `${formatSize(bytes)} ${what}`
 
 export const SNAPSHOT_COLUMNS: readonly Column<Snapshot>[] = [
   { title: 'SNAPSHOT', shrinks: true, value: snapshotName },
@@ -37,8 +40,8 @@ export const snapshotFacts = (snapshot: Snapshot): Facts => [
   ['created', formatTime(snapshot.created_at)],
   ['size', `${formatSize(snapshot.size_bytes)} (${snapshot.size_bytes} bytes)`],
   ['LSN', String(snapshot.lsn ?? '-')],
-  ['held', `${sizeOrNone(snapshot.held_bytes)} kept for it and older ones`],
-  ['frees', `${sizeOrNone(snapshot.exclusive_bytes)} when it is deleted`],
+  ['held', measured(snapshot.held_bytes, 'kept for it and older ones')],
+  ['frees', measured(snapshot.exclusive_bytes, 'when it is deleted')],
   ...(snapshot.exposed === null
     ? ([['exposed', 'no']] satisfies Facts)
     : ([

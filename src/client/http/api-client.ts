@@ -94,12 +94,14 @@ function adviseOn(
   status: number,
   reason: string | undefined,
   sentence: string,
-  { tokenFlag }: ServiceNames,
+  { tokenFlag, otherService }: ServiceNames,
 ): string {
+  if (reason === 'no_such_path' && otherService !== undefined) return otherService
   // refused there, and not by whom was asked: no token changes that
   if (status === 403 && reason === 'repository') {
     return `${sentence}; 'basalt repository set' gives the cluster other keys`
   }
+  if (reason === 'no_viable_primary') return `${sentence}; 'basalt volume plan' says why of each server`
   if (status === 401) return `${sentence}; give a valid token with ${tokenFlag}-file`
   if (status === 403) return `${sentence}; a token of a role that may is given with ${tokenFlag}-file`
   if (status === 429) return `${sentence}; try again in some seconds`

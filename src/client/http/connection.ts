@@ -15,6 +15,8 @@ const REQUEST_MS_MAX = 60_000
 export interface ServiceNames {
   /** "the master". */
   readonly service: string
+  /** What it means when the path is unknown there: which other service that may be, and what to do then. */
+  readonly otherService?: string
   readonly addressFlag: string
   readonly tokenFlag: string
 }

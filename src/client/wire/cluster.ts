@@ -66,21 +66,38 @@ export interface EventFilter {
 
 const EVENTS_PAGE = 1000
 
-/** The last `limit` events that there are, oldest first. The API gives them from the oldest on; there are not many. */
-export async function fetchEvents(
+export interface PastEvents {
+  readonly events: ClusterEvent[]
+  /** The greatest number that was read, also of those beyond the limit; null when there is none. */
+  readonly last: number | null
+}
+
+/** The last `limit` events that there are. The API gives them from the oldest number on; there are not many. */
+export async function fetchEventsAndLast(
   api: ApiClient,
   { limit, ...filter }: EventFilter & { readonly limit: number },
-): Promise<ClusterEvent[]> {
+): Promise<PastEvents> {
   let kept: ClusterEvent[] = []
-  let after = filter.after
+  let newest: number | null = null
   for (;;) {
+    const after: number | undefined = newest ?? filter.after
     const path = withQuery('/block/events', { ...filter, after, limit: EVENTS_PAGE })
     const { events, last } = await api.get(path, EventList)
-    kept = limit === 0 ? [] : [...kept, ...events].slice(-limit)
-    if (last === null || last <= (after ?? -1)) return kept
-    after = last
+    kept = limit === 0 ? [] : [...kept, ...events].sort(byLastTime).slice(-limit)
+    if (last === null || last <= (after ?? -1)) return { events: kept, last: newest }
+    newest = last
   }
 }
+
+/** One that was repeated keeps its number, and stands where it happened last. */
+const byLastTime = (a: ClusterEvent, b: ClusterEvent): number =>
+  Date.parse(a.last_at) - Date.parse(b.last_at) || a.number - b.number
+
+/** The last `limit` events that there are, the latest last. */
+export const fetchEvents = async (
+  api: ApiClient,
+  filter: EventFilter & { readonly limit: number },
+): Promise<ClusterEvent[]> => (await fetchEventsAndLast(api, filter)).events
 
 export const eventStreamPath = (filter: EventFilter): string =>
   withQuery('/block/events/stream', { ...filter })

@@ -58,7 +58,7 @@ export function place(
   if (chosen.length === replicaFactor) return { plan, errors: [], warnings: [] }
   const why = reasonsIn(plan.rejections)
   if (primary === undefined) {
-    const message = `no server can take this volume (${why}); basalt volume plan shows each of them`
+    const message = `no server can take this volume (${why})`
     return { plan, errors: [{ code: 'no_viable_primary', message }], warnings: [] }
   }
   const finding = {
