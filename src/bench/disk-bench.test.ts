@@ -75,8 +75,8 @@ describe('a benchmark over iSCSI', () => {
     })
   })
 
-  it('does not write over data, at the beginning or at the end, unless told to', async () => {
-    for (const offsetBytes of [4096, 2 * MIB - 512]) {
+  it('does not write over data, at the beginning, in the middle or at the end, unless told to', async () => {
+    for (const offsetBytes of [4096, MIB + 64 * KIB, 2 * MIB - 512]) {
       const data = Uint8Array.of(...new Uint8Array(511), 1)
       await target.device.write(offsetBytes, data)
       const { writes: before } = target.device.counts

@@ -80,7 +80,8 @@ export class Life {
       const one = await this.#dev.api.call<VolumeJson>('GET', `/block/volume/${volume}`)
       return one.serving && one.iscsi_addr !== null ? one : undefined
     })
-    return new BasaltProcess(['bench', '--iscsi', `iscsi://${served.iscsi_addr}/${served.iqn}/0`, ...args])
+    const url = `iscsi://${served.iscsi_addr}/${served.iqn}/0`
+    return new BasaltProcess(['bench', '--iscsi', url, '--yes-destroy-data', ...args])
   }
 
   async #run(...args: string[]): Promise<void> {
