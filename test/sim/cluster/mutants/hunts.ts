@@ -54,7 +54,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'told-before-recorded': { from: 1 },
   'unanswered-commit-believed': { from: 55 },
   'lock-ignored': { from: 1 },
-  'old-registry-believed': { from: 3 },
+  'old-registry-believed': { from: 62 },
   'recovered-epoch-not-raised': { from: 1 },
   'connection-kept-across-epochs': { from: 4 },
   'standby-not-read-empty': { scenario: 'standbyIsReadEmpty' },
