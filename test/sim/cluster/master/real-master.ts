@@ -194,13 +194,23 @@ export class RealMaster implements SimMaster {
     )
   }
 
-  /** When a promotion is possible, at once. */
+  /**
+   * When a promotion is possible, an epoch is sealed at once, over the head of a primary that serves: as when the master has
+   * not heard that it does. An operator's promotion of such a volume is a move.
+   */
   promote(): boolean {
     const { log } = this.#world
     const { life } = this
     if (life?.runtime === undefined || life.store?.view.volume(VOLUME_ID) === undefined) return false
-    const request = { server: null, force: false, actor: 'operator', requestId: null }
-    life.runtime.leads.promote(VOLUME_ID, request).then(
+    const { leads } = life.runtime
+    const { isPromotable, reason } = leads.preflight(VOLUME_ID)
+    const lead = leads.of(VOLUME_ID)
+    if (lead === undefined || (!isPromotable && reason !== 'alone')) {
+      log.count('promotions refused')
+      return true
+    }
+    const by = { actor: 'operator', requestId: null }
+    lead.ask({ kind: 'promote', server: null, isForced: false }, by).then(
       () => log.count('promotions asked for'),
       (error: unknown) => life.failed(error, () => log.count('promotions refused')),
     )
