@@ -212,6 +212,15 @@ describe('a node with a limit', () => {
     await expect(publish(a)).rejects.toMatchObject(refused('RESOURCE_EXHAUSTED'))
   })
 
+  it('keeps what it has when the limit is lowered, and is told so again', async () => {
+    const { driver, master } = start({ id: 'n1', volumesMax: 2 })
+    const ids = [await made(driver, 'a'), await made(driver, 'b')]
+    for (const id of ids) await ask(driver.service.ControllerPublishVolume, publishRequest(id, 'n1'))
+    const { service } = driverOf(master, { id: 'n1', volumesMax: 1 })
+    for (const id of ids) await ask(service.ControllerPublishVolume, publishRequest(id, 'n1'))
+    for (const id of ids) expect(master.volumesById.get(id)?.publications).toHaveLength(1)
+  })
+
   it('never has more, also of two calls at once', async () => {
     const { driver, master } = start({ id: 'n1', volumesMax: 1 })
     const ids = [await made(driver, 'a'), await made(driver, 'b')]

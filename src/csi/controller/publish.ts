@@ -39,7 +39,9 @@ export async function publishVolume(
   if (names === undefined) throw new CsiError('NOT_FOUND', `there is no node '${node.slice(0, 80)}'`)
   const isReadOnly = request.readonly || capability.isReadOnly
   refuseSecondWriter(volume, node, capability, isReadOnly)
-  await refuseOneMore(ports, volume, node, call)
+  // one that the node has already is none more, and is not taken from it, whatever the limit is now
+  const isNew = !volume.publications.some((one) => one.node === node)
+  if (isNew) await refuseTooMany(ports, node, call, 1)
   const { iqn, nqn } = names
   await ports.master.publish(
     id,
@@ -51,7 +53,7 @@ export async function publishVolume(
   if (now === null) throw new CsiError('NOT_FOUND', 'the volume was deleted meanwhile')
   try {
     refuseSecondWriter(now, node, capability, isReadOnly)
-    await refuseTooMany(ports, node, call)
+    if (isNew) await refuseTooMany(ports, node, call, 0)
   } catch (error) {
     // another call published to another writer, or another volume, at the same moment: this one stands back
     await ports.master.unpublish(id, node, call.signal)
@@ -106,22 +108,12 @@ function namesIfValid(node: string): NodeNames | undefined {
   }
 }
 
-/** RESOURCE_EXHAUSTED: the node has as many volumes as it may; one that it has already is none more. */
-async function refuseOneMore(
-  ports: ControllerPorts,
-  { publications }: VolumeInfo,
-  node: string,
-  call: CsiCall,
-): Promise<void> {
-  if (!publications.some((one) => one.node === node)) await refuseTooMany(ports, node, call, 1)
-}
-
-/** With `more` than it has. */
+/** RESOURCE_EXHAUSTED: with `more` than it has, the node would have more volumes than it may. */
 async function refuseTooMany(
   { master, onlyNode }: ControllerPorts,
   node: string,
   call: CsiCall,
-  more = 0,
+  more: number,
 ): Promise<void> {
   const volumesMax = onlyNode?.volumesMax ?? 0
   if (volumesMax === 0) return
