@@ -37,6 +37,8 @@ export class AuthorityClient implements AuthorityLink {
   #failures = 0
   /** A beat is due now, whenever the last one was. */
   #isHurried = false
+  /** Id of the epoch that it was last told to lead: assignments are repeated with each beat until it does. */
+  #assigned: bigint | undefined
   #running: Promise<void> | undefined
 
   constructor(options: AuthorityClientOptions) {
@@ -123,7 +125,10 @@ export class AuthorityClient implements AuthorityLink {
         const message = messageOf(json)
         deliver(message)
         // its first grant is the answer to a beat that says that it leads
-        if (message.kind === 'assign') this.#isHurried = true
+        if (message.kind === 'assign' && message.epoch.id !== this.#assigned) {
+          this.#assigned = message.epoch.id
+          this.#isHurried = true
+        }
       } catch (error) {
         if (!isBlockError(error, 'INVALID_ARGUMENT')) throw error
         logger.warn('authority.message_refused', { volume }, error)
