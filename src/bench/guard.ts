@@ -39,8 +39,8 @@ function* lookedAt(sizeBytes: number): Generator<Range> {
   const edgeBytes = Math.min(EDGE_BYTES, sizeBytes)
   for (const startBytes of [0, sizeBytes - edgeBytes]) yield { startBytes, endBytes: startBytes + edgeBytes }
   const strideBytes = Math.max(1, Math.floor(sizeBytes / SAMPLES / SAMPLE_BYTES)) * SAMPLE_BYTES
-  for (let startBytes = 0; startBytes < sizeBytes; startBytes += strideBytes) {
-    yield { startBytes, endBytes: Math.min(startBytes + SAMPLE_BYTES, sizeBytes) }
+  for (let startBytes = edgeBytes; startBytes < sizeBytes - edgeBytes; startBytes += strideBytes) {
+    yield { startBytes, endBytes: Math.min(startBytes + SAMPLE_BYTES, sizeBytes - edgeBytes) }
   }
 }
 

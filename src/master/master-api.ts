@@ -349,8 +349,8 @@ export interface MasterApi extends SnapshotApi, ScheduleApi, BackupApi {
   }>
   /**
    * The node is let in when it resolves; the same again is answered alike. CONFLICT: `published_elsewhere`,
-   * `published_differently`, `secrets_mixed`, `name_in_use` (of these `facts.node`), `being_made`, `being_deleted`. BUSY (`not_confirmed`): it is
-   * recorded, and servers have not said yet that they go by it.
+   * `published_differently`, `secrets_mixed`, `name_in_use` (of these `facts.node`), `being_made`, `being_deleted`. BUSY
+   * (`not_confirmed`): it is recorded, and servers have not said yet that they go by it.
    */
   publishVolume(caller: Caller, name: string, wish: PublishWish): Promise<VolumeView>
   /**
