@@ -265,9 +265,12 @@ export interface ServerCalls {
   releaseWrites(request: LedVolume & { readonly hold: string }): Promise<{ readonly wasHeld: boolean }>
   /**
    * Opens a snapshot for another server, which reads it by the calls of `Images` with this ticket. A ticket ends with the
-   * process, with the lead, and when it was not used for a minute.
+   * process, with the lead, when the snapshot is deleted, and when it was not used for a minute. `reader`: the task that it
+   * is for (UUID), of which one that was never used ends.
    */
-  openImage(request: LedVolume & { readonly snapshot: string }): Promise<{ readonly ticket: string }>
+  openImage(
+    request: LedVolume & { readonly snapshot: string; readonly reader: string | null },
+  ): Promise<{ readonly ticket: string }>
 
   /**
    * Begins a task, or finds it running or succeeded under this UUID; one that failed or was cancelled begins anew. `led`: the volume that it is of, which this server leads; null for tasks

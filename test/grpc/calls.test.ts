@@ -147,7 +147,7 @@ describe('a call of the master', () => {
     await links.setOrigin(SERVER, { ...led, origin })
     expect(await links.holdWrites(SERVER, { ...led, holdMs: 12.5 })).toEqual({ hold: 'h1' })
     expect(await links.releaseWrites(SERVER, { ...led, hold: 'h1' })).toEqual({ wasHeld: true })
-    expect(await links.openImage(SERVER, { ...led, snapshot: ID })).toEqual({ ticket: 't1' })
+    expect(await links.openImage(SERVER, { ...led, snapshot: ID, reader: SERVER })).toEqual({ ticket: 't1' })
     await links.startTask(SERVER, { task: SERVER, led, spec })
     await links.startTask(SERVER, { task: SERVER, led: null, spec })
     expect(await links.task(SERVER, { task: SERVER })).toEqual(TASK)
@@ -161,7 +161,7 @@ describe('a call of the master', () => {
       { ...led, origin },
       { ...led, holdMs: 12.5 },
       { ...led, hold: 'h1' },
-      { ...led, snapshot: ID },
+      { ...led, snapshot: ID, reader: SERVER },
       { task: SERVER, led, spec },
       { task: SERVER, led: null, spec },
       { task: SERVER },

@@ -186,7 +186,8 @@ export class BackupService implements BackupApi {
       throw refusal('BUSY', 'no_server', 'no server is connected that could ask the repository; try again')
     }
     const task = this.#ports.newId()
-    await links.startTask(server.id, { task, led: null, spec: await specOf(plan, store.view, this.#ports) })
+    const spec = await specOf(task, plan, store.view, this.#ports)
+    await links.startTask(server.id, { task, led: null, spec })
     const endMs = clock.monotonicMs() + WAIT_MS
     for (;;) {
       const view = await links.task(server.id, { task })

@@ -142,7 +142,7 @@ export class GrpcLinks implements ServerLinks {
   }
 
   async openImage(server: string, request: Of<'openImage'>): Promise<{ readonly ticket: string }> {
-    const asked = { ...request, snapshot: snapshotIdIn(request.snapshot) }
+    const asked = { ...request, snapshot: snapshotIdIn(request.snapshot), reader: request.reader ?? '' }
     const { ticket }: OpenOut = await this.#call(
       server,
       CALL_MS,

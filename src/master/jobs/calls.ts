@@ -132,7 +132,8 @@ export class Calls {
         return {}
       case 'startTask': {
         const { server, task, led } = call
-        await links.startTask(server, { task, led, spec: await specOf(call.plan, store.view, this.#ports) })
+        const spec = await specOf(task, call.plan, store.view, this.#ports)
+        await links.startTask(server, { task, led, spec })
         return {}
       }
       case 'task':

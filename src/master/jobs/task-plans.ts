@@ -50,8 +50,9 @@ export interface SpecPorts {
   readonly unseal: (sealed: string) => string
 }
 
-/** The specification, with secrets. NOT_FOUND: the repository or the server is not known any more. */
+/** The specification for `task` (UUID), with secrets. NOT_FOUND: the repository or the server is not known any more. */
 export async function specOf(
+  task: string,
   plan: TaskPlan,
   records: RecordsView,
   { links, unseal }: SpecPorts,
@@ -61,7 +62,7 @@ export async function specOf(
       const { server, led, snapshot } = plan.from
       const address = records.server(server)?.addresses.grpc
       if (address === undefined) throw notThere(`server ${server}`)
-      const { ticket } = await links.openImage(server, { ...led, snapshot })
+      const { ticket } = await links.openImage(server, { ...led, snapshot, reader: task })
       return { kind: 'hydrate', origin: { address, ticket } }
     }
     case 'scrub':

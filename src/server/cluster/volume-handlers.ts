@@ -104,7 +104,9 @@ export function volumeHandlers(calls: VolumeCalls, unary: Unary): Pick<ServerHan
     }),
     OpenImage: unary('OpenImage', async (request: OpenMessage) => {
       const snapshot = snapshotIdOf(request.snapshot, 'snapshot')
-      return await calls.openImage({ ...ledVolumeOf(request), snapshot })
+      // a master of an older release tells none
+      const reader = request.reader === '' ? null : uuid(request.reader, 'reader')
+      return await calls.openImage({ ...ledVolumeOf(request), snapshot, reader })
     }),
     StartTask: unary('StartTask', async (request: StartMessage) => {
       await calls.startTask(startTaskOf(request))

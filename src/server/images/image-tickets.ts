@@ -1,7 +1,7 @@
 /**
  * Images that other servers read: each under a ticket, which is all that its reader shows. A ticket ends with the process,
- * with the lead of its volume, when its reader says so, and when nobody used it for a minute; then the image is closed, and
- * its snapshot may be deleted.
+ * with the lead of its volume, when its reader says so, when its snapshot is to be deleted, and when nobody used it for a
+ * minute; then the image is closed. One that its reader never used ends when the same reader gets another one.
  */
 import { createHash } from 'node:crypto'
 import { BlockError, isBlockError } from '../../base/errors.ts'
@@ -23,10 +23,18 @@ export interface ImageTicketsOptions {
   readonly onFatal: (error: unknown) => void
 }
 
-interface Ticket {
+/** What a ticket is for. */
+export interface Reading {
   /** UUID. */
   readonly volume: string
+  readonly snapshot: bigint
+  /** UUID of the task that reads; null when it is not told. */
+  readonly reader: string | null
+}
+
+interface Ticket extends Reading {
   readonly image: VolumeImage
+  wasUsed: boolean
   /** Calls under way. */
   using: number
   timer: Timer | undefined
@@ -47,12 +55,12 @@ export class ImageTickets {
   }
 
   /** A ticket for `image`, which is its own from now on. BUSY when there are too many; then the image stays the caller's. */
-  issue(volume: string, image: VolumeImage): string {
+  issue(reading: Reading, image: VolumeImage): string {
     if (this.#tickets.size >= TICKETS_MAX) {
       throw new BlockError('BUSY', `${TICKETS_MAX} images are open for other servers already`)
     }
     const text = Buffer.from(this.#o.random.bytes(TICKET_BYTES)).toString('hex')
-    const ticket: Ticket = { volume, image, using: 0, timer: undefined }
+    const ticket: Ticket = { ...reading, image, wasUsed: false, using: 0, timer: undefined }
     this.#tickets.set(keyOf(text), ticket)
     this.#expireLater(keyOf(text), ticket)
     return text
@@ -63,6 +71,7 @@ export class ImageTickets {
     const key = keyOf(text)
     const ticket = this.#tickets.get(key)
     if (ticket === undefined) throw unknown()
+    ticket.wasUsed = true
     ticket.using++
     ticket.timer?.cancel()
     try {
@@ -80,12 +89,26 @@ export class ImageTickets {
 
   /** The volume is not led here any more: all its tickets end. Reads under way fail, or are right. */
   async endOf(volume: string): Promise<void> {
-    const ends = [...this.#tickets].filter(([, ticket]) => ticket.volume === volume)
-    await Promise.all(ends.map(([key]) => this.#end(key)))
+    await this.#endAll((ticket) => ticket.volume === volume)
+  }
+
+  /** Nobody is to read the snapshot any more. As `endOf`. */
+  async endOfSnapshot(volume: string, snapshot: bigint): Promise<void> {
+    await this.#endAll((ticket) => ticket.volume === volume && ticket.snapshot === snapshot)
+  }
+
+  /** What was issued for the task and never used: the task was not begun with it, or begins anew. */
+  async endUnused(reader: string): Promise<void> {
+    await this.#endAll((ticket) => ticket.reader === reader && !ticket.wasUsed)
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#tickets.keys()].map((key) => this.#end(key)))
+    await this.#endAll(() => true)
+  }
+
+  async #endAll(which: (ticket: Ticket) => boolean): Promise<void> {
+    const ends = [...this.#tickets].filter(([, ticket]) => which(ticket))
+    await Promise.all(ends.map(([key]) => this.#end(key)))
   }
 
   #expireLater(key: string, ticket: Ticket): void {

@@ -43,7 +43,9 @@ describe('an image that another server has', () => {
     server.forceShutdown()
   })
 
-  const remote = async (ticket = tickets.issue(VOLUME, image)): Promise<RemoteImage> => {
+  const remote = async (
+    ticket = tickets.issue({ volume: VOLUME, snapshot: 7n, reader: null }, image),
+  ): Promise<RemoteImage> => {
     const opened = await RemoteImage.open({ address, ticket, tls: undefined })
     open.push(opened)
     return opened
@@ -116,7 +118,7 @@ describe('an image that another server has', () => {
     await there.close()
     expect(image.isClosed).toBe(true)
     const again = new MemoryImage({ sizeBytes: MIB, blocks: new Map() })
-    const other = await remote(tickets.issue(VOLUME, again))
+    const other = await remote(tickets.issue({ volume: VOLUME, snapshot: 7n, reader: null }, again))
     await tickets.endOf('22222222-2222-4333-8444-555555555555')
     await other.read(0, block)
     await tickets.endOf(VOLUME)

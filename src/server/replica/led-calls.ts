@@ -40,6 +40,8 @@ export class LedCalls implements VolumeCalls {
         facts: { sessions },
       })
     }
+    // the master deletes none that a clone is filled from: who has a ticket is of one that is gone
+    await this.#o.tickets.endOfSnapshot(volume, snapshot)
     const wasExposed = lead.exposed.has(snapshot)
     await lead.exposed.hide(snapshot)
     try {
@@ -92,13 +94,19 @@ export class LedCalls implements VolumeCalls {
     return { wasHeld: this.#o.lead(volume).in(epoch).releaseWrites(hold) }
   }
 
-  async openImage({ volume, epoch, snapshot }: Of<'openImage'>): Promise<{ readonly ticket: string }> {
+  async openImage({
+    volume,
+    epoch,
+    snapshot,
+    reader,
+  }: Of<'openImage'>): Promise<{ readonly ticket: string }> {
     const lead = this.#o.lead(volume)
+    if (reader !== null) await this.#o.tickets.endUnused(reader)
     const image = await lead.in(epoch).openSnapshot(idOf(snapshot))
     try {
       // the lead may have ended meanwhile, and its tickets with it
       lead.in(epoch)
-      return { ticket: this.#o.tickets.issue(volume, image) }
+      return { ticket: this.#o.tickets.issue({ volume, snapshot: idOf(snapshot), reader }, image) }
     } catch (error) {
       await image.close()
       throw error
