@@ -4,7 +4,8 @@
 # comes over a port of its own, so that a guest that died is never mistaken for a script that succeeded.
 
 RIG_QEMU=${RIG_QEMU:-qemu-system-x86_64}
-RIG_CPU=${RIG_CPU:-max,la57=off,smap=off,smep=off,umip=off}
+# what is dear to emulate is off; so are protection keys, by which V8 guards its code: it died of a check of its own there
+RIG_CPU=${RIG_CPU:-max,la57=off,smap=off,smep=off,umip=off,pku=off}
 RIG_ACCEL=${RIG_ACCEL:-tcg,thread=multi}
 
 RUN_FOLDER='' QEMU_PID='' CHILDREN=()
