@@ -265,8 +265,8 @@ export interface ServerCalls {
   releaseWrites(request: LedVolume & { readonly hold: string }): Promise<{ readonly wasHeld: boolean }>
   /**
    * Opens a snapshot for another server, which reads it by the calls of `Images` with this ticket. A ticket ends with the
-   * process, with the lead, when the snapshot is deleted, and when it was not used for a minute. `reader`: the task that it
-   * is for (UUID), of which one that was never used ends.
+   * process, with the lead, and when it was not used for a minute; one that was never used when the snapshot is to be deleted,
+   * or when the task that it is for, `reader` (UUID), gets another one.
    */
   openImage(
     request: LedVolume & { readonly snapshot: string; readonly reader: string | null },

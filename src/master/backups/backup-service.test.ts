@@ -114,6 +114,28 @@ describe('backups', () => {
     expect(await refusalOf(restore('v'))).toBe('CONFLICT unreadable')
   })
 
+  it('do not take the base away from a clone that is filled from it', async () => {
+    const { world, ask, ended } = await started()
+    const back = () => ask((m) => m.backupVolume(ANNA, 'v', { repository: 'r', full: false }))
+    const states = (): string[] => world.records.snapshotsOf('u-v').map(({ state }) => state)
+    const first = await ended(await back())
+    const base = `backup-${String(first.data.snapshot)}`
+    world.servers.volumes.failures.set('hydrate', Array(10_000).fill({ code: 'BUSY', message: 'slow' }))
+    const clone = await ask((m) => m.cloneSnapshot(ANNA, 'v', base, { name: 'c' }))
+    await world.until('its use', () => world.job(clone.job!.id).step === 'fill')
+    expect((await ended(await back())).state).toBe('succeeded')
+    expect(states()).toEqual(['ready', 'ready'])
+    await ask((m) => m.deleteRepository(ANNA, 'r'))
+    await world.until('the other base to go', () => states().length === 1)
+    expect(world.records.snapshotsOf('u-v')).toMatchObject([{ name: base, state: 'ready' }])
+    world.servers.volumes.failures.clear()
+    expect((await ended(clone.job!)).state).toBe('succeeded')
+    await ask((m) => m.createRepository(ANNA, REPOSITORY))
+    expect((await ended(await back())).state).toBe('succeeded')
+    await world.until('the base to go', () => states().length === 1)
+    expect(world.records.snapshotsOf('u-v')[0]?.name).not.toBe(base)
+  })
+
   it('cannot be asked for while no server is there', async () => {
     const { world, ask } = await started()
     for (const server of ['s1', 's2', 's3', 's4']) world.servers.setUp(server, false)

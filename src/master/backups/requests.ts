@@ -8,7 +8,7 @@ import { newJob } from '../jobs/new-job.ts'
 import { isOver } from '../jobs/turns.ts'
 import type { JobRecord, RepositoryRecord, VolumeRecord } from '../records.ts'
 import type { NewRepository } from '../snapshot-api.ts'
-import { refuseFilling, refuseSessions } from '../snapshots/requests.ts'
+import { giveUpBases, refuseFilling, refuseSessions } from '../snapshots/requests.ts'
 
 /** NOT_FOUND. */
 export function findRepository(records: RecordsView, name: string): RepositoryRecord {
@@ -68,7 +68,7 @@ export function putRepository(
   return { writes: [{ kind: 'repository', record }], events: [event], result: record }
 }
 
-/** Snapshots that were bases of backups there go with it: the next backup anywhere else needs none of them. */
+/** Snapshots that were bases of backups there go with it, unless a clone is filled from them or hosts may log in to them. */
 export function deleteRepository(
   records: RecordsView,
   name: string,
@@ -76,20 +76,22 @@ export function deleteRepository(
 ): Change<undefined> {
   findRepository(records, name)
   refuseUsed(records, name, true)
-  const bases = records.snapshotVolumes().flatMap((volume) =>
-    records
-      .snapshotsOf(volume)
-      .filter(({ backup, state }) => backup?.repository === name && state === 'ready')
-      .map((snapshot) => ({
-        kind: 'snapshot' as const,
-        record: { ...snapshot, state: 'deleting' as const },
-      })),
-  )
+  const bases = records
+    .snapshotVolumes()
+    .flatMap((volume) =>
+      records
+        .snapshotsOf(volume)
+        .filter(({ backup, state }) => backup?.repository === name && state === 'ready'),
+    )
   const event = auditEvent(caller, {
     kind: 'repository.deleted',
     message: `repository ${name} is forgotten; what is in it stays`,
   })
-  return { writes: [{ kind: 'removeRepository', name }, ...bases], events: [event], result: undefined }
+  return {
+    writes: [{ kind: 'removeRepository', name }, ...giveUpBases(records, bases)],
+    events: [event],
+    result: undefined,
+  }
 }
 
 /** The snapshot's id comes from the job's, which is the backup's. */

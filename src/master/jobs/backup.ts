@@ -7,6 +7,7 @@
  */
 import type { RecordWrite } from '../core/records-view.ts'
 import type { SnapshotRecord, VolumeRecord } from '../records.ts'
+import { giveUpBases } from '../snapshots/requests.ts'
 import {
   type Call,
   type Decision,
@@ -86,7 +87,7 @@ const snapshot: Step = {
     const name = serverName(look.records, place.server)
     // of a conflict nothing is known: it may only have stopped to lead
     if (state?.kind === 'failed' && isRefused(state) && (state.code !== 'CONFLICT' || state.failures >= 5)) {
-      return end('failed', `${name}: ${state.message}`, { writes: given(own) })
+      return end('failed', `${name}: ${state.message}`, { writes: giveUpBases(look.records, [own]) })
     }
     const why = state?.kind === 'failed' ? `: ${state.message}` : ''
     return wait(`waits for ${name} to make the snapshot${why}`, { calls: [call] })
@@ -118,7 +119,7 @@ const copy: Step = {
     const fullAt = isFull || before <= 0 ? own.createdAt : before
     return end('succeeded', null, {
       data,
-      writes: [put({ ...own, backup: { repository, id, fullAt } }), ...bases.flatMap(given)],
+      writes: [put({ ...own, backup: { repository, id, fullAt } }), ...giveUpBases(look.records, bases)],
       events: [
         {
           severity: 'info',
@@ -137,7 +138,7 @@ const copy: Step = {
 function failed(look: Look, message: string): Decision {
   const own = ownOf(look)
   return end('failed', message, {
-    writes: own === undefined ? [] : given(own),
+    writes: own === undefined ? [] : giveUpBases(look.records, [own]),
     events: [
       {
         severity: 'error',
@@ -159,13 +160,9 @@ function madeOf(result: unknown, jobId: string): { readonly id: string; readonly
 
 const put = (record: SnapshotRecord): RecordWrite => ({ kind: 'snapshot', record })
 
-/** It goes; who keeps snapshots deletes it at its server. */
-const given = (record: SnapshotRecord): RecordWrite[] =>
-  record.state === 'deleting' ? [] : [put({ ...record, state: 'deleting' })]
-
 const stop = stopTask((look) => {
   const own = ownOf(look)
-  return end('cancelled', null, { writes: own === undefined ? [] : given(own) })
+  return end('cancelled', null, { writes: own === undefined ? [] : giveUpBases(look.records, [own]) })
 })
 
 export const BACKUP: Machine = { kind: 'backup', steps: { queued: enqueue, snapshot, copy, stop } }

@@ -63,7 +63,8 @@ const fill: Step = {
     const place = atPrimary(look, volume)
     const source = look.records.volume(from.volume)
     const snapshot = look.records.snapshot(from.volume, from.snapshot)
-    if (source === undefined || source.state === 'deleting' || snapshot?.state === 'lost') {
+    const isKept = snapshot !== undefined && snapshot.state !== 'lost'
+    if (source === undefined || source.state === 'deleting' || !isKept) {
       return end(
         'failed',
         `what ${volume.name} is filled from is gone: what was not filled cannot be read; delete it`,

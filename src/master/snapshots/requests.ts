@@ -3,7 +3,7 @@ import { BlockError } from '../../base/errors.ts'
 import { parseVolumeName, printable } from '../../base/names.ts'
 import type { LiveCluster } from '../core/live.ts'
 import { findLivingVolume, findMadeVolume, findVolume, refusal, refuseLocked } from '../core/lookup.ts'
-import type { Change, RecordsView } from '../core/records-view.ts'
+import type { Change, RecordsView, RecordWrite } from '../core/records-view.ts'
 import { auditEvent, type RequestContext } from '../core/volume-requests.ts'
 import { newJob } from '../jobs/new-job.ts'
 import { isOver } from '../jobs/turns.ts'
@@ -87,13 +87,31 @@ export function beginSnapshot(
   return { writes: [{ kind: 'snapshot', record }], result: record }
 }
 
+type SnapshotKey = Pick<SnapshotRecord, 'volume' | 'id'>
+
+/** What is filled from it. One that is being deleted needs it no more, whatever its servers still have of it. */
+const cloneOf = (records: RecordsView, { volume, id }: SnapshotKey): VolumeRecord | undefined =>
+  records
+    .volumes()
+    .find(({ origin, state }) => origin?.volume === volume && origin.snapshot === id && state !== 'deleting')
+
 /** Who reads it or is filled from it; null when nobody. */
-export function userOf(records: RecordsView, { volume, id }: SnapshotRecord): string | null {
+export function userOf(records: RecordsView, snapshot: SnapshotKey): string | null {
+  const { volume, id } = snapshot
   const job = records.jobs().find((one) => !isOver(one) && one.volume === volume && one.data.snapshot === id)
   if (job !== undefined) return `job ${job.id} (${job.kind})`
-  const clone = records.volumes().find(({ origin }) => origin?.volume === volume && origin.snapshot === id)
+  const clone = cloneOf(records, snapshot)
   return clone === undefined ? null : `volume ${clone.name}, which is filled from it`
 }
+
+/**
+ * Deletes what was made for backups and has served: as far as no clone is filled from it and hosts may not log in to it. What
+ * stays goes with the next backup of the volume to the same repository, or when somebody deletes it.
+ */
+export const giveUpBases = (records: RecordsView, bases: readonly SnapshotRecord[]): RecordWrite[] =>
+  bases
+    .filter((one) => one.state !== 'deleting' && !one.isExposed && cloneOf(records, one) === undefined)
+    .map((one) => ({ kind: 'snapshot', record: { ...one, state: 'deleting' } }))
 
 /** Recorded as deleting; one that is lost is forgotten at once (null). */
 export function beginDelete(

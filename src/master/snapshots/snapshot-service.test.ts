@@ -247,6 +247,20 @@ describe('a volume', () => {
     expect(world.servers.volumes.log('u-v').restored).toEqual([record.id])
   })
 
+  it('has its snapshot to itself when the clone is to go, also while servers of the clone are away', async () => {
+    const { world, ask } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    world.servers.volumes.failures.set('hydrate', Array(10_000).fill({ code: 'BUSY', message: 'slow' }))
+    const { volume, job } = await ask((m) => m.cloneSnapshot(ANNA, 'v', 'one', { name: 'c', replicas: 2 }))
+    await world.until('its use', () => world.job(job!.id).step === 'fill')
+    const away = volume.record.replicas.map(({ server }) => server).find((server) => server !== 's1')!
+    world.servers.setUp(away, false)
+    await ask((m) => m.deleteVolume(ANNA, 'c'))
+    await ask((m) => m.deleteSnapshot(ANNA, 'v', 'one'))
+    expect(world.records.volume(volume.record.uuid)?.state).toBe('deleting')
+    expect(world.records.snapshotsOf('u-v')).toEqual([])
+  })
+
   it('is cloned; until the clone is whole neither its snapshot nor it is deleted', async () => {
     const { world, ask } = await started()
     await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))

@@ -1,7 +1,7 @@
 /**
  * Images that other servers read: each under a ticket, which is all that its reader shows. A ticket ends with the process,
- * with the lead of its volume, when its reader says so, when its snapshot is to be deleted, and when nobody used it for a
- * minute; then the image is closed. One that its reader never used ends when the same reader gets another one.
+ * with the lead of its volume, when its reader says so, and when nobody used it for a minute; then the image is
+ * closed. One that was never used ends before: when the same task gets another one, and when its snapshot is to be deleted.
  */
 import { createHash } from 'node:crypto'
 import { BlockError, isBlockError } from '../../base/errors.ts'
@@ -92,12 +92,12 @@ export class ImageTickets {
     await this.#endAll((ticket) => ticket.volume === volume)
   }
 
-  /** Nobody is to read the snapshot any more. As `endOf`. */
-  async endOfSnapshot(volume: string, snapshot: bigint): Promise<void> {
-    await this.#endAll((ticket) => ticket.volume === volume && ticket.snapshot === snapshot)
+  /** What was issued to read the snapshot and never used: the task was not begun, or begins anew. */
+  async endUnusedOf(volume: string, snapshot: bigint): Promise<void> {
+    await this.#endAll((one) => one.volume === volume && one.snapshot === snapshot && !one.wasUsed)
   }
 
-  /** What was issued for the task and never used: the task was not begun with it, or begins anew. */
+  /** What was issued for the task and never used: it was not begun with it, or begins anew. */
   async endUnused(reader: string): Promise<void> {
     await this.#endAll((ticket) => ticket.reader === reader && !ticket.wasUsed)
   }

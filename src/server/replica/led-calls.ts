@@ -40,8 +40,8 @@ export class LedCalls implements VolumeCalls {
         facts: { sessions },
       })
     }
-    // the master deletes none that a clone is filled from: who has a ticket is of one that is gone
-    await this.#o.tickets.endOfSnapshot(volume, snapshot)
+    // of a clone that was deleted before it read; one that reads still keeps the snapshot, whatever the master knows of it
+    await this.#o.tickets.endUnusedOf(volume, snapshot)
     const wasExposed = lead.exposed.has(snapshot)
     await lead.exposed.hide(snapshot)
     try {

@@ -189,6 +189,17 @@ export const CLONES = behaviour('a volume of another', {
     const second = { ...wish, volumeContentSource: { snapshot: { snapshotId: other.snapshotId } } }
     await refused('ALREADY_EXISTS', c.client.controller.CreateVolume(second))
   },
+  'from a snapshot, gone while it is filled, does not keep the snapshot': async (c) => {
+    const { controller } = c.client
+    const { snapshotId } = await c.snapshot((await c.volume()).volumeId)
+    const clone = async (): Promise<void> => {
+      const { volumeId } = await c.volume({ volumeContentSource: { snapshot: { snapshotId } } })
+      await controller.DeleteVolume({ volumeId })
+    }
+    await Promise.all(Array.from({ length: 8 }, clone))
+    await controller.DeleteSnapshot({ snapshotId })
+    assert.deepEqual((await controller.ListSnapshots({ snapshotId })).entries, [])
+  },
   'from a volume has its source, and is found again': async (c) => {
     const source = await c.volume()
     const wish = c.wish({ volumeContentSource: { volume: { volumeId: source.volumeId } } })
