@@ -15,6 +15,7 @@ import { resolvePolicy, resolveSize } from '../placement/resolve.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
 import type { AccessRecord, JobRecord, QosRecord, VolumeRecord } from '../records.ts'
+import { unknownCloneOf } from '../snapshots/adopt-clone.ts'
 import { KEPT_LENGTH_MAX, keptOf } from './kept-volume.ts'
 import type { LiveCluster } from './live.ts'
 import {
@@ -166,7 +167,7 @@ export function deleteVolume(
   records: RecordsView,
   name: string,
   { keepSnapshots }: { readonly keepSnapshots: boolean },
-  { caller, wallMs, jobId }: RequestContext,
+  { caller, live, wallMs, jobId }: RequestContext,
 ): Change<string> {
   const volume = findVolume(records, name)
   const running = records
@@ -175,9 +176,9 @@ export function deleteVolume(
   if (running !== undefined) return { writes: [], result: running.id }
   refuseLocked(records)
   refusePublished(volume)
-  const clone = records
-    .volumes()
-    .find(({ origin, state }) => origin?.volume === volume.uuid && state !== 'deleting')
+  const clone =
+    records.volumes().find(({ origin, state }) => origin?.volume === volume.uuid && state !== 'deleting') ??
+    unknownCloneOf(records, live, volume.uuid, null)
   if (clone !== undefined) {
     throw refusal(
       'CONFLICT',

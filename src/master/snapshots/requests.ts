@@ -8,6 +8,7 @@ import { auditEvent, type RequestContext } from '../core/volume-requests.ts'
 import { newJob } from '../jobs/new-job.ts'
 import { isOver } from '../jobs/turns.ts'
 import type { SnapshotRecord, VolumeRecord } from '../records.ts'
+import { unknownCloneOf } from './adopt-clone.ts'
 
 /** Of one volume. */
 const SNAPSHOTS_MAX = 4096
@@ -118,7 +119,7 @@ export function beginDelete(
   records: RecordsView,
   volumeName: string,
   snapshotName: string,
-  { caller }: RequestContext,
+  { caller, live }: RequestContext,
 ): Change<SnapshotRecord | null> {
   refuseLocked(records)
   const volume = findVolume(records, volumeName)
@@ -126,6 +127,14 @@ export function beginDelete(
   const user = userOf(records, snapshot)
   if (user !== null) {
     throw refusal('CONFLICT', 'in_use', `snapshot ${snapshot.name} of ${volume.name} is used by ${user}`)
+  }
+  const clone = unknownCloneOf(records, live, volume.uuid, snapshot.id)
+  if (clone !== undefined) {
+    throw refusal(
+      'CONFLICT',
+      'in_use',
+      `snapshot ${snapshot.name} of ${volume.name} is used by volume ${clone.name}, which is filled from it`,
+    )
   }
   if (snapshot.isExposed) {
     throw refusal(
