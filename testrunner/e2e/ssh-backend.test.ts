@@ -71,10 +71,14 @@ async function inPlace(work: (place: Place) => Promise<void>): Promise<void> {
   }
 }
 
-function expectNothingLeft(): void {
+/** sshd ends the process of a connection a moment after the connection. */
+const connectionsEnd = (): Promise<void> =>
+  until('the connections to end', 20_000, () => servers.every((server) => server.sessions().length === 0))
+
+async function expectNothingLeft(): Promise<void> {
   for (const name of NAMES) expect(fs.existsSync(runs(name)) ? fs.readdirSync(runs(name)) : []).toEqual([])
   expect(processesWith(`t-${process.pid}`)).toEqual([])
-  expect(servers.flatMap((server) => server.sessions())).toEqual([])
+  await connectionsEnd()
 }
 
 describe('a place on nodes', () => {
@@ -96,7 +100,7 @@ describe('a place on nodes', () => {
       expect(await place.network.reach('s1', 4711)).toEqual({ host: '127.0.0.1', port: 4711 })
       expect(place.hostKind).toBe('user')
     })
-    expectNothingLeft()
+    await expectNothingLeft()
   })
 
   test('streams a program, stops it and kills all of it', async () => {
@@ -127,7 +131,7 @@ describe('a place on nodes', () => {
       expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining('"disk"') })
       await cluster.stop()
     })
-    expectNothingLeft()
+    await expectNothingLeft()
   })
 
   test('programs end when the connection is killed', async () => {
@@ -145,7 +149,7 @@ describe('a place on nodes', () => {
     expect(isAlive(pids.get('m1') ?? 0)).toBe(false)
     // what the lost node kept goes when the next run opens there
     await inPlace(async () => undefined)
-    expectNothingLeft()
+    await expectNothingLeft()
   })
 
   test('programs end when the runner is killed', async () => {
@@ -157,12 +161,10 @@ describe('a place on nodes', () => {
     expect(pids.every((pid) => isAlive(Number(pid)))).toBe(true)
     runner.kill('SIGKILL')
     await until('the programs to end', 20_000, () => !pids.some((pid) => isAlive(Number(pid))))
-    await until('the connections to end', 20_000, () =>
-      servers.every((server) => server.sessions().length === 0),
-    )
+    await connectionsEnd()
     expect(processesWith('basalt-ssh-')).toEqual([])
     await inPlace(async () => undefined)
-    expectNothingLeft()
+    await expectNothingLeft()
   })
 
   test('a start that is stopped leaves nothing', async () => {
@@ -170,11 +172,9 @@ describe('a place on nodes', () => {
     const opening = sshBackend({ nodesFile }).open(request(), stop.signal)
     setTimeout(() => stop.abort(), 300)
     await expect(opening).rejects.toThrow()
-    await until('the connections to end', 20_000, () =>
-      servers.every((server) => server.sessions().length === 0),
-    )
+    await connectionsEnd()
     await inPlace(async () => undefined)
-    expectNothingLeft()
+    await expectNothingLeft()
   })
 
   test('the product is copied where it is not', async () => {

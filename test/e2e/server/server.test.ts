@@ -108,7 +108,9 @@ describe('a block server', () => {
       ...{ version: 3, authority: 'http://127.0.0.1:19', madeIn: null, settings: null },
     })
     await withServer(async (ready, child) => {
-      await expect.poll(() => get(ready, '/healthz')).toBe('{"healthy":true,"reasons":[],"master":null}')
+      await expect
+        .poll(() => get(ready, '/healthz'), { timeout: 30_000 })
+        .toBe('{"healthy":true,"reasons":[],"master":null}')
       const { replicas } = JSON.parse(await get(ready, '/status'))
       expect(replicas).toMatchObject([
         {

@@ -47,10 +47,8 @@ export const moves: ReplicationCase = {
       const [to] = await scene.replicas()
       if (to === undefined) throw new Error('there is no replica')
       await scene.step(`the volume moves to ${to.name}`, async () => {
-        const { registry } = await scene.volume.registry()
         scene.witness.takeSlowest()
-        await scene.volume.move(to)
-        const primary = await scene.volume.serving(10_000, registry.epoch.number + 1)
+        const primary = await scene.volume.move(to)
         await scene.witness.progress(200)
         const slowestMs = scene.witness.takeSlowest()
         waits.push(slowestMs)

@@ -4,7 +4,7 @@
  * in its middle: at a moment of the call's own and not of a clock, so that it is the same on a machine that is busy.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { equal, need, note } from './checks.ts'
+import { equal, need, note, tool } from './checks.ts'
 import { controller, type Driver, NODE_ID } from './driver.ts'
 
 export const MIB = 1 << 20
@@ -145,7 +145,11 @@ export class GuestVolume {
     if (call === 'publish')
       await node.NodePublishVolume({ ...full, targetPath: this.target, readonly: false })
     if (call === 'unpublish') await node.NodeUnpublishVolume({ volumeId: this.id, targetPath: this.target })
-    if (call === 'unstage') await node.NodeUnstageVolume(at)
+    if (call === 'unstage') {
+      // who wrote to a disk, or grew it, has udev read it: what it reads of a disk that goes would fail, and be logged
+      await tool('udevadm', 'settle')
+      await node.NodeUnstageVolume(at)
+    }
     if (call !== 'expand') return
     const requiredBytes = this.#sizeMib * MIB
     const answer = await node.NodeExpandVolume({
