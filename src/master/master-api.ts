@@ -312,7 +312,10 @@ export interface MasterApi extends SnapshotApi, ScheduleApi, BackupApi {
     readonly server?: string
     readonly health?: Health
   }): Page<VolumeView>
-  /** With `keepSnapshots`, CONFLICT (`has_snapshots`) for a volume that has any. */
+  /**
+   * With `keepSnapshots`, CONFLICT for a volume that has any (`has_snapshots`), but for bases of backups, which are in a
+   * repository; `in_use` while a backup of it is made.
+   */
   deleteVolume(
     caller: Caller,
     name: string,

@@ -254,6 +254,21 @@ describe('DeleteVolume', () => {
     await ask(driver.service.DeleteVolume, { volumeId: 'fake', secrets: {} })
   })
 
+  it('is not held up by the base of backups, but while one is made', async () => {
+    const { driver, master } = start()
+    const id = await made(driver, 'a')
+    await ask(driver.service.CreateSnapshot, snapshotRequest('backup-1', id))
+    for (const [key, snapshot] of master.snapshotsById) {
+      master.snapshotsById.set(key, { ...snapshot, isOfBackup: true })
+    }
+    const remove = () => ask(driver.service.DeleteVolume, { volumeId: id, secrets: {} })
+    master.isBackedUp = true
+    await expect(remove()).rejects.toMatchObject(refused('FAILED_PRECONDITION', /in_use/))
+    master.isBackedUp = false
+    await remove()
+    expect([...master.volumesById, ...master.snapshotsById]).toEqual([])
+  })
+
   it('leaves no snapshot of a clone behind when the driver that made it is gone', async () => {
     const { driver, master } = start()
     const id = await made(driver, 'a')

@@ -1,6 +1,7 @@
 /**
  * DeleteVolume. A volume with snapshots is refused, for their content is in it; the master decides that in the same change that
- * begins the deletion. The snapshots by which clones were made are ours, and go first.
+ * begins the deletion. The snapshots by which clones were made are ours, and go first. Of those of backups the master alone
+ * knows which are complete: no claim owns them, and nobody else would ever delete them.
  */
 
 import { isBlockError } from '../../base/errors.ts'
@@ -50,7 +51,9 @@ function refusePublished({ name, publications }: VolumeInfo): void {
 
 async function refuseSnapshots(ports: ControllerPorts, volume: VolumeInfo, call: CsiCall): Promise<void> {
   const all = await snapshotsOf(ports, volume.id, call)
-  const others = all.filter(({ name, state }) => !isCloneSnapshotName(name) && state !== 'deleting')
+  const others = all.filter(
+    ({ name, state, isOfBackup }) => !isCloneSnapshotName(name) && !isOfBackup && state !== 'deleting',
+  )
   if (others.length > 0) {
     throw new CsiError(
       'FAILED_PRECONDITION',

@@ -54,6 +54,8 @@ export interface SnapshotInfo {
   readonly createdAtMs: number
   /** It is one of several that were made at one moment, under one name. */
   readonly isOfGroup: boolean
+  /** Made for a backup, and kept as the base of the next: nobody's but the master's. */
+  readonly isOfBackup: boolean
 }
 
 export interface JobInfo {
@@ -130,7 +132,10 @@ export interface MasterPort {
   cloneSnapshot(source: SnapshotId, wish: VolumeWish, signal: AbortSignal): Promise<VolumeInfo>
   /** INVALID_ARGUMENT for a wish that `createVolume` would refuse. */
   resolvePolicy(wish: VolumeWish, signal: AbortSignal): Promise<ResolvedPolicy>
-  /** Begins it, for good; CONFLICT `published`, `has_snapshots`, `clone_filling`. */
+  /**
+   * Begins it, for good; CONFLICT `published`, `has_snapshots` (a base of backups is none that matters), `clone_filling`, `in_use`
+   * while it is backed up.
+   */
   deleteVolume(id: string, signal: AbortSignal): Promise<void>
   expandVolume(id: string, sizeBytes: number, signal: AbortSignal): Promise<JobInfo>
   /** The job that changes replicas; null when nothing differs. */

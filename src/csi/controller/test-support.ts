@@ -40,6 +40,8 @@ export class MemoryMaster implements MasterPort {
   serverList: ServerInfo[] = []
   looksUntilActive = 2
   fillsUntilWhole = 1
+  /** A backup job runs. */
+  isBackedUp = false
   #next = 1
   nowMs = 1_790_000_000_000
 
@@ -62,7 +64,9 @@ export class MemoryMaster implements MasterPort {
   deleteVolume: MasterPort['deleteVolume'] = async (id) => {
     const volume = this.#volume(id)
     if (volume.publications.length > 0) throw refusal('CONFLICT', 'published')
-    if (this.#snapshotsOf(id).length > 0) throw refusal('CONFLICT', 'has_snapshots')
+    if (this.isBackedUp) throw refusal('CONFLICT', 'in_use')
+    const hasOthers = this.#snapshotsOf(id).some(({ isOfBackup }) => !isOfBackup)
+    if (hasOthers) throw refusal('CONFLICT', 'has_snapshots')
     volume.status = 'deleting'
     volume.looks = this.looksUntilActive
   }
@@ -161,9 +165,14 @@ export class MemoryMaster implements MasterPort {
     if (volume.status !== 'active') {
       volume.looks -= 1
       if (volume.looks <= 0 && volume.status === 'creating') volume.status = 'active'
-      else if (volume.looks <= 0) this.volumesById.delete(volume.id)
+      else if (volume.looks <= 0) this.#gone(volume.id)
     }
     return shown
+  }
+
+  #gone(volume: string): void {
+    this.volumesById.delete(volume)
+    for (const { id } of this.#snapshotsOf(volume)) this.snapshotsById.delete(formatSnapshotId(id))
   }
 
   #make(wish: VolumeWish, madeOf: SnapshotId | null): VolumeInfo {
@@ -213,7 +222,15 @@ export class MemoryMaster implements MasterPort {
     const id = { volume, snapshot: (this.#next++).toString(16).padStart(16, '0') }
     const { sizeBytes } = this.#volume(volume)
     const createdAtMs = this.nowMs
-    const snapshot = { id, name, state: 'ready' as const, sizeBytes, createdAtMs, isOfGroup }
+    const snapshot = {
+      id,
+      name,
+      state: 'ready' as const,
+      sizeBytes,
+      createdAtMs,
+      isOfGroup,
+      isOfBackup: false,
+    }
     this.snapshotsById.set(formatSnapshotId(id), snapshot)
     return snapshot
   }

@@ -101,6 +101,7 @@ export const Snapshot = Type.Object({
   size_bytes: Count,
   created_at: Type.String(),
   group: Nullable(Type.String()),
+  repository: Nullable(Type.String()),
 })
 export const SnapshotList = Type.Object({ snapshots: Type.Array(Snapshot) })
 export const SnapshotPage = Type.Object({
@@ -115,6 +116,7 @@ export const snapshotInfo = (snapshot: Static<typeof Snapshot>): SnapshotInfo =>
   sizeBytes: snapshot.size_bytes,
   createdAtMs: Date.parse(snapshot.created_at),
   isOfGroup: snapshot.group !== null,
+  isOfBackup: snapshot.repository !== null,
 })
 
 export const Job = Type.Object({

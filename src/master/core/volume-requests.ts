@@ -14,7 +14,7 @@ import { changeQos } from '../placement/qos-limits.ts'
 import { resolvePolicy, resolveSize } from '../placement/resolve.ts'
 import { placementServers } from '../placement/servers.ts'
 import type { PlacementSettings } from '../placement/settings.ts'
-import type { AccessRecord, JobRecord, QosRecord, VolumeRecord } from '../records.ts'
+import type { AccessRecord, JobRecord, QosRecord, SnapshotRecord, VolumeRecord } from '../records.ts'
 import { unknownCloneOf } from '../snapshots/adopt-clone.ts'
 import { KEPT_LENGTH_MAX, keptOf } from './kept-volume.ts'
 import type { LiveCluster } from './live.ts'
@@ -210,9 +210,16 @@ export function deleteVolume(
   }
 }
 
-/** CONFLICT when it has snapshots: their content is in it. */
+/** While no backup is made, nobody needs it but the next one, which would be full. One that hosts may log in to is theirs, too. */
+const isBaseAlone = ({ backup, isExposed }: SnapshotRecord): boolean => backup !== null && !isExposed
+
+/** CONFLICT when it has snapshots, for their content is in it, or while a backup of it is made. Bases of backups go with it. */
 function refuseSnapshots(records: RecordsView, { uuid, name }: VolumeRecord): void {
-  const all = records.snapshotsOf(uuid)
+  const backup = records.jobs().find((job) => job.kind === 'backup' && job.volume === uuid && !isOver(job))
+  if (backup !== undefined) {
+    throw refusal('CONFLICT', 'in_use', `job ${backup.id} backs up volume ${name}; wait for it, or cancel it`)
+  }
+  const all = records.snapshotsOf(uuid).filter((snapshot) => !isBaseAlone(snapshot))
   const [first] = all
   if (first === undefined) return
   const more = all.length === 1 ? '' : ` and ${all.length - 1} more`

@@ -46,7 +46,10 @@ const PolicyChanged = Type.Object({
 const DeleteQuery = Type.Object(
   {
     keep_snapshots: Type.Optional(
-      Type.Boolean({ description: 'It is refused (`has_snapshots`) when the volume has any' }),
+      Type.Boolean({
+        description:
+          'It is refused when the volume has any but bases of backups (`has_snapshots`), or is backed up just now (`in_use`)',
+      }),
     ),
   },
   CLOSED,
