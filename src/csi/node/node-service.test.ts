@@ -251,6 +251,36 @@ describe('answers', () => {
     })
   })
 
+  it('a target that was never mounted does not hold up the next pod', async () => {
+    for (const wish of [
+      { mode: 'SINGLE_NODE_SINGLE_WRITER' },
+      { mode: 'SINGLE_NODE_SINGLE_WRITER', kind: 'block' },
+      { mode: 'SINGLE_NODE_MULTI_WRITER', kind: 'block' },
+    ] as const) {
+      const one = made(wish)
+      const { stage, publish, unpublish } = await one.driver()
+      await stage()
+      const { bind } = one.host
+      one.host.bind = () => Promise.reject(new BlockError('DISK', 'mount: exit code 32'))
+      await expect(publish()).rejects.toMatchObject({ code: 'DISK' })
+      one.host.bind = bind
+      // the driver begins anew, and has its record alone
+      const { service, unstage } = await one.driver()
+      const targetPath = `${one.targetPath}-2`
+      const at = { volumeId: VOLUME, stagingTargetPath: one.stagingPath, targetPath }
+      const request = { ...at, publishContext: {}, volumeContext: {}, secrets: {}, readonly: true }
+      await service.NodePublishVolume.handle({ ...request, volumeCapability: capabilityOf(wish) }, CALL)
+      // that one is mounted, and counts
+      await expect(publish()).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' })
+      await unpublish()
+      await service.NodeUnpublishVolume.handle({ volumeId: VOLUME, targetPath }, CALL)
+      await publish()
+      await unpublish()
+      await unstage()
+      expect(one.leftovers()).toEqual([])
+    }
+  })
+
   it('stats tell size and condition; what is not here is not found', async () => {
     const one = made({ transport: 'nvme', kind: 'block' })
     const { service, stage, publish } = await one.driver()

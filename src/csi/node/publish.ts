@@ -1,6 +1,7 @@
 /**
  * NodePublishVolume and NodeUnpublishVolume: a bind mount at the target path, of the staged file system or of the disk's
- * node. The record names a target before it is made and until it is gone.
+ * node. The record names a target before it is made and until it is gone, so whatever is mounted is in it; what is in it may have
+ * failed to be mounted, and nobody unpublishes that: it holds up no other, and is dropped with the next one that is recorded.
  */
 import type { NodePublishVolumeRequest__Output } from '../../gen/csi/v1/NodePublishVolumeRequest.ts'
 import type { NodeUnpublishVolumeRequest__Output } from '../../gen/csi/v1/NodeUnpublishVolumeRequest.ts'
@@ -27,10 +28,11 @@ export async function publishVolume(
     throw new CsiError('FAILED_PRECONDITION', 'staging_target_path is missing: a volume is staged first')
   }
   const stagingPath = needPath(request.stagingTargetPath, 'staging_target_path')
-  const record = await node.states.load(volumeId)
-  if (record === null || record.phase !== 'staged' || record.stagingPath !== stagingPath) {
+  const recorded = await node.states.load(volumeId)
+  if (recorded === null || recorded.phase !== 'staged' || recorded.stagingPath !== stagingPath) {
     throw new CsiError('FAILED_PRECONDITION', `the volume is not staged at ${stagingPath}`)
   }
+  const record = await withMounted(node, recorded)
   refuseOther(record, capability)
   const target = { path, readOnly: request.readonly || record.readOnly }
   refuseBeside(record, target)
@@ -121,6 +123,13 @@ function refuseOther(record: StageRecord, { access }: Capability): void {
   throw new CsiError('FAILED_PRECONDITION', `the volume is staged as ${is}`)
 }
 
+/** The record with those of its targets at which something is mounted. */
+async function withMounted({ host }: Node, record: StageRecord): Promise<StageRecord> {
+  const mounted = new Set((await host.mounts()).map(({ target }) => target))
+  return { ...record, targets: record.targets.filter(({ path }) => mounted.has(path)) }
+}
+
+/** Its targets are mounted. */
 function refuseBeside(record: StageRecord, target: PublishedTarget): void {
   const same = record.targets.find(({ path }) => path === target.path)
   if (same !== undefined && same.readOnly !== target.readOnly) {
