@@ -172,6 +172,26 @@ describe('ControllerPublishVolume', () => {
     }
   })
 
+  it('takes nothing from a node that has it when another writer comes in between', async () => {
+    const { driver, master } = start()
+    const id = await made(driver, 'a')
+    const mode = { volumeCapability: raw('MULTI_NODE_SINGLE_WRITER') }
+    const publish = () => ask(driver.service.ControllerPublishVolume, publishRequest(id, 'n1', mode))
+    await publish()
+    const { publish: published } = master
+    master.publish = async (volume, node, wish, signal) => {
+      await published(volume, node, wish, signal)
+      await published(volume, 'n2', wish, signal)
+    }
+    await publish()
+    expect(master.volumesById.get(id)?.publications).toMatchObject([{ node: 'n1' }, { node: 'n2' }])
+    for (const nodeId of ['n1', 'n2']) {
+      await ask(driver.service.ControllerUnpublishVolume, { volumeId: id, nodeId, secrets: {} })
+    }
+    await expect(publish()).rejects.toMatchObject(refused('FAILED_PRECONDITION', /n2/))
+    expect(master.volumesById.get(id)?.publications).toMatchObject([{ node: 'n2' }])
+  })
+
   it('checks what is missing first, then what is not there', async () => {
     const { driver } = start({ id: 'n1', volumesMax: 0 })
     const id = await made(driver, 'a')

@@ -39,7 +39,7 @@ export async function publishVolume(
   if (names === undefined) throw new CsiError('NOT_FOUND', `there is no node '${node.slice(0, 80)}'`)
   const isReadOnly = request.readonly || capability.isReadOnly
   refuseSecondWriter(volume, node, capability, isReadOnly)
-  // one that the node has already is none more, and is not taken from it, whatever the limit is now
+  // one that the node has already is none more, and is not taken from it, whatever the limit is now, and whoever comes after it
   const isNew = !volume.publications.some((one) => one.node === node)
   if (isNew) await refuseTooMany(ports, node, call, 1)
   const { iqn, nqn } = names
@@ -51,13 +51,15 @@ export async function publishVolume(
   )
   const now = await ports.master.findVolume(id, call.signal)
   if (now === null) throw new CsiError('NOT_FOUND', 'the volume was deleted meanwhile')
-  try {
-    refuseSecondWriter(now, node, capability, isReadOnly)
-    if (isNew) await refuseTooMany(ports, node, call, 0)
-  } catch (error) {
-    // another call published to another writer, or another volume, at the same moment: this one stands back
-    await ports.master.unpublish(id, node, call.signal)
-    throw error
+  if (isNew) {
+    try {
+      refuseSecondWriter(now, node, capability, isReadOnly)
+      await refuseTooMany(ports, node, call, 0)
+    } catch (error) {
+      // another call published to another writer, or another volume, at the same moment: this one stands back
+      await ports.master.unpublish(id, node, call.signal)
+      throw error
+    }
   }
   return {
     publishContext: encodePublishContext({
