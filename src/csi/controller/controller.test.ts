@@ -1,5 +1,6 @@
 /** What each call answers, over a master in memory. */
 import { describe, expect, it } from 'vitest'
+import { BlockError } from '../../base/errors.ts'
 import { ZONE_KEY } from '../core/topology.ts'
 import type { ControllerDriver } from './controller-driver.ts'
 import type { OnlyNode } from './ports.ts'
@@ -349,6 +350,44 @@ describe('snapshots', () => {
     await expect(ask(driver.groupService.GetVolumeGroupSnapshot, group)).rejects.toMatchObject(
       refused('NOT_FOUND'),
     )
+  })
+})
+
+describe('a group of snapshots', () => {
+  const grouped = async () => {
+    const { driver, master } = start()
+    const ids = [await made(driver, 'a'), await made(driver, 'b')]
+    const request = { name: 'g', sourceVolumeIds: ids, secrets: {}, parameters: {} }
+    const create = () => ask(driver.groupService.CreateVolumeGroupSnapshot, request)
+    await create()
+    const group = { groupSnapshotId: 'g', snapshotIds: [], secrets: {} }
+    return { driver, master, create, remove: () => ask(driver.groupService.DeleteVolumeGroupSnapshot, group) }
+  }
+
+  it('that is half undone is to be asked for again', async () => {
+    const { master, create } = await grouped()
+    const [[gone = ''] = [], [going = '', snapshot] = []] = [...master.snapshotsById]
+    master.snapshotsById.delete(gone)
+    master.snapshotsById.set(going, { ...snapshot!, state: 'deleting' })
+    await expect(create()).rejects.toMatchObject(refused('ABORTED', /ask again/))
+    master.snapshotsById.delete(going)
+    await create()
+    expect(master.snapshotsById.size).toBe(2)
+  })
+
+  it('is deleted when a member is read a moment longer, and not while one is read for long', async () => {
+    const { master, remove } = await grouped()
+    const { deleteSnapshot } = master
+    let reads = 3
+    master.deleteSnapshot = async (id, signal) => {
+      if (--reads >= 0) throw new BlockError('CONFLICT', 'server s1: the snapshot is being read')
+      await deleteSnapshot(id, signal)
+    }
+    await remove()
+    expect([...master.snapshotsById]).toEqual([])
+    const other = await grouped()
+    other.master.deleteSnapshot = () => Promise.reject(new BlockError('CONFLICT', 'it is being read'))
+    await expect(other.remove()).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 })
 

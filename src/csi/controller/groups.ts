@@ -15,7 +15,7 @@ import { snapshotAnswer, timestampOf } from './answers.ts'
 import type { SnapshotInfo } from './master-port.ts'
 import type { ControllerPorts } from './ports.ts'
 import { needed, reasonOf } from './refusals.ts'
-import { namesakes, noVolume, whenReady } from './snapshots.ts'
+import { deleteUnread, namesakes, noVolume, whenReady } from './snapshots.ts'
 
 const VOLUMES_MAX = 64
 
@@ -59,8 +59,11 @@ async function make(
   }
 }
 
-/** ALREADY_EXISTS unless `there` is the group of these volumes. */
+/** ALREADY_EXISTS unless `there` is the group of these volumes; ABORTED while what is there goes, some of it before the rest. */
 function refuseOther(name: string, sources: readonly string[], there: readonly SnapshotInfo[]): void {
+  if (there.some(({ state }) => state === 'deleting')) {
+    throw new CsiError('ABORTED', `snapshots ${name} are being deleted; ask again when they are gone`)
+  }
   const volumes = new Set(there.map(({ id }) => id.volume))
   const isSame = volumes.size === sources.length && sources.every((id) => volumes.has(id))
   if (isSame && there.every(({ isOfGroup }) => isOfGroup)) return
@@ -88,13 +91,7 @@ export async function deleteGroup(
   const id = needed(request.groupSnapshotId, 'group_snapshot_id')
   const found = await membersOf(ports, id, call)
   if (found.length > 0) refuseUnnamed(request.snapshotIds, found)
-  for (const snapshot of found) {
-    try {
-      await ports.master.deleteSnapshot(snapshot.id, call.signal)
-    } catch (error) {
-      if (!isBlockError(error, 'NOT_FOUND')) throw error
-    }
-  }
+  for (const { id: member } of found) await deleteUnread(ports, member, call)
   return {}
 }
 

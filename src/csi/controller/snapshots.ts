@@ -3,7 +3,7 @@ import { isBlockError } from '../../base/errors.ts'
 import type { CreateSnapshotRequest__Output } from '../../gen/csi/v1/CreateSnapshotRequest.ts'
 import type { CreateSnapshotResponse } from '../../gen/csi/v1/CreateSnapshotResponse.ts'
 import type { DeleteSnapshotRequest__Output } from '../../gen/csi/v1/DeleteSnapshotRequest.ts'
-import { isVolumeId, parseSnapshotId } from '../core/ids.ts'
+import { isVolumeId, parseSnapshotId, type SnapshotId } from '../core/ids.ts'
 import { storageName } from '../core/names.ts'
 import { refuseParameters } from '../core/parameters.ts'
 import { CsiError } from '../server/csi-error.ts'
@@ -90,22 +90,31 @@ export async function whenReady(
 const READ_MS_MAX = 10_000
 
 export async function deleteSnapshot(
-  { master, clock }: ControllerPorts,
+  ports: ControllerPorts,
   request: DeleteSnapshotRequest__Output,
   call: CsiCall,
 ): Promise<Record<string, never>> {
   const id = parseSnapshotId(needed(request.snapshotId, 'snapshot_id'))
-  if (id === undefined) return {}
+  if (id !== undefined) await deleteUnread(ports, id, call)
+  return {}
+}
+
+/** One that is not there is no error. CONFLICT for one that is read for longer than a moment. */
+export async function deleteUnread(
+  { master, clock }: ControllerPorts,
+  id: SnapshotId,
+  call: CsiCall,
+): Promise<void> {
   const endMs = clock.monotonicMs() + READ_MS_MAX
-  return waitFor(clock, call, { what: 'the snapshot is being read' }, async () => {
+  await waitFor(clock, call, { what: 'the snapshot is being read' }, async () => {
     try {
       await master.deleteSnapshot(id, call.signal)
-      return {}
     } catch (error) {
-      if (isBlockError(error, 'NOT_FOUND')) return {}
+      if (isBlockError(error, 'NOT_FOUND')) return true
       if (!isBeingRead(error) || clock.monotonicMs() >= endMs) throw error
       return undefined
     }
+    return true
   })
 }
 
