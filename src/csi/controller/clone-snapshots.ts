@@ -1,7 +1,8 @@
 /**
  * Snapshots by which volumes are cloned. A clone is filled from one for as long as that takes, long after the call that asked
  * for it was answered, so who deletes them is not that call: they are tried again and again until the master lets them go. What
- * another driver left behind when it died is found by its name, once, when this one starts; two drivers that try do no harm.
+ * nobody deletes, for its clone was never made or the driver died, is found by its name: when this one starts, and from then on
+ * every SWEEP_MS. Two drivers that try do no harm.
  */
 import { isBlockError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
@@ -14,6 +15,7 @@ import { reasonOf } from './refusals.ts'
 import { pause } from './wait.ts'
 
 const ROUND_MS = 10_000
+const SWEEP_MS = 600_000
 /** A younger one may be about to be cloned from: its clone is not recorded yet, and the master would let it go. */
 const AGE_MS_MIN = 600_000
 
@@ -28,7 +30,7 @@ export class CloneSnapshots {
   readonly #ending = new AbortController()
   /** To be deleted, by id as text. */
   readonly #waiting = new Map<string, SnapshotId>()
-  #isSwept = false
+  #nextSweepMs = 0
   #running: Promise<void> | undefined
 
   constructor(options: CloneSnapshotsOptions) {
@@ -72,8 +74,7 @@ export class CloneSnapshots {
     const { signal } = this.#ending
     while (!signal.aborted) {
       try {
-        if (!this.#isSwept) await this.#sweep(signal)
-        this.#isSwept = true
+        if (clock.monotonicMs() >= this.#nextSweepMs) await this.#sweep(signal)
         for (const id of [...this.#waiting.values()]) await this.#tryDelete(id, signal)
       } catch (error) {
         if (!isBlockError(error)) throw error
@@ -88,9 +89,10 @@ export class CloneSnapshots {
     for await (const { id, name, createdAtMs } of everyItem((page) => master.snapshots(page, signal))) {
       if (isCloneSnapshotName(name) && createdAtMs < clock.wallMs() - AGE_MS_MIN) this.letGo(id)
     }
+    this.#nextSweepMs = clock.monotonicMs() + SWEEP_MS
   }
 
-  /** One that is gone is forgotten; any other stays for the next round, and holds up none. */
+  /** One that is not there is forgotten, and a sweep finds it if it comes; any other stays for the next round, and holds up none. */
   async #tryDelete(id: SnapshotId, signal: AbortSignal): Promise<void> {
     const { master, log } = this.#options
     try {

@@ -303,6 +303,32 @@ describe('DeleteVolume', () => {
     await expect.poll(() => master.snapshotsById.size, { interval: 1 }).toBe(0)
     await next.close()
   })
+
+  it('leaves none behind of a clone that was never made, however late it was given up', async () => {
+    const { driver, master } = start()
+    const id = await made(driver, 'a')
+    master.cloneSnapshot = () => Promise.reject(new BlockError('NO_SPACE', 'no server has room'))
+    const clone = made(driver, 'b', { volumeContentSource: { volume: { volumeId: id } } })
+    await expect(clone).rejects.toMatchObject({ code: 'NO_SPACE' })
+    expect(master.snapshotsById.size).toBe(1)
+    driver.start()
+    await expect.poll(() => master.snapshotsById.size, { interval: 1 }).toBe(0)
+    await driver.close()
+  })
+
+  it('has a clone asked for again when its snapshot was swept away under it', async () => {
+    const { driver, master } = start()
+    const id = await made(driver, 'a')
+    const { cloneSnapshot } = master
+    master.cloneSnapshot = async (source, wish, signal) => {
+      master.cloneSnapshot = cloneSnapshot
+      await master.deleteSnapshot(source, signal)
+      return await cloneSnapshot(source, wish, signal)
+    }
+    const clone = () => made(driver, 'b', { volumeContentSource: { volume: { volumeId: id } } })
+    await expect(clone()).rejects.toMatchObject(refused('ABORTED', /ask again/))
+    expect(master.volumesById.get(await clone())?.madeOf?.volume).toBe(id)
+  })
 })
 
 describe('snapshots', () => {

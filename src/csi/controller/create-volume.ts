@@ -115,7 +115,15 @@ async function make(ports: ControllerPorts, wanted: Wanted, call: CsiCall): Prom
       chooseSize(range, volume.sizeBytes)
       await refuseOtherBlocks(ports, parameters, volume.id, call)
       const from = await cloneSnapshots.make(volume.id, name, call.signal)
-      return await master.cloneSnapshot(from.id, wish(from.sizeBytes), call.signal)
+      try {
+        return await master.cloneSnapshot(from.id, wish(from.sizeBytes), call.signal)
+      } catch (error) {
+        if (!isBlockError(error, 'NOT_FOUND')) throw error
+        // one that an earlier call made long ago, and that nobody seemed to need
+        throw new CsiError('ABORTED', `snapshot ${from.name} was deleted meanwhile; ask again`, {
+          cause: error,
+        })
+      }
     }
   }
 }
@@ -229,7 +237,7 @@ async function letCloneSnapshotGo(
     const by = await cloneSnapshots.find(madeOf.volume, name, call.signal)
     if (by !== undefined) cloneSnapshots.letGo(by.id)
   } catch (error) {
-    // the volume is made; the sweep of a later driver, or the deletion of its source, finds the snapshot
+    // the volume is made; a later sweep, or the deletion of its source, finds the snapshot
     if (!isBlockError(error)) throw error
     call.log.warn('csi.clone_snapshot_kept', { volume: madeOf.volume, snapshot: madeOf.snapshot }, error)
   }
