@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { JobJson } from '../../../e2e/cluster/fixture/api.ts'
 import { ABSENT_ID, behaviour, block, FOREIGN_ID, MIB, mount, refused, SIZE, sameVolume } from '../case.ts'
 
 export const CREATE_VOLUME = behaviour('CreateVolume', {
@@ -249,6 +250,20 @@ export const DELETE_VOLUME = behaviour('DeleteVolume', {
     const name = c.name('kept')
     await c.snapshot(volumeId, name)
     await refused('FAILED_PRECONDITION', c.client.controller.DeleteVolume({ volumeId }), new RegExp(name))
+  },
+  'of a volume with a backup is done, and the backup stays': async (c) => {
+    const { volumeId } = await c.volume()
+    const repository = c.name('away')
+    const path = `/block/repositories/${repository}`
+    await c.api.call('POST', '/block/repositories', { name: repository, directory: c.path() })
+    c.later(() => c.api.call('DELETE', path))
+    const { id } = await c.api.call<JobJson>('POST', `/block/volume/${volumeId}/backups`, { repository })
+    assert.equal((await c.api.ended(id)).state, 'succeeded')
+    await c.client.controller.DeleteVolume({ volumeId })
+    await refused('NOT_FOUND', c.client.controller.ControllerGetVolume({ volumeId }))
+    assert.deepEqual((await c.client.controller.ListSnapshots({ sourceVolumeId: volumeId })).entries, [])
+    const { backups } = await c.api.call<{ backups: readonly object[] }>('GET', `${path}/backups`)
+    assert.equal(backups.length, 1)
   },
   'of a published volume is refused': async (c) => {
     const volume = await c.volume()
