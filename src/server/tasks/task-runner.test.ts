@@ -4,6 +4,7 @@ import { Scheduler } from '../../../test/sim/scheduler.ts'
 import { BlockError } from '../../base/errors.ts'
 import { silentLogger } from '../../base/log.ts'
 import type { Clock } from '../../base/ports/clock.ts'
+import type { TaskKind } from '../../rpc/tasks.ts'
 import { type TaskRun, TaskRunner } from './task-runner.ts'
 
 const VOLUME = '11111111-2222-4333-8444-555555555555'
@@ -25,14 +26,18 @@ describe('tasks', () => {
   })
 
   /** Runs until it is told to end, and tells how often it was begun. */
-  function begun(n: number, volume: string | null = VOLUME): { count: number } {
+  function begun(
+    n: number,
+    volume: string | null = VOLUME,
+    kind: TaskKind = 'verifyBackup',
+  ): { count: number } {
     const times = { count: 0 }
     const work = async ({ signal }: TaskRun): Promise<string> => {
       times.count++
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
       throw new BlockError('DISCONNECTED', 'what it was doing was cut')
     }
-    tasks.start({ task: task(n), kind: 'verifyBackup', volume, work })
+    tasks.start({ task: task(n), kind, volume, work })
     return times
   }
 
@@ -74,6 +79,22 @@ describe('tasks', () => {
         await clock.sleep(1)
       }
       expect(tasks.view(task(2)).result).toBe('1')
+    }))
+
+  it('of which two would write the same volume run one after the other', () =>
+    run(async () => {
+      begun(1, VOLUME, 'restoreBackup')
+      begun(2, VOLUME, 'backup')
+      begun(3, '22222222-2222-4333-8444-555555555555', 'hydrate')
+      const busy = expect.objectContaining({ code: 'BUSY' })
+      expect(() => begun(4, VOLUME, 'restoreBackup')).toThrow(busy)
+      expect(() => begun(4, VOLUME, 'hydrate')).toThrow(busy)
+      tasks.cancel(task(1))
+      // it may write until it is over
+      expect(() => begun(4, VOLUME, 'restoreBackup')).toThrow(busy)
+      await clock.sleep(20)
+      expect(begun(4, VOLUME, 'restoreBackup').count).toBe(1)
+      await tasks.close()
     }))
 
   it('end with the lead of their volume, and no others', () =>

@@ -65,6 +65,8 @@ interface Outcome {
 }
 
 const RUNNING_MAX = 32
+/** They write what the volume is to be: two of them at once would leave something of both. */
+const WRITING: readonly TaskKind[] = ['restoreBackup', 'hydrate']
 /** Of those that are over: the oldest is forgotten first, and each after an hour. */
 const ENDED_MAX = 512
 const ENDED_MS_MAX = 3_600_000
@@ -96,7 +98,7 @@ export class TaskRunner {
 
   /**
    * Begins the task, unless one of this UUID runs or has succeeded: one that failed or was cancelled begins anew. BUSY when
-   * too many run; CLOSED.
+   * too many run, and while another task writes what the same volume is to be, also one that is about to end; CLOSED.
    */
   start({ task, kind, volume, work }: NewTask): void {
     this.#forgetOld()
@@ -104,8 +106,12 @@ export class TaskRunner {
     if (before !== undefined && (before.outcome === undefined || before.outcome.state === 'succeeded')) return
     this.#tasks.delete(task)
     if (this.#isClosed) throw STOPPING
-    const running = [...this.#tasks.values()].filter(({ outcome }) => outcome === undefined).length
-    if (running >= RUNNING_MAX) throw new BlockError('BUSY', `${RUNNING_MAX} tasks run here already`)
+    const running = [...this.#tasks.values()].filter(({ outcome }) => outcome === undefined)
+    if (running.length >= RUNNING_MAX) throw new BlockError('BUSY', `${RUNNING_MAX} tasks run here already`)
+    const isWritten = running.some((one) => one.volume === volume && WRITING.includes(one.kind))
+    if (volume !== null && WRITING.includes(kind) && isWritten) {
+      throw new BlockError('BUSY', 'another task that writes to the volume has not ended here yet')
+    }
     const abort = new AbortController()
     const { promise: ended, resolve } = Promise.withResolvers<void>()
     const known: Task = {
