@@ -13,8 +13,9 @@ import { specOf } from './task-plans.ts'
 const BACKOFF_FIRST_MS = 1000
 const BACKOFF_LAST_MS = 30_000
 
-/** Of a call that asks how it is with something. */
+/** Of calls that ask how it is with something. */
 const ASK_EVERY_MS = 1000
+const ASKING: readonly Call['kind'][] = ['task', 'cancelTask']
 
 interface Entry {
   state: CallState
@@ -68,6 +69,8 @@ export class Calls {
   readonly #settled: () => void
   readonly #underway: Underway
   readonly #entries = new Map<string, Entry>()
+  /** Requests to begin a task that are under way. */
+  readonly #starts = new Set<Promise<void>>()
 
   constructor(ports: CallPorts & Pick<JobPorts, 'clock'>, underway: Underway, settled: () => void) {
     this.#ports = ports
@@ -94,7 +97,7 @@ export class Calls {
     const settle = (state: CallState): void => {
       entry.state = state
       const doubled = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(times - 1, 10))
-      const waitMs = call.kind === 'task' ? ASK_EVERY_MS : doubled
+      const waitMs = ASKING.includes(call.kind) ? ASK_EVERY_MS : doubled
       entry.retryAtMs = this.#clock.monotonicMs() + waitMs
       this.#settled()
     }
@@ -112,7 +115,7 @@ export class Calls {
   }
 
   async #run(call: Call): Promise<Answer> {
-    const { links, leads, store } = this.#ports
+    const { links, leads } = this.#ports
     switch (call.kind) {
       case 'allocate':
         await this.#underway.during(call.request.volume, call.server, () =>
@@ -131,22 +134,38 @@ export class Calls {
         await links.setOrigin(call.server, call.request)
         return {}
       case 'startTask': {
-        const { server, task, led } = call
-        const spec = await specOf(task, call.plan, store.view, this.#ports)
-        await links.startTask(server, { task, led, spec })
+        await this.#begin(call)
         return {}
       }
       case 'task':
         return { task: await links.task(call.server, { task: call.task }) }
       case 'cancelTask':
+        // a request to begin it that comes after this one would leave it running
+        await Promise.allSettled(this.#starts)
         await links.cancelTask(call.server, { task: call.task })
-        return {}
+        // its end takes a while
+        return { task: await links.task(call.server, { task: call.task }) }
       case 'move':
         await this.#move(call.volume, call.to)
         return {}
       case 'retire':
         await leads.retire(call.volume)
         return {}
+    }
+  }
+
+  async #begin({ server, task, led, plan }: Extract<Call, { kind: 'startTask' }>): Promise<void> {
+    const { links, store } = this.#ports
+    const start = async (): Promise<void> => {
+      const spec = await specOf(task, plan, store.view, this.#ports)
+      await links.startTask(server, { task, led, spec })
+    }
+    const begun = start()
+    this.#starts.add(begun)
+    try {
+      await begun
+    } finally {
+      this.#starts.delete(begun)
     }
   }
 

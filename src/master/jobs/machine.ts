@@ -49,6 +49,7 @@ export type Call =
     }
   /** How it is with the task; made again once a second while it is asked for. */
   | { readonly kind: 'task'; readonly server: string; readonly task: string; readonly epoch: number | null }
+  /** The task is told to end, and asked how it is; as often. */
   | { readonly kind: 'cancelTask'; readonly server: string; readonly task: string }
   /** The primary hands over to `to`. */
   | { readonly kind: 'move'; readonly volume: string; readonly to: string }

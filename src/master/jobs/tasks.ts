@@ -2,13 +2,23 @@
  * A task of a block server, as a job follows it: asked for at the server that leads the volume (or, of no volume, at any), asked
  * after once a second, and asked for again wherever that server lost it or the lead moved.
  *
- *     place ─▶ `at` recorded ─▶ started ─▶ running ─▶ succeeded, failed
- *       ▲                          │ unknown: the server forgot it; failed in a way that passes: started again
- *       └──────── the lead moved ──┘
+ *     place ─▶ `at`, `epoch` recorded ─▶ started ─▶ running ─▶ succeeded, failed
+ *       ▲                                    │ unknown: the server forgot it; failed in a way that passes: started again
+ *       └───────────── the lead moved ───────┘
  */
 import type { LedVolume } from '../links.ts'
 import type { JobRecord, VolumeRecord } from '../records.ts'
-import { awayMs, type Call, type Decision, end, type Look, type Step, textOf, wait } from './machine.ts'
+import {
+  awayMs,
+  type Call,
+  type Decision,
+  end,
+  type Look,
+  numberOf,
+  type Step,
+  textOf,
+  wait,
+} from './machine.ts'
 import type { TaskPlan } from './task-plans.ts'
 import { serverName } from './volume-edits.ts'
 
@@ -35,6 +45,8 @@ const PASSING: readonly string[] = [
 ]
 /** Of a server that is asked for a task of no volume. */
 const AWAY_MS_MAX = 10_000
+/** In a row, of a server that is told to stop a task of no volume: half a minute at least. */
+const STOP_FAILURES_MAX = 30
 
 /** The volume at its primary; or what has to happen before. */
 export function atPrimary(look: Look, volume: VolumeRecord): TaskPlace | string {
@@ -74,9 +86,10 @@ export function followTask(
   const { server, led } = place
   const name = serverName(look.records, server)
   const start: Call = { kind: 'startTask', server, task: job.id, led, plan }
-  // whoever is told to stop it must know where it is
-  if (textOf(job, 'at') !== server) {
-    return waiting({ data: { ...job.data, at: server }, message: `asks ${name}`, calls: [start] })
+  // whoever is told to stop it must know where it is, and in which epoch
+  if (textOf(job, 'at') !== server || (led !== null && numberOf(job, 'epoch') !== led.epoch)) {
+    const data = { ...job.data, at: server, ...(led && { epoch: led.epoch }) }
+    return waiting({ data, message: `asks ${name}`, calls: [start] })
   }
   const ask: Call = { kind: 'task', server, task: job.id, epoch: led?.epoch ?? null }
   const started = look.call(start)
@@ -112,21 +125,47 @@ export function followTask(
 
 const waiting = (decision: Decision): TaskOutcome => ({ kind: 'waiting', decision })
 
-/** Of a job that is cancelled: its task is told to end, and then `after` is decided. */
+/**
+ * Of a job that is cancelled: its task is told to end, until its server says that it does not run; then `after` is decided. A
+ * server that is away may come back and still have it, and what it does then would come into what is done next.
+ */
 export function stopTask(after: (look: Look) => Decision): Step {
   return {
     decide(look) {
       const at = textOf(look.job, 'at')
-      // one that is away forgets it, or ends it when it sees that it does not lead
-      if (at === null || awayMs(look, at) > 0) return after(look)
+      if (at === null || isEndedAt(look, at)) return after(look)
       const call: Call = { kind: 'cancelTask', server: at, task: look.job.id }
       const state = look.call(call)
-      if (state?.kind === 'done' || (state?.kind === 'failed' && state.failures >= 3)) return after(look)
-      const why = state?.kind === 'failed' ? `: ${state.message}` : ''
-      return wait(`waits for ${serverName(look.records, at)} to stop it${why}`, { calls: [call] })
+      const name = serverName(look.records, at)
+      if (state?.kind === 'done') {
+        if (state.task !== null && state.task.state !== 'running') return after(look)
+        return wait(`waits until ${name} has stopped it`, { calls: [call] })
+      }
+      if (state?.kind === 'failed') {
+        if (look.job.volume === null && state.failures >= STOP_FAILURES_MAX) return after(look)
+        return wait(`waits for ${name} to stop it: ${state.message}`, { calls: [call] })
+      }
+      return wait(`waits for ${name} to stop it`, { calls: [call] })
     },
     cancel: { tooLate: 'it is being stopped already' },
   }
+}
+
+/**
+ * Whether nothing of the task counts any more that `at` may have, whatever that server says: it is out of the cluster; or the
+ * volume is gone, or was led in another epoch since then, which a server does not reach without having ended what was of the one
+ * before.
+ */
+function isEndedAt({ records, job }: Look, at: string): boolean {
+  const server = records.server(at)
+  if (server === undefined || server.state === 'left') return true
+  if (job.volume === null) return false
+  const volume = records.volume(job.volume)
+  if (volume === undefined || volume.state === 'deleting') return true
+  const { lead } = volume
+  if (lead.state !== 'serving' || lead.primary !== at) return true
+  // a job of an older release did not record it
+  return typeof job.data.epoch === 'number' && job.data.epoch !== lead.epoch.number
 }
 
 export const STOPPED = stopTask(() => end('cancelled', null))

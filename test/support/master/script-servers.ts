@@ -21,6 +21,8 @@ interface ScriptReplica {
 export interface ScriptServer {
   readonly id: string
   isUp: boolean
+  /** It runs, and the master does not reach it. */
+  isCut: boolean
   lostSinceMs: number
   /** Until when it is at work on a call that was given up. */
   busyUntilMs: number
@@ -46,7 +48,14 @@ export class ScriptServers implements ServerLinks {
     this.#scheduler = scheduler
     this.volumes = new ScriptVolumes(() => scheduler.nowMs)
     for (const id of ids)
-      this.servers.set(id, { id, isUp: true, lostSinceMs: 0, busyUntilMs: 0, replicas: new Map() })
+      this.servers.set(id, {
+        id,
+        isUp: true,
+        isCut: false,
+        lostSinceMs: 0,
+        busyUntilMs: 0,
+        replicas: new Map(),
+      })
   }
 
   fault(kind: CallKind, server: string, ...faults: Fault[]): void {
@@ -57,6 +66,13 @@ export class ScriptServers implements ServerLinks {
     const server = this.#server(id)
     server.isUp = isUp
     if (!isUp) this.volumes.forgetTasks(id)
+    server.lostSinceMs = this.#scheduler.nowMs
+  }
+
+  /** Its stream to the master breaks, and comes back; it goes on meanwhile, and leads what it led. */
+  setCut(id: string, isCut: boolean): void {
+    const server = this.#server(id)
+    server.isCut = isCut
     server.lostSinceMs = this.#scheduler.nowMs
   }
 
@@ -149,7 +165,7 @@ export class ScriptServers implements ServerLinks {
         this.#scheduler.schedule(kind, id, delayMs, run)
       }
       const giveUp = (): void => reject(new BlockError('TIMED_OUT', 'no answer came'))
-      if (!server.isUp) {
+      if (!server.isUp || server.isCut) {
         at(TRIP_MS, () => reject(new BlockError('DISCONNECTED', 'the server is not connected')))
         return
       }

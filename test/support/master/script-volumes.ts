@@ -34,7 +34,8 @@ interface ScriptTask {
   readonly epoch: number | null
   readonly endsMs: number
   readonly fails: { readonly code: string; readonly message: string } | undefined
-  isCancelled: boolean
+  /** When it was told to end. */
+  cancelledMs: number | null
 }
 
 /** Does tasks for real, where a test has what they need. */
@@ -46,8 +47,6 @@ export interface RealTasks {
   cancel(task: string): void
 }
 
-const TASK_MS = 2500
-
 export class ScriptVolumes {
   readonly #now: () => number
   readonly #logs = new Map<string, ScriptLog>()
@@ -55,6 +54,9 @@ export class ScriptVolumes {
   readonly #tasks = new Map<string, ScriptTask>()
   /** How the next tasks of a kind end, if not well. */
   readonly failures = new Map<TaskKind, { readonly code: string; readonly message: string }[]>()
+  /** How long a task takes, and how long its end does when it is cancelled. */
+  taskMs = 2500
+  stoppingMs = 0
   /** `kind server` of every task that was begun. */
   readonly begun: string[] = []
   /** Specifications of those. */
@@ -168,7 +170,7 @@ export class ScriptVolumes {
       if (state === 'running' || state === 'succeeded') return
     }
     const fails = this.failures.get(spec.kind)?.shift()
-    this.#tasks.set(key, { spec, volume, epoch, endsMs: this.#now() + TASK_MS, fails, isCancelled: false })
+    this.#tasks.set(key, { spec, volume, epoch, endsMs: this.#now() + this.taskMs, fails, cancelledMs: null })
     this.begun.push(`${spec.kind} ${server}`)
     this.specs.push(spec)
   }
@@ -185,13 +187,16 @@ export class ScriptVolumes {
   cancelTask(server: string, { task }: Of<'cancelTask'>): void {
     this.real?.cancel(task)
     const known = this.#tasks.get(`${server}/${task}`)
-    if (known !== undefined) known.isCancelled = true
+    if (known !== undefined) known.cancelledMs ??= this.#now()
   }
 
-  #view(_key: string, task: string, { spec, volume, endsMs, fails, isCancelled }: ScriptTask): TaskView {
-    if (isCancelled) return { ...NOTHING, task, state: 'cancelled' }
+  #view(_key: string, task: string, { spec, volume, endsMs, fails, cancelledMs }: ScriptTask): TaskView {
     const leftMs = endsMs - this.#now()
-    if (leftMs > 0) return { ...NOTHING, task, state: 'running', done: TASK_MS - leftMs, total: TASK_MS }
+    if (cancelledMs !== null && this.#now() >= cancelledMs + this.stoppingMs) {
+      return { ...NOTHING, task, state: 'cancelled' }
+    }
+    if (leftMs > 0)
+      return { ...NOTHING, task, state: 'running', done: this.taskMs - leftMs, total: this.taskMs }
     if (fails !== undefined) return { ...NOTHING, task, state: 'failed', ...fails }
     if (spec.kind === 'hydrate' && volume !== null) this.#filled(this.log(volume))
     return { ...NOTHING, task, state: 'succeeded', result: this.#resultOf(spec, task) }
