@@ -122,3 +122,29 @@ describe('a job that is cancelled', () => {
     expect(stateAt(back, 's1')).toBe('cancelled')
   })
 })
+
+describe('a clone that is being filled', () => {
+  it('has a ticket of the next primary of its source soon after the old one ended', async () => {
+    const world = new JobWorld()
+    world.servers.volumes.taskMs = 10_000_000
+    world.addVolume('v', THREE)
+    const origin = { volume: 'u-v', snapshot: '00000000000000a1', sizeBytes: 4096 }
+    world.addVolume('c', ['s4', 's3'], { origin })
+    const { volumes } = world.servers
+    volumes.createSnapshot({ volume: 'u-v', epoch: 1, id: origin.snapshot, name: 'one' })
+    volumes.setOrigin({ volume: 'u-c', epoch: 1, origin })
+    world.addJob(JOB, { kind: 'clone', volume: 'u-c', step: 'fill', data: {} })
+    await world.start()
+    await world.until('its task', () => stateAt(world, 's4') === 'running')
+    await world.scheduler.pass(60_000)
+    await world.scheduler.until(world.running.cluster!.move('u-v', 's2'), { what: 'the move' })
+    volumes.failTask('s4', JOB, { code: 'BUSY', message: 'the ticket is not known' })
+    const fromMs = world.scheduler.nowMs
+    await world.until('its task', () => volumes.begun.length === 2)
+    expect(world.scheduler.nowMs - fromMs).toBeLessThan(2500)
+    expect(volumes.specs.map((spec) => spec.kind === 'hydrate' && spec.origin.address)).toEqual([
+      's1:7461',
+      's2:7461',
+    ])
+  })
+})

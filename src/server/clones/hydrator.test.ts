@@ -183,6 +183,101 @@ describe('a clone that is filled', () => {
     }),
   )
 
+  it.each(['ACCESS_DENIED', 'CLOSED'] as const)(
+    'ends at once when its ticket is over (%s), and is BUSY for hosts, who ask there no more',
+    async (code) =>
+      await test(async () => {
+        const wanted = await expected()
+        origin.use(image)
+        image.reads = 0
+        image.onRead = async () => {
+          if (image.reads > 5) throw new BlockError(code, 'the ticket is not known')
+        }
+        const fromMs = scheduler.nowMs
+        await expect(fill()).rejects.toThrow(/the ticket is not known/)
+        expect(scheduler.nowMs - fromMs).toBeLessThan(1000)
+        const { reads } = image
+        await expect(device.read(SIZE / 2, filled(0))).rejects.toMatchObject({ code: 'BUSY' })
+        expect(image.reads).toBe(reads)
+        // with the next ticket it goes on
+        origin.leave(image)
+        image.onRead = () => undefined
+        origin.use(image)
+        await fill()
+        expect(Buffer.compare(await content(), wanted)).toBe(0)
+        await volume.close()
+      })(),
+  )
+
+  it(
+    'ends at once when its ticket is over at the very end',
+    test(async () => {
+      origin.use(image)
+      const { changed } = image
+      image.onRead = async () => {
+        image.changed = async () => {
+          throw new BlockError('ACCESS_DENIED', 'the ticket is not known')
+        }
+      }
+      const fromMs = scheduler.nowMs
+      await expect(fill()).rejects.toMatchObject({ code: 'BUSY' })
+      expect(scheduler.nowMs - fromMs).toBeLessThan(10_000)
+      image.changed = changed
+      image.onRead = () => undefined
+      origin.use(image)
+      await fill()
+      expect(device.origin).toBeNull()
+      await volume.close()
+    }),
+  )
+
+  it.each(['DISCONNECTED', 'TIMED_OUT'] as const)(
+    'gives up after ten seconds when its origin is not reached (%s)',
+    async (code) =>
+      await test(async () => {
+        origin.use(image)
+        let isAway = false
+        image.onRead = async () => {
+          if (isAway) throw new BlockError(code, 'no answer came')
+          isAway = image.readBytes > SIZE / 8
+        }
+        const fromMs = scheduler.nowMs
+        await expect(fill()).rejects.toMatchObject({ code: 'BUSY' })
+        expect(scheduler.nowMs - fromMs).toBeGreaterThan(10_000)
+        expect(scheduler.nowMs - fromMs).toBeLessThan(20_000)
+        // a short time is waited for
+        isAway = true
+        const filling = fill()
+        await process.clock.sleep(5000)
+        isAway = false
+        image.onRead = () => undefined
+        await filling
+        expect(device.origin).toBeNull()
+        await volume.close()
+      })(),
+  )
+
+  it(
+    'goes on when it was BUSY itself for a minute',
+    test(async () => {
+      origin.use(image)
+      const wanted = await expected()
+      let reads = 0
+      image.onRead = async () => {
+        if (++reads !== 4) return
+        // the lease is over, and comes back
+        device.serve({ kind: 'until', epoch: device.epoch, untilMs: 0 })
+        process.clock.after(60_000, () =>
+          device.serve({ kind: 'until', epoch: device.epoch, untilMs: Number.MAX_SAFE_INTEGER }),
+        )
+      }
+      await fill()
+      expect(scheduler.nowMs).toBeGreaterThan(60_000)
+      expect(Buffer.compare(await content(), wanted)).toBe(0)
+      await volume.close()
+    }),
+  )
+
   it(
     'gives up after two minutes, and at once on a block that is bad',
     test(async () => {

@@ -10,6 +10,7 @@ import { BLOCK_BYTES, MIB } from '../../base/units.ts'
 import type { CloneDevice } from '../../replication/led-volume.ts'
 import { ResyncPacer } from '../../replication/resync/pacer.ts'
 import type { TaskRun } from '../tasks/task-runner.ts'
+import { originTrouble } from './clone-origin.ts'
 
 export interface HydratorOptions {
   readonly device: CloneDevice & {
@@ -24,8 +25,11 @@ const RUN_BLOCKS_MAX = MIB / BLOCK_BYTES
 const RUNS_UNDERWAY_MAX = 4
 /** Blocks that are asked for at a time, and so remembered. */
 const LISTED_MAX = 8192
-/** What does not go through for so long without any success is given up; whoever wants it begins anew. */
-const PATIENCE_MS = 120_000
+/**
+ * What does not go through for so long without any success is given up, and whoever wants it begins anew: an origin whose server
+ * does not answer soon, for another one may lead it by then; what else is BUSY late.
+ */
+const PATIENCE_MS = { UNREACHED: 10_000, BUSY: 120_000 } as const
 const RETRY_MS = { MIN: 50, MAX: 5_000 } as const
 const PASSING: ReadonlySet<BlockErrorCode> = new Set(['BUSY', 'DISCONNECTED', 'TIMED_OUT'])
 
@@ -34,7 +38,10 @@ interface Run {
   blocks: number
 }
 
-/** Resolves when all is filled, and that is durable. As the device; MEDIUM with the block that the origin cannot give. */
+/**
+ * Resolves when all is filled, and that is durable. As the device; MEDIUM with the block that the origin cannot give; BUSY at once
+ * when the ticket of the origin is over.
+ */
 export async function hydrate(options: HydratorOptions, run: TaskRun): Promise<void> {
   const { clock, device } = options
   const { origin } = device
@@ -127,6 +134,7 @@ class Hydration {
   /** What does not go through at present is tried again, for as long as something does now and then. */
   async insist<T>(work: () => Promise<T>): Promise<T> {
     const { clock } = this.#o
+    const beganMs = clock.monotonicMs()
     let pauseMs: number = RETRY_MS.MIN
     for (;;) {
       this.#run.signal.throwIfAborted()
@@ -135,8 +143,9 @@ class Hydration {
         this.#successMs = clock.monotonicMs()
         return done
       } catch (error) {
-        const isPassing = isBlockError(error) && PASSING.has(error.code)
-        if (!isPassing || clock.monotonicMs() - this.#successMs > PATIENCE_MS) throw error
+        if (!isBlockError(error) || !PASSING.has(error.code)) throw error
+        const failingMs = clock.monotonicMs() - Math.max(this.#successMs, beganMs)
+        if (failingMs >= patienceMs(error)) throw error
         this.#run.say(`waits: ${error.message}`)
       }
       await this.#pause(pauseMs)
@@ -156,6 +165,17 @@ class Hydration {
     signal.removeEventListener('abort', wake)
     timer.cancel()
     signal.throwIfAborted()
+  }
+}
+
+function patienceMs(error: BlockError): number {
+  switch (originTrouble(error)) {
+    case 'over':
+      return 0
+    case 'unreached':
+      return PATIENCE_MS.UNREACHED
+    case null:
+      return PATIENCE_MS.BUSY
   }
 }
 

@@ -32,8 +32,8 @@ interface ScriptTask {
   readonly spec: TaskSpec
   readonly volume: string | null
   readonly epoch: number | null
-  readonly endsMs: number
-  readonly fails: { readonly code: string; readonly message: string } | undefined
+  endsMs: number
+  fails: { readonly code: string; readonly message: string } | undefined
   /** When it was told to end. */
   cancelledMs: number | null
 }
@@ -182,6 +182,12 @@ export class ScriptVolumes {
     const known = this.#tasks.get(key)
     if (known !== undefined) return this.#view(key, task, known)
     return { ...NOTHING, task, state: 'unknown' }
+  }
+
+  /** It fails now. */
+  failTask(server: string, task: string, fails: NonNullable<ScriptTask['fails']>): void {
+    const known = this.#tasks.get(`${server}/${task}`)
+    if (known !== undefined) Object.assign(known, { fails, endsMs: this.#now() })
   }
 
   cancelTask(server: string, { task }: Of<'cancelTask'>): void {
