@@ -3,7 +3,7 @@
  * something else, ends what was left half done, deletes what is to go, and says again what hosts may log in to. Clones of
  * which the registry does not know go on. Knows the space that snapshots take, as it was told last.
  */
-import { isBlockError } from '../../base/errors.ts'
+import { type BlockError, type BlockErrorCode, isBlockError } from '../../base/errors.ts'
 import type { Timer } from '../../base/ports/clock.ts'
 import type { JobPorts } from '../jobs/ports.ts'
 import { isOver } from '../jobs/turns.ts'
@@ -23,6 +23,9 @@ const BACKOFF_LAST_MS = 30_000
 const USAGE_EVERY_MS = 5 * 60_000
 /** What a beat says may be older than what is recorded by so much. */
 const OLD_BEAT_MS = 5_000
+/** A server that leaves so many calls of one look without an answer is asked again at the next one. */
+const UNANSWERED_MAX = 2
+const UNANSWERED: readonly BlockErrorCode[] = ['DISCONNECTED', 'TIMED_OUT']
 /** Volumes that are looked at at once. */
 const AT_ONCE_MAX = 8
 
@@ -146,8 +149,8 @@ export class SnapshotKeeper {
   }
 
   /**
-   * Asks the primary, and makes both sides the same. In the volume's turn only. CONFLICT, DISCONNECTED and the like as of the
-   * calls: what was done until then stays.
+   * Asks the primary, and makes both sides the same. In the volume's turn only. CONFLICT, DISCONNECTED and the like as of the first
+   * call that failed: what could be done of the other snapshots is done.
    */
   async reconcile(uuid: string): Promise<void> {
     const { store, links, clock } = this.#ports
@@ -168,14 +171,24 @@ export class SnapshotKeeper {
       const { writes, events } = reconcile(now, before, records.snapshotsOf(uuid), told, isOwned)
       return { writes, events, result: undefined }
     })
+    const isExposedThere = new Map(told.snapshots.map((one) => [one.id, one.isExposed]))
+    const errors: BlockError[] = []
     for (const { id, state, isExposed } of store.view.snapshotsOf(uuid).slice()) {
       if (this.#isClosed) return
-      if (state === 'deleting') await this.delete(server, led, id)
-      const is = told.snapshots.find((one) => one.id === id)?.isExposed
-      if (state === 'ready' && is !== undefined && is !== isExposed) {
-        await links.exposeSnapshot(server, { ...led, id, isExposed })
+      const is = isExposedThere.get(id)
+      try {
+        if (state === 'deleting') await this.delete(server, led, id)
+        if (state === 'ready' && is !== undefined && is !== isExposed) {
+          await links.exposeSnapshot(server, { ...led, id, isExposed })
+        }
+      } catch (error) {
+        if (!isBlockError(error)) throw error
+        errors.push(error)
+        // who asks for something of the volume waits meanwhile
+        if (errors.filter(({ code }) => UNANSWERED.includes(code)).length >= UNANSWERED_MAX) break
       }
     }
+    if (errors[0] !== undefined) throw errors[0]
   }
 
   /** Deletes it at the primary, and then its record. In the volume's turn only. */

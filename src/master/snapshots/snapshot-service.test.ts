@@ -159,6 +159,32 @@ describe("the registry's list", () => {
     expect(there()).toEqual([`n${made}`])
   })
 
+  it('is kept for all others when one of them cannot be deleted', async () => {
+    const [read, going, shown] = ['a', 'b', 'c'].map((digit) => digit.repeat(16))
+    const { world, names, settled } = await started((one) => {
+      const { volumes } = one.servers
+      for (const [id, state] of [
+        [read!, 'deleting'],
+        [going!, 'deleting'],
+        [shown!, 'ready'],
+      ] as const) {
+        volumes.createSnapshot({ volume: 'u-v', epoch: 1, id, name: `n${id}` })
+        const record = {
+          ...{ id, volume: 'u-v', name: `n${id}`, state, lsn: null, sizeBytes: 1, createdAt: 0 },
+          ...{ schedule: null, isExposed: state === 'ready', group: null, backup: null },
+        }
+        one.put({ kind: 'snapshot', record })
+      }
+      volumes.read.add(read!)
+    })
+    const log = world.servers.volumes.log('u-v')
+    const isShown = (): boolean => log.snapshots.some(({ id, isExposed }) => id === shown && isExposed)
+    await settled('what can be done', () => names().length === 2 && isShown())
+    expect(names()).toEqual([`n${read} deleting`, `n${shown} ready`])
+    world.servers.volumes.read.clear()
+    await settled('the rest', () => names().length === 1)
+  })
+
   it('tells the next primary what hosts may log in to', async () => {
     const { world, ask, settled } = await started()
     await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
