@@ -199,7 +199,7 @@ export interface RemoveRequest {
   readonly set: { readonly epoch: number; readonly version: number }
 }
 
-/** A volume at the server that leads it in the epoch of this number; CONFLICT where it does not. */
+/** A volume at the server that leads it in the epoch of this number; CONFLICT (`not_led`) where it does not. */
 export interface LedVolume {
   /** UUID. */
   readonly volume: string
@@ -274,7 +274,8 @@ export interface ServerCalls {
 
   /**
    * Begins a task, or finds it running or succeeded under this UUID; one that failed or was cancelled begins anew. `led`: the volume that it is of, which this server leads; null for tasks
-   * of no volume. A task of a volume ends as failed with CONFLICT when the lead is lost. BUSY: too many run here.
+   * of no volume. A task of a volume ends as failed with CONFLICT when the lead is lost. BUSY: too many run here, or another
+   * one writes what the volume is to be.
    */
   startTask(request: {
     readonly task: string

@@ -3,6 +3,7 @@
  * outcome. In the volume's turn only.
  */
 import { BlockError, type BlockErrorCode, isBlockError } from '../../base/errors.ts'
+import { NOT_LED } from '../../rpc/reasons.ts'
 import type { JobPorts } from '../jobs/ports.ts'
 import type { LedVolume, SnapshotFacts } from '../links.ts'
 import type { SnapshotRecord } from '../records.ts'
@@ -12,7 +13,7 @@ type DirectPorts = Pick<JobPorts, 'store' | 'links' | 'clock'>
 /** Somebody waits for the answer. */
 const WAIT_MS = 10_000
 const PAUSE_MS = 200
-/** A conflict may mean that it does not lead any more, or not yet; or that it is so. */
+/** Of those that say more than that it does not lead any more, or not yet: then it is so. */
 const CONFLICTS_MAX = 3
 const HOLD_MS = 5000
 
@@ -29,6 +30,10 @@ export interface Primary {
   readonly server: string
   readonly led: LedVolume
 }
+
+/** About what was asked for, not about who was asked. */
+export const isConflict = ({ code, facts }: BlockError): boolean =>
+  code === 'CONFLICT' && facts.reason !== NOT_LED
 
 export class DirectCalls {
   readonly #ports: DirectPorts
@@ -58,7 +63,7 @@ export class DirectCalls {
         return await call(this.primaryOf(uuid))
       } catch (error) {
         if (!isBlockError(error) || !PASSING.includes(error.code)) throw error
-        if (error.code === 'CONFLICT' && ++conflicts >= CONFLICTS_MAX) throw error
+        if (isConflict(error) && ++conflicts >= CONFLICTS_MAX) throw error
         if (clock.monotonicMs() >= endMs) throw error
       }
       await clock.sleep(PAUSE_MS)

@@ -116,6 +116,62 @@ describe('a snapshot', () => {
   })
 })
 
+describe('a snapshot that is deleted', () => {
+  const NOT_YET = Array.from({ length: 8 }, () => 'not led' as const)
+
+  it('at a primary that does not lead yet is waited for', async () => {
+    const { world, ask, names, there } = await started()
+    world.servers.fault('createSnapshot', 's1', ...NOT_YET)
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    world.servers.fault('deleteSnapshot', 's1', ...NOT_YET)
+    await ask((m) => m.deleteSnapshot(ANNA, 'v', 'one'))
+    expect([names(), there()]).toEqual([[], []])
+  })
+
+  it('by a server that dies before it answers was not lost', async () => {
+    const { world, ask, names, there, settled } = await started()
+    await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    world.servers.fault('deleteSnapshot', 's1', 'answer lost')
+    // longer than anybody waits
+    world.servers.fault('deleteSnapshot', 's2', ...Array.from({ length: 60 }, () => 'not led' as const))
+    world.scheduler.schedule('down', 's1', 1000, () => world.servers.setUp('s1', false))
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toBe('BUSY deleted_later')
+    expect([names(), there()]).toEqual([['one deleting'], []])
+    world.servers.faults.clear()
+    await settled('its end', () => names().length === 0)
+    const kinds = world.master.events({ limit: 100 }).map(({ kind }) => kind)
+    expect(kinds).not.toContain('snapshot.lost')
+  })
+
+  it('is no more ready by a conflict, when a request without an answer came before', async () => {
+    const { world, ask, names, settled } = await started()
+    const { record } = await ask((m) => m.createSnapshot(ANNA, 'v', { name: 'one' }))
+    world.servers.volumes.read.add(record.id)
+    world.servers.fault('deleteSnapshot', 's1', 'lost')
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toBe('BUSY deleted_later')
+    expect(names()).toEqual(['one deleting'])
+    world.servers.volumes.read.clear()
+    await settled('its end', () => names().length === 0)
+  })
+
+  it('is going still when it was before, whoever reads it', async () => {
+    const id = 'a'.repeat(16)
+    const { world, ask, names, settled } = await started((one) => {
+      const record = {
+        ...{ id, volume: 'u-v', name: 'one', state: 'deleting' as const, lsn: null, sizeBytes: 1 },
+        ...{ createdAt: 0, schedule: null, isExposed: false, group: null, backup: null },
+      }
+      one.put({ kind: 'snapshot', record })
+      one.servers.volumes.createSnapshot({ volume: 'u-v', epoch: 1, id, name: 'one' })
+      one.servers.volumes.read.add(id)
+    })
+    expect(await refusalOf(ask((m) => m.deleteSnapshot(ANNA, 'v', 'one')))).toBe('BUSY deleted_later')
+    expect(names()).toEqual(['one deleting'])
+    world.servers.volumes.read.clear()
+    await settled('its end', () => names().length === 0)
+  })
+})
+
 describe("the registry's list", () => {
   it('follows the volume: lost, taken in, found again', async () => {
     const { world, ask, names, settled } = await started()

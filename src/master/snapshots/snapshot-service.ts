@@ -16,7 +16,7 @@ import {
   type SnapshotView,
 } from '../snapshot-api.ts'
 import { type Derived, deriveVolume } from './derive.ts'
-import { DirectCalls } from './direct-calls.ts'
+import { DirectCalls, isConflict } from './direct-calls.ts'
 import type { SnapshotKeeper } from './keeper.ts'
 import { listed, listKey } from './list.ts'
 import { protectionView } from './protection.ts'
@@ -101,28 +101,38 @@ export class SnapshotService implements SnapshotApi {
   async deleteSnapshot(caller: Caller, name: string, snapshotName: string): Promise<void> {
     const { uuid } = findVolume(this.#view, name)
     await this.#turns.during([uuid], async () => {
-      const record = await this.#ports.ask(caller, (records, context) =>
-        requests.beginDelete(records, uuid, snapshotName, context),
-      )
-      if (record === null) return
-      try {
-        await this.#calls.atPrimary(uuid, ({ server, led }) => this.#keeper.delete(server, led, record.id))
-      } catch (error) {
-        if (!isBlockError(error)) throw error
-        if (error.code === 'CONFLICT') {
-          await this.#put({ ...record, state: 'ready' }, 'deleting')
+      const before = await this.#ports.ask(caller, (records, context) => {
+        const { result, ...change } = requests.beginDelete(records, uuid, snapshotName, context)
+        return { ...change, result: result && records.snapshot(uuid, result.id) }
+      })
+      if (before === null || before === undefined) return
+      await this.#delete(before)
+    })
+  }
+
+  /** Of one that is recorded as deleting; `before`: what it was. It is that again only when it is certain that it is there. */
+  async #delete(before: SnapshotRecord): Promise<void> {
+    const { volume, id } = before
+    let isCertain = true
+    try {
+      await this.#calls.atPrimary(volume, async ({ server, led }) => {
+        try {
+          await this.#keeper.delete(server, led, id)
+        } catch (error) {
+          // whatever else it ends with, the log may have it
+          isCertain &&= isBlockError(error, 'CONFLICT')
           throw error
         }
-        throw new BlockError(
-          'BUSY',
-          `${error.message}; the snapshot is deleted as soon as that is possible`,
-          {
-            facts: { reason: 'deleted_later' },
-            cause: error,
-          },
-        )
+      })
+    } catch (error) {
+      if (!isBlockError(error)) throw error
+      if (isConflict(error) && isCertain && before.state !== 'deleting') {
+        await this.#put(before, 'deleting')
+        throw error
       }
-    })
+      const message = `${error.message}; the snapshot is deleted as soon as that is possible`
+      throw new BlockError('BUSY', message, { facts: { reason: 'deleted_later' }, cause: error })
+    }
   }
 
   async exposeSnapshot(

@@ -9,6 +9,7 @@ import { BLOCK_BYTES } from '../../base/units.ts'
 import type { QosLimits } from '../../frontend/qos/limiter.ts'
 import type { LedBeat, SnapshotFacts } from '../../master/links.ts'
 import type { LedDevice } from '../../replication/device.ts'
+import { NOT_LED } from '../../rpc/reasons.ts'
 import { CloneOrigin } from '../clones/clone-origin.ts'
 import type { ImageTickets } from '../images/image-tickets.ts'
 import type { OwnAccess } from '../served/served-volume.ts'
@@ -93,12 +94,12 @@ export class Lead {
     this.exposed.setQos(limits)
   }
 
-  /** The device, while this server leads in the epoch of that number; else CONFLICT. */
+  /** The device, while this server leads in the epoch of that number; else CONFLICT (`not_led`). */
   in(epoch: number): LedDevice {
     const device = this.#device
     if (device?.epoch.number === epoch) return device
     throw new BlockError('CONFLICT', `volume ${this.#o.name} is not led here in epoch ${epoch}`, {
-      facts: { epoch, leads: device?.epoch.number },
+      facts: { reason: NOT_LED, epoch, leads: device?.epoch.number },
     })
   }
 

@@ -5,10 +5,11 @@
  */
 import { BlockError } from '../../../src/base/errors.ts'
 import type { AllocateRequest, ServerCalls, ServerLinks, ToServer } from '../../../src/master/links.ts'
+import { NOT_LED } from '../../../src/rpc/reasons.ts'
 import type { Scheduler } from '../../sim/scheduler.ts'
 import { ScriptVolumes } from './script-volumes.ts'
 
-export type Fault = 'none' | 'refused' | 'lost' | 'answer lost' | 'late'
+export type Fault = 'none' | 'refused' | 'not led' | 'lost' | 'answer lost' | 'late'
 type CallKind = keyof ServerCalls
 
 interface ScriptReplica {
@@ -150,8 +151,7 @@ export class ScriptServers implements ServerLinks {
     work: () => T,
   ): Promise<T> {
     return this.#call(kind, id, ({ replicas }) => {
-      if (replicas.get(volume)?.epoch !== epoch)
-        throw new BlockError('CONFLICT', 'it does not lead in that epoch')
+      if (replicas.get(volume)?.epoch !== epoch) throw notLed()
       return work()
     })
   }
@@ -191,6 +191,9 @@ export class ScriptServers implements ServerLinks {
         case 'refused':
           at(tripMs, () => reject(new BlockError('NO_SPACE', 'the disk is full')))
           return
+        case 'not led':
+          at(tripMs, () => reject(notLed()))
+          return
         case 'lost':
           at(TIMEOUT_MS, giveUp)
           return
@@ -213,3 +216,6 @@ export class ScriptServers implements ServerLinks {
     return server
   }
 }
+
+const notLed = (): BlockError =>
+  new BlockError('CONFLICT', 'it does not lead in that epoch', { facts: { reason: NOT_LED } })
