@@ -48,12 +48,17 @@ export class DirectCalls {
     if (volume?.lead.state === 'serving') {
       return { server: volume.lead.primary, led: { volume: uuid, epoch: volume.lead.epoch.number } }
     }
-    throw new BlockError('BUSY', `nobody leads volume ${volume?.name ?? uuid} at this moment; try again`, {
+    throw this.#notServed(uuid)
+  }
+
+  #notServed(uuid: string): BlockError {
+    const name = this.#ports.store.view.volume(uuid)?.name ?? uuid
+    return new BlockError('BUSY', `nobody leads volume ${name} at this moment; try again`, {
       facts: { reason: 'not_served' },
     })
   }
 
-  /** Made again while it is worth it. What it ends with is the last error. */
+  /** Made again while it is worth it. What it ends with is the last error; BUSY (`not_served`) of who does not lead. */
   async atPrimary<T>(uuid: string, call: (primary: Primary) => Promise<T>): Promise<T> {
     const { clock } = this.#ports
     const endMs = clock.monotonicMs() + WAIT_MS
@@ -64,7 +69,7 @@ export class DirectCalls {
       } catch (error) {
         if (!isBlockError(error) || !PASSING.includes(error.code)) throw error
         if (isConflict(error) && ++conflicts >= CONFLICTS_MAX) throw error
-        if (clock.monotonicMs() >= endMs) throw error
+        if (clock.monotonicMs() >= endMs) throw error.facts.reason === NOT_LED ? this.#notServed(uuid) : error
       }
       await clock.sleep(PAUSE_MS)
     }

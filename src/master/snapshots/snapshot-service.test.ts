@@ -126,6 +126,9 @@ describe('a snapshot that is deleted', () => {
     world.servers.fault('deleteSnapshot', 's1', ...NOT_YET)
     await ask((m) => m.deleteSnapshot(ANNA, 'v', 'one'))
     expect([names(), there()]).toEqual([[], []])
+    // longer than anybody waits
+    world.servers.fault('createSnapshot', 's1', ...Array.from({ length: 60 }, () => 'not led' as const))
+    expect(await refusalOf(ask((m) => m.createSnapshot(ANNA, 'v', { name: 'two' })))).toBe('BUSY not_served')
   })
 
   it('by a server that dies before it answers was not lost', async () => {
