@@ -88,7 +88,7 @@ export function deleteRepository(
     message: `repository ${name} is forgotten; what is in it stays`,
   })
   return {
-    writes: [{ kind: 'removeRepository', name }, ...giveUpBases(records, bases)],
+    writes: [{ kind: 'removeRepository', name }, ...giveUpBases(records, bases, null)],
     events: [event],
     result: undefined,
   }

@@ -87,7 +87,9 @@ const snapshot: Step = {
     const name = serverName(look.records, place.server)
     // of a conflict nothing is known: it may only have stopped to lead
     if (state?.kind === 'failed' && isRefused(state) && (state.code !== 'CONFLICT' || state.failures >= 5)) {
-      return end('failed', `${name}: ${state.message}`, { writes: giveUpBases(look.records, [own]) })
+      return end('failed', `${name}: ${state.message}`, {
+        writes: giveUpBases(look.records, [own], look.job.id),
+      })
     }
     const why = state?.kind === 'failed' ? `: ${state.message}` : ''
     return wait(`waits for ${name} to make the snapshot${why}`, { calls: [call] })
@@ -110,16 +112,22 @@ const copy: Step = {
     })
     if (outcome.kind === 'waiting') return outcome.decision
     if (outcome.kind === 'failed') return failed(look, outcome.message)
-    const bases = look.records
-      .snapshotsOf(volume.uuid)
-      .filter(({ id, backup }) => id !== own.id && backup?.repository === repository)
+    const others = look.records.snapshotsOf(volume.uuid).filter(({ id }) => id !== own.id)
+    const bases = others.filter(({ backup }) => backup?.repository === repository)
+    // kept for a clone when their repository was forgotten
+    const useless = others.filter(
+      ({ backup }) => backup !== null && look.records.repository(backup.repository) === undefined,
+    )
     const data = resultData(look.job, outcome.result)
     const { id, isFull } = madeOf(data.result, look.job.id)
     const before = Math.max(...bases.map(({ backup }) => backup?.fullAt ?? 0))
     const fullAt = isFull || before <= 0 ? own.createdAt : before
     return end('succeeded', null, {
       data,
-      writes: [put({ ...own, backup: { repository, id, fullAt } }), ...giveUpBases(look.records, bases)],
+      writes: [
+        put({ ...own, backup: { repository, id, fullAt } }),
+        ...giveUpBases(look.records, [...bases, ...useless], look.job.id),
+      ],
       events: [
         {
           severity: 'info',
@@ -138,7 +146,7 @@ const copy: Step = {
 function failed(look: Look, message: string): Decision {
   const own = ownOf(look)
   return end('failed', message, {
-    writes: own === undefined ? [] : giveUpBases(look.records, [own]),
+    writes: own === undefined ? [] : giveUpBases(look.records, [own], look.job.id),
     events: [
       {
         severity: 'error',
@@ -162,7 +170,9 @@ const put = (record: SnapshotRecord): RecordWrite => ({ kind: 'snapshot', record
 
 const stop = stopTask((look) => {
   const own = ownOf(look)
-  return end('cancelled', null, { writes: own === undefined ? [] : giveUpBases(look.records, [own]) })
+  return end('cancelled', null, {
+    writes: own === undefined ? [] : giveUpBases(look.records, [own], look.job.id),
+  })
 })
 
 export const BACKUP: Machine = { kind: 'backup', steps: { queued: enqueue, snapshot, copy, stop } }

@@ -54,6 +54,28 @@ const origin: Step = {
   cancel: { to: 'undo' },
 }
 
+/** Its primary says that it has no origin. */
+function isWhole({ live }: Look, { uuid, lead }: VolumeRecord): boolean {
+  const led = live.replica(uuid, lead.primary)?.led
+  return lead.state === 'serving' && led?.epoch === lead.epoch.number && led.origin === null
+}
+
+const filled = ({ records, job }: Look, volume: VolumeRecord): Decision => {
+  const source = records.volume(volume.origin?.volume ?? '')?.name ?? 'what it was filled from'
+  return end('succeeded', null, {
+    writes: [writeOf({ ...volume, origin: null })],
+    events: [
+      {
+        severity: 'info',
+        kind: 'volume.clone_filled',
+        actor: job.actor,
+        volume: volume.uuid,
+        message: `${volume.name} has all of its content, and no longer needs ${source}`,
+      },
+    ],
+  })
+}
+
 const fill: Step = {
   decide(look) {
     const volume = volumeOf(look)
@@ -63,8 +85,10 @@ const fill: Step = {
     const place = atPrimary(look, volume)
     const source = look.records.volume(from.volume)
     const snapshot = look.records.snapshot(from.volume, from.snapshot)
-    const isKept = snapshot !== undefined && snapshot.state !== 'lost'
-    if (source === undefined || source.state === 'deleting' || !isKept) {
+    const isGone = source === undefined || source.state === 'deleting' || snapshot?.state === 'lost'
+    // a registry of before may not know that it was filled; right after it was told to be a clone its snapshot is there
+    if ((isGone || snapshot === undefined) && isWhole(look, volume)) return filled(look, volume)
+    if (isGone) {
       return end(
         'failed',
         `what ${volume.name} is filled from is gone: what was not filled cannot be read; delete it`,
@@ -85,18 +109,7 @@ const fill: Step = {
     if (outcome.kind !== 'succeeded') {
       return outcome.kind === 'waiting' ? outcome.decision : wait(outcome.message)
     }
-    return end('succeeded', null, {
-      writes: [writeOf({ ...volume, origin: null })],
-      events: [
-        {
-          severity: 'info',
-          kind: 'volume.clone_filled',
-          actor: look.job.actor,
-          volume: volume.uuid,
-          message: `${volume.name} has all of its content, and no longer needs ${source.name}`,
-        },
-      ],
-    })
+    return filled(look, volume)
   },
   cancel: { tooLate: 'hosts may use the clone already; delete the volume instead' },
 }

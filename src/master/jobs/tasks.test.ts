@@ -124,6 +124,18 @@ describe('a job that is cancelled', () => {
 })
 
 describe('a clone that is being filled', () => {
+  it('that was filled, of which a registry of before does not know, is whole although its snapshot is gone', async () => {
+    const world = new JobWorld()
+    world.addVolume('v', THREE)
+    const origin = { volume: 'u-v', snapshot: '00000000000000a1', sizeBytes: 4096 }
+    world.addVolume('c', ['s4', 's3'], { origin })
+    world.addJob(JOB, { kind: 'clone', volume: 'u-c', step: 'fill', data: {} })
+    await world.start()
+    await world.until('its end', () => world.job(JOB).state !== 'running')
+    expect(world.job(JOB).state).toBe('succeeded')
+    expect(world.records.volume('u-c')?.origin).toBeNull()
+  })
+
   it('has a ticket of the next primary of its source soon after the old one ended', async () => {
     const world = new JobWorld()
     world.servers.volumes.taskMs = 10_000_000

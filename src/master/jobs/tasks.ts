@@ -45,8 +45,10 @@ const PASSING: readonly string[] = [
 ]
 /** Of a server that is asked for a task of no volume. */
 const AWAY_MS_MAX = 10_000
-/** In a row, of a server that is told to stop a task of no volume: half a minute at least. */
+/** In a row, of a server that is told to stop a task that writes to no volume: half a minute at least. */
 const STOP_FAILURES_MAX = 30
+/** Of a volume; what goes on of them harms nobody. */
+const READING: readonly JobRecord['kind'][] = ['backup', 'scrub']
 
 /** The volume at its primary; or what has to happen before. */
 export function atPrimary(look: Look, volume: VolumeRecord): TaskPlace | string {
@@ -142,8 +144,13 @@ export function stopTask(after: (look: Look) => Decision): Step {
         return wait(`waits until ${name} has stopped it`, { calls: [call] })
       }
       if (state?.kind === 'failed') {
-        if (look.job.volume === null && state.failures >= STOP_FAILURES_MAX) return after(look)
-        return wait(`waits for ${name} to stop it: ${state.message}`, { calls: [call] })
+        const { volume, kind } = look.job
+        const isHarmless = volume === null || READING.includes(kind)
+        if (isHarmless && state.failures >= STOP_FAILURES_MAX) return after(look)
+        const way = isHarmless
+          ? ''
+          : `; a restart of ${name} ends it, and so does a move of the volume's primary`
+        return wait(`waits for ${name} to stop it: ${state.message}${way}`, { calls: [call] })
       }
       return wait(`waits for ${name} to stop it`, { calls: [call] })
     },

@@ -51,6 +51,11 @@ export class DirectCalls {
     throw this.#notServed(uuid)
   }
 
+  /** What is told of an error of `uuid`. */
+  #told(error: unknown, uuid: string): unknown {
+    return isBlockError(error) && error.facts.reason === NOT_LED ? this.#notServed(uuid) : error
+  }
+
   #notServed(uuid: string): BlockError {
     const name = this.#ports.store.view.volume(uuid)?.name ?? uuid
     return new BlockError('BUSY', `nobody leads volume ${name} at this moment; try again`, {
@@ -69,7 +74,7 @@ export class DirectCalls {
       } catch (error) {
         if (!isBlockError(error) || !PASSING.includes(error.code)) throw error
         if (isConflict(error) && ++conflicts >= CONFLICTS_MAX) throw error
-        if (clock.monotonicMs() >= endMs) throw error.facts.reason === NOT_LED ? this.#notServed(uuid) : error
+        if (clock.monotonicMs() >= endMs) throw this.#told(error, uuid)
       }
       await clock.sleep(PAUSE_MS)
     }
@@ -108,7 +113,9 @@ export class DirectCalls {
     const released = await Promise.allSettled(
       held.map(({ server, led, hold }) => links.releaseWrites(server, { ...led, hold })),
     )
-    throwFirst([...holds, ...made, ...released])
+    for (const [n, one] of [...holds, ...made, ...released].entries()) {
+      if (one.status === 'rejected') throw this.#told(one.reason, records[n % records.length]!.volume)
+    }
     const isOneMoment = released.every((one) => one.status === 'fulfilled' && one.value.wasHeld)
     if (!isOneMoment) {
       throw new BlockError('BUSY', 'writes could not be held for as long as the snapshots took; try again', {
@@ -117,8 +124,4 @@ export class DirectCalls {
     }
     return made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   }
-}
-
-function throwFirst(settled: readonly PromiseSettledResult<unknown>[]): void {
-  for (const one of settled) if (one.status === 'rejected') throw one.reason
 }

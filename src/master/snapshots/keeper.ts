@@ -9,8 +9,9 @@ import type { JobPorts } from '../jobs/ports.ts'
 import { isOver } from '../jobs/turns.ts'
 import type { LedVolume, VolumeSnapshots } from '../links.ts'
 import type { VolumeRecord } from '../records.ts'
-import { adoptClone, isUnknownClone } from './adopt-clone.ts'
+import { adoptClone, isUnknownClone, unknownCloneOf } from './adopt-clone.ts'
 import { needsLook, reconcile } from './reconcile.ts'
+import { cloneOf } from './requests.ts'
 import type { VolumeTurns } from './turns.ts'
 
 type KeeperPorts = Pick<JobPorts, 'store' | 'links' | 'live' | 'clock' | 'log'> & {
@@ -177,7 +178,7 @@ export class SnapshotKeeper {
       if (this.#isClosed) return
       const is = isExposedThere.get(id)
       try {
-        if (state === 'deleting') await this.delete(server, led, id)
+        if (state === 'deleting' && !this.#isNeeded(uuid, id)) await this.delete(server, led, id)
         if (state === 'ready' && is !== undefined && is !== isExposed) {
           await links.exposeSnapshot(server, { ...led, id, isExposed })
         }
@@ -189,6 +190,13 @@ export class SnapshotKeeper {
       }
     }
     if (errors[0] !== undefined) throw errors[0]
+  }
+
+  /** Whatever is recorded of it: after a recovery records may be of before a clone was made of it. */
+  #isNeeded(volume: string, id: string): boolean {
+    const { store, live } = this.#ports
+    const clone = cloneOf(store.view, { volume, id }) ?? unknownCloneOf(store.view, live, volume, id)
+    return clone !== undefined
   }
 
   /** Deletes it at the primary, and then its record. In the volume's turn only. */

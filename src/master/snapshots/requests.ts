@@ -90,28 +90,34 @@ export function beginSnapshot(
 
 type SnapshotKey = Pick<SnapshotRecord, 'volume' | 'id'>
 
-/** What is filled from it. One that is being deleted needs it no more, whatever its servers still have of it. */
-const cloneOf = (records: RecordsView, { volume, id }: SnapshotKey): VolumeRecord | undefined =>
+/** What is filled from it, as recorded. One that is being deleted needs it no more, whatever its servers still have of it. */
+export const cloneOf = (records: RecordsView, { volume, id }: SnapshotKey): VolumeRecord | undefined =>
   records
     .volumes()
     .find(({ origin, state }) => origin?.volume === volume && origin.snapshot === id && state !== 'deleting')
 
-/** Who reads it or is filled from it; null when nobody. */
-export function userOf(records: RecordsView, snapshot: SnapshotKey): string | null {
+/** Who, but for the job `by`, reads it or is filled from it; null when nobody. */
+export function userOf(records: RecordsView, snapshot: SnapshotKey, by: string | null = null): string | null {
   const { volume, id } = snapshot
-  const job = records.jobs().find((one) => !isOver(one) && one.volume === volume && one.data.snapshot === id)
+  const job = records
+    .jobs()
+    .find((one) => one.id !== by && !isOver(one) && one.volume === volume && one.data.snapshot === id)
   if (job !== undefined) return `job ${job.id} (${job.kind})`
   const clone = cloneOf(records, snapshot)
   return clone === undefined ? null : `volume ${clone.name}, which is filled from it`
 }
 
 /**
- * Deletes what was made for backups and has served: as far as no clone is filled from it and hosts may not log in to it. What
- * stays goes with the next backup of the volume to the same repository, or when somebody deletes it.
+ * Deletes what was made for backups and has served, or is of no use: as far as no other job than `by` reads it, no clone is filled
+ * from it, and hosts may not log in to it. What stays goes with the next backup of the volume, or when somebody deletes it.
  */
-export const giveUpBases = (records: RecordsView, bases: readonly SnapshotRecord[]): RecordWrite[] =>
+export const giveUpBases = (
+  records: RecordsView,
+  bases: readonly SnapshotRecord[],
+  by: string | null,
+): RecordWrite[] =>
   bases
-    .filter((one) => one.state !== 'deleting' && !one.isExposed && cloneOf(records, one) === undefined)
+    .filter((one) => one.state !== 'deleting' && !one.isExposed && userOf(records, one, by) === null)
     .map((one) => ({ kind: 'snapshot', record: { ...one, state: 'deleting' } }))
 
 /** Recorded as deleting; one that is lost is forgotten at once (null). */

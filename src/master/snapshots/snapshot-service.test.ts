@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { JobWorld } from '../../../test/support/master/job-world.ts'
 import { isBlockError } from '../../base/errors.ts'
 import type { MasterApi } from '../master-api.ts'
-import type { JobRecord } from '../records.ts'
+import type { JobRecord, SnapshotRecord } from '../records.ts'
 
 const ANNA = { actor: 'anna', requestId: 'r-1' }
 const THREE = ['s1', 's2', 's3']
@@ -279,6 +279,31 @@ describe('a clone that the registry does not know', () => {
     expect(world.records.volume('u-w')?.origin).toBeNull()
     await settled('some time', () => world.scheduler.nowMs > 120_000)
     expect(jobs()).toHaveLength(1)
+  })
+})
+
+describe('a clone that a registry of before does not know', () => {
+  it('keeps its snapshot, which that one gave up, until it is filled', async () => {
+    const id = 'ab'.repeat(8)
+    const { world, settled, there } = await started((one) => {
+      one.servers.volumes.createSnapshot({ volume: 'u-v', epoch: 1, id, name: 'one' })
+      one.servers.volumes.setOrigin({
+        ...{ volume: 'u-w', epoch: 1 },
+        origin: { volume: 'u-v', snapshot: id, sizeBytes: 4096 },
+      })
+      one.servers.volumes.taskMs = 60_000
+      const record: SnapshotRecord = {
+        ...{ id, volume: 'u-v', name: 'one', state: 'deleting', lsn: 1, sizeBytes: 4096, createdAt: 0 },
+        ...{ schedule: null, isExposed: false, group: null, backup: null },
+      }
+      one.put({ kind: 'snapshot', record })
+    })
+    await settled('some time', () => world.scheduler.nowMs > 30_000)
+    expect(there('u-v')).toHaveLength(1)
+    expect(world.records.volume('u-w')?.origin).toMatchObject({ volume: 'u-v', snapshot: id })
+    world.servers.volumes.log('u-w').origin = null
+    await settled('its end', () => there('u-v').length === 0)
+    expect(world.records.volume('u-w')?.origin).toBeNull()
   })
 })
 
