@@ -68,7 +68,7 @@ export function putRepository(
   return { writes: [{ kind: 'repository', record }], events: [event], result: record }
 }
 
-/** Snapshots that were bases of backups there go with it, unless a clone is filled from them or hosts may log in to them. */
+/** Snapshots that were bases of backups there go with it, unless somebody else uses them (`giveUpBases`). */
 export function deleteRepository(
   records: RecordsView,
   name: string,

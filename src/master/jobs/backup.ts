@@ -87,9 +87,7 @@ const snapshot: Step = {
     const name = serverName(look.records, place.server)
     // of a conflict nothing is known: it may only have stopped to lead
     if (state?.kind === 'failed' && isRefused(state) && (state.code !== 'CONFLICT' || state.failures >= 5)) {
-      return end('failed', `${name}: ${state.message}`, {
-        writes: giveUpBases(look.records, [own], look.job.id),
-      })
+      return end('failed', `${name}: ${state.message}`, { writes: givenUp(look) })
     }
     const why = state?.kind === 'failed' ? `: ${state.message}` : ''
     return wait(`waits for ${name} to make the snapshot${why}`, { calls: [call] })
@@ -144,9 +142,8 @@ const copy: Step = {
 }
 
 function failed(look: Look, message: string): Decision {
-  const own = ownOf(look)
   return end('failed', message, {
-    writes: own === undefined ? [] : giveUpBases(look.records, [own], look.job.id),
+    writes: givenUp(look),
     events: [
       {
         severity: 'error',
@@ -168,11 +165,12 @@ function madeOf(result: unknown, jobId: string): { readonly id: string; readonly
 
 const put = (record: SnapshotRecord): RecordWrite => ({ kind: 'snapshot', record })
 
-const stop = stopTask((look) => {
+/** Its own snapshot goes, unless somebody else needs it. */
+function givenUp(look: Look): RecordWrite[] {
   const own = ownOf(look)
-  return end('cancelled', null, {
-    writes: own === undefined ? [] : giveUpBases(look.records, [own], look.job.id),
-  })
-})
+  return own === undefined ? [] : giveUpBases(look.records, [own], look.job.id)
+}
+
+const stop = stopTask((look) => end('cancelled', null, { writes: givenUp(look) }))
 
 export const BACKUP: Machine = { kind: 'backup', steps: { queued: enqueue, snapshot, copy, stop } }

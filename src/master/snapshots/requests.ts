@@ -103,9 +103,11 @@ export function userOf(records: RecordsView, snapshot: SnapshotKey, by: string |
     .jobs()
     .find((one) => one.id !== by && !isOver(one) && one.volume === volume && one.data.snapshot === id)
   if (job !== undefined) return `job ${job.id} (${job.kind})`
-  const clone = cloneOf(records, snapshot)
-  return clone === undefined ? null : `volume ${clone.name}, which is filled from it`
+  return asUser(cloneOf(records, snapshot))
 }
+
+const asUser = (clone: VolumeRecord | undefined): string | null =>
+  clone === undefined ? null : `volume ${clone.name}, which is filled from it`
 
 /**
  * Deletes what was made for backups and has served, or is of no use: as far as no other job than `by` reads it, no clone is filled
@@ -130,17 +132,9 @@ export function beginDelete(
   refuseLocked(records)
   const volume = findVolume(records, volumeName)
   const snapshot = findSnapshot(records, volume, snapshotName)
-  const user = userOf(records, snapshot)
+  const user = userOf(records, snapshot) ?? asUser(unknownCloneOf(records, live, volume.uuid, snapshot.id))
   if (user !== null) {
     throw refusal('CONFLICT', 'in_use', `snapshot ${snapshot.name} of ${volume.name} is used by ${user}`)
-  }
-  const clone = unknownCloneOf(records, live, volume.uuid, snapshot.id)
-  if (clone !== undefined) {
-    throw refusal(
-      'CONFLICT',
-      'in_use',
-      `snapshot ${snapshot.name} of ${volume.name} is used by volume ${clone.name}, which is filled from it`,
-    )
   }
   if (snapshot.isExposed) {
     throw refusal(
