@@ -225,6 +225,14 @@ export async function assemble(
     fullness: () => Math.max(writer.unflushedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),
     pendingBytes: () => writer.queuedBytes,
   })
+  const space = await SpaceGuard.open({
+    disk,
+    clock,
+    path: options.directory,
+    reserveBytes: tuning.reserveBytes,
+    // what a snapshot sees is copied before it is overwritten
+    unflushedBytes: () => dirty.blockCount * BLOCK_BYTES * (newestSnapshot() > 0 ? 2 : 1),
+  })
   const path = new DataPath({
     pool,
     reader,
@@ -232,14 +240,7 @@ export async function assemble(
     commitment,
     admission,
     locks,
-    space: new SpaceGuard({
-      disk,
-      clock,
-      path: options.directory,
-      reserveBytes: tuning.reserveBytes,
-      // what a snapshot sees is copied before it is overwritten
-      unflushedBytes: () => dirty.blockCount * BLOCK_BYTES * (newestSnapshot() > 0 ? 2 : 1),
-    }),
+    space,
     takesNoSpace: (block, blocks) => isInPlace({ dirty, map }, block, block + blocks, newestSnapshot()),
     preserves: () => newestSnapshot() > 0,
     rangeRoom: () => {

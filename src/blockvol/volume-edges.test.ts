@@ -127,10 +127,12 @@ describe('space', () => {
 
   it('that is nearly used up is refused to new blocks only', async () => {
     const disk = new HookedDisk(realDisk)
+    const directory = scratch.next()
+    const roomy = await freshVolume(portsWith({ disk }), directory)
+    await roomy.write(0, filled(1, 2 * 4096))
+    await roomy.close()
     disk.freeBytes = 0
-    const open = { tuning: { reserveBytes: MIB } }
-    const volume = await freshVolume(portsWith({ disk }), scratch.next(), { open })
-    await volume.write(0, filled(1, 2 * 4096))
+    const volume = await openVolume(portsWith({ disk }), directory, { tuning: { reserveBytes: MIB } })
     expect(await codeOf(volume.write(40 * 4096, filled(2)))).toBe('NO_SPACE')
     expect(await codeOf(volume.write(40 * 4096, filled(2, 512)))).toBe('NO_SPACE')
     expect(await codeOf(volume.writeSame(40 * 4096, 4096, filled(2, 512)))).toBe('NO_SPACE')

@@ -89,13 +89,12 @@ describe('a volume whose disk failed', () => {
 describe('closing a volume', () => {
   it('takes no more operations, and keeps what it acknowledged while it closed', async () => {
     const disk = new HookedDisk(realDisk)
-    disk.freeBytes = 0
     const directory = scratch.next()
-    const volume = await freshVolume(portsWith({ disk }), directory, {
-      open: { tuning: { reserveBytes: MIB } },
-    })
-    await volume.write(0, filled(1))
-    await volume.checkpoint()
+    const roomy = await freshVolume(portsWith({ disk }), directory)
+    await roomy.write(0, filled(1))
+    await roomy.close()
+    disk.freeBytes = 0
+    const volume = await openVolume(portsWith({ disk }), directory, { tuning: { reserveBytes: MIB } })
     expect(await codeOf(volume.write(40_960, filled(1)))).toBe('NO_SPACE')
     const sample = new Gate()
     disk.hook = ({ name }) => (name === 'space' ? sample.pass() : undefined)
