@@ -1,17 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
-/** Prints `loaded URL` for each module, beside what the program prints. */
-const SPY = `data:text/javascript,${encodeURIComponent(`
+/** Writes the URL of each module to a file, which takes it whether or not somebody reads meanwhile. */
+const spyOf = (file: string): string =>
+  `data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module'
-  import { writeSync } from 'node:fs'
-  registerHooks({ load(url, context, next) { writeSync(2, 'loaded ' + url + '\\n'); return next(url, context) } })
+  import { openSync, writeSync } from 'node:fs'
+  const file = openSync(${JSON.stringify(file)}, 'w')
+  registerHooks({ load(url, context, next) { writeSync(file, url + '\\n'); return next(url, context) } })
 `)}`
 
 let folder: string
@@ -23,27 +25,26 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Paths in the repository of what a driver has loaded when it serves. */
 async function loadedBy(...flags: readonly string[]): Promise<readonly string[]> {
+  const file = join(folder, 'loaded')
   const child = spawn(
     process.execPath,
     [
-      ...['--import', SPY, join(REPOSITORY, 'src/bin/basalt.ts'), 'csi', '--node-id', 'node-a'],
+      ...['--import', spyOf(file), join(REPOSITORY, 'src/bin/basalt.ts'), 'csi', '--node-id', 'node-a'],
       ...['--endpoint', `unix://${join(folder, 'csi.sock')}`, '--state-dir', join(folder, 'state'), ...flags],
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const closed = once(child, 'close')
-  const loaded: string[] = []
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    if (line.startsWith('loaded file:')) loaded.push(line.split(`${REPOSITORY}/`)[1] ?? line)
-  })
+  const lines = createInterface({ input: child.stdout })
   try {
-    const [ready] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+    const [ready] = await Promise.race([once(lines, 'line'), closed.then(() => ['"it ended"'])])
     expect(JSON.parse(ready)).toMatchObject({ ready: true, node: 'node-a' })
   } finally {
     child.kill('SIGKILL')
     await closed
   }
-  return loaded
+  const urls = readFileSync(file, 'utf8').split('\n')
+  return urls.filter((url) => url.startsWith('file:')).map((url) => url.split(`${REPOSITORY}/`)[1] ?? url)
 }
 
 const of = (loaded: readonly string[], folders: readonly string[]): readonly string[] =>

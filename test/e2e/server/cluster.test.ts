@@ -222,6 +222,8 @@ describe('a block server of a cluster', () => {
     await remove(b.ready.server, 1)
     await master.until(() => master.replicas.get(b.ready.server)?.size === 0)
     expect(existsSync(join(directory.path, 's2/volumes', VOLUME))).toBe(false)
+    // or it would tell the new one of its epoch
+    await a.child.kill()
     await allocate(b.ready.server)
     expect((await openAt(b.ready.server)).sealed.number).toBe(0)
   })
