@@ -139,6 +139,8 @@ export class PathCluster {
   readonly servers: Readonly<Record<ServerName, PathServer>>
   paths: VolumePaths
   access: AccessRules
+  /** What standby paths asked who serves, as far as it was taken up. */
+  forwarded = 0
 
   private constructor(options: { isMultipath: boolean; clock: Clock; access: AccessRules }) {
     this.access = options.access
@@ -190,7 +192,9 @@ export class PathCluster {
   forward(bytes: Uint8Array): Promise<Uint8Array> {
     const serving = Object.values(this.servers).find(({ volume }) => volume !== undefined)
     if (serving?.volume === undefined) return Promise.reject(new BlockError('BUSY', 'nobody serves'))
-    return answerForwarded(serving.volume.reservations, bytes)
+    const answered = answerForwarded(serving.volume.reservations, bytes)
+    this.forwarded++
+    return answered
   }
 
   async close(): Promise<void> {

@@ -273,7 +273,9 @@ describe('reservations by several paths', () => {
       () => undefined,
     )
     await until(() => cluster.device.waiting === 1)
+    const before = cluster.forwarded
     const aborted = ask(two, out('05', 1), keys(2, 1))
+    await until(() => cluster.forwarded > before)
     await victim.nopOut()
     cluster.device.letGo()
     expect((await aborted).says).toBe('00')
