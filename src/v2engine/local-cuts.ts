@@ -31,7 +31,8 @@ export function dropLog(state: ReplicaState, above: Lsn, out: Outbox): void {
 
 /**
  * Takes the primary's history in place of an own one that is lost, in the order that a crash at any point allows: the
- * mark first, then what is given up, then the log that the live entries go into.
+ * mark first, then what is given up, then the log that the live entries go into. Nothing above the target is kept, be it
+ * common: an earlier session may have brought it, and the log, which begins at the target, must not find its image newer.
  */
 export function replaceImage(state: ReplicaState, resync: Omit<ResyncMark, 'phase'>, out: Outbox): void {
   const { base, common, target } = resync
@@ -40,7 +41,7 @@ export function replaceImage(state: ReplicaState, resync: Omit<ResyncMark, 'phas
   persistMarks(state, { resync: { ...resync, phase: 'forgetting' } }, out)
   state.cut += 1
   out.persist.push({ kind: 'dropLog', above: base, cut: state.cut })
-  out.persist.push({ kind: 'forget', above: common })
+  out.persist.push({ kind: 'forget', above: least(common, target) })
   out.persist.push({ kind: 'flushLog', through: base })
   state.cut += 1
   const history = trimHistory(resync.history, target)
@@ -53,7 +54,7 @@ export function replaceImage(state: ReplicaState, resync: Omit<ResyncMark, 'phas
     appended: target,
     durable: target,
     checkpoint: target,
-    image: lsn(Math.max(target, least(state.local.image, common))),
+    image: target,
     retainedFrom: lsn(target + 1),
     hasUnknown: true,
   }

@@ -38,6 +38,13 @@ describe('a replica that reopens in the middle of a resync', () => {
     expect(effects.persist).toContainEqual({ kind: 'flushLog', through: 76 })
   })
 
+  it('keeps nothing above where its log will begin, be it common', () => {
+    const forgotten = (common: number): unknown =>
+      reopened({ ...RESYNC, common: lsn(common) }, 90).effects.persist.find(({ kind }) => kind === 'forget')
+    expect(forgotten(130)).toEqual({ kind: 'forget', above: 121 })
+    expect(forgotten(115)).toEqual({ kind: 'forget', above: 115 })
+  })
+
   it('keeps its base when what it claims is there, or the log has begun anew', () => {
     expect(reopened(RESYNC, 90).state.marks.resync?.base).toBe(82)
     expect(reopened({ ...RESYNC, phase: 'copying' }, 121).state.marks.resync?.base).toBe(82)

@@ -303,6 +303,23 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'base-of-an-earlier-session',
+    about:
+      'a replica keeps what another primary filled it with, newer than the entries that its log gets again',
+    patches: [
+      {
+        file: 'src/v2engine/local-cuts.ts',
+        find: 'above: least(common, target) })',
+        replace: 'above: common })',
+      },
+      {
+        file: 'src/v2engine/local-cuts.ts',
+        find: '    image: target,\n',
+        replace: '    image: lsn(Math.max(target, least(state.local.image, common))),\n',
+      },
+    ],
+  },
+  {
     name: 'base-over-what-snapshots-see',
     about: 'base blocks go over older ones that snapshots see without a copy',
     patches: [

@@ -1,6 +1,6 @@
 /**
- * Giving up a history of which something is in the map: what was written there beyond the last common LSN is not known
- * any more, until a resync brings it. What snapshots keep of it is dropped. Durable when it is done, and idempotent: a crash repeats it.
+ * Giving up a history of which something is in the map: what was written there beyond the last common LSN, or where the log
+ * is to begin again, is not known any more, until a resync brings it. What snapshots keep of it is dropped. Durable when it is done, and idempotent: a crash repeats it.
  *
  * It also finds what earlier sessions left: pages of which a crash wrote half, which are written whole again, and blocks
  * that nobody knows yet. Maxima are not lowered: they are how both are found.
