@@ -261,6 +261,54 @@ describe('a resync of a volume with snapshots', () => {
       }),
   )
 
+  it.each(
+    ['what it kept', 'what its map had', 'the newest'].flatMap((lost) =>
+      [false, true].map((isAsked) => ({ lost, isAsked })),
+    ),
+  )(
+    'does not take for known what a snapshot sees of a block that the source has lost ($lost, asked for: $isAsked)',
+    ({ lost, isAsked }) =>
+      inVirtualTime(4, async (scheduler) => {
+        const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+        await sourceSide.create()
+        await sinkSide.create()
+        const source = await sourceSide.open()
+        await source.write(6, filledBlock(9))
+        const base = source.lsn
+        const follower = await sinkSide.open()
+        await applyAll(follower, source.shipped)
+        if (isAsked) await follower.write(5, filledBlock(7))
+        await follower.checkpoint()
+        await follower.close()
+        await source.write(5, filledBlock(1))
+        await source.checkpoint()
+        const { lsn: snapshot } = await source.createSnapshot(1n)
+        await source.lose(5)
+        if (lost !== 'the newest') await source.write(5, filledBlock(2))
+        if (lost === 'what it kept') await source.checkpoint()
+        await source.write(6, filledBlock(10))
+        const target = source.lsn
+        await sinkSide.restartLog(target)
+        const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+        const unknown = await sink.forget(base, base)
+        expect(unknown.isEmpty).toBe(!isAsked)
+        sink.awaitBase(base)
+        sink.install(source.state)
+        const lane = new LiveLane(source, sink, target)
+        await copy(source.source({ base, target, unknown }), sink, () => Promise.resolve(true))
+        await sink.sink.settle()
+        sink.whole()
+        await lane.send()
+        await sink.settle()
+        sink.filled()
+        await sink.checkpoint()
+        if (lost === 'the newest') await expect(sink.read(5)).rejects.toThrow(/MEDIUM|copy|known/)
+        else expect(firstWord(await sink.read(5))).toBe(2)
+        expect(firstWord(await sink.readAt(6, snapshot))).toBe(9)
+        await expect(sink.readAt(5, snapshot)).rejects.toThrow(/MEDIUM|copy|known/)
+      }),
+  )
+
   it('keeps what a snapshot sees of a block that was trimmed since, and flushed after the base came', () =>
     inVirtualTime(1, async (scheduler) => {
       const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]

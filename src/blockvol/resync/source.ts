@@ -177,24 +177,42 @@ export class ResyncSource {
     snapshots: readonly number[],
     isAll: boolean,
   ): Promise<void> {
-    const seen: Link[] = []
-    for (let i = 0; i < chain.length - 1; i++) {
-      const { lsn } = chain[i]!
-      const next = chain[i + 1]!
-      const isSeen = seesBetween(
-        snapshots,
-        lsn,
-        next.kind === 'unknown' ? Number.POSITIVE_INFINITY : next.lsn,
-      )
-      const isLacking = lsn <= this.target && (lsn > this.base || isAll) && lsn > 0
-      if (isSeen && isLacking) seen.push(chain[i]!)
-    }
+    const seen = this.#seenOf(chain, snapshots, isAll)
     const head = this.#headOf(chain, snapshots) ?? standIn(seen)
-    for (const link of seen) if (link !== head) await this.#add(block, link, true)
+    // a head that is not known goes to the map as of the target, and says nothing to snapshots before that
+    for (const link of seen) if (link !== head || link.kind === 'unknown') await this.#add(block, link, true)
     if (head === undefined) return
     if (head === 'bad') this.#offers.push(this.#without(block, 'bad'))
     else if (head.kind === 'unknown') this.#offers.push(this.#without(block, 'lost'))
     else if (head.lsn > this.base || isAll) await this.#add(block, head, false)
+  }
+
+  /** Versions of a chain that snapshots see and the replica lacks, ascending. Of the last one the offer of the head tells, if it is known. */
+  #seenOf(chain: readonly Link[], snapshots: readonly number[], isAll: boolean): Link[] {
+    const seen: Link[] = []
+    for (const [i, link] of chain.entries()) {
+      const next = chain[i + 1]
+      if (next === undefined && link.kind !== 'unknown') break
+      const end =
+        next === undefined ? this.target : next.kind === 'unknown' ? Number.POSITIVE_INFINITY : next.lsn
+      for (const one of link.kind === 'unknown' ? this.#unknownOf(chain, i) : [link]) {
+        const isLacking = one.lsn <= this.target && (one.lsn > this.base || isAll)
+        const isNext = one.lsn > (seen.at(-1)?.lsn ?? 0)
+        if (isLacking && isNext && seesBetween(snapshots, one.lsn, end)) seen.push(one)
+      }
+    }
+    return seen
+  }
+
+  /**
+   * What is not known may be of any change up to the next one that is, whatever LSN it is kept with, or without one: what the
+   * replica has of before the base says nothing of what was after it.
+   */
+  #unknownOf(chain: readonly Link[], i: number): readonly Link[] {
+    const link = chain[i]!
+    const lsn = link.lsn > 0 ? link.lsn : (chain[i - 1]?.lsn ?? 0) + 1
+    const first = lsn === link.lsn ? link : { ...link, lsn }
+    return lsn > this.base ? [first] : [first, { ...link, lsn: this.base + 1 }]
   }
 
   /**
