@@ -6,7 +6,7 @@
  *
  * `empty`: no entry ever touched it. `bad`: there is a newer one that is not committed, and what it replaced is not known any
  * more; should the replica lose that entry again, it must not show what it had before. `lost`: what it holds is not known at
- * the source. The LSN of these two is the target; that of a `lost` version is where it may begin, above the base at least.
+ * the source. The LSN of these two is the target; that of a `lost` version is where it may begin.
  */
 export interface Offer {
   readonly block: number

@@ -309,6 +309,39 @@ describe('a resync of a volume with snapshots', () => {
       }),
   )
 
+  it('knows what a snapshot sees of a block that it gave up, and that was first written after it', () =>
+    inVirtualTime(5, async (scheduler) => {
+      const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+      await sourceSide.create()
+      await sinkSide.create()
+      const source = await sourceSide.open()
+      await source.write(6, filledBlock(9))
+      const base = source.lsn
+      const follower = await sinkSide.open()
+      await applyAll(follower, source.shipped)
+      await follower.write(5, filledBlock(7))
+      await follower.checkpoint()
+      await follower.close()
+      const { lsn: snapshot } = await source.createSnapshot(1n)
+      const target = source.lsn
+      await source.write(5, filledBlock(2))
+      await sinkSide.restartLog(target)
+      const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+      const unknown = await sink.forget(base, base)
+      sink.awaitBase(base)
+      sink.install(source.state)
+      const lane = new LiveLane(source, sink, target)
+      await copy(source.source({ base, target, unknown }), sink, () => Promise.resolve(true))
+      await sink.sink.settle()
+      sink.whole()
+      await lane.send()
+      await sink.settle()
+      sink.filled()
+      await sink.checkpoint()
+      expect(firstWord(await sink.read(5))).toBe(2)
+      expect(firstWord(await sink.readAt(5, snapshot))).toBe(0)
+    }))
+
   it('keeps what a snapshot sees of a block that was trimmed since, and flushed after the base came', () =>
     inVirtualTime(1, async (scheduler) => {
       const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]

@@ -178,7 +178,8 @@ export class ResyncSource {
     isAll: boolean,
   ): Promise<void> {
     const seen = this.#seenOf(chain, snapshots, isAll)
-    const head = this.#headOf(chain, snapshots) ?? standIn(seen)
+    const head =
+      this.#headOf(chain, snapshots) ?? standIn(seen) ?? (isAll ? untouched(chain, snapshots) : undefined)
     // a head that is not known goes to the map as of the target, and says nothing to snapshots before that
     for (const link of seen) if (link !== head || link.kind === 'unknown') await this.#add(block, link, true)
     if (head === undefined) return
@@ -340,6 +341,15 @@ export class ResyncSource {
 function standIn(seen: readonly Link[]): Link | undefined {
   const last = seen.at(-1)
   return last?.kind === 'unknown' ? undefined : last
+}
+
+/**
+ * The same for a block that the replica gave up, and that nobody had touched here when the snapshots were made that see
+ * nothing else: flushed over what is not known, the entry would leave them that.
+ */
+function untouched([first, next]: readonly Link[], snapshots: readonly number[]): Link | undefined {
+  const isUntouched = first?.lsn === 0 && first.kind === 'hole'
+  return isUntouched && next !== undefined && seesBetween(snapshots, 0, next.lsn) ? first : undefined
 }
 
 /** Whether one of these, which ascend, is at `fromLsn` or above, and below `endLsn`. */
