@@ -260,7 +260,10 @@ export class ClusterSim implements ServerWorld {
     this.#countAll()
     if (!isWell) {
       // a removal that was carried out after its primary died leaves a set that only an operator can revive
-      const isLastLost = this.master.registry.set.members.length === 1
+      const { members } = this.master.registry.set
+      const areAllLost = members.every((member) => this.servers.get(member)?.isSound !== true)
+      // and those that had left before the registry was lost may be in the set that is recovered
+      const isLastLost = members.length === 1 || (areAllLost && this.log.counts.has('recoveries'))
       if ((!this.profile.isBudgeted || isLastLost) && this.master.isOperatorNeeded) {
         this.log.count('operator needed')
         return

@@ -54,8 +54,8 @@ export class SimServer implements NetMachine {
   #openFailures = 0
   /** When it was last seen, it counted. */
   #wasSound = true
-  /** It failed to sync, so that its page cache shows what its disk has not. */
-  #hasLostASync = false
+  /** Syncs that had failed when the machine's process was started. */
+  #syncErrorsBefore = 0
   /** What it keeps for the master. */
   member: MemberState = freshMember()
   /** The last epoch that it led. */
@@ -112,8 +112,7 @@ export class SimServer implements NetMachine {
     this.isPowered = true
     // a machine that starts a process is awake
     this.#time.wake()
-    this.#hasLostASync = false
-    const syncErrors = this.faults.counts.syncError
+    this.#syncErrorsBefore = this.faults.counts.syncError
     const process = startProcess({
       storage: this.storage,
       scheduler,
@@ -121,7 +120,6 @@ export class SimServer implements NetMachine {
       seed: this.#random.u32(),
       faults: this.faults,
       onCall: (kind, path) => {
-        if (this.faults.counts.syncError > syncErrors) this.#hasLostASync = true
         if (!process.life.ended && this.#world.diesAt(this, kind, path)) this.dieSoon(process)
       },
     })
@@ -396,6 +394,11 @@ export class SimServer implements NetMachine {
   get isSound(): boolean {
     const { standing } = this
     return standing === undefined ? this.#wasSound : isSound(standing)
+  }
+
+  /** It failed to sync, so that its page cache shows what its disk has not; its process may not know yet. */
+  get #hasLostASync(): boolean {
+    return this.faults.counts.syncError > this.#syncErrorsBefore
   }
 
   /** It holds what it acknowledged, whatever happens to another. */
