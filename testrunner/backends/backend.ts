@@ -87,8 +87,9 @@ export interface RunOptions {
 }
 
 export interface Ran {
-  /** Null when it was killed. */
+  /** Null when a signal ended it. */
   readonly code: number | null
+  readonly signal: string | null
   readonly stdout: string
   readonly stderr: string
   readonly isTimedOut: boolean

@@ -86,8 +86,8 @@ export class AgentMachine implements Machine {
     try {
       program.stdin.end(options.input ?? '')
       const stdout = await outputOf(program)
-      const { code } = await program.exited
-      return { code: isTimedOut ? null : code, stdout, stderr: program.stderrTail(), isTimedOut }
+      const { code, signal } = await program.exited
+      return { code: isTimedOut ? null : code, signal, stdout, stderr: program.stderrTail(), isTimedOut }
     } catch (error) {
       kill()
       throw error

@@ -65,7 +65,7 @@ describe('programs', () => {
       input: 'hello',
       environment: { COLOUR: 'grey' },
     })
-    expect(ran).toEqual({ code: 7, stdout: 'hello', stderr: 'grey\n', isTimedOut: false })
+    expect(ran).toEqual({ code: 7, signal: null, stdout: 'hello', stderr: 'grey\n', isTimedOut: false })
   })
 
   test('a program that is not there', async () => {

@@ -78,8 +78,8 @@ export class LocalMachine implements Machine {
     try {
       const output = new Output(program.stdout)
       program.stdin.end(options.input ?? '')
-      const { code } = await program.exited
-      return { code, stdout: await output.whole(), stderr: program.stderrTail(), isTimedOut }
+      const { code, signal } = await program.exited
+      return { code, signal, stdout: await output.whole(), stderr: program.stderrTail(), isTimedOut }
     } finally {
       clearTimeout(timer)
       options.signal?.removeEventListener('abort', kill)

@@ -37,11 +37,11 @@ export function machineTools(machine: Machine, places = PLACES): MachineTools {
 /** As root. Errors as `Run` has them. */
 function machineRun(machine: Machine): Run {
   return async (tool, args, { timeoutMs, accept = [0], explain }) => {
-    const { code, stdout, stderr, isTimedOut } = await ran(machine, tool, args, timeoutMs)
+    const { code, signal, stdout, stderr, isTimedOut } = await ran(machine, tool, args, timeoutMs)
     if (isTimedOut) {
       throw new BlockError('TIMED_OUT', `${tool} did not end within ${Math.round(timeoutMs / 1000)} s`)
     }
-    if (code === null) throw new BlockError('ABORTED', `${tool} was ended by a signal`)
+    if (code === null) throw new BlockError('ABORTED', `${tool} was ended by ${signal ?? 'the end of its machine'}`)
     const finished = { status: code, stdout, stderr }
     if (accept.includes(code)) return finished
     throw explain?.(finished) ?? new BlockError('DISK', `${tool} ended with ${said(finished)}`)

@@ -44,7 +44,9 @@ export function testMachine(directory: string, bin = join(directory, 'bin')): Ma
           stderr += String(chunk)
         })
         child.on('error', reject)
-        child.on('close', (code) => resolve({ code, stdout, stderr, isTimedOut: code === null }))
+        child.on('close', (code, signal) =>
+          resolve({ code, signal, stdout, stderr, isTimedOut: code === null }),
+        )
       }),
     putFile: (to, content) => {
       mkdirSync(dirname(to), { recursive: true })

@@ -8,6 +8,7 @@ need 'the modules are there' nvme_modules
 need 'iscsid runs' start_iscsid
 # sources are read and stripped of their types once, not at every start of the driver
 export NODE_COMPILE_CACHE=/tmp/compiled
+export NODE_OPTIONS=--require=/rig/repo/testrunner/backends/vm/guest/tiering.cjs
 export POST
 /rig/repo/node_modules/node/bin/node /rig/repo/test/e2e/kernel/guest/csi/main.ts || exit 1
 check 'no session is left (iSCSI)' no_disk

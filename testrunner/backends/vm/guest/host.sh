@@ -57,6 +57,7 @@ mkdir -p "$folder/.agent"
 cp /rig/repo/testrunner/backends/agent/remote/* "$folder/.agent/"
 # sources are read and stripped of their types once, not at every start of the command line
 export NODE_COMPILE_CACHE=/tmp/compiled
+export NODE_OPTIONS=--require=/rig/repo/testrunner/backends/vm/guest/tiering.cjs
 # the second card: what is done to the first does not reach the agent
 exec sh "$folder/.agent/launch.sh" /rig/repo/node_modules/node/bin/node "$folder" "$mark" 0 \
   10.0.3.2 "$port" "$RIG_OUT/token"
