@@ -117,7 +117,7 @@ export class Checkpointer {
     const { ports, map, maxima, extents, state } = this.#o
     const plan = new FlushPlan(cut.generation)
     const isFilling = this.#o.isFilling()
-    const snapshotLsns = isFilling ? state.knownSnapshots() : await this.#snapshotLsns(cut)
+    const snapshotLsns = await this.#snapshotLsns(cut)
     await this.#preserve(cut, plan, snapshotLsns, isFilling)
     const overtaken = isFilling ? new Overtaken(map, maxima) : undefined
     const written = await writeContent({ plan, content: this.#content, extents, pool: ports.pool, overtaken })
@@ -162,12 +162,11 @@ export class Checkpointer {
   }
 
   async #restore(cut: StatefulCut): Promise<void> {
-    const { ports, state, map, maxima, extents, versions, preserver, repairSource, onMapped, onLost } =
-      this.#o
+    const { ports, map, maxima, extents, versions, preserver, repairSource, onMapped, onLost } = this.#o
     const mark = cut.generation.restore
     assert(mark !== undefined, 'a restore is flushed as one')
     const isFilling = this.#o.isFilling()
-    const snapshotLsns = isFilling ? state.knownSnapshots() : await this.#snapshotLsns(cut)
+    const snapshotLsns = await this.#snapshotLsns(cut)
     this.extentBytes += await restoreBlocks({
       mark,
       map,
@@ -186,10 +185,12 @@ export class Checkpointer {
   /**
    * LSNs of the snapshots that may see what is replaced: those of the cut's state, and those that a restore goes back to which
    * waits. Deletions that cannot be undone any more take away what they delete, so that a full disk does not keep the flusher
-   * from reaching them: the state without them is made durable first, and an opening begins with it.
+   * from reaching them: the state without them is made durable first, and an opening begins with it. While the base of a
+   * resync comes its state says more than that of the cut; before that, the log's own snapshots and restores are flushed.
    */
-  async #snapshotLsns(cut: StatefulCut): Promise<readonly number[]> {
+  async #snapshotLsns(cut: StatefulCut): Promise<SnapshotLsns> {
     const { state, writer, flushableLsn } = this.#o
+    if (state.isAwaitingBase) return state.knownSnapshots()
     const { snapshots, asOfLsn } = state.current
     const kept = new Set(snapshots.map((snapshot) => snapshot.lsn))
     const needed = cut.state.snapshots.filter((snapshot) => kept.has(snapshot.lsn))

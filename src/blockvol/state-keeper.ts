@@ -196,6 +196,10 @@ export class StateKeeper {
     this.#base = undefined
   }
 
+  get isAwaitingBase(): boolean {
+    return this.#onTop !== undefined
+  }
+
   /**
    * LSNs of all snapshots that the volume has, or had since the base: of a replica that is being filled, whose entries may yet
    * turn out not to be of the history. Deletions are for later. `all` while the state is not there: any LSN may be one.

@@ -171,9 +171,10 @@ export class BareVolume {
     )
   }
 
-  /** `sizeBlocks`: as if the volume were that small. */
+  /** A resync begins: what is left of the log is flushed after it. `sizeBlocks`: as if the volume were that small. */
   async forget(above: number, base: number, sizeBlocks = this.sizeBlocks): Promise<PageSet> {
     const parts = { ...resyncParts(this.#open()), sizeBlocks: () => sizeBlocks }
+    this.#mode.isFilling = true
     this.#mode.asked = await forget(parts, above, base)
     return this.#mode.asked
   }

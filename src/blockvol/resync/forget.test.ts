@@ -57,6 +57,26 @@ describe('giving up a history', () => {
     }))
 })
 
+describe('what is left of the log', () => {
+  it('is flushed with the snapshots that its restores go back to, though they are deleted since', () =>
+    inVirtualTime(9, async (scheduler) => {
+      const side = new Side(scheduler, 1)
+      await side.create()
+      let volume = await side.open()
+      await volume.write(5, filledBlock(1))
+      await volume.checkpoint()
+      await volume.createSnapshot(1n)
+      await volume.write(5, filledBlock(2))
+      await volume.restoreSnapshot(1n)
+      await volume.deleteSnapshot(1n)
+      await volume.close()
+      volume = await side.open()
+      await volume.forget(volume.lsn, volume.lsn)
+      await volume.checkpoint()
+      expect(await volume.read(5)).toEqual(filledBlock(1))
+    }))
+})
+
 describe('a flush that did not end', () => {
   it('and whose log is given up leaves no entry with other content', () =>
     inVirtualTime(13, async (scheduler) => {
