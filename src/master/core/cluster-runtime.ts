@@ -14,7 +14,7 @@ import type { Logger } from '../../base/log.ts'
 import type { Clock, Timer } from '../../base/ports/clock.ts'
 import type { Random } from '../../base/ports/random.ts'
 import { type Bounds, DEFAULT_BOUNDS } from '../../v2engine/policy.ts'
-import { SOLE_LEADERSHIP } from '../election/leadership.ts'
+import { type HeardSeq, SOLE_LEADERSHIP } from '../election/leadership.ts'
 import { ledLinks } from '../election/led-links.ts'
 import type { LeadBeat, LeadNote } from '../failover/lead-state.ts'
 import type { ClearAccess, ReplicaBeat, ServerBeat, ServerHello, ServerLinks } from '../links.ts'
@@ -44,6 +44,8 @@ export interface ClusterOptions {
   readonly bounds?: Bounds
   /** How long this master leads for certain, ms; `SOLE_LEADERSHIP` when it is the only one there can be. */
   readonly leadershipMs?: () => number
+  /** Of its term; what the registry has now when this master is the only one there can be. */
+  readonly heard?: HeardSeq
 }
 
 /** How often servers that are silent, volumes that are unknown and the registry's number are looked at. */
@@ -67,8 +69,7 @@ export class ClusterRuntime implements Cluster {
   #isDeaf = false
   #toldRegistryMs: number
   #toldSeq = 0
-  /** What servers may have heard of: masters before this one told of no more than it began with. */
-  #knownSeq: number
+  readonly #heard: HeardSeq
   /** Since when an unknown volume is seen; of those that were told of, Infinity. */
   readonly #strays = new Map<string, number>()
   /** Streams that were told of the registry, by server. */
@@ -83,7 +84,7 @@ export class ClusterRuntime implements Cluster {
     // nothing reaches a server while this master does not lead for certain
     const links = ledLinks(options.links, leadershipMs)
     this.#o = { ...options, links }
-    this.#knownSeq = store.seq
+    this.#heard = options.heard ?? { seq: store.seq }
     const nowMs = clock.bootMs()
     this.#wheel = new TimerWheel(nowMs)
     this.#sweptMs = nowMs
@@ -165,7 +166,7 @@ export class ClusterRuntime implements Cluster {
         message: `this is cluster ${store.view.cluster.clusterId}, and the server is of ${hello.clusterId}`,
       }
     }
-    const finding = lockOfHello(store, hello, this.#knownSeq)
+    const finding = lockOfHello(store, hello, this.#heard.seq)
     if (finding !== null) await this.#lock(finding)
     const wallMs = Math.trunc(clock.wallMs())
     let hasMoved: boolean
@@ -282,7 +283,7 @@ export class ClusterRuntime implements Cluster {
     const { store, links } = this.#o
     // a registry that is in doubt is not told of
     if (store.view.cluster.lock !== null) return
-    this.#knownSeq = store.seq
+    this.#heard.seq = store.seq
     links.send(server, { kind: 'registry', id: store.registryId, seq: store.seq })
   }
 
@@ -368,7 +369,7 @@ export class ClusterRuntime implements Cluster {
       },
       { seqAbove },
     )
-    this.#knownSeq = store.seq
+    this.#heard.seq = store.seq
     for (const { hello, isConnected } of live) {
       if (!isConnected) continue
       this.#tellRegistry(hello.id)

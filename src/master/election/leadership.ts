@@ -25,11 +25,21 @@ import {
   WAITING,
 } from './election.ts'
 
+/** The greatest number of the registry that servers may have heard of. */
+export interface HeardSeq {
+  seq: number
+}
+
 /** A term of this process, for what acts in it. */
 export interface Term {
   readonly number: number
   /** In every transaction. */
   readonly guard: TermGuard
+  /**
+   * At first what was recorded before the term: masters before it told of no more, and this one tells nobody while it begins.
+   * Whoever acts raises it before it tells of more. The same object in all terms of this process.
+   */
+  readonly heard: HeardSeq
   /** How long it lasts for certain, ms; 0 when that is not known, or it is over. Whatever acts asks first. */
   leadershipMs(): number
   /** Nothing can be recorded any more: it is stopped, and begun anew if the term still is this process's. */
@@ -73,6 +83,7 @@ export class Leadership {
   #term: Term | undefined
   #acting: Acting | undefined
   #found: LeaderRecord | null = null
+  readonly #heard: HeardSeq = { seq: 0 }
 
   constructor(options: LeadershipOptions) {
     this.#o = options
@@ -156,9 +167,12 @@ export class Leadership {
     const { clock, logger } = this.#o
     const state = this.#state
     if (state.kind !== 'leading') return
+    const heard = this.#heard
+    heard.seq = Math.max(heard.seq, state.revision - 1)
     const term: Term = {
       number: state.term,
       guard: guardOf(state),
+      heard,
       leadershipMs: () => (this.#term === term ? leadershipLeftMs(this.#state, clock.bootMs()) : 0),
       lost: (why) => {
         if (this.#term === term) this.#take({ kind: 'lost', why })

@@ -147,11 +147,11 @@ export class MasterLife {
 
   async #act(
     registry: FaultyRegistry,
-    how: Pick<Term, 'leadershipMs' | 'lost'> & Partial<Pick<Term, 'guard'>>,
+    how: Pick<Term, 'leadershipMs' | 'lost'> & Partial<Pick<Term, 'guard' | 'heard'>>,
   ): Promise<{ readonly store: RecordStore; readonly runtime: ClusterRuntime }> {
     const { bounds, send, first } = this.#o
     const [clock, random] = [this.#clock, this.#random]
-    const { guard, leadershipMs, lost } = how
+    const { guard, heard, leadershipMs, lost } = how
     const turn = guard === undefined ? '' : ` ${this.#terms}`
     const store = await openRecordStore({
       registry,
@@ -183,6 +183,7 @@ export class MasterLife {
       clearAccess: ({ initiators, hosts }) => ({ initiators, chap: null, hosts, dhchap: [] }),
       bounds,
       leadershipMs,
+      ...(heard && { heard }),
     })
     return { store, runtime }
   }
