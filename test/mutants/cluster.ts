@@ -273,8 +273,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/resync/source.ts',
-        find: '      if (isSeen && isLacking) seen.push(chain[i]!)\n',
-        replace: '      void [isSeen, isLacking]\n',
+        find: '        if (isLacking && isNext && seesBetween(snapshots, one.lsn, end)) seen.push(one)\n',
+        replace: '        void [isLacking, isNext, end]\n',
       },
     ],
   },
@@ -285,8 +285,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/blockvol/resync/source.ts',
-        find: '    const head = this.#headOf(chain, snapshots) ?? standIn(seen)\n',
-        replace: '    const head = this.#headOf(chain, snapshots)\n    void standIn\n',
+        find: 'this.#headOf(chain, snapshots) ?? standIn(seen) ?? (isAll',
+        replace: 'this.#headOf(chain, snapshots) ?? (isAll',
       },
     ],
   },

@@ -141,6 +141,7 @@ async function race(seed: number): Promise<{ readonly terms: number; readonly wa
       begin: async (term) => {
         expect(terms.get(term.number) ?? id).toBe(id)
         terms.set(term.number, id)
+        expect(term.heard.seq).toBe(term.guard.revision - 1)
         candidate.term = term
         return {
           close: () => {
