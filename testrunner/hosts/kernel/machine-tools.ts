@@ -41,7 +41,8 @@ function machineRun(machine: Machine): Run {
     if (isTimedOut) {
       throw new BlockError('TIMED_OUT', `${tool} did not end within ${Math.round(timeoutMs / 1000)} s`)
     }
-    if (code === null) throw new BlockError('ABORTED', `${tool} was ended by ${signal ?? 'the end of its machine'}`)
+    if (code === null)
+      throw new BlockError('ABORTED', `${tool} was ended by ${signal ?? 'the end of its machine'}`)
     const finished = { status: code, stdout, stderr }
     if (accept.includes(code)) return finished
     throw explain?.(finished) ?? new BlockError('DISK', `${tool} ended with ${said(finished)}`)
