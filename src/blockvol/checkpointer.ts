@@ -189,7 +189,7 @@ export class Checkpointer {
    * resync comes its state says more than that of the cut; before that, the log's own snapshots and restores are flushed.
    */
   async #snapshotLsns(cut: StatefulCut): Promise<SnapshotLsns> {
-    const { state, writer, flushableLsn } = this.#o
+    const { state, superblocks, writer, flushableLsn } = this.#o
     if (state.isAwaitingBase) return state.knownSnapshots()
     const { snapshots, asOfLsn } = state.current
     const kept = new Set(snapshots.map((snapshot) => snapshot.lsn))
@@ -198,6 +198,8 @@ export class Checkpointer {
     if (!isLess || asOfLsn > writer.durableLsn || asOfLsn > flushableLsn()) {
       return this.#withRestores(cut.state.snapshots)
     }
+    // what the state has is flushed as blocks are: an opening has to miss it when the log ends before
+    await superblocks.update({ durableLsn: lsn(Math.max(superblocks.current.durableLsn, asOfLsn)) })
     this.metadataBytes += await state.save(state.current)
     return this.#withRestores(needed)
   }

@@ -46,6 +46,7 @@ describe('the loop of an engine', () => {
       wasClean: false,
       isDamaged: false,
       local,
+      committed: local.checkpoint,
       history: [],
     })
     loop = new EngineLoop(state, clock, {

@@ -88,7 +88,7 @@ interface Reopened {
 /** CORRUPT when the marks cannot be read. */
 export function reopen(options: ReplicaOptions, storage: ReplicaVolume): Reopened {
   const { clock } = options.ports
-  const { storedMarks, bootId, wasClean, isDamaged, local, history } = storage
+  const { storedMarks, bootId, wasClean, isDamaged, local, savedCommitLsn, history } = storage
   const stored = storedMarks === undefined ? null : decodeMarks(storedMarks, options.directory)
   // no two openings of a server have one number, also when the directory was made anew between them
   const opening = toOpening(Math.max((stored?.opening ?? 0) + 1, Math.floor(clock.wallMs())))
@@ -97,6 +97,7 @@ export function reopen(options: ReplicaOptions, storage: ReplicaVolume): Reopene
     bounds: options.bounds,
     nowMs: Math.floor(clock.bootMs()),
     madeIn: options.madeIn,
+    committed: savedCommitLsn,
     ...{ opening, bootId, stored, wasClean, isDamaged, local, history },
   })
   return { stored, state, effects }

@@ -23,6 +23,7 @@ function leading(policy: Policy) {
   const { state } = openReplica({
     ...{ self: serverId('a'), bounds: DEFAULT_BOUNDS, nowMs: 0, opening: opening(1), bootId: 'boot' },
     ...{ stored: null, madeIn: null, wasClean: false, isDamaged: false, history: [] },
+    committed: at,
     local: { appended: at, durable: at, checkpoint: at, image: at, retainedFrom: lsn(1), hasUnknown: false },
   })
   let nowMs = 0

@@ -114,6 +114,7 @@ function opened(): ReplicaState {
     madeIn: null,
     wasClean: false,
     isDamaged: false,
+    committed: lsn(0),
     local: {
       appended: lsn(0),
       durable: lsn(0),

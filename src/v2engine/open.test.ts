@@ -28,6 +28,7 @@ function reopened(resync: ResyncMark, durable: number) {
       ...{ appended: at, durable: at, checkpoint: at, image: at, retainedFrom: lsn(durable + 1) },
       hasUnknown: false,
     },
+    committed: at,
   })
 }
 

@@ -3,7 +3,7 @@
  * is durable so is the doubt that follows from it (one write), and whatever a crash left half done is done again.
  */
 import { assert } from '../base/assert.ts'
-import { type Epoch, epochNumber, lsn } from '../base/units.ts'
+import { type Epoch, epochNumber, type Lsn, lsn } from '../base/units.ts'
 import type { Effects } from './effects.ts'
 import { type History, trimHistory } from './history.ts'
 import type { Opening, ServerId } from './identity.ts'
@@ -33,14 +33,17 @@ export interface OpenFacts {
   readonly isDamaged: boolean
   /** After recovery, which fdatasyncs before it reports. */
   readonly local: Local
+  /** Storage keeps what shows that everything up to here is committed; never above what it has appended. */
+  readonly committed: Lsn
   readonly history: History
 }
 
 export function openReplica(facts: OpenFacts): { state: ReplicaState; effects: Effects } {
-  const { stored, local } = facts
+  const { stored, local, committed } = facts
   assert(facts.self.length > 0, 'a replica knows its server')
   assert(stored === null || facts.opening > stored.opening, 'openings rise')
   assert(local.durable === local.appended, 'recovery makes durable what it found')
+  assert(committed <= local.appended, 'what is committed here is in the log')
   const isFirst = stored === null && facts.madeIn === null
   const isSameCache = stored === null || facts.wasClean || stored.bootId === facts.bootId
   const marks: Marks = {
@@ -61,8 +64,8 @@ export function openReplica(facts: OpenFacts): { state: ReplicaState; effects: E
     handed: local.appended,
     cut: 0,
     adopted: trimHistory(facts.history, lsn(Math.max(local.appended, local.image))),
-    // what is in the image was committed; more is not known until a primary says so
-    commit: local.checkpoint,
+    // more is not known until a primary says so
+    commit: committed,
     boundUntilMs: isFirst ? facts.nowMs : facts.nowMs + facts.bounds.leaseMs + facts.bounds.marginMs,
     role: { kind: 'following', leader: null },
   }

@@ -81,6 +81,7 @@ export class ModelNode implements Owner {
       wasClean: storage.wasClean,
       isDamaged: storage.isDamaged,
       local: storage.local(),
+      committed: storage.local().checkpoint,
       history: storage.history,
     })
     storage.wasClean = false

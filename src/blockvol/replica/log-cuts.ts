@@ -76,15 +76,15 @@ export async function restartLog(
 }
 
 /**
- * Makes the state durable: that of a primary, with what the log has on top of it. From here on the image counts as one of the
- * entry `through`: blocks whose newest version was not committed at the source are not known without the log's entries, so a
- * replica that has to drop any of those is filled again.
+ * Makes the state durable: that of a primary, with what is committed of the log on top of it. From here on the image counts
+ * as one of the entry `through`: blocks whose newest version was not committed at the source are not known without the log's
+ * entries, so a replica that has to drop any of those is filled again.
  */
 export function saveState({ parts, files }: OpenParts, through: Lsn): Promise<void> {
   const { superblocks } = files
   return parts.checkpointer.alone(async () => {
     // as of now: a flush that came between may have saved a newer one than there was before it
-    const whole = parts.state.current
+    const whole = parts.state.committedState
     await parts.writer.sync()
     await parts.state.save(whole)
     const { checkpoint, durableLsn } = superblocks.current

@@ -76,6 +76,7 @@ export class ReplicaVolume {
       volume.#poisonMark = new PoisonMark(files.superblocks)
       volume.wasClean = recovered.wasClosed
       volume.isDamaged = recovered.isDamaged
+      volume.commit(volume.savedCommitLsn)
       return volume
     } catch (error) {
       await marks.close()
@@ -162,6 +163,17 @@ export class ReplicaVolume {
       retainedFrom: toLsn(parts.replica?.index.firstLsn ?? appended + 1),
       hasUnknown: this.#isFilling,
     }
+  }
+
+  /**
+   * What this replica has durable and knows to be committed: only that gets into the checkpoint and into a saved state, which
+   * may be ahead of it. Of a base under way the checkpoint alone: the state says more than the log.
+   */
+  get savedCommitLsn(): Lsn {
+    const { parts, files } = this.#inner
+    const { checkpoint } = files.superblocks.current
+    if (this.#isFilling) return checkpoint.lsn
+    return toLsn(Math.min(parts.writer.appendedLsn, Math.max(checkpoint.lsn, parts.state.savedLsn)))
   }
 
   /** Of everything that the log and the image have. */

@@ -146,6 +146,7 @@ export class Script {
       wasClean: words.has('clean'),
       isDamaged: words.has('damaged'),
       local,
+      committed: local.checkpoint,
       history: historyOf(words.text('history', '')),
     })
     this.#state = state
