@@ -72,6 +72,8 @@ export interface ReplicaHooks {
   readonly isFilling: () => boolean
   /** The base of a resync brings all versions of the block, for it was told that the block is not known here. */
   readonly isAsked: (block: number) => boolean
+  /** Where the resync begins whose base blocks arrive; undefined when none do. */
+  readonly baseLsn: () => number | undefined
   readonly pinsLost: (keys: readonly string[]) => void
   /** Least format level that the replicas know which get the log; the one of this program when it is not given. */
   readonly formatLevelMax?: () => number
@@ -219,7 +221,8 @@ export async function assemble(
     ports.logger.error('volume.version-lost', { volume: superblock.name, block })
   }
   const isAsked = replication?.hooks.isAsked ?? never
-  const preserver = new Preserver({ map, extents, versions, pool, repairSource, onLost, isAsked })
+  const baseLsn = replication?.hooks.baseLsn ?? ((): undefined => undefined)
+  const preserver = new Preserver({ map, extents, versions, pool, repairSource, onLost, isAsked, baseLsn })
   const newestSnapshot = (): number => state.current.snapshots.at(-1)?.lsn ?? 0
   const admission: Admission = new Admission(clock, tuning, {
     fullness: () => Math.max(writer.unflushedBytes / log.ringBytes, dirty.rangeCount / tuning.dirtyRangesMax),

@@ -72,7 +72,7 @@ export function openStorage(
     ...(tuning !== undefined && { tuning }),
     ...(origin !== undefined && { origin }),
     ...(meters !== undefined && { logSyncTook: meters.logSync }),
-    isFilling: (bytes) => bytes !== undefined && decodeMarks(bytes, directory).resync !== null,
+    resyncPhase: (bytes) => (bytes === undefined ? undefined : decodeMarks(bytes, directory).resync?.phase),
     events,
     repairSource,
   })

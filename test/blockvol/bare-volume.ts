@@ -53,6 +53,7 @@ export interface BareOptions {
 interface Mode {
   isFilling: boolean
   readonly holdsRestores: boolean
+  base: number | undefined
   /** What the source was told that it is not known. */
   asked: PageSet | undefined
 }
@@ -89,7 +90,7 @@ export class BareVolume {
     const files = await VolumeFiles.open(ports, openOptions)
     const recovered = await recover(ports, openOptions, files)
     const telemetry = new CountingTelemetry()
-    const mode: Mode = { isFilling, holdsRestores, asked: undefined }
+    const mode: Mode = { isFilling, holdsRestores, base: undefined, asked: undefined }
     const shipped: ShippedEntry[] = []
     const hooks = {
       appended: (entry: AppendedEntry): void => {
@@ -111,6 +112,7 @@ export class BareVolume {
       index: new LogIndex(files.superblocks.current.logBytes),
       hooks: {
         isFilling: (): boolean => mode.isFilling,
+        baseLsn: (): number | undefined => (mode.isFilling ? mode.base : undefined),
         isAsked: (block: number): boolean => mode.asked?.has(Math.floor(block / PAGE_BLOCKS)) ?? true,
         // everything that is appended is committed
         moved: (): void => {
@@ -187,6 +189,7 @@ export class BareVolume {
   awaitBase(base: number): void {
     this.#mode.isFilling = true
     this.parts.state.awaitBase()
+    this.#mode.base = base
     this.sink.base = base
   }
 

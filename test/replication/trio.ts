@@ -225,7 +225,7 @@ export class Node {
     const volume = await ReplicaVolume.open(process, {
       directory: DIRECTORY,
       tuning: { scrubIntervalMs: 0 },
-      isFilling: () => false,
+      resyncPhase: () => undefined,
       events: { progress: nothing, flushAsked: nothing, poisoned: nothing, pinsLost: nothing },
     })
     const done = await work(volume)

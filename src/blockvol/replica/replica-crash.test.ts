@@ -69,7 +69,7 @@ class World {
     return ReplicaVolume.open(this.process, {
       directory: DIRECTORY,
       tuning: { scrubIntervalMs: 0, idleFlushMs: 1e6, flushWatermark: 0.2 },
-      isFilling: () => false,
+      resyncPhase: () => undefined,
       events: {
         progress: () => undefined,
         flushAsked: () => undefined,

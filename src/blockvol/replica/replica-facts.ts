@@ -39,6 +39,6 @@ export interface ReplicaEvents {
 
 export interface OpenReplicaOptions extends OpenVolumeOptions {
   readonly events: ReplicaEvents
-  /** Whether these marks say that base blocks of a resync are missing. */
-  readonly isFilling: (marks: Uint8Array | undefined) => boolean
+  /** Of the resync that these marks say is under way: `copying` when the log began anew for it, and base blocks are missing. */
+  readonly resyncPhase: (marks: Uint8Array | undefined) => 'forgetting' | 'copying' | undefined
 }

@@ -63,7 +63,7 @@ class Bench {
     this.replica = await ReplicaVolume.open(this.process, {
       directory: DIRECTORY,
       tuning: { scrubIntervalMs: 0, idleFlushMs: 5 },
-      isFilling: () => false,
+      resyncPhase: () => undefined,
       events,
     })
   }

@@ -53,9 +53,11 @@ export class ReplicaVolume {
   /** Entries that were durable are lost, or the disk failed in the last opening. */
   isDamaged = false
   #isFilling: boolean
+  /** The log began anew, and the state is that of the primary, once it comes; until then the log's own counts. */
+  #isBaseAwaited: boolean
   #unknown = PageSet.NONE
   /** Where the resync begins that fills it. */
-  #base = 0
+  #base: Lsn | undefined
   /** Extents and map may hold entries up to here, whatever the superblock says since the log began anew. */
   #imageLsn = 0
   #commitLsn = 0
@@ -89,12 +91,15 @@ export class ReplicaVolume {
     this.#options = options
     this.#marks = marks
     this.bootId = bootId
-    this.#isFilling = options.isFilling(marks.stored)
+    const phase = options.resyncPhase(marks.stored)
+    this.#isFilling = phase !== undefined
+    this.#isBaseAwaited = phase === 'copying'
     this.#hooks = {
       flushAsked: (lsn) => this.#flushAsked(lsn),
       moved: () => this.#moved(),
       isFilling: () => this.#isFilling,
       isAsked: (block) => this.#unknown.has(Math.floor(block / PAGE_BLOCKS)),
+      baseLsn: () => (this.#isFilling ? this.#base : undefined),
       formatLevelMax: () => options.events.formatLevelMax?.() ?? FORMAT_LEVEL,
       pinsLost: (keys) => options.events.pinsLost(keys),
     }
@@ -111,8 +116,8 @@ export class ReplicaVolume {
     })
     const sink = new ResyncSink(resyncParts(inner))
     this.#opened = { inner, sink, stream: new EntryStream(parts.writer), exact: exactVersions(inner) }
-    if (this.#isFilling) parts.state.awaitBase()
-    sink.base = this.#base
+    if (this.#isBaseAwaited) parts.state.awaitBase()
+    sink.base = this.#base ?? 0
     this.commit(toLsn(this.#commitLsn))
     return inner
   }
@@ -238,6 +243,7 @@ export class ReplicaVolume {
     await this.#giveUpBeyond()
     await restartLog(this.#inner, after, history)
     this.#isFilling = true
+    this.#isBaseAwaited = true
     this.#commitLsn = after
     await this.#reopen(after)
   }
@@ -245,6 +251,7 @@ export class ReplicaVolume {
   /** Every base block is there, and durable: nothing is unknown any more. */
   filled(): void {
     this.#isFilling = false
+    this.#isBaseAwaited = false
     this.#unknown = PageSet.NONE
     this.#inner.parts.state.endBase()
     this.#inner.parts.replica?.gate.whole()

@@ -46,7 +46,7 @@ function open(process: SimProcess): Promise<ReplicaVolume> {
   return ReplicaVolume.open(process, {
     directory: DIRECTORY,
     tuning: { scrubIntervalMs: 0, idleFlushMs: 1e6 },
-    isFilling: () => false,
+    resyncPhase: () => undefined,
     events: {
       progress: () => undefined,
       flushAsked: () => undefined,

@@ -217,7 +217,7 @@ export class ResyncSink {
     const { preserver, snapshots, checkpointLsn } = this.#parts
     const lsns = snapshots()
     if (lsns.length === 0) return
-    const preservation = preserver.begin(checkpointLsn() + 1, lsns, { isFilling: true })
+    const preservation = preserver.begin(checkpointLsn() + 1, lsns, { isFilling: true, isBase: true })
     const lost: Change[] = []
     try {
       for (const change of changes) {

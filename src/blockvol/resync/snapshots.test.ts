@@ -342,6 +342,40 @@ describe('a resync of a volume with snapshots', () => {
       expect(firstWord(await sink.readAt(5, snapshot))).toBe(0)
     }))
 
+  it('does not take for untouched below its base what its own disk lost, beside what came above it', () =>
+    inVirtualTime(6, async (scheduler) => {
+      const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]
+      await sourceSide.create()
+      await sinkSide.create()
+      const source = await sourceSide.open()
+      await source.write(5, filledBlock(1))
+      const base = source.lsn
+      const follower = await sinkSide.open()
+      await applyAll(follower, source.shipped)
+      await follower.checkpoint()
+      await follower.lose(5)
+      await follower.close()
+      const { lsn: before } = await source.createSnapshot(1n)
+      await source.write(5, filledBlock(2))
+      const { lsn: between } = await source.createSnapshot(2n)
+      await source.write(5, filledBlock(3))
+      const target = source.lsn
+      await sinkSide.restartLog(target)
+      const sink = await sinkSide.open({ isFilling: true, holdsRestores: true })
+      const unknown = await sink.forget(base, base)
+      expect(unknown.isEmpty).toBe(true)
+      sink.awaitBase(base)
+      sink.install(source.state)
+      await copy(source.source({ base, target, unknown }), sink, () => Promise.resolve(true))
+      await sink.sink.settle()
+      sink.whole()
+      await sink.settle()
+      sink.filled()
+      expect(firstWord(await sink.read(5))).toBe(3)
+      expect(firstWord(await sink.readAt(5, between))).toBe(2)
+      await expect(sink.readAt(5, before)).rejects.toThrow(/MEDIUM|copy|known/)
+    }))
+
   it('keeps what a snapshot sees of a block that was trimmed since, and flushed after the base came', () =>
     inVirtualTime(1, async (scheduler) => {
       const [sourceSide, sinkSide] = [new Side(scheduler, 1), new Side(scheduler, 1000)]

@@ -33,6 +33,8 @@ export interface PreserverOptions {
   readonly onLost: (block: number) => void
   /** Of a block that is not known here, what snapshots see of it comes with the base of a resync. */
   readonly isAsked: (block: number) => boolean
+  /** While base blocks of a resync arrive: where it begins. What snapshots see of later changes comes with them. */
+  readonly baseLsn: () => number | undefined
 }
 
 /** `all`: it is not known which, and any LSN may be one. */
@@ -56,18 +58,18 @@ export class Preserver {
    * `asOfLsn`: above the checkpoint until the step is over. `snapshotLsns`: of those that may see something, in any order.
    * `isFilling`: the replica waits for its base. A version may have come in any way then, and what was given up as not known is
    * for the base to bring, with what snapshots see of it. What became unknown without the source being told, because the disk
-   * lost a page, is not.
+   * lost a page, is not. `isBase`: base blocks are the change; what snapshots see of older ones above the base is there.
    */
   begin(
     asOfLsn: number,
     snapshotLsns: SnapshotLsns,
-    { isFilling = false }: { readonly isFilling?: boolean } = {},
+    { isFilling = false, isBase = false }: { readonly isFilling?: boolean; readonly isBase?: boolean } = {},
   ): Preservation {
     const onCopied = (bytes: number): void => {
       this.preservedBytes += bytes
     }
     const open = (): VersionBatch => this.#o.versions.begin(asOfLsn, { isCheckingAll: isFilling })
-    return new Preservation(this.#o, open, { snapshotLsns, isFilling }, onCopied)
+    return new Preservation(this.#o, open, { snapshotLsns, isFilling, isBase }, onCopied)
   }
 }
 
@@ -75,6 +77,7 @@ export class Preservation {
   readonly #o: PreserverOptions
   readonly #begin: () => VersionBatch
   readonly #isFilling: boolean
+  readonly #isBase: boolean
   /** Ascending; undefined: any LSN may be a snapshot's. */
   readonly #snapshots: Float64Array | undefined
   readonly #onCopied: (bytes: number) => void
@@ -85,13 +88,14 @@ export class Preservation {
   constructor(
     options: PreserverOptions,
     begin: () => VersionBatch,
-    step: { readonly snapshotLsns: SnapshotLsns; readonly isFilling: boolean },
+    step: { readonly snapshotLsns: SnapshotLsns; readonly isFilling: boolean; readonly isBase: boolean },
     onCopied: (bytes: number) => void,
   ) {
     this.#o = options
     this.#begin = begin
-    const { snapshotLsns, isFilling } = step
+    const { snapshotLsns, isFilling, isBase } = step
     this.#isFilling = isFilling
+    this.#isBase = isBase
     this.#snapshots = snapshotLsns === 'all' ? undefined : Float64Array.from(snapshotLsns).sort()
     this.#onCopied = onCopied
   }
@@ -145,17 +149,23 @@ export class Preservation {
   /**
    * An entry that damage took may have been of any change since the newest version that is kept: those snapshots that see that
    * one see it still, for all others the content is not known. Which snapshots those are is not known for sure, once one was
-   * deleted: all that could be of either kind are taken for others.
+   * deleted: all that could be of either kind are taken for others. Versions above the base of a resync may be there already
+   * while what the entry was is below it: of the two sides of the base each goes by what is kept on it.
    */
   async #keepUnknown(block: number, lsn: number): Promise<void> {
     if (this.#isFilling && lsn === 0 && this.#o.isAsked(block)) return
-    const newest = (await this.#o.versions.of(block)).at(-1)
-    // the step was interrupted before; an entry without an LSN would be kept again, as of the next one
-    if (lsn === 0 && newest?.kind === 'bad') return
-    await this.add(
-      { block, lsn: lsn > 0 ? lsn : (newest?.lsn ?? 0) + 1, kind: 'bad', checksum: 0 },
-      undefined,
-    )
+    if (lsn > 0) return this.#keepLost(block, lsn)
+    const kept = await this.#o.versions.of(block)
+    const baseLsn = this.#o.baseLsn()
+    const below = kept.findLast((version) => version.lsn <= (baseLsn ?? version.lsn))
+    if (isOpen(below, baseLsn)) await this.#keepLost(block, (below?.lsn ?? 0) + 1)
+    const newest = kept.at(-1)
+    if (newest === undefined || newest === below || this.#isBase) return
+    if (isOpen(newest, undefined)) await this.#keepLost(block, newest.lsn + 1)
+  }
+
+  async #keepLost(block: number, lsn: number): Promise<void> {
+    await this.add({ block, lsn, kind: 'bad', checksum: 0 }, undefined)
     this.#o.onLost(block)
   }
 
@@ -248,6 +258,13 @@ export function isSeen(page: MapPage, slot: number, snapshotLsn: number): boolea
   const lsn = page.lsn(slot)
   return lsn <= snapshotLsn && (lsn > 0 || (snapshotLsn > 0 && page.isUnknown(slot)))
 }
+
+/**
+ * Whether something may follow on this version, up to `endLsn`, that is not known. On a bad one nothing else does: the step was
+ * interrupted before, and an entry without an LSN would be kept again, as of the next one.
+ */
+const isOpen = (version: Version | undefined, endLsn: number | undefined): boolean =>
+  version?.kind !== 'bad' && (version?.lsn ?? 0) < (endLsn ?? Number.POSITIVE_INFINITY)
 
 /** What is wanted as runs [start, end) of blocks that are neighbours in one file. */
 function runsOf(wanted: readonly Version[]): { start: number; end: number }[] {
