@@ -2,7 +2,7 @@
  * `npm run conformance:nvme`: every case of the suite against a target of our own, or against the one at `--portal`. Each
  * case prints a line; the last line is `N passed, N failed`, with the skipped ones before it. A target of others may
  * have a list of cases that are known to fail there (`--expected FILE`): those count as passed when they fail, and as
- * failed when they pass. Exit 0 when nothing failed, 1 when something did, 2 for a wrong call.
+ * failed when they pass, unless the reason begins with `sometimes: `. Exit 0 when nothing failed, 1 when something did, 2 for a wrong call.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -32,6 +32,8 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
+/** Reasons that begin so are of cases that a race decides at that target: either way is known. */
+const SOMETIMES = 'sometimes: '
 const CONNECT_MS = 5_000
 
 async function main(): Promise<number> {
@@ -92,7 +94,8 @@ async function judge(
     const name = nameOf(outcome.behaviour, outcome.case)
     const expected = known[name]
     const isAsListed = outcome.verdict === 'failed' && expected !== undefined
-    const isSurprise = outcome.verdict === 'passed' && expected !== undefined
+    const isSurprise =
+      outcome.verdict === 'passed' && expected !== undefined && !expected.startsWith(SOMETIMES)
     if (isAsListed) listed++
     const verdict = isAsListed ? 'passed' : isSurprise ? 'failed' : outcome.verdict
     counts[verdict]++

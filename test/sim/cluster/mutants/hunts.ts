@@ -76,7 +76,7 @@ export const HUNTS: Readonly<Record<string, Hunt>> = {
   'resync-without-versions': { scenario: 'filledWithVersions' },
   'seen-version-beside-the-map': { from: 522 },
   'base-behind-a-restore': { from: 618 },
-  'base-of-an-earlier-session': { from: 1375 },
+  'base-of-an-earlier-session': { scenario: 'theNextPrimaryKnowsLess' },
   'base-over-what-snapshots-see': { scenario: 'baseKeepsWhatSnapshotsSee' },
   'restore-not-awaited-by-resync': { scenario: 'filledUnderARestore' },
   'snapshot-read-uncommitted': { scenario: 'snapshotsAreReadWhenCommitted' },

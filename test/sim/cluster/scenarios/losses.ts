@@ -242,3 +242,43 @@ export const uncommittedHeadsMayBeLost = scenario(
     a.start()
   },
 )
+
+/**
+ * A replica was filled by one primary; the next one, which was opened again, does not know that all of it is committed, and
+ * lets its log begin before that.
+ */
+export const theNextPrimaryKnowsLess = scenario(
+  { policy: SYNC_QUORUM, logBytes: 128 * KIB },
+  async (stage) => {
+    const path = await stage.begin('a')
+    const [a, b, c] = [stage.server('a'), stage.server('b'), stage.server('c')]
+    const session = (server: string): string =>
+      a.replica?.status().view.peers.find((peer) => peer.server === server)?.session ?? ''
+    c.loseDisk()
+    // more than the log holds: it is not enough for who begins with nothing
+    for (let block = 1; block < 50; block++) await stage.write(path, block)
+    await b.close()
+    b.start()
+    await stage.until('b to be in sync', () => session('b').endsWith('live'))
+    // b has this in its log alone
+    await stage.write(path, 0)
+    await stage.snapshot(path, 1)
+    await stage.write(path, 0)
+    stage.cut('b', 'c')
+    stage.sim.network.slow('a', 'c', 20_000, 100)
+    stage.sim.network.slow('c', 'a', 20_000, 100)
+    c.start()
+    await stage.until('c to be sent its base', () => session('c') === 'resync streaming', 60_000)
+    // all of that is on its way, and what would end the session is not
+    await stage.wait(3)
+    b.kill()
+    a.kill()
+    b.start()
+    stage.join('b', 'c')
+    const next = await stage.served('b', 60_000)
+    a.start()
+    await stage.well()
+    // enough for c to flush what its log began with
+    for (let block = 1; block < 30; block++) await stage.write(next, block)
+  },
+)
