@@ -52,9 +52,8 @@ export class ReplicaVolume {
   wasClean = false
   /** Entries that were durable are lost, or the disk failed in the last opening. */
   isDamaged = false
-  #isFilling: boolean
-  /** The log began anew, and the state is that of the primary, once it comes; until then the log's own counts. */
-  #isBaseAwaited: boolean
+  /** Of the resync that fills it. From `copying` on the log began anew, and the state is that of the primary, once it comes. */
+  #resyncPhase: ReturnType<OpenReplicaOptions['resyncPhase']>
   #unknown = PageSet.NONE
   /** Where the resync begins that fills it. */
   #base: Lsn | undefined
@@ -91,9 +90,7 @@ export class ReplicaVolume {
     this.#options = options
     this.#marks = marks
     this.bootId = bootId
-    const phase = options.resyncPhase(marks.stored)
-    this.#isFilling = phase !== undefined
-    this.#isBaseAwaited = phase === 'copying'
+    this.#resyncPhase = options.resyncPhase(marks.stored)
     this.#hooks = {
       flushAsked: (lsn) => this.#flushAsked(lsn),
       moved: () => this.#moved(),
@@ -116,7 +113,7 @@ export class ReplicaVolume {
     })
     const sink = new ResyncSink(resyncParts(inner))
     this.#opened = { inner, sink, stream: new EntryStream(parts.writer), exact: exactVersions(inner) }
-    if (this.#isBaseAwaited) parts.state.awaitBase()
+    if (this.#resyncPhase === 'copying') parts.state.awaitBase()
     sink.base = this.#base ?? 0
     this.commit(toLsn(this.#commitLsn))
     return inner
@@ -127,6 +124,11 @@ export class ReplicaVolume {
     const own = new Uint8Array(BLOCK_BYTES)
     if ((await this.#opened?.exact.read(wanted, own)) === true) return own
     return this.#options.repairSource?.(wanted)
+  }
+
+  /** Blocks were given up, and the base that brings them is not whole. */
+  get #isFilling(): boolean {
+    return this.#resyncPhase !== undefined
   }
 
   get #inner(): OpenReplica {
@@ -215,7 +217,7 @@ export class ReplicaVolume {
    */
   async forget(above: Lsn, base: Lsn): Promise<void> {
     const imageLsn = Math.min(this.local.image, above)
-    this.#isFilling = true
+    this.#resyncPhase = 'forgetting'
     this.#base = base
     this.#unknown = await forget(resyncParts(this.#inner), above, base)
     this.#inner.parts.state.forgetSnapshots(above)
@@ -242,16 +244,14 @@ export class ReplicaVolume {
   async restartLog(after: Lsn, history: readonly HistorySpan[]): Promise<void> {
     await this.#giveUpBeyond()
     await restartLog(this.#inner, after, history)
-    this.#isFilling = true
-    this.#isBaseAwaited = true
+    this.#resyncPhase = 'copying'
     this.#commitLsn = after
     await this.#reopen(after)
   }
 
   /** Every base block is there, and durable: nothing is unknown any more. */
   filled(): void {
-    this.#isFilling = false
-    this.#isBaseAwaited = false
+    this.#resyncPhase = undefined
     this.#unknown = PageSet.NONE
     this.#inner.parts.state.endBase()
     this.#inner.parts.replica?.gate.whole()

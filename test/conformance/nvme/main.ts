@@ -2,7 +2,8 @@
  * `npm run conformance:nvme`: every case of the suite against a target of our own, or against the one at `--portal`. Each
  * case prints a line; the last line is `N passed, N failed`, with the skipped ones before it. A target of others may
  * have a list of cases that are known to fail there (`--expected FILE`): those count as passed when they fail, and as
- * failed when they pass, unless the reason begins with `sometimes: `. Exit 0 when nothing failed, 1 when something did, 2 for a wrong call.
+ * failed when they pass, unless the reason begins with `sometimes: `. Exit 0 when nothing failed, 1 when something did, 2
+ * for a wrong call.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
